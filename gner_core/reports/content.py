@@ -1,0 +1,149 @@
+"""What a report shows, as plain values: gathered by the task, rendered by `reports.page`.
+
+Owns the shape of the content and the choice of examples. Does not own looks.
+
+Example:
+    content = ReportContent(name="demo", ...)
+    Path("report.html").write_text(render(content))
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gner_core.records import spans_of
+from gner_core.scoring.evaluate import Scored
+from gner_core.scoring.pairs import normalised, paper_spans
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of words: plain (`label` empty) or an entity, with how it compares."""
+
+    text: str
+    label: str = ""
+    verdict: str = ""
+    """right, wrong (predicted, not in gold) or missed (gold, not predicted)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleView:
+    """One sentence with its gold and its predicted entities."""
+
+    evaluation: str
+    corpus: str
+    gold: tuple[Piece, ...]
+    predicted: tuple[Piece, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusRow:
+    """One split of a corpus."""
+
+    corpus: str
+    split: str
+    counts: Mapping[str, Any]
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRow:
+    """The sentences that a stage or an evaluation took from one corpus."""
+
+    use: str
+    corpus: str
+    counts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """A training stage: recipe, summary and one point per weight update."""
+
+    title: str
+    recipe: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    curve: Sequence[Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationView:
+    """Scores of one checkpoint on one set of sentences."""
+
+    title: str
+    explanation: str
+    scores: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """A step with its key and the seconds that it took when it ran."""
+
+    kind: str
+    title: str
+    key: str
+    seconds: float
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContent:
+    """The whole report."""
+
+    name: str
+    backbone: str
+    parameters: int
+    decode: Mapping[str, Any]
+    match: Mapping[str, Any]
+    corpora: Sequence[CorpusRow]
+    samples: Sequence[SampleRow]
+    stages: Sequence[StageView]
+    evaluations: Sequence[EvaluationView]
+    examples: Sequence[ExampleView]
+    prompt: str
+    steps: Sequence[StepRow]
+    packages: Mapping[str, str]
+
+
+def choose_examples(
+    scored: Mapping[str, Sequence[Scored]], *, count: int
+) -> tuple[ExampleView, ...]:
+    """Return examples taken evenly from all evaluations, sentences with gold entities first."""
+    chosen: list[ExampleView] = []
+    for number, (evaluation, sentences) in enumerate(scored.items()):
+        share = count // len(scored) + (number < count % len(scored))
+        able = [s for s in sentences if s.gold_entities] or list(sentences)
+        step = max(1, len(able) // max(share, 1))
+        chosen += [_view(evaluation, s) for s in able[::step][:share]]
+    return tuple(chosen)
+
+
+def _view(evaluation: str, s: Scored) -> ExampleView:
+    gold = {(normalised(" ".join(s.words[x.start : x.end])), x.label) for x in paper_spans(s.gold)}
+    found = {
+        (normalised(" ".join(s.words[x.start : x.end])), x.label) for x in paper_spans(s.predicted)
+    }
+    return ExampleView(
+        evaluation,
+        s.corpus,
+        _pieces(s.words, s.gold, other=found, miss="missed"),
+        _pieces(s.words, s.predicted, other=gold, miss="wrong"),
+        s.text,
+    )
+
+
+def _pieces(
+    words: Sequence[str], tags: Sequence[str], *, other: set[tuple[str, str]], miss: str
+) -> tuple[Piece, ...]:
+    pieces: list[Piece] = []
+    at = 0
+    for span in spans_of(tags):
+        if span.start > at:
+            pieces.append(Piece(" ".join(words[at : span.start])))
+        text = " ".join(words[span.start : span.end])
+        verdict = "right" if (normalised(text), span.label) in other else miss
+        pieces.append(Piece(text, span.label, verdict))
+        at = span.end
+    if at < len(words):
+        pieces.append(Piece(" ".join(words[at:])))
+    return tuple(pieces)

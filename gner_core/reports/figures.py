@@ -1,0 +1,61 @@
+"""Figures as inline SVG, so that a report is one file.
+
+Example:
+    svg = loss_curves({"adaptation": [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.1}]})
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+
+mpl.use("svg")
+from matplotlib import pyplot as plt
+
+STYLE = {
+    "svg.hashsalt": "gner",  # the same figure gives the same bytes
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+}
+COLOURS = ("#2563eb", "#d97706", "#059669", "#7c3aed")
+
+
+def loss_curves(stages: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+    """Return the training loss of every stage over its weight updates, side by side."""
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, max(1, len(stages)), figsize=(8.4, 2.5), squeeze=False)
+        for colour, axis, (title, curve) in zip(COLOURS, axes[0], stages.items(), strict=False):
+            steps = [point["step"] for point in curve]
+            axis.plot(steps, [point["loss"] for point in curve], color=colour, linewidth=1.4)
+            axis.set(title=title, xlabel="weight update", ylabel="loss per label token")
+            axis.set_ylim(bottom=0)
+        figure.tight_layout()
+        return _svg(figure)
+
+
+def f1_bars(evaluations: Mapping[str, Mapping[str, float]]) -> str:
+    """Return F1 (in points) per corpus, one colour an evaluation."""
+    rows = [
+        (f"{corpus} · {title}", 100 * f1, colour)
+        for colour, (title, scores) in zip(COLOURS, evaluations.items(), strict=False)
+        for corpus, f1 in scores.items()
+    ][::-1]
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(8.4, 0.6 + 0.27 * len(rows)))
+        names, values, colours = zip(*rows, strict=True)
+        bars = axis.barh(range(len(rows)), values, color=colours, height=0.68)
+        axis.bar_label(bars, fmt="%.1f", padding=3)
+        axis.set(yticks=range(len(rows)), yticklabels=names, xlim=(0, 108), xlabel="F1")
+        figure.tight_layout()
+        return _svg(figure)
+
+
+def _svg(figure: "plt.Figure") -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

@@ -1,0 +1,49 @@
+"""Renders a report as one HTML page without outside resources.
+
+Every text that comes from data or from a model is escaped by the template engine.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from gner_core.reports.content import ReportContent
+from gner_core.reports.figures import f1_bars, loss_curves
+
+TEMPLATES = Path(__file__).parent
+HUES = 12  # colours of entity types
+
+
+def render(content: ReportContent) -> str:
+    """Return the page."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["points"] = lambda share: f"{100 * share:.1f}"
+    environment.filters["thousands"] = lambda number: f"{number:,}"
+    environment.filters["hue"] = lambda label: sum(label.encode()) % HUES * (360 // HUES)
+    curves = loss_curves({stage.title: stage.curve for stage in content.stages})
+    bars = f1_bars(
+        {
+            view.title: {name: row["f1"] for name, row in view.scores["corpora"].items()}
+            for view in content.evaluations
+        }
+    )
+    return environment.get_template("page.html.j2").render(
+        content=content,
+        curves=Markup(curves),  # noqa: S704 (made here, from numbers and escaped titles)
+        bars=Markup(bars),  # noqa: S704
+        fault_names=_fault_names(content),
+    )
+
+
+def _fault_names(content: ReportContent) -> Sequence[str]:
+    if not content.evaluations:
+        return ()
+    return [name for name in content.evaluations[0].scores["texts"] if name != "all"]

@@ -1,0 +1,77 @@
+"""The instruction of the paper (Fig. 5) and the choice and order of the types in it (§4.2).
+
+Owns the prompt's text, class order shuffling and external entity sampling. Does not own what a
+backbone puts around a prompt (`gner_core.backbones`).
+
+The wording is that of the published data, which leaves out the figure's headings: released
+checkpoints were trained on it.
+
+Example:
+    >>> prompt(("Ada", "waves"), ("person",)).splitlines()[-1]
+    'Sentence: Ada waves'
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from gner_core.records import Sentence
+
+INSTRUCTION = """\
+Please analyze the sentence provided, identifying the type of entity for each word on a \
+token-by-token basis.
+Output format is: word_1(label_1), word_2(label_2), ...
+We'll use the BIO-format to label the entities, where:
+1. B- (Begin) indicates the start of a named entity.
+2. I- (Inside) is used for words within a named entity but are not the first word.
+3. O (Outside) denotes words that are not part of a named entity.
+
+"""
+
+
+def prompt(words: Sequence[str], types: Sequence[str]) -> str:
+    """Return the prompt for a sentence and its entity types, in the order given."""
+    tags = f"{', '.join(types)} and O" if types else "O"
+    return f"{INSTRUCTION}Use the specific entity tags: {tags}.\nSentence: {' '.join(words)}"
+
+
+def shuffled(types: Sequence[str], *, seed: int, epoch: int, sentence_id: str) -> tuple[str, ...]:
+    """Return the types in an order that depends only on seed, epoch and sentence."""
+    order = list(types)
+    random.Random(f"order/{seed}/{epoch}/{sentence_id}").shuffle(order)
+    return tuple(order)
+
+
+@dataclass(frozen=True)
+class TypePool:
+    """The types of an open corpus with the number of sentences that hold each."""
+
+    names: tuple[str, ...]
+    cumulative: tuple[int, ...]
+
+    @classmethod
+    def of(cls, sentences: Iterable[Sentence]) -> "TypePool":
+        """Collect the pool of a training set."""
+        counts = Counter(name for sentence in sentences for name in sentence.types)
+        names = tuple(sorted(counts))
+        return cls(names, tuple(accumulate(counts[name] for name in names)))
+
+    def external(
+        self, present: Sequence[str], *, rate: float, seed: int, epoch: int, sentence_id: str
+    ) -> tuple[str, ...]:
+        """Draw types that the sentence does not hold, in proportion to their frequency.
+
+        `rate` is the number of external types per present one, rounded; a sentence without any
+        entity gets at least one, since a prompt needs a type.
+        """
+        wanted = min(max(round(rate * len(present)), int(not present)), len(self.names))
+        wanted = min(wanted, len(self.names) - len(set(present) & set(self.names)))
+        draw = random.Random(f"external/{seed}/{epoch}/{sentence_id}")
+        chosen: dict[str, None] = {}
+        while len(chosen) < wanted:
+            (name,) = draw.choices(self.names, cum_weights=self.cumulative)
+            if name not in present:
+                chosen[name] = None
+        return tuple(chosen)

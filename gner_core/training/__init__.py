@@ -1,0 +1,1 @@
+"""Training: one stage of fine-tuning, as a child process that survives kills."""

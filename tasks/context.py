@@ -1,0 +1,106 @@
+"""What all tasks of one flow run share: the store, the tracker, the screen, and `ensure`.
+
+Owns the rule of every step: published → skipped; else built under a lock, aside, then published.
+
+Example:
+    run = RunContext(experiment, store=store, tracker=tracker, progress=progress,
+                     workers=workers)
+    ref = run.ensure(step, lambda folder: (folder / "x").write_text("1"))
+"""
+
+import platform
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from importlib.metadata import version
+from pathlib import Path
+from threading import Semaphore
+from typing import Any
+
+from gner_core.params import Experiment
+from gner_core.store import ArtifactRef, Store
+from tasks.launch import LOG, Workers
+from tasks.progress import Progress, logger
+from tasks.steps import Step
+from tasks.tracking import Tracker
+
+PACKAGES = ("gner", "torch", "transformers", "prefect", "mlflow", "pyarrow")
+
+
+class RunContext:
+    """One flow run."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        *,
+        store: Store,
+        tracker: Tracker,
+        progress: Progress,
+        workers: Workers,
+    ) -> None:
+        """Bind what the tasks need."""
+        self.experiment = experiment
+        self.store = store
+        self.tracker = tracker
+        self.progress = progress
+        self.workers = workers
+        self.turns = Semaphore(experiment.execution.parallel_workers)
+
+    def ensure(self, step: Step, build: Callable[[Path], Any]) -> bool:
+        """Have the step's artifact published, by `build(folder)` if need be; True if it ran."""
+        log = logger()
+        turn = self.turns if step.in_worker else nullcontext()
+        with self.store.lock(step.ref):
+            if self.store.has(step.ref):
+                log.info("%s %s: skipped, published as %s", step.kind, step.title, step.ref.key)
+                return False
+            with turn:
+                log.info("%s %s: running", step.kind, step.title)
+                started = time.monotonic()
+                with self.store.publish(step.ref, about=_about(step)) as folder:
+                    build(folder)
+                self.store.discard(step.ref)
+        log.info("%s %s: done in %.1f s", step.kind, step.title, time.monotonic() - started)
+        return True
+
+    def path(self, step: Step) -> Path:
+        """Return the local folder of a published step."""
+        return self.store.fetch(step.ref)
+
+    def child(
+        self,
+        step: Step,
+        module: str,
+        request: dict[str, Any],
+        *,
+        folder: Path,
+        on_event: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        """Run a worker for a step: its log goes into the artifact, its progress on the screen."""
+        scratch = self.store.unfinished(step.ref)
+        common = {
+            "output": str(folder),
+            "scratch": str(scratch),
+            "threads": self.experiment.execution.threads,
+        }
+        with self.progress.bar(step.title) as show:
+
+            def both(event: dict[str, Any]) -> None:
+                show(event)
+                if on_event:
+                    on_event(event)
+
+            self.workers.run(module, {**request, **common}, on_event=both)
+        (folder / LOG).write_bytes((scratch / LOG).read_bytes())
+
+
+def _about(step: Step) -> dict[str, Any]:
+    inputs: dict[str, ArtifactRef] = {name: given.ref for name, given in step.inputs.items()}
+    return {
+        "title": step.title,
+        "identity": dict(step.identity),
+        "inputs": {name: ref.path for name, ref in inputs.items()},
+        "packages": {name: version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,21 @@
+"""Where a machine keeps its state: the home folder, and the store with its scratch beside it.
+
+GNER_HOME    local folder for scratch, MLflow's embedded database and reports (.gner)
+GNER_STORE   fsspec URL of the artifacts ($GNER_HOME/store)
+"""
+
+import os
+from pathlib import Path
+
+from gner_core.store import Store
+
+
+def home_folder() -> Path:
+    """Return the home folder as an absolute path; it need not exist yet."""
+    return Path(os.environ.get("GNER_HOME") or ".gner").absolute()
+
+
+def open_store() -> Store:
+    """Open the artifact store of this machine."""
+    home = home_folder()
+    return Store(os.environ.get("GNER_STORE") or str(home / "store"), scratch=home / "work")

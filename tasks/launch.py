@@ -1,0 +1,141 @@
+"""Runs the child processes of import, training and generation.
+
+Owns the warm parent of the workers (`gner_core.warm`), their log files, passing progress on while
+they run, and turning their end into a result or an error. Does not own what a worker does.
+
+Example:
+    with Workers() as workers:
+        result = workers.run("gner_core.training.worker", request, on_event=print)
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from gner_core.errors import InputError
+from gner_core.worker import PROGRESS, REQUEST, RESULT
+
+POLL_SECONDS = 0.3
+LOG = "worker.log"
+Event = dict[str, Any]
+
+
+class Workers:
+    """Starts workers; when it is closed, or this process dies, all of them end."""
+
+    def __init__(self) -> None:
+        """Nothing is started before `warm_up` or the first `run`."""
+        self._server: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._numbers = count(1)
+        self._codes: dict[int, int] = {}
+        self._stopping = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self.stop()
+        if self._server and self._server.stdin:
+            self._server.stdin.close()
+            self._server.wait()
+
+    def warm_up(self) -> None:
+        """Start the parent of the workers, which imports for some seconds, without waiting."""
+        with self._lock:
+            if self._server is None:
+                self._server = subprocess.Popen(
+                    [sys.executable, "-m", "gner_core.warm"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    start_new_session=True,
+                    env={**os.environ, "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"},
+                )
+                threading.Thread(target=self._listen, args=(self._server,), daemon=True).start()
+
+    def stop(self) -> None:
+        """End all running workers; their `run` calls fail."""
+        self._stopping.set()
+
+    def run(
+        self, module: str, request: Mapping[str, Any], *, on_event: Callable[[Event], None]
+    ) -> dict[str, Any]:
+        """Run a worker module with a request; return the result that it wrote.
+
+        Args:
+            module: a module with a function `main(path of the request)`.
+            request: JSON values; `scratch` names the folder of request, progress, result and log.
+            on_event: called with every progress event, in order.
+
+        Raises:
+            InputError: with the worker's own message, when the input was at fault.
+            RuntimeError: when the worker died; names its log and shows the end of it.
+        """
+        scratch = Path(request["scratch"])
+        (scratch / RESULT).unlink(missing_ok=True)
+        (scratch / REQUEST).write_text(json.dumps(dict(request), indent=1))
+        (scratch / PROGRESS).write_text("")
+        number = next(self._numbers)
+        order = {
+            "id": number,
+            "module": module,
+            "request": str(scratch / REQUEST),
+            "log": str(scratch / LOG),
+        }
+        self._send(order)
+        with (scratch / PROGRESS).open() as progress:
+            while (code := self._code(number)) is None and not self._stopping.wait(POLL_SECONDS):
+                _pass_on(progress.readlines(), on_event)
+            if code is None:
+                self._send({"id": number, "stop": True})
+                raise RuntimeError(f"{module} was stopped")
+            _pass_on(progress.readlines(), on_event)
+        return _result(scratch, code)
+
+    def _code(self, number: int) -> int | None:
+        """Return the exit code of a worker, None while it runs."""
+        if number in self._codes:
+            return self._codes.pop(number)
+        if self._server and self._server.poll() is not None:
+            return self._codes.pop(number, -1)  # the parent died, and its workers with it
+        return None
+
+    def _send(self, order: Mapping[str, Any]) -> None:
+        self.warm_up()
+        with self._lock:
+            assert self._server is not None
+            assert self._server.stdin is not None
+            self._server.stdin.write(json.dumps(dict(order)).encode() + b"\n")
+            self._server.stdin.flush()
+
+    def _listen(self, server: "subprocess.Popen[bytes]") -> None:
+        assert server.stdout is not None
+        for line in server.stdout:
+            answer = json.loads(line)
+            self._codes[answer["id"]] = answer["code"]
+
+
+def _pass_on(lines: list[str], on_event: Callable[[Event], None]) -> None:
+    for line in lines:
+        on_event(json.loads(line))
+
+
+def _result(scratch: Path, code: int) -> dict[str, Any]:
+    if not (scratch / RESULT).exists():
+        log = scratch / LOG
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        end = "\n".join(lines[-15:])
+        raise RuntimeError(f"worker ended with code {code}; its log {log} ends with:\n{end}")
+    result: dict[str, Any] = json.loads((scratch / RESULT).read_text())
+    if not result["ok"]:
+        raise InputError(result["error"])
+    return result

@@ -1,0 +1,110 @@
+"""The tasks that need a model: import a backbone, train a stage, generate.
+
+Owns requests to the child processes and what of their work is tracked. The work itself is in
+`gner_core.backbones`, `training` and `generation`, which this process never imports.
+"""
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from gner_core.store import ArtifactRef
+from tasks.context import RunContext
+from tasks.data import SENTENCES
+from tasks.steps import Step
+from tasks.tracking import StepRun
+
+JOURNAL = "metrics.jsonl"
+SUMMARY = "summary.json"
+
+
+@task(name="import-backbone", cache_policy=NO_CACHE, task_run_name="backbone {step.title}")
+def import_backbone(step: Step, run: RunContext) -> ArtifactRef:
+    """Publish the backbone as safetensors weights with its tokenizer."""
+
+    def build(folder: Path) -> None:
+        request = {
+            "backbone": run.experiment.backbone.model_dump(mode="json"),
+            "data_root": run.experiment.data_root,
+            "sentences": [str(run.path(sample) / SENTENCES) for sample in step.inputs.values()],
+        }
+        run.child(step, "gner_core.backbones.worker", request, folder=folder)
+
+    run.ensure(step, build)
+    return step.ref
+
+
+@task(name="train", cache_policy=NO_CACHE, task_run_name="train {step.title}")
+def train(step: Step, run: RunContext) -> ArtifactRef:
+    """Publish the checkpoint of a training stage; its metrics go to MLflow while it runs."""
+    execution = run.experiment.execution
+    data = step.inputs["data"]
+
+    def build(folder: Path) -> None:
+        request = {
+            "backbone": run.experiment.backbone.model_dump(mode="json"),
+            "train": step.identity["train"],
+            "model": str(run.path(step.inputs["model"])),
+            "sentences": str(run.path(data) / SENTENCES),
+            "micro_batch": execution.train_batch,
+            "checkpoint_every": execution.checkpoint_every,
+            "keep_checkpoints": execution.keep_checkpoints,
+        }
+        with _tracked(step, run) as mlrun:
+            _name_input(mlrun, run, data, context="training")
+
+            def live(event: dict[str, Any]) -> None:
+                mlrun.point(event["metrics"], step=event["done"])
+
+            run.child(step, "gner_core.training.worker", request, folder=folder, on_event=live)
+            mlrun.tags({"gner.checkpoint": step.ref.path})
+
+    if not run.ensure(step, build):
+        _track_published(step, run)
+    return step.ref
+
+
+@task(name="generate", cache_policy=NO_CACHE, task_run_name="generate {step.title}")
+def generate(step: Step, run: RunContext) -> ArtifactRef:
+    """Publish what a checkpoint writes for the sentences of an evaluation."""
+
+    def build(folder: Path) -> None:
+        request = {
+            "backbone": run.experiment.backbone.model_dump(mode="json"),
+            "decode": step.identity["decode"],
+            "model": str(run.path(step.inputs["model"])),
+            "sentences": str(run.path(step.inputs["data"]) / SENTENCES),
+            "batch": run.experiment.execution.generate_batch,
+        }
+        run.child(step, "gner_core.generation.worker", request, folder=folder)
+
+    run.ensure(step, build)
+    return step.ref
+
+
+def _tracked(step: Step, run: RunContext) -> AbstractContextManager[StepRun]:
+    params = step.identity["train"]
+    return run.tracker.step_run(step.title, key=step.ref.key, kind="training", params=params)
+
+
+def _name_input(mlrun: StepRun, run: RunContext, data: Step, *, context: str) -> None:
+    source = str(run.path(data) / SENTENCES)
+    mlrun.dataset(name=data.title, digest=data.ref.key, source=source, context=context)
+
+
+def _track_published(step: Step, run: RunContext) -> None:
+    """Link the run that trained this checkpoint; where MLflow lacks it, log it from the store."""
+    known = run.tracker.logged(step.ref.key)
+    if known:
+        run.tracker.link(step.title, known)
+        return
+    with _tracked(step, run) as mlrun:
+        _name_input(mlrun, run, step.inputs["data"], context="training")
+        for line in (run.path(step) / JOURNAL).read_text().splitlines():
+            point = json.loads(line)
+            mlrun.point(point, step=point.pop("step"))
+        mlrun.tags({"gner.checkpoint": step.ref.path})

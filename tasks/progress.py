@@ -1,0 +1,110 @@
+"""What a person sees while work goes on: log lines, live bars in a terminal, Prefect artifacts.
+
+Owns showing only. Everything works with and without a Prefect run around it.
+
+Example:
+    with Progress() as progress:
+        with progress.bar("adaptation") as update:
+            update({"done": 3, "total": 10, "metrics": {"loss": 0.4}})
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self, cast
+from uuid import UUID
+
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.context import TaskRunContext
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_run_logger
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+SECONDS_BETWEEN_LINES = 15.0  # in a log; a terminal gets live bars
+SECONDS_BETWEEN_ARTIFACTS = 2.0
+
+Event = dict[str, Any]
+
+
+def logger() -> logging.Logger:
+    """Return the logger of the Prefect run around us, or the one of the command line."""
+    try:
+        return cast(logging.Logger, get_run_logger())
+    except MissingContextError:
+        return logging.getLogger("gner")
+
+
+class Progress:
+    """Bars for the running steps of one flow run."""
+
+    def __init__(self, console: Console) -> None:
+        """Show bars on `console` where it is a terminal, else lines in the log."""
+        self.live = console.is_terminal
+        self.bars = Bars(
+            TextColumn("{task.description:<14}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.completed:g}/{task.total:g}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[detail]}"),
+            console=console,
+            transient=True,
+            disable=not self.live,
+        )
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bars.stop()
+
+    @contextmanager
+    def bar(self, title: str) -> Iterator[Callable[[Event], None]]:
+        """Give a function that shows one event of a worker's progress."""
+        bar = self.bars.add_task(title, total=1, detail="starting")
+        shown = _Shown(self, title, bar)
+        try:
+            yield shown
+        finally:
+            self.bars.remove_task(bar)
+
+
+class _Shown:
+    def __init__(self, progress: Progress, title: str, bar: TaskID) -> None:
+        self.progress, self.title, self.bar = progress, title, bar
+        self.log = logger()
+        self.last_line = self.last_artifact = time.monotonic()
+        self.artifact: UUID | None = None
+        self.first: tuple[float, int] | None = None
+
+    def __call__(self, event: Event) -> None:
+        done, total, now = event["done"], event["total"], time.monotonic()
+        detail = "  ".join(f"{name} {value:.4g}" for name, value in event["metrics"].items())
+        self.progress.bars.update(self.bar, completed=done, total=total, detail=detail)
+        self.first = self.first or (event["time"], done)
+        if not self.progress.live and now - self.last_line > SECONDS_BETWEEN_LINES:
+            self.last_line = now
+            self.log.info("%s: %d/%d  %s  %s", self.title, done, total, detail, self._left(event))
+        if TaskRunContext.get() and (
+            now - self.last_artifact > SECONDS_BETWEEN_ARTIFACTS or done == total
+        ):
+            self.last_artifact = now
+            self._publish(100.0 * done / max(total, 1), detail)
+
+    def _left(self, event: Event) -> str:
+        assert self.first is not None
+        seconds, done = event["time"] - self.first[0], event["done"] - self.first[1]
+        return f"{seconds / done * (event['total'] - event['done']):.0f} s left" if done else ""
+
+    def _publish(self, share: float, detail: str) -> None:
+        if self.artifact is None:
+            key = self.title.replace(" ", "-").lower()
+            created = create_progress_artifact(share, key=key, description=detail or self.title)
+            self.artifact = cast(UUID, created)
+        else:
+            update_progress_artifact(self.artifact, share, description=detail or self.title)

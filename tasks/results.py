@@ -1,0 +1,182 @@
+"""The tasks at the end: score an evaluation, write the report.
+
+Owns what is gathered from which artifact and what goes to MLflow. Rules and looks are in
+`gner_core.scoring` and `gner_core.reports`.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.context import TaskRunContext
+
+from gner_core.records import read_predictions
+from gner_core.reports.content import (
+    CorpusRow,
+    EvaluationView,
+    ReportContent,
+    SampleRow,
+    StageView,
+    StepRow,
+    choose_examples,
+)
+from gner_core.reports.page import render
+from gner_core.schemas.prompts import prompt
+from gner_core.scoring.evaluate import read_scored, score, summarise, write_scored
+from gner_core.store import ArtifactRef
+from tasks.context import RunContext
+from tasks.data import SENTENCES, STATISTICS
+from tasks.models import JOURNAL, SUMMARY
+from tasks.steps import Step
+
+PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"
+SCORED, SCORES = "scored.parquet", "scores.json"
+REPORT = "report.html"
+EXPLANATIONS = {
+    "baseline": "mean F1 before any training, supervised test",
+    "zero-shot": "mean F1 on unseen types and domains",
+    "supervised": "mean F1 on held-out sentences",
+}
+
+
+@task(name="score", cache_policy=NO_CACHE, task_run_name="score {step.title}")
+def score_predictions(step: Step, run: RunContext) -> ArtifactRef:
+    """Publish scored sentences and the summary of an evaluation; log both to MLflow."""
+    predictions = step.inputs["predictions"]
+
+    def build(folder: Path) -> None:
+        source = run.path(predictions)
+        back = json.loads((source / BACK).read_text()) if step.identity["back_tokenization"] else {}
+        scored = [score(p, back=back) for p in read_predictions(source / PREDICTIONS)]
+        write_scored(folder / SCORED, scored)
+        (folder / SCORES).write_text(json.dumps(summarise(scored), indent=1, ensure_ascii=False))
+
+    run.ensure(step, build)
+    _track(step, run)
+    return step.ref
+
+
+@task(name="report", cache_policy=NO_CACHE, task_run_name="report {step.title}")
+def write_report(step: Step, run: RunContext) -> ArtifactRef:
+    """Publish the HTML page and attach it to the parent run."""
+
+    def build(folder: Path) -> None:
+        (folder / REPORT).write_text(render(_content(step, run)), encoding="utf-8")
+
+    run.ensure(step, build)
+    run.tracker.parent.file(run.path(step) / REPORT)
+    return step.ref
+
+
+def macro_scores(step: Step, run: RunContext) -> dict[str, Any]:
+    """Return the summary of a published evaluation."""
+    summary: dict[str, Any] = json.loads((run.path(step) / SCORES).read_text())
+    return summary
+
+
+def _track(step: Step, run: RunContext) -> None:
+    summary = macro_scores(step, run)
+    run.tracker.parent.values(
+        {f"{step.title}/{name}": value for name, value in summary["macro"].items()}
+    )
+    if TaskRunContext.get():
+        rows = [{"corpus": name, **row} for name, row in summary["corpora"].items()]
+        create_table_artifact(rows, key=f"scores-{step.title}", description=f"Scores: {step.title}")
+    known = run.tracker.logged(step.ref.key)
+    if known:
+        run.tracker.link(step.title, known)
+        return
+    generate = step.inputs["predictions"]
+    params = {**generate.identity["decode"], **step.identity}
+    with run.tracker.step_run(
+        f"{step.title} test", key=step.ref.key, kind="evaluation", params=params
+    ) as mlrun:
+        data = generate.inputs["data"]
+        mlrun.dataset(
+            name=data.title,
+            digest=data.ref.key,
+            source=str(run.path(data) / SENTENCES),
+            context="evaluation",
+        )
+        for corpus, row in {**summary["corpora"], "mean": summary["macro"]}.items():
+            mlrun.values({f"{corpus}/{name}": row[name] for name in ("precision", "recall", "f1")})
+        mlrun.values({f"texts/{name}": count for name, count in summary["texts"].items()})
+        mlrun.tags({"gner.checkpoint": generate.inputs["model"].ref.path})
+        scored = read_scored(run.path(step) / SCORED)
+        columns: dict[str, list[Any]] = {
+            "id": [s.id for s in scored],
+            "sentence": [" ".join(s.words) for s in scored],
+            "generated": [s.text for s in scored],
+            "right": [s.right for s in scored],
+            "predicted": [s.predicted_entities for s in scored],
+            "gold": [s.gold_entities for s in scored],
+        }
+        mlrun.table("predictions.json", columns)
+
+
+def _content(step: Step, run: RunContext) -> ReportContent:
+    experiment = run.experiment
+    inputs = step.inputs
+    named = {
+        prefix: {
+            name.removeprefix(f"{prefix} "): given
+            for name, given in inputs.items()
+            if name.startswith(f"{prefix} ")
+        }
+        for prefix in ("corpus", "sample", "generate", "score")
+    }
+    scored = {
+        title: read_scored(run.path(given) / SCORED)
+        for title, given in named["score"].items()
+        if title != "baseline"
+    }
+    manifests = {name: run.store.manifest(given.ref) for name, given in inputs.items()}
+    first = next(iter(named["generate"].values()))
+    example = read_predictions(run.path(first) / PREDICTIONS)[0]
+    return ReportContent(
+        name=experiment.name,
+        backbone=experiment.backbone.name,
+        parameters=experiment.backbone.parameters,
+        decode=first.identity["decode"],
+        match=next(iter(named["score"].values())).identity,
+        corpora=[
+            CorpusRow(name, split, counts, experiment.corpora[name].licence)
+            for name, given in named["corpus"].items()
+            for split, counts in _json(run, given, STATISTICS).items()
+        ],
+        samples=[
+            SampleRow(use, corpus, counts)
+            for use, given in named["sample"].items()
+            for corpus, counts in _json(run, given, STATISTICS).items()
+        ],
+        stages=[_stage(inputs[title], run) for title in ("adaptation", "finetuning")],
+        evaluations=[
+            EvaluationView(title, EXPLANATIONS[title], _json(run, given, SCORES))
+            for title, given in named["score"].items()
+        ],
+        examples=choose_examples(scored, count=experiment.report.examples),
+        prompt=prompt(example.words, example.types),
+        steps=[
+            StepRow(m["step"], m["title"], m["key"], m["seconds"], m["created"])
+            for m in manifests.values()
+        ],
+        packages=manifests["finetuning"]["packages"],
+    )
+
+
+def _stage(step: Step, run: RunContext) -> StageView:
+    lines = (run.path(step) / JOURNAL).read_text().splitlines()
+    return StageView(
+        title=step.title,
+        recipe=step.identity["train"],
+        summary=_json(run, step, SUMMARY),
+        curve=[json.loads(line) for line in lines],
+    )
+
+
+def _json(run: RunContext, step: Step, name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((run.path(step) / name).read_text())
+    return content

@@ -1,0 +1,84 @@
+"""One run of params/tiny.yaml from the command line, shared by the tests of the pipeline."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+GNER = [sys.executable, "-m", "flows"]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished command with what it printed."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Home:
+    """A home folder in which gner runs."""
+
+    folder: Path
+    root: Path
+
+    def environment(self) -> dict[str, str]:
+        """The variables of a machine without Prefect and MLflow servers."""
+        kept = {
+            k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_API", "MLFLOW_T"))
+        }
+        return {**kept, "GNER_HOME": str(self.folder), "COLUMNS": "200"}
+
+    def gner(self, *arguments: str, timeout: float = 300) -> Ran:
+        """Run the command line in the project's folder."""
+        started = time.monotonic()
+        done = subprocess.run(
+            [*GNER, *arguments],
+            cwd=self.root,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+
+
+def ran_steps(out: str) -> list[str]:
+    """The kinds of the steps that ran, in order."""
+    return [kind for kind, state in _states(out) if state == "running"]
+
+
+def skipped_steps(out: str) -> list[str]:
+    """The kinds of the steps that were skipped."""
+    return [kind for kind, state in _states(out) if state.startswith("skipped")]
+
+
+def _states(out: str) -> Sequence[tuple[str, str]]:
+    kinds = ("corpus", "sample", "backbone", "train", "generate", "score", "report")
+    found = []
+    for line in out.splitlines():
+        words = line.split()
+        kind = next((word for word in words[:2] if word in kinds), None)
+        if kind and ": " in line:
+            found.append((kind, line.split(": ", 1)[1].strip()))
+    return found
+
+
+@pytest.fixture(scope="session")
+def tiny_home(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Home:
+    """A home in which params/tiny.yaml has run."""
+    home = Home(tmp_path_factory.mktemp("home"), root)
+    done = home.gner("run", "params/tiny.yaml")
+    assert done.code == 0, done.out + done.err
+    (home.folder / "first.txt").write_text(done.out)
+    (home.folder / "seconds.txt").write_text(str(done.seconds))
+    return home

@@ -1,0 +1,214 @@
+"""The command line on params/tiny.yaml: everything runs, nothing runs twice, nothing is lost."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from tests.flows.conftest import GNER, Home, ran_steps, skipped_steps
+
+
+def runs(home: Home) -> list[Run]:
+    client = MlflowClient(f"sqlite:///{home.folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("gner")
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id]))
+
+
+def test_the_first_run_runs_every_step_in_under_a_minute(tiny_home: Home) -> None:
+    out = (tiny_home.folder / "first.txt").read_text()
+    kinds = ran_steps(out)
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {
+        "corpus": 5,
+        "sample": 4,
+        "backbone": 1,
+        "train": 2,
+        "generate": 3,
+        "score": 3,
+        "report": 1,
+    }
+    assert float((tiny_home.folder / "seconds.txt").read_text()) < 60
+    assert "supervised" in out
+    assert str(tiny_home.folder / "reports" / "tiny.html") in out
+
+
+def test_mlflow_holds_parent_children_metrics_data_and_tables(tiny_home: Home) -> None:
+    found = runs(tiny_home)
+    parent = next(run for run in found if run.data.tags["gner.kind"] == "flow")
+    children = {
+        run.info.run_name: run
+        for run in found
+        if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id
+    }
+    assert set(children) >= {
+        "adaptation",
+        "finetuning",
+        "baseline test",
+        "zero-shot test",
+        "supervised test",
+    }
+    assert parent.data.params["decode.beams"] == "1"
+    assert "supervised/f1" in parent.data.metrics
+    training = children["adaptation"]
+    client = MlflowClient(f"sqlite:///{tiny_home.folder}/mlflow.db")
+    history = client.get_metric_history(training.info.run_id, "loss")
+    assert [metric.step for metric in history] == list(range(1, 9))
+    assert history[-1].value < history[0].value
+    evaluation = children["supervised test"]
+    assert {"news/f1", "sports/precision", "mean/recall"} <= set(evaluation.data.metrics)
+    assert evaluation.inputs.dataset_inputs[0].dataset.name == "supervised sentences"
+    assert evaluation.data.tags["gner.checkpoint"].startswith("train/")
+    tables = [file.path for file in client.list_artifacts(evaluation.info.run_id)]
+    assert tables == ["predictions.json"]
+    assert [f.path for f in client.list_artifacts(parent.info.run_id)] == ["report.html"]
+
+
+def test_the_same_command_again_skips_everything(tiny_home: Home) -> None:
+    before = {run.info.run_id for run in runs(tiny_home)}
+    again = tiny_home.gner("run", "params/tiny.yaml")
+    assert again.code == 0, again.err
+    assert ran_steps(again.out) == []
+    assert len(skipped_steps(again.out)) == 19
+    assert again.seconds < 20
+    (new,) = (run for run in runs(tiny_home) if run.info.run_id not in before)
+    assert new.data.tags["gner.kind"] == "flow"
+    assert "gner.reused.adaptation" in new.data.tags
+
+
+def test_another_beam_size_redoes_generation_and_what_follows(tiny_home: Home) -> None:
+    changed = tiny_home.gner("run", "params/tiny.yaml", "--set", "decode.beams=2")
+    assert changed.code == 0, changed.err
+    assert sorted(ran_steps(changed.out)) == ["generate"] * 3 + ["report"] + ["score"] * 3
+
+
+def test_another_batch_per_device_redoes_nothing(tiny_home: Home) -> None:
+    changed = tiny_home.gner(
+        "run",
+        "params/tiny.yaml",
+        "--set",
+        "execution.train_batch=2",
+        "--set",
+        "execution.generate_batch=3",
+    )
+    assert changed.code == 0, changed.err
+    assert ran_steps(changed.out) == []
+
+
+def test_a_dry_run_lists_steps_and_what_is_published(tiny_home: Home) -> None:
+    dry = tiny_home.gner("run", "params/tiny.yaml", "--dry-run", "--set", "finetuning.train.seed=9")
+    assert dry.code == 0
+    assert dry.seconds < 5
+    state = {
+        tuple(line.split()[1:2] + line.split()[3:]): line.split()[0]
+        for line in dry.out.splitlines()
+    }
+    assert state["train", "adaptation"] == "published"
+    assert state["train", "finetuning"] == "pending"
+    assert state["generate", "supervised"] == "pending"
+    assert state["generate", "zero-shot"] == "published"
+
+
+def test_help_comes_at_once(tiny_home: Home) -> None:
+    best = min(tiny_home.gner("--help").seconds for _ in range(3))
+    assert best < 0.7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["params/none.yaml"], "params/none.yaml: cannot be read"),
+        (
+            ["params/tiny.yaml", "--set", "decode.beem=2"],
+            "decode.beem: unknown key; allowed: beams",
+        ),
+        (["params/tiny.yaml", "--set", "decode.beams=x"], "decode.beams"),
+        (["params/tiny.yaml", "--set", "data_root=/nowhere"], "no such corpus file"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    tmp_path: Path, root: Path, arguments: list[str], message: str
+) -> None:
+    home = Home(tmp_path / "home", root)
+    done = home.gner("run", *arguments)
+    assert done.code == 2
+    assert message in done.err
+    assert len(done.err.strip().splitlines()) == 1
+    assert not home.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "news-train.tsv: no sentence found for news, split train"),
+        ("a\tO\nb\n", "news-train.tsv, line 2: 1 tab-separated columns where 2 were expected"),
+        ("a\tQ-person\n", "news-train.tsv, line 1: unknown tag 'Q-person'"),
+        ("a\tB-planet\n", "news-train.tsv, line 1: label 'planet' is not in the corpus' labels"),
+    ],
+)
+def test_a_faulty_corpus_is_named_and_leaves_nothing_half_written(
+    tmp_path: Path, root: Path, content: str, message: str
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for file in (root / "gner_core" / "corpora" / "demo").glob("*.tsv"):
+        (data / file.name).write_bytes(file.read_bytes())
+    (data / "news-train.tsv").write_text(content)
+    home = Home(tmp_path / "home", root)
+    done = home.gner("run", "params/tiny.yaml", "--set", f"data_root={data}")
+    assert done.code == 2, done.out + done.err
+    assert message in done.err
+    faults = [line for line in done.err.splitlines() if line.startswith("gner: ")]
+    assert len(faults) == 1
+    store = home.folder / "store"
+    assert not list((store / ".staging").iterdir())
+    assert all((folder / "manifest.json").exists() for folder in store.glob("corpus/*"))
+    assert not list(store.glob("sample/*")) or "fine-tuning sentences: done" not in done.out
+
+
+def test_a_run_killed_in_training_goes_on_to_the_same_result(
+    tiny_home: Home, tmp_path: Path, root: Path
+) -> None:
+    """SIGKILL to the flow process; its workers end too; the repeat resumes the training."""
+    home = Home(tmp_path / "home", root)
+    slow = ["--set", "execution.checkpoint_every=1"]
+    flow = subprocess.Popen(
+        [*GNER, "run", "params/tiny.yaml", *slow],
+        cwd=root,
+        env=home.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    deadline = time.monotonic() + 120
+    while not list(home.folder.glob("work/unfinished/train/*/checkpoint-3")):
+        assert time.monotonic() < deadline
+        assert flow.poll() is None
+        time.sleep(0.02)
+    children = psutil.Process(flow.pid).children(recursive=True)
+    os.kill(flow.pid, signal.SIGKILL)
+    flow.wait()
+    _, alive = psutil.wait_procs(children, timeout=15)
+    assert alive == []
+    again = home.gner("run", "params/tiny.yaml", *slow)
+    assert again.code == 0, again.out + again.err
+    assert "backbone" in skipped_steps(again.out)
+    (folder,) = (
+        path.parent
+        for path in home.folder.glob("store/train/*/manifest.json")
+        if json.loads(path.read_text())["title"] == "adaptation"
+    )
+    assert json.loads((folder / "summary.json").read_text())["resumed_from"] >= 3
+    for file in ("model.safetensors", "metrics.jsonl"):
+        undisturbed = tiny_home.folder / "store" / "train" / folder.name / file
+        assert (folder / file).read_bytes() == undisturbed.read_bytes()
+    client = MlflowClient(f"sqlite:///{home.folder}/mlflow.db")
+    adaptations = [run for run in runs(home) if run.info.run_name == "adaptation"]
+    assert len(adaptations) == 1
+    history = client.get_metric_history(adaptations[0].info.run_id, "loss")
+    assert [metric.step for metric in history] == list(range(1, 9))

@@ -1,0 +1,89 @@
+"""Tiny models of both families, made once, with a tokenizer learned from demo sentences."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from gner_core.corpora.prepare import corpus_folder, read_split
+from gner_core.experiment_file import read_experiment
+from gner_core.params import BackboneParams, TrainParams
+from gner_core.records import Sentence
+
+
+@dataclass(frozen=True)
+class TinyModel:
+    """A folder with weights and tokenizer, and the parameters that go with it."""
+
+    folder: Path
+    backbone: BackboneParams
+
+
+@pytest.fixture(scope="session")
+def news(root: Path) -> list[Sentence]:
+    """Twenty-four sentences of the demo corpus `news`."""
+    corpus = read_experiment(root / "params" / "demo.yaml", overrides=[]).corpora["news"]
+    folder = corpus_folder("package")
+    return read_split("news", corpus, split="train", folder=folder, repairs=Counter())[:24]
+
+
+def backbone(family: Literal["encoder_decoder", "decoder_only"]) -> BackboneParams:
+    """Parameters of a random model with two layers."""
+    encoder_decoder = family == "encoder_decoder"
+    return BackboneParams.model_validate(
+        {
+            "name": "tiny",
+            "parameters": 1,
+            "family": family,
+            "source": {
+                "kind": "random",
+                "architecture": "t5" if encoder_decoder else "llama",
+                "hidden": 32,
+                "layers": 2,
+                "vocabulary": 500,
+                "seed": 1,
+            },
+            "prompt_before": "" if encoder_decoder else "[INST] ",
+            "prompt_after": "" if encoder_decoder else " [/INST] ",
+            "max_source_tokens": 640,
+            "max_target_tokens": 400,
+            "dtype": "float32",
+        }
+    )
+
+
+@pytest.fixture(scope="session", params=["encoder_decoder", "decoder_only"])
+def tiny_model(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, news: list[Sentence]
+) -> TinyModel:
+    """A random T5, then a random LLaMA."""
+    from gner_core.backbones.importing import import_backbone
+    from gner_core.schemas.prompts import prompt
+    from gner_core.schemas.targets import target
+
+    params = backbone(request.param)
+    folder = tmp_path_factory.mktemp(request.param)
+    texts = [f"{prompt(s.words, s.types)} {target(s.words, s.tags)}" for s in news]
+    import_backbone(params, folder=folder, data_root=Path(), texts=texts)
+    return TinyModel(folder, params)
+
+
+@pytest.fixture
+def recipe() -> TrainParams:
+    """A short training."""
+    return TrainParams(
+        epochs=2,
+        global_batch=8,
+        length_window=1,
+        learning_rate=1e-3,
+        schedule="linear",
+        warmup_share=0.2,
+        weight_decay=0.01,
+        max_grad_norm=1.0,
+        too_long="drop",
+        external_types="all",
+        frozen_layers=0,
+        seed=3,
+    )

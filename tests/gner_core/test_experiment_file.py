@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+
+from gner_core.errors import InputError
+from gner_core.experiment_file import check_file, read_experiment
+
+
+@pytest.fixture
+def tiny(root: Path) -> Path:
+    return root / "params" / "tiny.yaml"
+
+
+def test_includes_are_read_and_overrides_win(tiny: Path) -> None:
+    experiment = read_experiment(tiny, overrides=["decode.beams=4", "finetuning.train.epochs=3"])
+    assert experiment.backbone.source.kind == "random"
+    assert experiment.corpora["news"].files["train"] == ("news-train.tsv",)
+    assert experiment.decode.beams == 4
+    assert experiment.finetuning.train.epochs == 3
+    assert experiment.adaptation.train.epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("decode.beems=4", r"tiny.yaml: decode.beems: unknown key; allowed: beams, mode, seed"),
+        ("decode.beams=0", r"decode.beams: .*greater than or equal to 1, got 0"),
+        ("decode.beams=many", r"decode.beams: .*valid integer.*got 'many'"),
+        ("decode.mode=magic", r"decode.mode: Input should be 'free', got 'magic'"),
+        ("zero_shot.corpora=[mars]", r"zero_shot.corpora names 'mars'; known: astronomy"),
+        ("zero_shot.split=train", r"zero_shot: music has no split 'train', only valid, test"),
+        ("supervised.split=train", r"finetuning and supervised both use split 'train'"),
+        ("no.such.place=1", r"no section 'no'; there are: name, data_root"),
+        ("decode.beams", r"must have the form key.path=value"),
+        ("backbone.source.hiden=3", r"backbone.source.random.hiden: unknown key; allowed: arch"),
+    ],
+)
+def test_a_bad_value_is_named_with_file_place_and_what_is_allowed(
+    tiny: Path, override: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        read_experiment(tiny, overrides=[override])
+
+
+def test_missing_and_malformed_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none.yaml: cannot be read"):
+        read_experiment(tmp_path / "none.yaml", overrides=[])
+    (tmp_path / "bad.yaml").write_text("a: [1")
+    with pytest.raises(InputError, match=r"bad.yaml: not valid YAML"):
+        read_experiment(tmp_path / "bad.yaml", overrides=[])
+    (tmp_path / "list.yaml").write_text("- 1")
+    with pytest.raises(InputError, match=r"list.yaml: must hold a mapping"):
+        read_experiment(tmp_path / "list.yaml", overrides=[])
+
+
+def test_every_params_file_loads(root: Path) -> None:
+    files = sorted((root / "params").rglob("*.yaml"))
+    assert len(files) > 5
+    kinds = {check_file(file) for file in files}
+    assert kinds == {"experiment", "backbone", "catalog"}
