@@ -20,6 +20,7 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext
+from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
@@ -37,6 +38,8 @@ from tasks.progress import Progress
 from tasks.results import REPORT, macro_scores, score_predictions, write_report
 from tasks.tracking import Tracker
 
+TASKS_AT_ONCE = 64  # waiting for a worker costs a thread; workers are limited by the params
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -47,7 +50,16 @@ class Outcome:
     tracking_uri: str
 
 
-@flow(name="gner", task_runner=ThreadPoolTaskRunner(max_workers=64))
+def _run_name() -> str:
+    """Name a flow run after its experiment file."""
+    return Path(flow_run.get_parameters()["params"]).stem
+
+
+@flow(
+    name="gner",
+    flow_run_name=_run_name,
+    task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
+)
 def gner(params: str, overrides: list[str] | None = None) -> str:
     """Run an experiment file under Prefect.
 
@@ -120,14 +132,18 @@ def _walk(plan: Plan, run: RunContext, submit: Submit) -> None:
     backbone = submit(import_backbone, plan.backbone, run, after=learned_from)
     adapted = submit(train, plan.adaptation, run, after=[backbone, samples["adaptation"]])
     finetuned = submit(train, plan.finetuning, run, after=[adapted, samples["finetuning"]])
-    scored: list[Pending] = []
+    tested: list[Pending] = []
     for title, evaluation in plan.evaluations.items():
         checkpoint = {"baseline": backbone, "zero-shot": adapted, "supervised": finetuned}[title]
         sentences = samples["zero-shot" if title == "zero-shot" else "supervised"]
         written = submit(generate, evaluation.generate, run, after=[checkpoint, sentences])
-        scored.append(submit(score_predictions, evaluation.score, run, after=[written]))
-    report = submit(write_report, plan.report, run, after=[*scored, finetuned])
-    report.result()
+        scored = submit(score_predictions, evaluation.score, run, after=[written])
+        tested += [written, scored]
+    report = submit(write_report, plan.report, run, after=[*tested, finetuned])
+    # In this order the first error to be raised is the cause, not what follows from it.
+    models = [backbone, adapted, finetuned]
+    for pending in (*corpora.values(), *samples.values(), *models, *tested, report):
+        pending.result()
 
 
 def _outcome(plan: Plan, run: RunContext, store: Store, home: Path) -> Outcome:

@@ -50,7 +50,15 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: must hold a mapping of keys to values")
-    return values
+    unshared: dict[str, Any] = _unshared(values)
+    return unshared
+
+
+def _unshared(value: Any) -> Any:
+    """Copy what YAML aliases share, so that an override of one place changes only that place."""
+    if isinstance(value, dict):
+        return {key: _unshared(item) for key, item in value.items()}
+    return [_unshared(item) for item in value] if isinstance(value, list) else value
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

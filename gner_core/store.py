@@ -20,6 +20,7 @@ import fcntl
 import json
 import os
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -109,12 +110,14 @@ class Store:
     def publish(self, ref: ArtifactRef, *, about: dict[str, Any]) -> Iterator[Path]:
         """Give a fresh folder to fill; publish it when the block ends without an error.
 
-        `about` goes into the manifest beside the list of files with sizes and SHA-256 sums, the
+        Call it under `lock`. `about` goes into the manifest beside the list of files with sizes and SHA-256 sums, the
         time and the seconds that the block took. After an error nothing is left behind.
         """
-        staging_root = Path(self.root) if self.is_local else self.scratch
-        (staging_root / ".staging").mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{ref.step}-", dir=staging_root / ".staging"))
+        # One name per machine and key: what a killed attempt left is cleared by the next one.
+        staging = (Path(self.root) if self.is_local else self.scratch) / ".staging"
+        folder = staging / f"{socket.gethostname()}-{ref.step}-{ref.key}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         started = time.monotonic()
         try:
             yield folder

@@ -7,7 +7,6 @@ ends, it ends the process group of every job, with SIGTERM first and SIGKILL aft
 Owns the protocol, one JSON object a line:
 
     in    {"id": 1, "module": "gner_core.training.worker", "request": "…", "log": "…"}
-    in    {"id": 1, "stop": true}
     out   {"id": 1, "code": 0}
 
 It never runs torch code itself and has no threads, so that forking is safe. Started by
@@ -48,17 +47,12 @@ def serve() -> None:
                 break
             *lines, buffer = (buffer + data).split(b"\n")
             for line in lines:
-                _obey(json.loads(line), jobs)
+                _start(json.loads(line), jobs)
         _reap(jobs)
     _end(jobs)
 
 
-def _obey(order: dict[str, Any], jobs: dict[int, int]) -> None:
-    if order.get("stop"):
-        for process, number in list(jobs.items()):
-            if number == order["id"]:
-                _end({process: number})
-        return
+def _start(order: dict[str, Any], jobs: dict[int, int]) -> None:
     process = os.fork()
     if process == 0:
         _become_job(order)

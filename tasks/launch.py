@@ -35,6 +35,7 @@ class Workers:
         self._server: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._numbers = count(1)
+        self._started_any = False
         self._codes: dict[int, int] = {}
         self._stopping = threading.Event()
 
@@ -47,6 +48,8 @@ class Workers:
         self.stop()
         if self._server and self._server.stdin:
             self._server.stdin.close()
+            if not self._started_any:
+                self._server.kill()  # it has no worker to end, and may still be importing
             self._server.wait()
 
     def warm_up(self) -> None:
@@ -63,7 +66,7 @@ class Workers:
                 threading.Thread(target=self._listen, args=(self._server,), daemon=True).start()
 
     def stop(self) -> None:
-        """End all running workers; their `run` calls fail."""
+        """Let all `run` calls fail; their workers end when this object is closed."""
         self._stopping.set()
 
     def run(
@@ -96,7 +99,6 @@ class Workers:
             while (code := self._code(number)) is None and not self._stopping.wait(POLL_SECONDS):
                 _pass_on(progress.readlines(), on_event)
             if code is None:
-                self._send({"id": number, "stop": True})
                 raise RuntimeError(f"{module} was stopped")
             _pass_on(progress.readlines(), on_event)
         return _result(scratch, code)
@@ -112,6 +114,7 @@ class Workers:
     def _send(self, order: Mapping[str, Any]) -> None:
         self.warm_up()
         with self._lock:
+            self._started_any = True
             assert self._server is not None
             assert self._server.stdin is not None
             self._server.stdin.write(json.dumps(dict(order)).encode() + b"\n")

@@ -61,6 +61,7 @@ def train(step: Step, run: RunContext) -> ArtifactRef:
                 mlrun.point(event["metrics"], step=event["done"])
 
             run.child(step, "gner_core.training.worker", request, folder=folder, on_event=live)
+            _replay(mlrun, folder)  # what an attempt that was killed could not send
             mlrun.tags({"gner.checkpoint": step.ref.path})
 
     if not run.ensure(step, build):
@@ -104,7 +105,12 @@ def _track_published(step: Step, run: RunContext) -> None:
         return
     with _tracked(step, run) as mlrun:
         _name_input(mlrun, run, step.inputs["data"], context="training")
-        for line in (run.path(step) / JOURNAL).read_text().splitlines():
-            point = json.loads(line)
-            mlrun.point(point, step=point.pop("step"))
+        _replay(mlrun, run.path(step))
         mlrun.tags({"gner.checkpoint": step.ref.path})
+
+
+def _replay(mlrun: StepRun, folder: Path) -> None:
+    """Log the metrics of all weight updates; those that are there already are passed over."""
+    for line in (folder / JOURNAL).read_text().splitlines():
+        point = json.loads(line)
+        mlrun.point(point, step=point.pop("step"))

@@ -17,7 +17,7 @@ Example:
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -42,17 +42,18 @@ log = logging.getLogger("gner")
 class StepRun:
     """The MLflow run of one step; `None` as id means that tracking is off for it."""
 
-    def __init__(self, tracker: "Tracker", run_id: str | None, already: int) -> None:
+    def __init__(self, tracker: "Tracker", run_id: str | None, already: Iterable[int] = ()) -> None:
         self.tracker = tracker
         self.run_id = run_id
-        self._already = already  # the last step logged by an attempt that was killed
+        self._logged = set(already)  # steps that are there, also from an attempt that was killed
         self._waiting: list[Metric] = []
         self._sent = time.monotonic()
 
     def point(self, metrics: Mapping[str, float], *, step: int) -> None:
-        """Log metrics of one step of the work; sent in batches every two seconds."""
-        if step <= self._already:
+        """Log metrics of one step of the work, once; sent in batches every two seconds."""
+        if step in self._logged:
             return
+        self._logged.add(step)
         now = int(time.time() * 1000)
         self._waiting += [Metric(name, float(v), now, step) for name, v in metrics.items()]
         if time.monotonic() - self._sent > SECONDS_BETWEEN_SENDS:
@@ -106,7 +107,7 @@ class Tracker:
         self.client = client
         self.uri = uri
         self.experiment_id = ""
-        self.parent = StepRun(self, None, 0)
+        self.parent = StepRun(self, None)
 
     @classmethod
     def start(
@@ -126,7 +127,7 @@ class Tracker:
         except MlflowException as error:
             tracker._give_up(error)
             return tracker
-        tracker.parent = StepRun(tracker, tracker._create(name, {**tags, KIND: "flow"}), 0)
+        tracker.parent = StepRun(tracker, tracker._create(name, {**tags, KIND: "flow"}))
         tracker._params(tracker.parent, params)
         return tracker
 
@@ -151,11 +152,11 @@ class Tracker:
         """Open the child run of a step; go on with one that an earlier attempt left open."""
         run_id = self._find(f"tags.`{KEY}` = '{key}' and attributes.status = 'RUNNING'")
         if run_id:
-            run = StepRun(self, run_id, self._last_step(run_id))
+            run = StepRun(self, run_id, self._steps(run_id))
             run.tags({"mlflow.parentRunId": self.parent.run_id or ""})
         else:
             tags = {KEY: key, KIND: kind, "mlflow.parentRunId": self.parent.run_id or ""}
-            run = StepRun(self, self._create(title, tags), 0)
+            run = StepRun(self, self._create(title, tags))
             self._params(run, params)
         try:
             yield run
@@ -205,9 +206,9 @@ class Tracker:
         found = self.attempt(lambda c: c.search_runs([self.experiment_id], query, max_results=1))
         return found[0].info.run_id if found else None
 
-    def _last_step(self, run_id: str) -> int:
+    def _steps(self, run_id: str) -> set[int]:
         history = self.attempt(lambda c: c.get_metric_history(run_id, "loss"))
-        return max((metric.step for metric in history or []), default=0)
+        return {metric.step for metric in history or []}
 
 
 def _log_metrics(client: MlflowClient, run_id: str, *, metrics: list[Metric]) -> None:

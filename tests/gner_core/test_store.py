@@ -45,6 +45,14 @@ def test_a_failed_step_publishes_nothing_and_leaves_nothing(store: Store, tmp_pa
     assert not list(tmp_path.rglob("half.txt"))
 
 
+def test_what_a_killed_attempt_left_is_cleared_by_the_next(store: Store, tmp_path: Path) -> None:
+    attempt = store.publish(REF, about={})
+    (attempt.__enter__() / "half.txt").write_text("half")  # and then the process is gone
+    fill(store)
+    assert not list(tmp_path.rglob("half.txt"))
+    assert not (store.fetch(REF) / "half.txt").exists()
+
+
 def test_a_second_publication_of_the_same_key_is_harmless(store: Store) -> None:
     fill(store)
     fill(store)

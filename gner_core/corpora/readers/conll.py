@@ -1,7 +1,7 @@
-"""Reads CoNLL columns: one token a line, a truly empty line between sentences.
+"""Reads CoNLL columns: one token a line, an empty line between sentences.
 
-A line that holds a blank token is not an empty line (Broad Twitter Corpus has both), so lines
-are never stripped before they are split.
+A line with a blank token and a tag is not an empty line, one that is only a blank is (Broad
+Twitter Corpus has both), so lines are never stripped of tabs before they are split.
 
 Example:
     list(read(Path("train.tsv"), ConllFormat(kind="conll", separator="tab", columns=2,
@@ -24,7 +24,7 @@ def read(path: Path, form: ConllFormat) -> Iterator[RawSentence]:
     """
     sentence = RawSentence([], [], [])
     for number, line in text_lines(path):
-        if not line:
+        if not line.strip(" "):
             if sentence.words:
                 yield sentence
                 sentence = RawSentence([], [], [])

@@ -71,6 +71,13 @@ def test_blank_tokens_and_orphan_inside_tags_are_mended_and_counted(tmp_path: Pa
     }
 
 
+def test_a_blank_line_separates_and_a_sentence_without_words_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("a\tO\n \n\tO\n\nb\tO\n")
+    sentences, repairs = read(tmp_path, corpus())
+    assert [s.words for s in sentences] == [("a",), ("b",)]
+    assert repairs == {"blank tokens dropped": 1, "sentences without words dropped": 1}
+
+
 def test_open_labels_keep_blanks_and_hyphens(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("tractor\tB-vehicle_type-farm use\nidle\tO\n")
     sentences, _ = read(tmp_path, corpus(labels="open"))

@@ -1,0 +1,83 @@
+"""The report shows what it was given and nothing that a model wrote can become markup."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from gner_core.records import Prediction
+from gner_core.reports.content import (
+    CorpusRow,
+    EvaluationView,
+    ReportContent,
+    SampleRow,
+    StageView,
+    StepRow,
+    choose_examples,
+)
+from gner_core.reports.page import render
+from gner_core.scoring.evaluate import Scored, score, summarise
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def scored(text: str) -> Scored:
+    words, tags = ("Ada", "saw", "Rome"), ("B-person", "O", "B-city")
+    prediction = Prediction("0", "toy", words, tags, ("city", "person"), text, True, None)
+    return score(prediction, back={})
+
+
+@pytest.fixture
+def content() -> ReportContent:
+    sentences = [scored("Ada(B-person) saw(O) Rome(B-person)"), scored(HOSTILE)]
+    counts = {"sentences": 1234, "words": 9, "entities": 3, "types": 2}
+    curve = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}]
+    recipe = {
+        "epochs": 1,
+        "global_batch": 4,
+        "learning_rate": 3e-4,
+        "schedule": "cosine",
+        "frozen_layers": 0,
+    }
+    summary = {"sentences": 5, "left_out": 1, "updates": 2, "device": "cpu"}
+    return ReportContent(
+        name="toy",
+        backbone="Tiny <b>",
+        parameters=77_000_000,
+        decode={"beams": 2, "mode": "free"},
+        match={"mode": "paper"},
+        corpora=[
+            CorpusRow("toy", "test", {**counts, "repairs": {"blank tokens dropped": 7}}, "CC0")
+        ],
+        samples=[SampleRow("supervised", "toy", {**counts, "of": 2000, "method": "random"})],
+        stages=[StageView("adaptation", recipe, summary, curve)],
+        evaluations=[EvaluationView("supervised", "held out", summarise(sentences))],
+        examples=choose_examples({"supervised": sentences}, count=2),
+        prompt=HOSTILE,
+        steps=[StepRow("train", "adaptation", "abc123", 12.34, "2026-01-01")],
+        packages={"torch": "2.13.0"},
+    )
+
+
+def test_the_page_shows_scores_counts_curves_examples_and_steps(content: ReportContent) -> None:
+    page = render(content)
+    for text in ("77,000,000", "1,234", "7 blank tokens dropped", "abc123", "12.3", "<svg", "50.0"):
+        assert text in page, text
+    assert not re.search(r"""(src|href)=["']https?:|url\(["']?https?:|@import""", page)
+
+
+def test_model_output_is_shown_as_text(content: ReportContent) -> None:
+    page = render(replace(content, name=HOSTILE))
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "Tiny &lt;b&gt;" in page
+
+
+def test_examples_mark_what_is_right_wrong_and_missed() -> None:
+    (example,) = choose_examples(
+        {"supervised": [scored("Ada(B-person) saw(O) Rome(B-person)")]}, count=3
+    )
+    gold = {piece.text: piece.verdict for piece in example.gold if piece.label}
+    predicted = {piece.text: piece.verdict for piece in example.predicted if piece.label}
+    assert gold == {"Ada": "right", "Rome": "missed"}
+    assert predicted == {"Ada": "right", "Rome": "wrong"}

@@ -1,0 +1,74 @@
+"""Child processes: results, faults, crashes, and that none outlives its starter."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from gner_core.errors import InputError
+from tasks.launch import Workers
+
+MODULE = "tests.tasks.toy_worker"
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    with Workers() as started:
+        yield started
+
+
+def request(place: Path, act: str) -> dict[str, Any]:
+    return {"output": str(place), "scratch": str(place), "threads": None, "act": act}
+
+
+def test_a_result_and_all_events_arrive(workers: Workers, tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = []
+    result = workers.run(MODULE, request(tmp_path, "work"), on_event=events.append)
+    assert result == {"ok": True, "answer": 42}
+    assert [(e["done"], e["total"], e["metrics"]["loss"]) for e in events] == [
+        (0, 2, 1.5),
+        (2, 2, 0.5),
+    ]
+
+
+def test_a_fault_of_the_input_keeps_its_message(workers: Workers, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^line 3 is wrong$"):
+        workers.run(MODULE, request(tmp_path, "refuse"), on_event=lambda event: None)
+
+
+@pytest.mark.parametrize(("act", "message"), [("crash", "code 1.*toy crash"), ("die", "code -9")])
+def test_a_crash_shows_code_and_end_of_the_log(
+    workers: Workers, tmp_path: Path, act: str, message: str
+) -> None:
+    with pytest.raises(RuntimeError, match=f"(?s){message}"):
+        workers.run(MODULE, request(tmp_path, act), on_event=lambda event: None)
+
+
+def test_closing_ends_running_workers(tmp_path: Path) -> None:
+    started = Workers()
+    begun = threading.Event()
+    failed: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            started.run(MODULE, request(tmp_path, "hang"), on_event=lambda event: begun.set())
+        except RuntimeError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    assert begun.wait(60)
+    children = psutil.Process().children(recursive=True)
+    with started:
+        pass
+    thread.join(15)
+    assert "was stopped" in str(failed[0])
+    deadline = time.monotonic() + 5
+    while any(child.is_running() for child in children) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    hung = [c for c in children if c.is_running() and "gner_core.warm" in " ".join(c.cmdline())]
+    assert len(hung) <= 1  # the module's own warm parent

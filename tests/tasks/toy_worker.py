@@ -1,0 +1,30 @@
+"""A worker for the tests of `tasks.launch`: does what its request says."""
+
+import os
+import time
+from typing import Any
+
+from gner_core.errors import InputError
+from gner_core.worker import Report, Request, run_worker
+
+
+class ToyRequest(Request):
+    act: str
+
+
+def work(request: ToyRequest, report: Report) -> dict[str, Any]:
+    report(0, 2, loss=1.5)
+    if request.act == "refuse":
+        raise InputError("line 3 is wrong")
+    if request.act == "crash":
+        raise ZeroDivisionError("toy crash")
+    if request.act == "die":
+        os.kill(os.getpid(), 9)
+    if request.act == "hang":
+        time.sleep(600)
+    report(2, 2, loss=0.5)
+    return {"answer": 42}
+
+
+def main(path: str) -> None:
+    run_worker(path, ToyRequest, work)
