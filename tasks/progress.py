@@ -9,6 +9,7 @@ Example:
 """
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -103,7 +104,7 @@ class _Shown:
 
     def _publish(self, share: float, detail: str) -> None:
         if self.artifact is None:
-            key = self.title.replace(" ", "-").lower()
+            key = re.sub(r"[^a-z0-9]+", "-", self.title.lower())
             created = create_progress_artifact(share, key=key, description=detail or self.title)
             self.artifact = cast(UUID, created)
         else:
