@@ -10,9 +10,7 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
-export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
-export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
 .PHONY: setup demo test checks ui clean
 setup: $(READY)

@@ -24,6 +24,11 @@ from gner_core.worker import PROGRESS, REQUEST, RESULT
 
 POLL_SECONDS = 0.3
 LOG = "worker.log"
+SERVER_ENVIRONMENT = {
+    "PYTHONUNBUFFERED": "1",
+    "TOKENIZERS_PARALLELISM": "false",  # its threads would not survive the fork
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # asks for GPUs without touching CUDA before the fork
+}
 Event = dict[str, Any]
 
 
@@ -61,7 +66,7 @@ class Workers:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     start_new_session=True,
-                    env={**os.environ, "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"},
+                    env={**os.environ, **SERVER_ENVIRONMENT},
                 )
                 threading.Thread(target=self._listen, args=(self._server,), daemon=True).start()
 

@@ -58,16 +58,15 @@ def read_split(
     for file in params.files[split]:
         for raw in READERS[params.format.kind](folder / file, params.format):
             words, tags = _convert(raw, params, folder / file, repairs)
-            repairs["sentences without words dropped"] += not words
+            if not words:
+                repairs["sentences without words dropped"] += 1
             for start, end in _pieces(words, tags, params.cut_at_words):
-                if end - start < len(words):
-                    repairs["passages cut into pieces"] += start == 0
+                if start == 0 and end < len(words):
+                    repairs["passages cut into pieces"] += 1
                 identity = f"{name}/{split}/{len(sentences)}"
                 piece = tuple(tags[start:end])
                 types = _types(params, piece)
                 sentences.append(Sentence(identity, name, tuple(words[start:end]), piece, types))
-    for kind in [kind for kind, count in repairs.items() if not count]:
-        del repairs[kind]
     if not sentences:
         files = ", ".join(str(folder / file) for file in params.files[split])
         raise InputError(f"{files}: no sentence found for {name}, split {split}")
