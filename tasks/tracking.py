@@ -187,7 +187,9 @@ class Tracker:
         assert self.client is not None
         found = self.client.get_experiment_by_name(EXPERIMENT)
         if found is None:
-            return str(self.client.create_experiment(EXPERIMENT, artifact_location=place))
+            # The tag lets the UI open the experiment as model training, not as GenAI traces.
+            tags = {"mlflow.experimentKind": "custom_model_development"}
+            return str(self.client.create_experiment(EXPERIMENT, place, tags))
         return str(found.experiment_id)
 
     def _create(self, name: str, tags: Mapping[str, str]) -> str | None:
