@@ -110,8 +110,9 @@ class Store:
     def publish(self, ref: ArtifactRef, *, about: dict[str, Any]) -> Iterator[Path]:
         """Give a fresh folder to fill; publish it when the block ends without an error.
 
-        Call it under `lock`. `about` goes into the manifest beside the list of files with sizes and SHA-256 sums, the
-        time and the seconds that the block took. After an error nothing is left behind.
+        Call it under `lock`. `about` goes into the manifest beside the list of files with sizes
+        and SHA-256 sums, the time and the seconds that the block took. After an error nothing is
+        left behind.
         """
         # One name per machine and key: what a killed attempt left is cleared by the next one.
         staging = (Path(self.root) if self.is_local else self.scratch) / ".staging"

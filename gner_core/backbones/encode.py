@@ -60,10 +60,7 @@ class Encoder:
 
     def fits(self, example: Example) -> bool:
         """Say whether the example is within the backbone's limits (Appendix B)."""
-        return self.fits_lengths(len(example.source), len(example.target))
-
-    def fits_lengths(self, source: int, written: int) -> bool:
-        """Say whether a prompt and a target of these lengths, in tokens, are within the limits."""
+        source, written = len(example.source), len(example.target)
         limit = self.backbone.max_source_tokens
         if self.backbone.family == "decoder_only":
             return source + written <= limit

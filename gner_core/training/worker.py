@@ -130,8 +130,8 @@ def _trainer(
 
 def _journal_line(entry: dict[str, Any]) -> dict[str, float]:
     """Return what is kept of one log entry of the Trainer: the same in every attempt."""
-    names = {"loss": "loss", "learning_rate": "learning_rate", "grad_norm": "grad_norm"}
-    return {"step": entry["step"], **{ours: float(entry[theirs]) for ours, theirs in names.items()}}
+    names = ("loss", "learning_rate", "grad_norm")
+    return {"step": entry["step"], **{name: float(entry[name]) for name in names}}
 
 
 class _Journal(TrainerCallback):
