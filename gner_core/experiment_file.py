@@ -16,8 +16,9 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from gner_core.corpus_params import CorpusParams
 from gner_core.errors import InputError
-from gner_core.params import BackboneParams, CorpusParams, Experiment
+from gner_core.params import BackboneParams, Experiment
 
 INCLUDES = ("backbone", "corpora")
 

@@ -1,7 +1,8 @@
 """The models of everything that an experiment file may hold: frozen, typed, nothing extra.
 
-Owns names, units, ranges and cross-checks. Does not own where values come from: files, includes
-and overrides are read by `gner_core.experiment_file`; values live in `params/`.
+Owns names, units, ranges and cross-checks, except those of a corpus (`gner_core.corpus_params`).
+Does not own where values come from: files, includes and overrides are read by
+`gner_core.experiment_file`; values live in `params/`.
 
 A field here changes the result and enters the keys of the steps that it touches, with one
 exception: everything below `execution` says only how the work is done and enters no key.
@@ -15,79 +16,11 @@ Example:
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from gner_core.corpus_params import CorpusParams, Model, Split
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Split = Literal["train", "valid", "test"]
-
-
-class Model(BaseModel):
-    """Base of all parameter models: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-# ---------------------------------------------------------------- corpora
-
-
-class ConllFormat(Model):
-    """CoNLL columns: one token a line, an empty line between sentences."""
-
-    kind: Literal["conll"]
-    separator: Literal["tab", "space"]
-    """What stands between columns: one tab, or a run of blanks."""
-    columns: int = Field(ge=2)
-    """How many columns every line has."""
-    token_column: int = Field(ge=0)
-    """Column of the token, from 0."""
-    tag_column: int = Field(ge=0)
-    """Column of the BIO tag, from 0."""
-
-    @model_validator(mode="after")
-    def _columns_exist(self) -> "ConllFormat":
-        if max(self.token_column, self.tag_column) >= self.columns:
-            raise ValueError("token_column and tag_column must be below columns (counted from 0)")
-        if self.token_column == self.tag_column:
-            raise ValueError("token_column and tag_column must differ")
-        return self
-
-
-class JsonlFormat(Model):
-    """One JSON object a line with a list of words and a list of BIO tags."""
-
-    kind: Literal["jsonl"]
-    words_field: str
-    """Key of the list of words."""
-    tags_field: str
-    """Key of the list of BIO tags, as long as the list of words."""
-
-
-class CorpusParams(Model):
-    """One corpus: where it is, how to read it, what its labels are called."""
-
-    files: dict[Split, tuple[str, ...]] = Field(min_length=1)
-    """Files of each split, relative to the experiment's `data_root`."""
-    format: Annotated[ConllFormat | JsonlFormat, Field(discriminator="kind")]
-    labels: dict[str, str] | Literal["open"]
-    """Label as published → label as asked for; or "open": whatever occurs (Pile-NER)."""
-    labels_to_o: tuple[str, ...]
-    """Published labels whose words become O (CrossNER `misc`)."""
-    cut_at_words: int | None
-    """Cut passages longer than this at sentence ends, in words; null keeps them whole."""
-    licence: str
-    """Licence as stated by the source."""
-    origin: str
-    """Where the files come from."""
-
-    @model_validator(mode="after")
-    def _labels_are_plain(self) -> "CorpusParams":
-        if isinstance(self.labels, dict):
-            names = list(self.labels.values())
-            if not names:
-                raise ValueError("labels is empty; name every label or write: labels: open")
-            if any(not name.strip() for name in names):
-                raise ValueError("labels maps to an empty name")
-        return self
 
 
 # ---------------------------------------------------------------- backbones

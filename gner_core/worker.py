@@ -19,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from gner_core.corpus_params import Model
 from gner_core.errors import InputError
-from gner_core.params import Model
 
 REQUEST, PROGRESS, RESULT = "request.json", "progress.jsonl", "result.json"
 Report = Callable[..., None]

@@ -17,16 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.corpora.prepare import corpus_files, corpus_folder
+from gner_core.corpus_params import CorpusParams, Model
 from gner_core.errors import InputError
 from gner_core.fingerprint import file_sha256, fingerprint
 from gner_core.params import (
     BackboneParams,
-    CorpusParams,
     DecodeParams,
     Experiment,
     FolderSource,
     MatchParams,
-    Model,
     RandomSource,
     SampleParams,
     TrainParams,
@@ -71,6 +70,12 @@ class Step:
         return ArtifactRef(self.kind, fingerprint(identity))
 
 
+NOT_IDENTITY = {
+    *("files", "licence", "origin", "redistributable", "pins", "sources", "table8", "deviations"),
+}
+"""What a catalog entry says about a corpus without changing what is read from its files."""
+
+
 def corpus_step(name: str, corpus: CorpusParams, data_root: str) -> Step:
     """Prepare one corpus. The files count by content, not by name or place."""
     folder = corpus_folder(data_root)
@@ -79,7 +84,7 @@ def corpus_step(name: str, corpus: CorpusParams, data_root: str) -> Step:
         split: [file_sha256(folder / file) for file in files]
         for split, files in corpus.files.items()
     }
-    identity = _values(corpus, leave_out={"files", "licence", "origin"})
+    identity = _values(corpus, leave_out=NOT_IDENTITY)
     return Step("corpus", name, {**identity, "name": name, "files": digests})
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from gner_core.corpora.readers import READERS
 from gner_core.corpora.readers.raw import RawSentence
+from gner_core.corpus_params import CorpusParams, Split
 from gner_core.errors import InputError
-from gner_core.params import CorpusParams, Split
 from gner_core.records import Sentence
 
 PACKAGED = Path(__file__).parent / "demo"

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gner_core.corpora.readers.raw import RawSentence, text_lines
+from gner_core.corpus_params import ConllFormat
 from gner_core.errors import InputError
-from gner_core.params import ConllFormat
 
 
 def read(path: Path, form: ConllFormat) -> Iterator[RawSentence]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.corpora.readers.raw import RawSentence, text_lines
+from gner_core.corpus_params import JsonlFormat
 from gner_core.errors import InputError
-from gner_core.params import JsonlFormat
 
 
 def read(path: Path, form: JsonlFormat) -> Iterator[RawSentence]:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gner_core.corpora.prepare import read_split
+from gner_core.corpus_params import CorpusParams
 from gner_core.errors import InputError
-from gner_core.params import CorpusParams
 from gner_core.records import Sentence
 
 TSV = {"kind": "conll", "separator": "tab", "columns": 2, "token_column": 0, "tag_column": 1}

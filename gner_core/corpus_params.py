@@ -1,0 +1,157 @@
+"""The models of a catalog entry: where a corpus comes from, how it is read, what its labels are called.
+
+Owns names, ranges and cross-checks. Does not own the values (`params/corpora/`), fetching
+(`gner_core.corpora.fetch`) or reading (`gner_core.corpora.readers`).
+
+Example:
+    >>> HttpsSource(kind="https", verified=False, urls={"a.txt": "https://example.org/a.txt"}).urls
+    {'a.txt': 'https://example.org/a.txt'}
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Split = Literal["train", "valid", "test"]
+
+
+class Model(BaseModel):
+    """Base of all parameter models: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# ---------------------------------------------------------------- sources
+
+
+class Pin(Model):
+    """The bytes that a file must have."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    """Hash of the whole file."""
+    bytes: int = Field(ge=1)
+    """Size of the whole file."""
+
+
+class HttpsSource(Model):
+    """Files that are fetched one by one."""
+
+    kind: Literal["https"]
+    verified: bool
+    """Whether the bytes that this source gives have been seen and pinned."""
+    urls: dict[str, str]
+    """Path of the corpus file → URL, pinned to a commit where the host has commits."""
+
+
+class HubSource(Model):
+    """Files of a dataset repository on the Hugging Face hub (or a mirror named by HF_ENDPOINT)."""
+
+    kind: Literal["hub"]
+    verified: bool
+    """Whether the bytes that this source gives have been seen and pinned."""
+    repo: str
+    """For example tner/tweetner7."""
+    revision: str = Field(min_length=4)
+    """Commit hash; a branch name would let the data change under the same name."""
+    paths: dict[str, str]
+    """Path of the corpus file → path in the repository."""
+
+
+class ArchiveSource(Model):
+    """Members of one zip or tar archive."""
+
+    kind: Literal["archive"]
+    verified: bool
+    """Whether the bytes that this source gives have been seen and pinned."""
+    url: str
+    """URL of the archive."""
+    pin: Pin | None
+    """Bytes of the archive, where known."""
+    members: dict[str, str]
+    """Path of the corpus file → member of the archive; a folder ends with a slash on both sides."""
+
+
+Source = Annotated[HttpsSource | HubSource | ArchiveSource, Field(discriminator="kind")]
+
+
+# ---------------------------------------------------------------- formats
+
+
+class ConllFormat(Model):
+    """CoNLL columns: one token a line, an empty line between sentences."""
+
+    kind: Literal["conll"]
+    separator: Literal["tab", "space"]
+    """What stands between columns: one tab, or a run of blanks."""
+    columns: int = Field(ge=2)
+    """How many columns every line has."""
+    token_column: int = Field(ge=0)
+    """Column of the token, from 0."""
+    tag_column: int = Field(ge=0)
+    """Column of the BIO tag, from 0."""
+
+    @model_validator(mode="after")
+    def _columns_exist(self) -> "ConllFormat":
+        if max(self.token_column, self.tag_column) >= self.columns:
+            raise ValueError("token_column and tag_column must be below columns (counted from 0)")
+        if self.token_column == self.tag_column:
+            raise ValueError("token_column and tag_column must differ")
+        return self
+
+
+class JsonlFormat(Model):
+    """One JSON object a line with a list of words and a list of BIO tags."""
+
+    kind: Literal["jsonl"]
+    words_field: str
+    """Key of the list of words."""
+    tags_field: str
+    """Key of the list of BIO tags, as long as the list of words."""
+
+
+class Counts(Model):
+    """Sentences of each split and number of types, as Table 8 of the paper states them."""
+
+    train: int | None
+    valid: int | None
+    test: int | None
+    types: int | None
+
+
+class CorpusParams(Model):
+    """One corpus: where it is, how to read it, what its labels are called."""
+
+    files: dict[Split, tuple[str, ...]] = Field(min_length=1)
+    """Files of each split, relative to the experiment's `data_root`, to a mirror and to the cache;
+    a folder (brat) ends with a slash."""
+    format: Annotated[ConllFormat | JsonlFormat, Field(discriminator="kind")]
+    labels: dict[str, str] | Literal["open"]
+    """Label as published → label as asked for; or "open": whatever occurs (Pile-NER)."""
+    labels_to_o: tuple[str, ...]
+    """Published labels whose words become O (CrossNER `misc`)."""
+    cut_at_words: int | None
+    """Cut passages longer than this at sentence ends, in words; null keeps them whole."""
+    licence: str
+    """Licence as stated by the source."""
+    origin: str
+    """Where the files come from."""
+    redistributable: bool | None = None
+    """Whether the licence lets others pass the files on; null where none is stated."""
+    pins: dict[str, Pin] = {}
+    """Path of a file → the bytes it must have; a file without a pin is only checked by reading."""
+    sources: tuple[Source, ...] = ()
+    """Where the files can be fetched, in order of preference; none for files of your own."""
+    table8: Counts | None = None
+    """What the paper's Table 8 says of the corpus."""
+    deviations: tuple[str, ...] = ()
+    """Why the counts here differ from Table 8, one reason a line."""
+
+    @model_validator(mode="after")
+    def _labels_are_plain(self) -> "CorpusParams":
+        if isinstance(self.labels, dict):
+            names = list(self.labels.values())
+            if not names:
+                raise ValueError("labels is empty; name every label or write: labels: open")
+            if any(not name.strip() for name in names):
+                raise ValueError("labels maps to an empty name")
+        return self
