@@ -77,36 +77,158 @@ Source = Annotated[HttpsSource | HubSource | ArchiveSource, Field(discriminator=
 # ---------------------------------------------------------------- formats
 
 
-class ConllFormat(Model):
-    """CoNLL columns: one token a line, an empty line between sentences."""
+class TaggedFormat(Model):
+    """A format that has one tag per token."""
+
+    scheme: Literal["bio", "iob1", "bioes"]
+    """bio: B- opens every entity. iob1: I- opens one, B- only behind another of the same type.
+    bioes: E- closes an entity of several tokens, S- is one of a single token."""
+
+
+class TextFormat(Model):
+    """A format of running text with entities that have no tokens of their own."""
+
+    tokens: Literal["blanks", "words"]
+    """blanks: split at blanks only, as the paper's authors do; an entity that starts or ends
+    inside a token takes the whole token. words: runs of letters and digits, numbers with their
+    inner dots and commas, every other sign alone; a token is split where an entity ends in it."""
+
+
+class ConllFormat(TaggedFormat):
+    """CoNLL columns: one token a line, an empty line between sentences.
+
+    A first token `-DOCSTART-` is left out, with its sentence where it is alone; both are counted.
+    """
 
     kind: Literal["conll"]
     separator: Literal["tab", "space"]
     """What stands between columns: one tab, or a run of blanks."""
-    columns: int = Field(ge=2)
-    """How many columns every line has."""
+    columns: int | None = Field(ge=2)
+    """How many columns every line has; null: as many as the token and tag columns need, or more."""
     token_column: int = Field(ge=0)
     """Column of the token, from 0."""
-    tag_column: int = Field(ge=0)
-    """Column of the BIO tag, from 0."""
+    tag_column: int = Field(ge=-1)
+    """Column of the tag, from 0; -1 is the last one."""
+    token_prefix: str | None = Field(default=None, min_length=1)
+    """Text that stands before every token and is taken off (`en:`); null where there is none."""
 
     @model_validator(mode="after")
     def _columns_exist(self) -> "ConllFormat":
-        if max(self.token_column, self.tag_column) >= self.columns:
+        columns = self.columns or max(self.token_column, self.tag_column, 1) + 1
+        if max(self.token_column, self.tag_column) >= columns:
             raise ValueError("token_column and tag_column must be below columns (counted from 0)")
-        if self.token_column == self.tag_column:
+        if self.token_column == self.tag_column % columns:
             raise ValueError("token_column and tag_column must differ")
         return self
 
 
-class JsonlFormat(Model):
-    """One JSON object a line with a list of words and a list of BIO tags."""
+class JsonlFormat(TaggedFormat):
+    """JSON records with a list of words and a list of tags: one a line, or in one JSON array.
+
+    Names of fields may be paths: `instance.words`.
+    """
 
     kind: Literal["jsonl"]
     words_field: str
-    """Key of the list of words."""
+    """Field of the list of words."""
     tags_field: str
-    """Key of the list of BIO tags, as long as the list of words."""
+    """Field of the list of tags, as long as the list of words: strings, or integers."""
+    tag_names: tuple[str, ...] | None = None
+    """Names of integer tags, in their order from 0; null where tags are strings."""
+
+
+class ParquetFormat(TaggedFormat):
+    """Parquet files of a dataset on the hub: a column of words, a column of tags."""
+
+    kind: Literal["parquet"]
+    words_field: str
+    """Column of the lists of words."""
+    tags_field: str
+    """Column of the lists of tags: strings, or integers."""
+    tag_names: tuple[str, ...] | None = None
+    """Names of integer tags, in their order from 0; null takes the file's own ClassLabel names."""
+
+
+class WordSpansFormat(Model):
+    """JSON records with a list of words and entities with positions of words."""
+
+    kind: Literal["word_spans"]
+    words_field: str
+    """Field of the list of words."""
+    entities_field: str
+    """Field of the list of entities, each an object or a list."""
+    entity_keys: tuple[str, str, str] | tuple[int, int, int]
+    """Where an entity has its start, end and label: keys of an object, or places in a list."""
+    end_included: bool
+    """Whether the end is the last word, or the one behind it; positions count from 0."""
+
+
+class TextSpansFormat(TextFormat):
+    """JSON records with a text and entities with positions of characters."""
+
+    kind: Literal["text_spans"]
+    text_field: str
+    """Field of the text."""
+    entities_field: str
+    """Field of the list of entities, each an object or a list."""
+    entity_keys: tuple[str, str, str] | tuple[int, int, int]
+    """Where an entity has its start, end and label: keys of an object, or places in a list."""
+    end_included: bool
+    """Whether the end is the last character, or the one behind it; positions count from 0."""
+
+
+class BratFormat(TextFormat):
+    """brat standoff: a folder of `.txt` files, each with an `.ann` file; a file is one passage."""
+
+    kind: Literal["brat"]
+
+
+class PubtatorFormat(TextFormat):
+    """PubTator: title and abstract (one passage), then a line per entity."""
+
+    kind: Literal["pubtator"]
+
+
+class ConversationsFormat(TextFormat):
+    """The form of Pile-NER: a passage, then questions for types with lists of mentions."""
+
+    kind: Literal["conversations"]
+    unanswered_types: Literal["keep", "drop"]
+    """Whether a sentence may be asked for types that were asked about it without any answer."""
+
+
+class AnswersFormat(TextFormat):
+    """JSON records with a passage, one type, and a JSON list of mentions as a text.
+
+    Records with the same passage become one.
+    """
+
+    kind: Literal["answers"]
+    text_field: str
+    """Field of the passage."""
+    type_field: str
+    """Field of the type."""
+    answer_field: str
+    """Field of the JSON list of mentions."""
+    unanswered_types: Literal["keep", "drop"]
+    """Whether a sentence may be asked for types that were asked about it without any answer."""
+
+
+Format = Annotated[
+    ConllFormat
+    | JsonlFormat
+    | ParquetFormat
+    | WordSpansFormat
+    | TextSpansFormat
+    | BratFormat
+    | PubtatorFormat
+    | ConversationsFormat
+    | AnswersFormat,
+    Field(discriminator="kind"),
+]
+
+
+# ---------------------------------------------------------------- corpora
 
 
 class Counts(Model):
@@ -124,7 +246,7 @@ class CorpusParams(Model):
     files: dict[Split, tuple[str, ...]] = Field(min_length=1)
     """Files of each split, relative to the experiment's `data_root`, to a mirror and to the cache;
     a folder (brat) ends with a slash."""
-    format: Annotated[ConllFormat | JsonlFormat, Field(discriminator="kind")]
+    format: Format
     labels: dict[str, str] | Literal["open"]
     """Label as published → label as asked for; or "open": whatever occurs (Pile-NER)."""
     labels_to_o: tuple[str, ...]

@@ -9,8 +9,15 @@ from gner_core.corpus_params import CorpusParams
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 
-TSV = {"kind": "conll", "separator": "tab", "columns": 2, "token_column": 0, "tag_column": 1}
-JSONL = {"kind": "jsonl", "words_field": "words", "tags_field": "tags"}
+TSV = {
+    "kind": "conll",
+    "scheme": "bio",
+    "separator": "tab",
+    "columns": 2,
+    "token_column": 0,
+    "tag_column": 1,
+}
+JSONL = {"kind": "jsonl", "scheme": "bio", "words_field": "words", "tags_field": "tags"}
 
 
 def corpus(form: dict[str, Any] | None = None, **changes: Any) -> CorpusParams:
