@@ -240,12 +240,40 @@ class Counts(Model):
     types: int | None
 
 
+class TakenOut(Model):
+    """A split that nobody published: sentences drawn from another split, which then lacks them.
+
+    The draw depends on seed and content alone, and equal sentences stay on one side.
+    """
+
+    rule: Literal["taken_out"]
+    of: Split
+    """Split that the sentences are taken out of."""
+    sentences: int = Field(ge=1)
+    """How many."""
+    seed: int
+    """Seed of the draw."""
+
+
+class SameAs(Model):
+    """A split that repeats another one, as the paper has it for MIT: its valid files are test."""
+
+    rule: Literal["same_as"]
+    of: Split
+    """Split that is repeated."""
+
+
+Role = Literal["adaptation", "zero-shot", "supervised"]
+
+
 class CorpusParams(Model):
     """One corpus: where it is, how to read it, what its labels are called."""
 
     files: dict[Split, tuple[str, ...]] = Field(min_length=1)
     """Files of each split, relative to the experiment's `data_root`, to a mirror and to the cache;
     a folder (brat) ends with a slash."""
+    made: dict[Split, Annotated[TakenOut | SameAs, Field(discriminator="rule")]] = {}
+    """Splits that have no files: how each is made from one that has."""
     format: Format
     labels: dict[str, str] | Literal["open"]
     """Label as published → label as asked for; or "open": whatever occurs (Pile-NER)."""
@@ -259,14 +287,30 @@ class CorpusParams(Model):
     """Where the files come from."""
     redistributable: bool | None = None
     """Whether the licence lets others pass the files on; null where none is stated."""
+    roles: tuple[Role, ...] = ()
+    """What the paper uses the corpus for."""
     pins: dict[str, Pin] = {}
     """Path of a file → the bytes it must have; a file without a pin is only checked by reading."""
     sources: tuple[Source, ...] = ()
     """Where the files can be fetched, in order of preference; none for files of your own."""
+    obtain: str | None = None
+    """How to get the files where no source gives them freely."""
     table8: Counts | None = None
     """What the paper's Table 8 says of the corpus."""
-    deviations: tuple[str, ...] = ()
-    """Why the counts here differ from Table 8, one reason a line."""
+    deviations: dict[Literal["train", "valid", "test", "types"], str] = {}
+    """Count of Table 8 → why it is another one here."""
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """Return the names of all splits, those with files and those that are made."""
+        names: tuple[Split, ...] = ("train", "valid", "test")
+        return tuple(name for name in names if name in self.files or name in self.made)
+
+    @property
+    def verified(self) -> bool:
+        """Say whether every file is pinned and some source is known to give these bytes."""
+        files = {name for names in self.files.values() for name in names}
+        return files <= set(self.pins) and any(source.verified for source in self.sources)
 
     @model_validator(mode="after")
     def _labels_are_plain(self) -> "CorpusParams":
@@ -276,4 +320,22 @@ class CorpusParams(Model):
                 raise ValueError("labels is empty; name every label or write: labels: open")
             if any(not name.strip() for name in names):
                 raise ValueError("labels maps to an empty name")
+        return self
+
+    @model_validator(mode="after")
+    def _made_splits_have_an_origin(self) -> "CorpusParams":
+        for split, rule in self.made.items():
+            if split in self.files:
+                raise ValueError(f"made: {split} has files; leave one of the two out")
+            if rule.of not in self.files:
+                raise ValueError(f"made: {split} is of {rule.of!r}, which has no files")
+        return self
+
+    @model_validator(mode="after")
+    def _pins_name_files(self) -> "CorpusParams":
+        files = [name for names in self.files.values() for name in names]
+        for pinned in self.pins:
+            inside = any(name.endswith("/") and pinned.startswith(name) for name in files)
+            if pinned not in files and not inside:
+                raise ValueError(f"pins names {pinned!r}, which is not among files")
         return self

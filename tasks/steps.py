@@ -71,7 +71,8 @@ class Step:
 
 
 NOT_IDENTITY = {
-    *("files", "licence", "origin", "redistributable", "pins", "sources", "table8", "deviations"),
+    *("files", "licence", "origin", "redistributable", "roles", "pins", "sources", "obtain"),
+    *("table8", "deviations"),
 }
 """What a catalog entry says about a corpus without changing what is read from its files."""
 
