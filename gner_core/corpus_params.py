@@ -23,14 +23,16 @@ class Model(BaseModel):
 
 # ---------------------------------------------------------------- sources
 
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+/\S*$")]
+
 
 class Pin(Model):
     """The bytes that a file must have."""
 
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     """Hash of the whole file."""
-    bytes: int = Field(ge=1)
-    """Size of the whole file."""
+    bytes: int = Field(ge=0)
+    """Size of the whole file; an annotation file may be empty."""
 
 
 class HttpsSource(Model):
@@ -39,7 +41,7 @@ class HttpsSource(Model):
     kind: Literal["https"]
     verified: bool
     """Whether the bytes that this source gives have been seen and pinned."""
-    urls: dict[str, str]
+    urls: dict[str, Url]
     """Path of the corpus file → URL, pinned to a commit where the host has commits."""
 
 
@@ -63,12 +65,21 @@ class ArchiveSource(Model):
     kind: Literal["archive"]
     verified: bool
     """Whether the bytes that this source gives have been seen and pinned."""
-    url: str
-    """URL of the archive."""
+    url: Url
+    """URL of the archive: zip, or tar packed with gzip, bzip2, xz or not at all."""
     pin: Pin | None
     """Bytes of the archive, where known."""
     members: dict[str, str]
     """Path of the corpus file → member of the archive; a folder ends with a slash on both sides."""
+
+    @model_validator(mode="after")
+    def _members_pair(self) -> "ArchiveSource":
+        if len(set(self.members.values())) != len(self.members):
+            raise ValueError("members names one member twice")
+        for path, member in self.members.items():
+            if path.endswith("/") != member.endswith("/"):
+                raise ValueError(f"members: {path} and {member}: a file or a folder?")
+        return self
 
 
 Source = Annotated[HttpsSource | HubSource | ArchiveSource, Field(discriminator="kind")]

@@ -1,0 +1,184 @@
+"""Takes named members out of a zip or tar archive, and nothing else.
+
+Owns the safety of unpacking: only regular files that were asked for are written, only below the
+paths that were asked for, and a bomb is stopped by count, size and ratio while it unpacks.
+
+Example:
+    extract(Path("corpus.zip"), {"x/train.txt": "data/train.txt"}, folder=Path("out"), limits=Limits())
+"""
+
+import bz2
+import gzip
+import lzma
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from gner_core.corpora.fetch.order import Limits
+from gner_core.errors import InputError
+
+BLOCK = 1 << 20
+SLACK = 1 << 20  # bytes that even a tiny archive may unpack to
+OPENERS: dict[bytes, Callable[[Path], Any]] = {
+    b"\x1f\x8b": gzip.GzipFile,
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
+BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    gzip.BadGzipFile,
+    NotImplementedError,  # a method of packing that Python cannot read
+)
+
+
+def extract(archive: Path, members: Mapping[str, str], *, folder: Path, limits: Limits) -> None:
+    """Write members of an archive below `folder`.
+
+    Args:
+        archive: a zip file, or a tar file that may be packed with gzip, bzip2 or xz.
+        members: path below `folder` → member; a folder ends with a slash on both sides.
+
+    Raises:
+        InputError: when the archive is broken, lacks a member, or holds something unsafe under
+            a name that was asked for.
+    """
+    budget = _Budget(archive.stat().st_size, limits)
+    with archive.open("rb") as handle:
+        magic = handle.read(6)
+    found: set[str] = set()
+    try:
+        entries = _zip_entries if magic.startswith(b"PK") else _tar_entries
+        for name, content in entries(archive, members, budget):
+            target, path = _place(name, members)
+            found.add(path)
+            _write(content, folder / target)
+    except BROKEN as error:
+        raise InputError(f"cannot be unpacked ({error or type(error).__name__})") from None
+    missing = [member for path, member in members.items() if path not in found]
+    if missing:
+        raise InputError(f"the archive has no member {', '.join(missing)}")
+
+
+class _Budget:
+    """Counts what is unpacked, whatever the headers say."""
+
+    def __init__(self, packed: int, limits: Limits) -> None:
+        self.limits = limits
+        self.bytes_left = min(limits.largest, SLACK + packed * limits.ratio)
+        self.members_left = limits.members
+
+    def spend(self, amount: int) -> None:
+        self.bytes_left -= amount
+        if self.bytes_left < 0:
+            raise InputError(
+                f"the archive unpacks to more than {self.limits.ratio} times its size "
+                f"or {self.limits.largest} bytes; not unpacked further"
+            )
+
+    def count(self) -> None:
+        self.members_left -= 1
+        if self.members_left < 0:
+            raise InputError(f"the archive lists more than {self.limits.members} members")
+
+
+class _Counted:
+    """A stream that spends a budget; tar files are read through it, headers and all."""
+
+    def __init__(self, stream: IO[bytes], budget: _Budget) -> None:
+        self.stream = stream
+        self.budget = budget
+
+    def read(self, size: int) -> bytes:
+        block = self.stream.read(size)
+        self.budget.spend(len(block))
+        return block
+
+
+Stream = IO[bytes] | _Counted
+Entry = tuple[str, Stream]
+
+
+def _zip_entries(archive: Path, members: Mapping[str, str], budget: _Budget) -> Iterator[Entry]:
+    with zipfile.ZipFile(archive) as opened:
+        seen: set[str] = set()
+        for info in opened.infolist():
+            budget.count()
+            if info.is_dir() or not _wanted(info.filename, members):
+                continue
+            mode = info.external_attr >> 16  # zero when it was not made on a POSIX system
+            if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+                raise InputError(f"member {info.filename!r} is a link or a device; not unpacked")
+            if info.flag_bits & 1:
+                raise InputError(f"member {info.filename!r} is encrypted")
+            _once(info.filename, seen)
+            with opened.open(info) as content:
+                yield info.filename, _Counted(content, budget)
+
+
+def _tar_entries(archive: Path, members: Mapping[str, str], budget: _Budget) -> Iterator[Entry]:
+    with _unpacked(archive) as stream:
+        counted: Any = _Counted(stream, budget)
+        seen: set[str] = set()
+        with tarfile.open(fileobj=counted, mode="r|") as opened:
+            for info in opened:
+                budget.count()
+                name = info.name.removeprefix("./")
+                if info.isdir() or not _wanted(name, members):
+                    continue
+                content = opened.extractfile(info) if info.isreg() else None
+                if content is None or info.issparse():
+                    raise InputError(f"member {name!r} is a link or a device; not unpacked")
+                _once(name, seen)
+                yield name, content
+
+
+@contextmanager
+def _unpacked(archive: Path) -> Iterator[IO[bytes]]:
+    with archive.open("rb") as handle:
+        magic = handle.read(6)
+    opener = next((o for start, o in OPENERS.items() if magic.startswith(start)), None)
+    with opener(archive) if opener else archive.open("rb") as stream:
+        yield stream
+
+
+def _wanted(name: str, members: Mapping[str, str]) -> bool:
+    return any(
+        name.startswith(member) if member.endswith("/") else name == member
+        for member in members.values()
+    )
+
+
+def _once(name: str, seen: set[str]) -> None:
+    if name in seen:
+        raise InputError(f"the archive holds {name!r} twice; which one counts is unclear")
+    seen.add(name)
+
+
+def _place(name: str, members: Mapping[str, str]) -> tuple[str, str]:
+    """Return where a member goes, and the path that asked for it."""
+    for path, member in members.items():
+        if name == member:
+            return path, path
+        if member.endswith("/") and name.startswith(member):
+            inner = name.removeprefix(member)
+            parts = PurePosixPath(inner).parts
+            if inner.startswith("/") or ".." in parts or "\\" in inner or "\0" in inner:
+                raise InputError(f"member {name!r} would leave its folder; not unpacked")
+            return path + inner, path
+    raise AssertionError(name)  # _wanted has said that somebody asked for it
+
+
+def _write(content: Stream, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as handle:
+        while block := content.read(BLOCK):
+            handle.write(block)

@@ -1,0 +1,119 @@
+"""Makes sure that every file of a catalog entry is in the cache, verified; tries source after source.
+
+Owns the order of sources and the final error. Does not own what a source does (`sources`) or what
+is trusted (`shelf`).
+"""
+
+import errno
+from pathlib import Path
+
+from gner_core.corpora.fetch.order import Limits, Order, Report
+from gner_core.corpora.fetch.shelf import Shelf
+from gner_core.corpora.fetch.sources import Supplier, is_url, suppliers
+from gner_core.corpus_params import CorpusParams
+from gner_core.errors import InputError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def fetch_corpus(
+    name: str,
+    corpus: CorpusParams,
+    *,
+    cache: Path,
+    mirror: str | None,
+    offline: bool,
+    report: Report,
+    limits: Limits | None = None,
+) -> Path:
+    """Return the folder below which the paths of `corpus.files` lie, fetched where need be.
+
+    What is in the cache with the right bytes is not fetched again. Every file with a pin has the
+    pinned bytes; files without one come all from one source, and with a mirror always anew.
+
+    Args:
+        name: the entry's name; messages and the cache use it.
+        cache: folder of all corpora; nothing outside it is written.
+        mirror: a folder or an http(s) URL with the same paths, asked instead of the sources.
+        offline: use the cache (and a mirror folder) only.
+        report: is told of progress, retries and failed sources.
+        limits: patience and sizes; the defaults where None.
+
+    Raises:
+        InputError: when a file cannot be had; names the corpus, each source and its reason.
+    """
+    shelf = Shelf(cache, name, corpus)
+    if mirror is None and not shelf.missing():
+        return shelf.root
+    network = mirror is None or is_url(mirror)
+    if offline and network:
+        missing = shelf.missing()
+        if not missing:
+            return shelf.root
+        raise InputError(
+            f"{name}: offline, and the cache {shelf.root} lacks {_listed(missing)}; "
+            f"fetch it once: gner data fetch {name}"
+        )
+    choice = suppliers(corpus, mirror=mirror)
+    try:
+        with shelf.lock(report):
+            _fill(shelf, choice, renew=mirror is not None, limits=limits or Limits(), report=report)
+    except OSError as error:
+        raise InputError(f"{name}: {cache}: {_disk_reason(error)}") from None
+    return shelf.root
+
+
+def _fill(
+    shelf: Shelf, choice: list[Supplier], *, renew: bool, limits: Limits, report: Report
+) -> None:
+    missing = shelf.missing(renew=renew)  # again: another process may have been at work
+    failures: list[str] = []
+    for supplier in choice:
+        if not missing:
+            break
+        folder, scratch = shelf.workplace(supplier.label)
+        order = Order(missing, shelf.pins, folder, scratch, limits, report)
+        try:
+            supplier.fetch(order)
+            shelf.accept(folder, missing, origin=supplier.label)
+        except InputError as error:
+            failures.append(str(error))
+            shelf.salvage(folder, missing)
+        except OSError as error:
+            failures.append(f"{supplier.label}: {_disk_reason(error)}")
+            shelf.tidy()  # gives a full disk its space back
+        else:
+            if not supplier.verified:
+                report.note(
+                    f"{shelf.name}: {supplier.label} is unverified: nobody has seen its bytes"
+                )
+            missing = ()
+            break
+        report.note(f"{shelf.name}: {failures[-1]}")
+        missing = shelf.missing()
+    if missing:
+        raise InputError(_complaint(shelf, missing, failures))
+    shelf.tidy()
+
+
+def _complaint(shelf: Shelf, missing: tuple[str, ...], failures: list[str]) -> str:
+    head = f"{shelf.name}: {len(missing)} of {len(shelf.wanted)} files cannot be had"
+    advice = "give a folder or URL that holds them with --source"
+    if not failures:
+        return f"{head}: the catalog names no source for {_listed(missing)}; {advice}"
+    lines = "".join(f"\n  {number}. {failure}" for number, failure in enumerate(failures, start=1))
+    return (
+        f"{head} ({_listed(missing)}); every source failed:{lines}\nTry again later, or {advice}."
+    )
+
+
+def _listed(paths: tuple[str, ...]) -> str:
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return ", ".join(paths[:3]) + more
+
+
+def _disk_reason(error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in FULL:
+        return f"the disk is full{where}; free space or choose another cache folder"
+    return f"{error.strerror or type(error).__name__}{where}"
