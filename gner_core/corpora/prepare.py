@@ -1,26 +1,30 @@
 """Turns one corpus as published into BIO sentences with the paper's label names.
 
-Owns label mapping, repairs (each is counted), cutting of long passages and the check that a
-split is not empty. Does not own file formats (`readers`) or the choice of sentences (`sampling`).
+Owns the way from files to sentences, one sentence at a time, so that a corpus need not fit into
+memory; the check that a split is not empty; and the count of every repair. The parts of the way
+are `readers`, `tokens`, `mentions`, `tag_schemes` and `cutting`. Does not own the choice of
+sentences (`sampling`).
 
 Example:
     repairs: Counter[str] = Counter()
-    sentences = read_split("news", params, split="train", folder=Path("data"), repairs=repairs)
+    sentences = stream_split("news", params, split="train", folder=Path("data"), repairs=repairs)
+    write_sentences(Path("train.parquet"), sentences)
 """
 
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from gner_core.corpora import cutting
 from gner_core.corpora.readers import READERS
-from gner_core.corpora.readers.raw import RawSentence
-from gner_core.corpus_params import CorpusParams, Split
+from gner_core.corpora.readers.raw import Raw, RawSentence, RawSpans, RawText
+from gner_core.corpora.tag_schemes import BioTags, TagError
+from gner_core.corpora.tokens import tag_words, tokenise
+from gner_core.corpus_params import CorpusParams, ParquetFormat, Split, TaggedFormat, TextFormat
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 
 PACKAGED = Path(__file__).parent / "demo"
-SENTENCE_END = frozenset(".!?")
-CLOSING = frozenset("\"')]}”’»")
 
 
 def corpus_folder(data_root: str) -> Path:
@@ -29,122 +33,149 @@ def corpus_folder(data_root: str) -> Path:
 
 
 def corpus_files(params: CorpusParams, folder: Path) -> list[Path]:
-    """Return all files of a corpus.
+    """Return all files of a corpus, split by split.
 
     Raises:
         InputError: when one is missing.
     """
-    files = [folder / name for names in params.files.values() for name in names]
-    for file in files:
-        if not file.is_file():
-            raise InputError(f"{file}: no such corpus file; check data_root and corpora")
+    return [file for split in params.files for file in split_files(params, folder, split=split)]
+
+
+def split_files(params: CorpusParams, folder: Path, *, split: Split) -> list[Path]:
+    """Return the files of a split, ordered by name; a folder gives all its texts and annotations.
+
+    The order does not depend on the order in params or in a folder's listing, so neither do the
+    order and ids of sentences.
+
+    Raises:
+        InputError: when one is missing, or an annotation file has no text.
+    """
+    files: list[Path] = []
+    for name in sorted(params.files[split]):
+        place = folder / name
+        if name.endswith("/") and place.is_dir():
+            found = sorted(place.rglob("*.txt"), key=lambda file: file.as_posix())
+            if not found:
+                raise InputError(f"{place}: no .txt file in this corpus folder")
+            annotated = sorted(place.rglob("*.ann"), key=lambda file: file.as_posix())
+            for file in annotated:
+                if not file.with_suffix(".txt").is_file():
+                    raise InputError(f"{file}: no .txt file beside this .ann file")
+            files += [*found, *annotated]
+        elif place.is_file():
+            files.append(place)
+        else:
+            raise InputError(f"{place}: no such corpus file; check data_root and corpora")
     return files
 
 
 def read_split(
     name: str, params: CorpusParams, *, split: Split, folder: Path, repairs: Counter[str]
 ) -> list[Sentence]:
-    """Read, convert and check one split of a corpus.
+    """Return what `stream_split` yields; for corpora that fit into memory."""
+    return list(stream_split(name, params, split=split, folder=folder, repairs=repairs))
+
+
+def stream_split(
+    name: str, params: CorpusParams, *, split: Split, folder: Path, repairs: Counter[str]
+) -> Iterator[Sentence]:
+    """Read, convert and check one split of a corpus, sentence by sentence.
 
     Args:
         name: the corpus' name, used in ids.
         folder: where the files of `params` are.
-        repairs: what was mended is counted here, by kind.
+        repairs: what was mended or left out is counted here, by kind.
 
     Raises:
         InputError: for a fault in a file, with file and line, and for a split without sentences.
     """
-    sentences: list[Sentence] = []
-    for file in params.files[split]:
-        for raw in READERS[params.format.kind](folder / file, params.format):
-            words, tags = _convert(raw, params, folder / file, repairs)
-            if not words:
-                repairs["sentences without words dropped"] += 1
-            for start, end in _pieces(words, tags, params.cut_at_words):
-                if start == 0 and end < len(words):
-                    repairs["passages cut into pieces"] += 1
-                identity = f"{name}/{split}/{len(sentences)}"
-                piece = tuple(tags[start:end])
-                types = _types(params, piece)
-                sentences.append(Sentence(identity, name, tuple(words[start:end]), piece, types))
-    if not sentences:
-        files = ", ".join(str(folder / file) for file in params.files[split])
-        raise InputError(f"{files}: no sentence found for {name}, split {split}")
-    return sentences
+    form = params.format
+    scheme = form.scheme if isinstance(form, TaggedFormat) else "bio"
+    bio = BioTags(scheme=scheme, labels=params.labels, labels_to_o=params.labels_to_o)
+    unit = "row" if isinstance(form, ParquetFormat) else "line"
+    closed = () if params.labels == "open" else tuple(dict.fromkeys(params.labels.values()))
+    number = 0
+    files = [file for file in split_files(params, folder, split=split) if file.suffix != ".ann"]
+    for file in files:
+        for raw in READERS[form.kind](file, form, repairs=repairs):
+            tagged = _with_tags(raw, params, repairs)
+            words, tags = _convert(tagged, bio, f"{file}, {unit}", repairs)
+            for start, end in _pieces(words, tags, tagged, params.cut_at_words, repairs):
+                piece = tags[start:end]
+                types = closed or _open_types(piece, tagged.asked)
+                identity = f"{name}/{split}/{number}"
+                yield Sentence(identity, name, tuple(words[start:end]), piece, types)
+                number += 1
+    if not number:
+        named = ", ".join(str(file) for file in files[:3])
+        raise InputError(f"{named}: no sentence found for {name}, split {split}")
+
+
+def _with_tags(raw: Raw, params: CorpusParams, repairs: Counter[str]) -> RawSentence:
+    """Give words and tags to what has entities only. Labels that become O go before overlaps."""
+    if isinstance(raw, RawSentence):
+        return raw
+    asked_for = [mention for mention in raw.mentions if mention.label not in params.labels_to_o]
+    if isinstance(raw, RawSpans):
+        return tag_words(RawSpans(raw.words, asked_for, raw.line), repairs=repairs)
+    form = params.format
+    if not isinstance(form, TextFormat):
+        raise TypeError(f"{form.kind} yields text, but its params do not say how to split it")
+    return tokenise(
+        RawText(raw.text, asked_for, raw.line, raw.asked), rule=form.tokens, repairs=repairs
+    )
 
 
 def _convert(
-    raw: RawSentence, params: CorpusParams, file: Path, repairs: Counter[str]
-) -> tuple[list[str], list[str]]:
-    """Map labels, drop blank tokens, turn an I- that continues nothing into B-."""
-    words: list[str] = []
-    tags: list[str] = []
-    open_label = ""
-    for word, tag, line in zip(raw.words, raw.tags, raw.lines, strict=True):
-        prefix, label = _read_tag(tag, params, f"{file}, line {line}")
-        plain = " ".join(word.split())
-        if not plain:
-            repairs["blank tokens dropped"] += 1
-            continue
-        if plain != word:
-            repairs["blanks inside or around tokens squeezed"] += 1
-        if prefix == "I" and label != open_label:
-            repairs["I- without B- turned into B-"] += 1
-            prefix = "B"
-        words.append(plain)
-        tags.append(f"{prefix}-{label}" if label else "O")
-        open_label = label
-    return words, tags
+    raw: RawSentence, bio: BioTags, where: str, repairs: Counter[str]
+) -> tuple[list[str], tuple[str, ...]]:
+    """Drop blank words, squeeze blanks in words to one, convert the tags."""
+    words, tags, lines = raw.words, raw.tags, raw.lines
+    # One comparison in C shows that no word is empty or holds a blank, as nearly always.
+    if " ".join(words).split() != words:
+        plain = [" ".join(word.split()) for word in words]
+        kept = [position for position, word in enumerate(plain) if word]
+        if len(kept) < len(words):
+            repairs["blank tokens dropped"] += len(words) - len(kept)
+        squeezed = sum(plain[position] != words[position] for position in kept)
+        if squeezed:
+            repairs["blanks inside or around tokens squeezed"] += squeezed
+        words = [plain[position] for position in kept]
+        tags = [tags[position] for position in kept]
+        lines = [lines[position] for position in kept]
+    try:
+        return words, bio.convert(tags, repairs=repairs)
+    except TagError as error:
+        # A pair names the tag before it, too, but that one was read with the pair before.
+        raise InputError(f"{where} {lines[error.position]}: {error}") from None
 
 
-def _read_tag(tag: str, params: CorpusParams, where: str) -> tuple[str, str]:
-    """Return ("O", "") or (prefix, label as asked for)."""
-    if tag == "O":
-        return "O", ""
-    prefix, _, published = tag.partition("-")  # labels may hold hyphens: split at the first
-    if prefix not in ("B", "I") or not published:
-        raise InputError(f"{where}: unknown tag {tag!r}; expected O, B-<label> or I-<label>")
-    if published in params.labels_to_o:
-        return "O", ""
-    if params.labels == "open":
-        return prefix, published
-    label = params.labels.get(published)
-    if label is None:
-        known = ", ".join([*params.labels, *params.labels_to_o])
-        raise InputError(f"{where}: label {published!r} is not in the corpus' labels: {known}")
-    return prefix, label
-
-
-def _types(params: CorpusParams, tags: tuple[str, ...]) -> tuple[str, ...]:
-    if params.labels == "open":
-        return tuple(dict.fromkeys(tag[2:] for tag in tags if tag != "O"))
-    return tuple(dict.fromkeys(params.labels.values()))
-
-
-def _pieces(words: list[str], tags: list[str], limit: int | None) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of pieces that end at sentence ends and hold up to `limit` words.
-
-    A single sentence longer than the limit stays whole, and no entity is ever cut.
-    """
+def _pieces(
+    words: list[str],
+    tags: tuple[str, ...],
+    raw: RawSentence,
+    limit: int | None,
+    repairs: Counter[str],
+) -> Iterator[tuple[int, int]]:
     if not words:
+        repairs["sentences without words dropped"] += 1
         return
     if limit is None or len(words) <= limit:
         yield 0, len(words)
         return
-    start, last_end = 0, 0
-    for end in [*_sentence_ends(words, tags), len(words)]:
-        if end - start > limit and last_end > start:
-            yield start, last_end
-            start = last_end
-        last_end = end
-    yield start, len(words)
+    starts = raw.starts
+    if starts is None or len(words) < len(raw.words):
+        starts = cutting.starts_among_words(words)
+    found = list(cutting.pieces(tags, starts, limit=limit))
+    if len(found) > 1:
+        repairs["passages cut into pieces"] += 1
+        repairs["pieces of cut passages"] += len(found)
+    too_long = sum(end - start > limit for start, end in found)
+    if too_long:
+        repairs["sentences over the limit kept whole"] += too_long
+    yield from found
 
 
-def _sentence_ends(words: list[str], tags: list[str]) -> Iterator[int]:
-    for position in range(1, len(words)):
-        before = words[position - 1]
-        ended = before in SENTENCE_END or (
-            before in CLOSING and position > 1 and words[position - 2] in SENTENCE_END
-        )
-        if ended and words[position] not in CLOSING and not tags[position].startswith("I-"):
-            yield position
+def _open_types(tags: tuple[str, ...], asked: tuple[str, ...]) -> tuple[str, ...]:
+    present = dict.fromkeys(tag[2:] for tag in tags if tag != "O")
+    return tuple(dict.fromkeys((*present, *asked)))

@@ -1,42 +1,107 @@
-"""What every reader yields, and how a text file is opened so that faults name their line.
+"""What readers yield, and how a text file is opened so that faults name their line.
 
-Owns `RawSentence` and `text_lines`. Does not own what tags mean (`gner_core.corpora.prepare`).
+Owns `RawSentence` (words with tags), `RawSpans` (words with entities) and `RawText` (running text
+with entities), all as published. Does not own what tags mean (`gner_core.corpora.tag_schemes`)
+or how text becomes words (`gner_core.corpora.tokens`).
 
 Example:
     for number, line in text_lines(Path("train.tsv")):
         print(number, line)
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from gner_core.errors import InputError
 
 
+class Mention(NamedTuple):
+    """An entity: characters or words `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+    label: str
+
+
 @dataclass(frozen=True, slots=True)
 class RawSentence:
-    """Words and tags as published. `lines` holds the line number of each word, from 1."""
+    """Words and tags as published.
+
+    `lines` holds the line number of each word, from 1. `asked` holds types that were asked for
+    without an answer. `starts` holds the positions at which sentences start, where the published
+    text says more about them than the words do.
+    """
 
     words: list[str]
-    tags: list[str]
-    lines: list[int]
+    tags: Sequence[str]
+    lines: Sequence[int]
+    asked: tuple[str, ...] = ()
+    starts: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawSpans:
+    """Words, and entities as positions of words; both from the record that starts at `line`."""
+
+    words: list[str]
+    mentions: list[Mention]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawText:
+    """Running text, and entities as positions of characters; `asked` as in `RawSentence`."""
+
+    text: str
+    mentions: list[Mention]
+    line: int
+    asked: tuple[str, ...] = ()
+
+
+Raw = RawSentence | RawSpans | RawText
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        InputError: when it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a UTF-8 file with its line ends as they are, without byte order mark.
+
+    Raises:
+        InputError: when it cannot be read or is not UTF-8; then with the line.
+    """
+    content = read_bytes(path)
+    try:
+        return content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}, line {line}: not UTF-8 ({error.reason})") from None
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end) of a UTF-8 file.
+    """Yield (line number from 1, line without its end) of a UTF-8 file; LF or CRLF ends a line.
 
     Raises:
-        InputError: when the file is missing, or a line is not UTF-8.
+        InputError: when the file cannot be read, or is not UTF-8; then with the line.
     """
     try:
-        handle = path.open("rb")
+        # newline="\n": other signs that Python takes for line ends may stand inside a token.
+        with path.open(encoding="utf-8-sig", newline="\n") as handle:
+            for number, line in enumerate(handle, start=1):
+                yield number, line.rstrip("\r\n")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    with handle:
-        for number, raw in enumerate(handle, start=1):
-            try:
-                line = raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise InputError(f"{path}, line {number}: not UTF-8 ({error.reason})") from None
-            yield number, line.removeprefix("\ufeff").rstrip("\r\n")
+    except UnicodeDecodeError:
+        read_text(path)  # raises with the line, which the buffered reader does not know
+        raise

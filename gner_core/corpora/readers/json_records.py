@@ -1,0 +1,144 @@
+"""Reads JSON objects and their fields, for all formats that are built of them.
+
+A file holds one object a line, one array of objects, or one object over several lines; which of
+them is seen from its first line. Owns the faults of JSON: every message names file and line.
+
+Example:
+    for line, record in json_objects(Path("train.jsonl")):
+        words = list_of_strings(record, "instance.words", where=f"train.jsonl, line {line}")
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gner_core.corpora.readers.raw import read_text, text_lines
+from gner_core.errors import InputError
+
+_BLANKS = re.compile(r"[ \t\r\n]*")
+
+
+def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line at which it starts, object); empty lines are passed over.
+
+    Raises:
+        InputError: for anything that is not such a file, with file and line.
+    """
+    for line, value in _lines(path) if _is_one_object_a_line(path) else _document(path):
+        if not isinstance(value, dict):
+            raise InputError(f"{path}, line {line}: not a JSON object")
+        yield line, value
+
+
+def field(record: dict[str, Any], name: str, *, where: str) -> Any:
+    """Return the value of a field; dots in its name lead into objects.
+
+    Raises:
+        InputError: when the record has no such field.
+    """
+    value: Any = record
+    for key in name.split("."):
+        if not isinstance(value, dict) or key not in value:
+            raise InputError(f"{where}: no field {name!r}; there are: {', '.join(record)[:200]}")
+        value = value[key]
+    return value
+
+
+def string(record: dict[str, Any], name: str, *, where: str) -> str:
+    """Return a field that must be a text.
+
+    Raises:
+        InputError: when it is missing or something else.
+    """
+    value = field(record, name, where=where)
+    if not isinstance(value, str):
+        raise InputError(f"{where}: {name!r} must be a text")
+    check_unicode(value, where=where)
+    return value
+
+
+def list_of_strings(record: dict[str, Any], name: str, *, where: str) -> list[str]:
+    """Return a field that must be a list of texts.
+
+    Raises:
+        InputError: when it is missing or something else.
+    """
+    values = field(record, name, where=where)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise InputError(f"{where}: {name!r} must be a list of strings")
+    check_unicode("".join(values), where=where)
+    return values
+
+
+def check_unicode(text: str, *, where: str) -> None:
+    r"""Refuse half of a surrogate pair, which JSON can write (`\ud800`) and UTF-8 cannot.
+
+    Raises:
+        InputError: when there is one.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        bad = text[error.start : error.end]
+        raise InputError(f"{where}: {bad!r} is half of a character") from None
+
+
+def _is_one_object_a_line(path: Path) -> bool:
+    first = next((line.strip() for _, line in text_lines(path) if line.strip()), "")
+    return first != "{" and not first.startswith("[")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Any]]:
+    for number, line in text_lines(path):
+        if line.strip():
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise InputError(f"{path}, line {number}: not valid JSON ({error})") from None
+            yield number, value
+
+
+def _document(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield the elements of one array, or the one object of the file."""
+    text = read_text(path)
+    decoder = json.JSONDecoder()
+    position = _after_blanks(text, 0)
+    is_array = text[position] == "["
+    if is_array:
+        position = _after_blanks(text, position + 1)
+    line, counted = 1, 0
+    last = "[" if is_array else ""
+    while text[position : position + 1] != "]" or last == ",":
+        line, counted = line + text.count("\n", counted, position), position
+        try:
+            value, position = decoder.raw_decode(text, position)
+        except json.JSONDecodeError as error:
+            reason = f"{error.msg}: column {error.colno}"
+            raise InputError(f"{path}, line {error.lineno}: not valid JSON ({reason})") from None
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}, line {line}: not valid JSON ({error})") from None
+        yield line, value
+        position = _after_blanks(text, position)
+        last = text[position : position + 1]
+        if not is_array:
+            position -= 1  # the object's own end stands for the array's
+            break
+        if last == ",":
+            position = _after_blanks(text, position + 1)
+        elif last != "]":
+            raise InputError(f"{path}, {_line_of(text, position)}: not valid JSON (no ',' or ']')")
+    if _after_blanks(text, position + 1) < len(text):
+        raise InputError(
+            f"{path}, {_line_of(text, position)}: not valid JSON (text behind the end)"
+        )
+
+
+def _after_blanks(text: str, position: int) -> int:
+    match = _BLANKS.match(text, position)
+    return match.end() if match else position
+
+
+def _line_of(text: str, position: int) -> str:
+    return f"line {text.count(chr(10), 0, position) + 1}"

@@ -1,0 +1,109 @@
+"""Turns published tags of any scheme into BIO tags with the label names asked for.
+
+What a tag becomes depends on itself and the tag before it alone, so the conversion is a table of
+pairs that fills itself: a corpus of a million sentences has some hundred different pairs.
+
+Owns schemes, label mapping and their repairs, each counted by kind. Does not own where tags come
+from (`readers`).
+
+Example:
+    >>> bio = BioTags(scheme="bioes", labels={"PER": "person"}, labels_to_o=())
+    >>> bio.convert(["S-PER", "B-PER", "E-PER"], repairs=Counter())
+    ('B-person', 'B-person', 'I-person')
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+Scheme = Literal["bio", "iob1", "bioes"]
+
+PREFIXES = {"bio": "BI", "iob1": "BI", "bioes": "BIES"}
+OPENS, CLOSES = frozenset("BS"), frozenset("ES")
+
+
+class TagError(ValueError):
+    """A tag that cannot be converted; `position` is its place in the sentence."""
+
+    position = 0
+
+
+class BioTags:
+    """Converts the tags of one corpus."""
+
+    def __init__(
+        self,
+        *,
+        scheme: Scheme,
+        labels: Mapping[str, str] | Literal["open"],
+        labels_to_o: Sequence[str],
+    ) -> None:
+        """Take the params of a corpus (`CorpusParams` says what they mean)."""
+        self.scheme = scheme
+        self.labels = labels
+        self.labels_to_o = frozenset(labels_to_o)
+        self._table: dict[tuple[str, str], str] = {}
+        self._repairs: dict[tuple[str, str], list[str]] = {}
+
+    def convert(self, tags: Sequence[str], *, repairs: Counter[str]) -> tuple[str, ...]:
+        """Return BIO tags of the same length.
+
+        Raises:
+            TagError: for a tag of no known form or label, with its position.
+        """
+        # The pair behind the last tag tells whether an entity was left open.
+        pairs = list(zip(("O", *tags), (*tags, "O"), strict=True))
+        table = self._table
+        try:
+            found = [table[pair] for pair in pairs]
+        except KeyError:
+            found = [self._add(pair, position) for position, pair in enumerate(pairs)]
+        if self._repairs:
+            for pair in pairs:
+                repairs.update(self._repairs.get(pair, ()))
+        found.pop()
+        return tuple(found)
+
+    def _add(self, pair: tuple[str, str], position: int) -> str:
+        if pair in self._table:
+            return self._table[pair]
+        try:
+            before_prefix, before = self._read(pair[0])
+            prefix, label = self._read(pair[1])
+        except TagError as error:
+            error.position = position
+            raise
+        faults = []
+        is_open = bool(before) and before_prefix not in CLOSES
+        follows = is_open and label == before and prefix not in OPENS
+        if self.scheme == "bioes" and is_open and not follows:
+            faults.append("entities without E- or S- at their end ended")
+        if label and not follows and prefix not in OPENS:
+            faults.append(
+                "IOB1: I- at the start of an entity turned into B-"
+                if self.scheme == "iob1"
+                else f"{prefix}- without B- turned into B-"
+            )
+        if faults:
+            self._repairs[pair] = faults
+        self._table[pair] = (f"I-{label}" if follows else f"B-{label}") if label else "O"
+        return self._table[pair]
+
+    def _read(self, tag: str) -> tuple[str, str]:
+        """Return ("O", "") or (prefix, label as asked for)."""
+        if tag == "O":
+            return "O", ""
+        prefix, _, published = tag.partition("-")  # labels may hold hyphens: split at the first
+        if len(prefix) != 1 or prefix not in PREFIXES[self.scheme] or not published.strip():
+            forms = " or ".join(f"{prefix}-<label>" for prefix in PREFIXES[self.scheme])
+            hint = "; S- and E- need scheme: bioes" if prefix in CLOSES else ""
+            raise TagError(f"unknown tag {tag[:60]!r}; expected O, {forms}{hint}")
+        if published in self.labels_to_o:
+            return "O", ""
+        if self.labels == "open":
+            return prefix, " ".join(published.split())
+        label = self.labels.get(published)
+        if label is None:
+            known = ", ".join([*self.labels, *sorted(self.labels_to_o)])
+            raise TagError(f"label {published[:60]!r} is not in the corpus' labels: {known}")
+        return prefix, label
