@@ -43,21 +43,18 @@ def fetch_corpus(
         InputError: when a file cannot be had; names the corpus, each source and its reason.
     """
     shelf = Shelf(cache, name, corpus)
-    if mirror is None and not shelf.missing():
-        return shelf.root
-    network = mirror is None or is_url(mirror)
-    if offline and network:
-        missing = shelf.missing()
-        if not missing:
-            return shelf.root
-        raise InputError(
-            f"{name}: offline, and the cache {shelf.root} lacks {_listed(missing)}; "
-            f"fetch it once: gner data fetch {name}"
-        )
     choice = suppliers(corpus, mirror=mirror)
     try:
-        with shelf.lock(report):
-            _fill(shelf, choice, renew=mirror is not None, limits=limits or Limits(), report=report)
+        missing = shelf.missing(renew=mirror is not None)
+        if missing and offline and (mirror is None or is_url(mirror)):
+            raise InputError(
+                f"{name}: offline, and the cache {shelf.root} lacks {_listed(missing)}; "
+                f"fetch it once: gner data fetch {name}"
+            )
+        if missing:
+            with shelf.lock(report):
+                limits = limits or Limits()
+                _fill(shelf, choice, renew=mirror is not None, limits=limits, report=report)
     except OSError as error:
         raise InputError(f"{name}: {cache}: {_disk_reason(error)}") from None
     return shelf.root
@@ -90,7 +87,7 @@ def _fill(
             missing = ()
             break
         report.note(f"{shelf.name}: {failures[-1]}")
-        missing = shelf.missing()
+        missing = shelf.missing(renew=renew)
     if missing:
         raise InputError(_complaint(shelf, missing, failures))
     shelf.tidy()
@@ -99,6 +96,8 @@ def _fill(
 def _complaint(shelf: Shelf, missing: tuple[str, ...], failures: list[str]) -> str:
     head = f"{shelf.name}: {len(missing)} of {len(shelf.wanted)} files cannot be had"
     advice = "give a folder or URL that holds them with --source"
+    if shelf.obtain:
+        advice += f" (how to get them: {shelf.obtain})"
     if not failures:
         return f"{head}: the catalog names no source for {_listed(missing)}; {advice}"
     lines = "".join(f"\n  {number}. {failure}" for number, failure in enumerate(failures, start=1))

@@ -44,6 +44,7 @@ class Shelf:
             InputError: when the corpus' name or a path in `files` or `pins` would leave the cache.
         """
         self.name = name
+        self.obtain = corpus.obtain
         self.pins: Mapping[str, Pin] = corpus.pins
         self.wanted = tuple(dict.fromkeys(p for paths in corpus.files.values() for p in paths))
         for path in (*self.wanted, *self.pins):
@@ -91,21 +92,21 @@ class Shelf:
         if wrong:
             raise InputError(f"{origin}: {'; '.join(wrong)}")
         loose = [path for path in paths if path not in self.pins]
-        if not loose:
-            return
         records: dict[str, Pin] = {}
         for path in loose:
-            if not (staged / path).exists():
-                raise InputError(f"{origin}: gave no {path}")
-            for file in _files_below(staged, path):
-                records[file] = _measure(staged / file)
-                if records[file] != self.pins.get(file, records[file]):
-                    raise InputError(
-                        f"{origin}: {_difference(file, records[file], self.pins[file])}"
-                    )
+            arrived = {file: _measure(staged / file) for file in _files_below(staged, path)}
+            pinned = {file: pin for file, pin in self.pins.items() if _below(file, path)}
+            lacking = set(pinned) - set(arrived) if arrived else {path}
+            if lacking:
+                raise InputError(f"{origin}: gave no {', '.join(sorted(lacking))}")
+            for file, pin in pinned.items():
+                if arrived[file] != pin:
+                    raise InputError(f"{origin}: {_difference(file, arrived[file], pin)}")
+            records |= arrived
         for path in loose:
             self._replace(staged / path, self.root / path)
-        self._record(records, origin)
+        if loose:
+            self._record(records, origin)
 
     def salvage(self, staged: Path, paths: Sequence[str]) -> list[str]:
         """Move the files with the right pins into place; delete wrong ones and say what differs."""
