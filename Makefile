@@ -35,7 +35,7 @@ checks: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/gner check params/*.yaml params/*/*.yaml
+	$(BIN)/gner check params/*.yaml params/*/*.yaml params/*/*/*.yaml
 
 ui: setup
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 \

@@ -91,9 +91,10 @@ Source = Annotated[HttpsSource | HubSource | ArchiveSource, Field(discriminator=
 class TaggedFormat(Model):
     """A format that has one tag per token."""
 
-    scheme: Literal["bio", "iob1", "bioes"]
+    scheme: Literal["bio", "iob1", "bioes", "io"]
     """bio: B- opens every entity. iob1: I- opens one, B- only behind another of the same type.
-    bioes: E- closes an entity of several tokens, S- is one of a single token."""
+    bioes: E- closes an entity of several tokens, S- is one of a single token.
+    io: a tag is a bare label, so that neighbours of one label are one entity."""
 
 
 class TextFormat(Model):

@@ -4,7 +4,7 @@ Owns the way from text to a valid `Experiment`, and errors that name file, key p
 allowed. Does not own the fields (`gner_core.params`).
 
 A text at `backbone` or `corpora` is the path of another YAML file, relative to the one it
-stands in. Overrides come last: `decode.beams=4`, values written as in YAML.
+stands in; a catalog may also be a folder of YAML files. Overrides come last: `decode.beams=4`, values written as in YAML.
 
 Example:
     experiment = read_experiment(Path("params/demo.yaml"), overrides=["decode.beams=4"])
@@ -33,13 +33,40 @@ def read_experiment(path: Path, *, overrides: list[str]) -> Experiment:
     values = _read_yaml(path)
     for key in INCLUDES:
         if isinstance(values.get(key), str):
-            values[key] = _read_yaml(path.parent / values[key])
+            values[key] = _read_included(path.parent / values[key])
     for override in overrides:
         _apply(values, override)
     try:
         return Experiment.model_validate(values)
     except ValidationError as error:
         raise InputError(_explain(path, error)) from None
+
+
+def read_catalog(path: Path) -> dict[str, CorpusParams]:
+    """Read a catalog: a YAML file, or a folder of them.
+
+    Raises:
+        InputError: as `read_experiment`, and for a corpus that two files name.
+    """
+    values = _read_included(path)
+    try:
+        return TypeAdapter(dict[str, CorpusParams]).validate_python(values)
+    except ValidationError as error:
+        raise InputError(_explain(path, error, inside="corpora")) from None
+
+
+def _read_included(path: Path) -> dict[str, Any]:
+    if not path.is_dir():
+        return _read_yaml(path)
+    values: dict[str, Any] = {}
+    for file in sorted(path.glob("*.yaml")):
+        part = _read_yaml(file)
+        if twice := values.keys() & part.keys():
+            raise InputError(f"{file}: {', '.join(sorted(twice))}: also in another file of {path}")
+        values |= part
+    if not values:
+        raise InputError(f"{path}: holds no YAML files")
+    return values
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -82,13 +109,14 @@ def _apply(values: dict[str, Any], override: str) -> None:
     place[keys[-1]] = value
 
 
-def _explain(path: Path, error: ValidationError) -> str:
+def _explain(path: Path, error: ValidationError, *, inside: str = "") -> str:
+    """Return all faults in one line; `inside` is the key of an experiment that was validated."""
     lines = []
     for fault in error.errors(include_url=False):
         place = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "extra_forbidden":
-            message = f"unknown key; allowed: {', '.join(_fields_at(fault['loc'][:-1]))}"
+            message = f"unknown key; allowed: {', '.join(_fields_at((*inside.split(), *fault['loc'][:-1])))}"
         elif fault["type"] != "value_error" and not isinstance(fault["input"], dict):
             message += f", got {fault['input']!r}"
         lines.append(f"{path}: {place}: {message}")
@@ -123,15 +151,15 @@ def check_file(path: Path) -> str:
     Raises:
         InputError: as `read_experiment`.
     """
-    if path.parent.name not in ("models", "corpora"):
+    folders = path.absolute().parent.parts[-2:]
+    if "corpora" in folders:
+        read_catalog(path)
+        return "catalog"
+    if "models" not in folders:
         read_experiment(path, overrides=[])
         return "experiment"
-    values = _read_yaml(path)
     try:
-        if path.parent.name == "models":
-            BackboneParams.model_validate(values)
-        else:
-            TypeAdapter(dict[str, CorpusParams]).validate_python(values)
+        BackboneParams.model_validate(_read_yaml(path))
     except ValidationError as error:
-        raise InputError(_explain(path, error)) from None
-    return "backbone" if path.parent.name == "models" else "catalog"
+        raise InputError(_explain(path, error, inside="backbone")) from None
+    return "backbone"

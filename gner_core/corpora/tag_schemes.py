@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-Scheme = Literal["bio", "iob1", "bioes"]
+Scheme = Literal["bio", "iob1", "bioes", "io"]
 
 PREFIXES = {"bio": "BI", "iob1": "BI", "bioes": "BIES"}
 OPENS, CLOSES = frozenset("BS"), frozenset("ES")
@@ -78,7 +78,7 @@ class BioTags:
         follows = is_open and label == before and prefix not in OPENS
         if self.scheme == "bioes" and is_open and not follows:
             faults.append("entities without E- or S- at their end ended")
-        if label and not follows and prefix not in OPENS:
+        if label and not follows and prefix not in OPENS and self.scheme != "io":
             faults.append(
                 "IOB1: I- at the start of an entity turned into B-"
                 if self.scheme == "iob1"
@@ -94,7 +94,9 @@ class BioTags:
         if tag == "O":
             return "O", ""
         prefix, _, published = tag.partition("-")  # labels may hold hyphens: split at the first
-        if len(prefix) != 1 or prefix not in PREFIXES[self.scheme] or not published.strip():
+        if self.scheme == "io":
+            prefix, published = "I", tag
+        elif len(prefix) != 1 or prefix not in PREFIXES[self.scheme] or not published.strip():
             forms = " or ".join(f"{prefix}-<label>" for prefix in PREFIXES[self.scheme])
             hint = "; S- and E- need scheme: bioes" if prefix in CLOSES else ""
             raise TagError(f"unknown tag {tag[:60]!r}; expected O, {forms}{hint}")
