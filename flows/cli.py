@@ -5,13 +5,13 @@ machine, 2 a fault of the input, named on one line.
 """
 
 import logging
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from flows.data_cli import app as data
+from flows.faults import input_errors
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Generative named entity recognition: run experiments, compare checkpoints.",
 )
+
+app.add_typer(data, name="data")
 
 ParamsFile = Annotated[Path, typer.Argument(help="Experiment file, for example params/demo.yaml.")]
 Overrides = Annotated[
@@ -44,7 +46,7 @@ def run(params: ParamsFile, overrides: Overrides = None, dry_run: DryRun = False
 
     Under Prefect where PREFECT_API_URL or the active profile names a server, else in this process.
     """
-    with _input_errors():
+    with input_errors():
         from rich.console import Console
 
         from gner_core.experiment_file import read_experiment
@@ -78,26 +80,11 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="Experiment, backbone or catalog files.")],
 ) -> None:
     """Validate parameter files; files below models/ and corpora/ are backbones and catalogs."""
-    with _input_errors():
+    with input_errors():
         from gner_core.experiment_file import check_file
 
         for file in files:
             typer.echo(f"ok  {file}  ({check_file(file)})")
-
-
-@contextmanager
-def _input_errors() -> Iterator[None]:
-    """Turn a fault of the input into one line and exit code 2."""
-    from gner_core.errors import InputError
-
-    try:
-        yield
-    except InputError as error:
-        typer.echo(f"gner: {error}", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("gner: stopped; run the same command again to go on", err=True)
-        sys.exit(130)
 
 
 def _log_to(console: "Console") -> None:

@@ -1,4 +1,4 @@
-"""The front door: prepare → adapt → zero-shot test → fine-tune → supervised test → report.
+"""The front door: fetch → prepare → adapt → zero-shot test → fine-tune → supervised test → report.
 
 Owns the order of the steps and the frame around a run: home folder, store, tracking, summary.
 `gner` is the Prefect flow of the deployments; `run_here` does the same without any server.
@@ -29,15 +29,17 @@ from gner_core.experiment_file import read_experiment
 from gner_core.params import Experiment
 from gner_core.store import Store
 from tasks.context import RunContext
-from tasks.data import draw_sample, prepare_corpus
+from tasks.data import draw_sample, fetch_files, prepare_corpus
 from tasks.home import home_folder, open_store
 from tasks.launch import Workers
 from tasks.models import generate, import_backbone, train
-from tasks.plan import Plan, plan_experiment
+from tasks.plan import Plan, plan_experiment, used_corpora
 from tasks.progress import Progress
 from tasks.results import REPORT, macro_scores, score_predictions, write_report
+from tasks.steps import CACHE
 from tasks.tracking import Tracker
 
+FETCHES_AT_ONCE = 4
 TASKS_AT_ONCE = 64  # waiting for a worker costs a thread; workers are limited by the params
 
 
@@ -86,6 +88,8 @@ def _run(
     submitter: Callable[[int], AbstractContextManager[Submit]],
     console: Console,
 ) -> Outcome:
+    if experiment.data_root == CACHE:
+        _fetch(experiment, submitter)  # first: keys need the hashes of files that have no pin
     plan = plan_experiment(experiment)
     home, store = home_folder(), open_store()
     workers = Workers()
@@ -117,6 +121,17 @@ def _run(
         finally:
             tracker.finish(status)
     return outcome
+
+
+def _fetch(
+    experiment: Experiment, submitter: Callable[[int], AbstractContextManager[Submit]]
+) -> None:
+    """Have the files of all corpora in the cache; what is there is not fetched again."""
+    with submitter(FETCHES_AT_ONCE) as submit:
+        corpora = used_corpora(experiment).items()
+        fetched = [submit(fetch_files, name, corpus, after=[]) for name, corpus in corpora]
+        for pending in fetched:
+            pending.result()
 
 
 def _walk(plan: Plan, run: RunContext, submit: Submit) -> None:

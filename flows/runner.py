@@ -16,9 +16,6 @@ from typing import Any, Protocol
 
 from prefect import Task
 
-from tasks.context import RunContext
-from tasks.steps import Step
-
 
 class Pending(Protocol):
     """A task that was submitted."""
@@ -28,19 +25,15 @@ class Pending(Protocol):
 
 
 class Submit(Protocol):
-    """Starts a task on a step as soon as the tasks of `after` are done."""
+    """Starts a task as soon as the tasks of `after` are done."""
 
-    def __call__(
-        self, task: Task[..., Any], step: Step, run: RunContext, *, after: Sequence[Any]
-    ) -> Pending:
+    def __call__(self, task: Task[..., Any], *arguments: object, after: Sequence[Any]) -> Pending:
         """Return at once."""
 
 
-def on_prefect(
-    task: Task[..., Any], step: Step, run: RunContext, *, after: Sequence[Any]
-) -> Pending:
+def on_prefect(task: Task[..., Any], *arguments: object, after: Sequence[Any]) -> Pending:
     """Submit to the task runner of the Prefect flow run around us."""
-    future: Pending = task.submit(step, run, wait_for=list(after))
+    future: Pending = task.submit(*arguments, wait_for=list(after))
     return future
 
 
@@ -52,15 +45,13 @@ def direct(*, workers: int) -> Iterator[Submit]:
     """
     with ThreadPoolExecutor(workers) as pool:
 
-        def submit(
-            task: Task[..., Any], step: Step, run: RunContext, *, after: Sequence[Any]
-        ) -> Pending:
-            return pool.submit(_after, after, task.fn, step, run)
+        def submit(task: Task[..., Any], *arguments: object, after: Sequence[Any]) -> Pending:
+            return pool.submit(_after, after, task.fn, *arguments)
 
         yield submit
 
 
-def _after(before: Sequence[Any], function: Callable[..., Any], step: Step, run: RunContext) -> Any:
+def _after(before: Sequence[Any], function: Callable[..., Any], *arguments: object) -> Any:
     for pending in before:
         pending.result()
-    return function(step, run)
+    return function(*arguments)

@@ -8,23 +8,19 @@ Example:
     ref = run.ensure(step, lambda folder: (folder / "x").write_text("1"))
 """
 
-import platform
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from importlib.metadata import version
 from pathlib import Path
 from threading import Semaphore
 from typing import Any
 
 from gner_core.params import Experiment
-from gner_core.store import ArtifactRef, Store
+from gner_core.store import Store
 from tasks.launch import LOG, Workers
 from tasks.progress import Progress, logger
-from tasks.steps import Step
+from tasks.steps import Step, about
 from tasks.tracking import Tracker
-
-PACKAGES = ("gner", "torch", "transformers", "prefect", "mlflow", "pyarrow")
 
 
 class RunContext:
@@ -58,7 +54,7 @@ class RunContext:
             with turn:
                 log.info("%s %s: running", step.kind, step.title)
                 started = time.monotonic()
-                with self.store.publish(step.ref, about=_about(step)) as folder:
+                with self.store.publish(step.ref, about=about(step)) as folder:
                     build(folder)
                 self.store.discard(step.ref)
         log.info("%s %s: done in %.1f s", step.kind, step.title, time.monotonic() - started)
@@ -93,14 +89,3 @@ class RunContext:
 
             self.workers.run(module, {**request, **common}, on_event=both)
         (folder / LOG).write_bytes((scratch / LOG).read_bytes())
-
-
-def _about(step: Step) -> dict[str, Any]:
-    inputs: dict[str, ArtifactRef] = {name: given.ref for name, given in step.inputs.items()}
-    return {
-        "title": step.title,
-        "identity": dict(step.identity),
-        "inputs": {name: ref.path for name, ref in inputs.items()},
-        "packages": {name: version(name) for name in PACKAGES},
-        "python": platform.python_version(),
-    }

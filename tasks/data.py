@@ -1,44 +1,53 @@
-"""The tasks that prepare sentences: one corpus, and the sample of a stage or an evaluation.
+"""The tasks that get sentences ready: fetch and prepare a corpus, draw a sample.
 
-Owns resolving and publishing; reading and choosing are in `gner_core.corpora`.
+Owns resolving and publishing; fetching, reading and choosing are in `gner_core.corpora`.
 """
 
 import json
-from collections import Counter
 from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from gner_core.corpora.prepare import corpus_folder, read_split
-from gner_core.corpora.sampling import choose
+from gner_core.corpora.sampling import draw
 from gner_core.corpora.statistics import count
+from gner_core.corpus_params import CorpusParams
 from gner_core.params import SampleParams
-from gner_core.records import read_sentences, write_sentences
+from gner_core.records import Sentence, write_sentences
 from gner_core.store import ArtifactRef
 from tasks.context import RunContext
-from tasks.steps import Step
+from tasks.corpora import STATISTICS, fetched_corpus, write_corpus
+from tasks.progress import logger
+from tasks.steps import Step, corpus_place
 
-STATISTICS = "statistics.json"
 SENTENCES = "sentences.parquet"
+
+
+class LoggedFetch:
+    """Tells the log what a fetch does; bytes on their way are not worth a line."""
+
+    def note(self, line: str) -> None:
+        """Log one thing that happened."""
+        logger().info("%s", line)
+
+    def progress(self, file: str, done: int, total: int | None) -> None:
+        """Log a file that has arrived."""
+        if done == total:
+            logger().info("fetched %s: %s bytes", file, f"{done:,}")
+
+
+@task(name="fetch-corpus", cache_policy=NO_CACHE, task_run_name="fetch {name}")
+def fetch_files(name: str, corpus: CorpusParams) -> str:
+    """Have the files of a corpus in the cache of this machine; return their folder."""
+    return str(fetched_corpus(name, corpus, mirror=None, offline=False, report=LoggedFetch()))
 
 
 @task(name="prepare-corpus", cache_policy=NO_CACHE, task_run_name="corpus {step.title}")
 def prepare_corpus(step: Step, run: RunContext) -> ArtifactRef:
     """Publish one corpus: a Parquet file per split, and statistics with all repairs."""
-
-    def build(folder: Path) -> None:
-        params = run.experiment.corpora[step.title]
-        source = corpus_folder(run.experiment.data_root)
-        statistics = {}
-        for split in params.files:
-            repairs: Counter[str] = Counter()
-            sentences = read_split(step.title, params, split=split, folder=source, repairs=repairs)
-            write_sentences(folder / f"{split}.parquet", sentences)
-            statistics[split] = {**count(sentences), "repairs": dict(sorted(repairs.items()))}
-        (folder / STATISTICS).write_text(json.dumps(statistics, indent=1, ensure_ascii=False))
-
-    run.ensure(step, build)
+    corpus = run.experiment.corpora[step.title]
+    source = corpus_place(step.title, corpus, run.experiment.data_root)
+    run.ensure(step, lambda folder: write_corpus(step.title, corpus, source=source, folder=folder))
     return step.ref
 
 
@@ -48,14 +57,17 @@ def draw_sample(step: Step, run: RunContext) -> ArtifactRef:
 
     def build(folder: Path) -> None:
         params = SampleParams.model_validate(dict(step.identity))
-        chosen, statistics = [], {}
+        chosen: list[Sentence] = []
+        statistics = {}
         for name, corpus in step.inputs.items():
-            sentences = read_sentences(run.path(corpus) / f"{params.split}.parquet")
-            part = choose(
-                sentences, per_corpus=params.per_corpus, method=params.method, seed=params.seed
+            drawn = draw(
+                run.path(corpus) / f"{params.split}.parquet",
+                per_corpus=params.per_corpus,
+                method=params.method,
+                seed=params.seed,
             )
-            statistics[name] = {**count(part), "of": len(sentences), "method": params.method}
-            chosen += part
+            statistics[name] = {**count(drawn.sentences), "of": drawn.of, "method": drawn.method}
+            chosen += drawn.sentences
         write_sentences(folder / SENTENCES, chosen)
         (folder / STATISTICS).write_text(json.dumps(statistics, indent=1, ensure_ascii=False))
 

@@ -12,6 +12,7 @@ Example:
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gner_core.corpus_params import CorpusParams
 from gner_core.params import Experiment
 from tasks.steps import (
     Step,
@@ -55,6 +56,12 @@ class Plan:
         yield self.report
 
 
+def used_corpora(experiment: Experiment) -> dict[str, CorpusParams]:
+    """Return the corpora that some sample of an experiment names, in the order of the catalog."""
+    named = {name for sample in experiment.samples().values() for name in sample.corpora}
+    return {name: corpus for name, corpus in experiment.corpora.items() if name in named}
+
+
 def plan_experiment(experiment: Experiment) -> Plan:
     """Return the plan of an experiment.
 
@@ -62,11 +69,8 @@ def plan_experiment(experiment: Experiment) -> Plan:
         InputError: when a corpus file or a local model is missing.
     """
     root, backbone = experiment.data_root, experiment.backbone
-    named = {name for sample in experiment.samples().values() for name in sample.corpora}
     corpora = {
-        name: corpus_step(name, corpus, root)
-        for name, corpus in experiment.corpora.items()
-        if name in named
+        name: corpus_step(name, corpus, root) for name, corpus in used_corpora(experiment).items()
     }
     samples = {
         "adaptation": sample_step("adaptation sentences", experiment.adaptation.data, corpora),

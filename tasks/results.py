@@ -28,7 +28,8 @@ from gner_core.schemas.prompts import prompt
 from gner_core.scoring.evaluate import read_scored, score, summarise, write_scored
 from gner_core.store import ArtifactRef
 from tasks.context import RunContext
-from tasks.data import SENTENCES, STATISTICS
+from tasks.corpora import STATISTICS
+from tasks.data import SENTENCES
 from tasks.models import JOURNAL, SUMMARY
 from tasks.steps import Step
 

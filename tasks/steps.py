@@ -10,14 +10,17 @@ Example:
     True
 """
 
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from gner_core.corpora.prepare import corpus_files, corpus_folder
-from gner_core.corpus_params import CorpusParams, Model
+from gner_core.corpora.fetch.shelf import Shelf
+from gner_core.corpora.prepare import corpus_folder, split_files
+from gner_core.corpus_params import CorpusParams, Model, Split
 from gner_core.errors import InputError
 from gner_core.fingerprint import file_sha256, fingerprint
 from gner_core.params import (
@@ -31,13 +34,20 @@ from gner_core.params import (
     TrainParams,
 )
 from gner_core.store import ArtifactRef
+from tasks.home import corpora_cache
+
+CACHE = "cache"
+"""The `data_root` that stands for the folder of fetched corpora."""
+
+PACKAGES = ("gner", "torch", "transformers", "prefect", "mlflow", "pyarrow")
+"""Packages whose versions go into every manifest."""
 
 VERSIONS = {
     "backbone": 1,
-    "corpus": 1,
+    "corpus": 2,
     "generate": 1,
     "report": 1,
-    "sample": 1,
+    "sample": 2,
     "score": 1,
     "train": 1,
 }
@@ -70,6 +80,17 @@ class Step:
         return ArtifactRef(self.kind, fingerprint(identity))
 
 
+def about(step: Step) -> dict[str, Any]:
+    """Return what the manifest of a step's artifact says beside its files."""
+    return {
+        "title": step.title,
+        "identity": dict(step.identity),
+        "inputs": {name: given.ref.path for name, given in step.inputs.items()},
+        "packages": {name: version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+    }
+
+
 NOT_IDENTITY = {
     *("files", "licence", "origin", "redistributable", "roles", "pins", "sources", "obtain"),
     *("table8", "deviations"),
@@ -78,15 +99,48 @@ NOT_IDENTITY = {
 
 
 def corpus_step(name: str, corpus: CorpusParams, data_root: str) -> Step:
-    """Prepare one corpus. The files count by content, not by name or place."""
-    folder = corpus_folder(data_root)
-    corpus_files(corpus, folder)
+    """Prepare one corpus. The files count by content, not by name or place.
+
+    In the cache a pinned file has the pinned bytes, so the key is known before it is fetched.
+
+    Raises:
+        InputError: for a file that is missing, or not the one that is pinned.
+    """
+    folder = corpus_place(name, corpus, data_root)
     digests = {
-        split: [file_sha256(folder / file) for file in files]
-        for split, files in corpus.files.items()
+        split: _digests(name, corpus, folder, split=split, in_cache=data_root == CACHE)
+        for split in corpus.files
     }
     identity = _values(corpus, leave_out=NOT_IDENTITY)
     return Step("corpus", name, {**identity, "name": name, "files": digests})
+
+
+def corpus_place(name: str, corpus: CorpusParams, data_root: str) -> Path:
+    """Return the folder that holds the files of a corpus, or will hold them once fetched."""
+    if data_root == CACHE:
+        return Shelf(corpora_cache(), name, corpus).root
+    return corpus_folder(data_root)
+
+
+def _digests(
+    name: str, corpus: CorpusParams, folder: Path, *, split: Split, in_cache: bool
+) -> list[str]:
+    paths = sorted(corpus.files[split])
+    if in_cache and all(path in corpus.pins for path in paths):
+        return [corpus.pins[path].sha256 for path in paths]
+    if in_cache and not all((folder / path).exists() for path in paths):
+        raise InputError(f"{name}: not fetched yet; do it with: gner data fetch {name}")
+    digests = []
+    for file in split_files(corpus, folder, split=split):
+        digest = file_sha256(file)
+        pin = corpus.pins.get(file.relative_to(folder).as_posix())
+        if pin and pin.sha256 != digest:
+            raise InputError(
+                f"{file}: not the bytes that the catalog pins; get the file again, "
+                "or take its pin out to use your own version"
+            )
+        digests.append(digest)
+    return digests
 
 
 def sample_step(title: str, sample: SampleParams, corpora: Mapping[str, Step]) -> Step:

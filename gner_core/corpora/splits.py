@@ -4,46 +4,51 @@ Owns the rules `taken_out` and `same_as` (`CorpusParams.made`). Does not own rea
 (`prepare`) or drawing the sample of an experiment (`sampling`).
 
 Example:
-    for split, sentences, repairs in read_corpus("mit-movie", params, folder=Path("data")):
-        print(split, len(sentences), dict(repairs))
+    repairs: Counter[str] = Counter()
+    valid = stream_any_split("mit-movie", params, split="valid", folder=folder, repairs=repairs)
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
-from gner_core.corpora.prepare import read_split
-from gner_core.corpus_params import CorpusParams, SameAs, Split
+from gner_core.corpora.prepare import stream_split
+from gner_core.corpus_params import CorpusParams, SameAs, Split, TakenOut
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 
 
-def read_corpus(
-    name: str, params: CorpusParams, *, folder: Path
-) -> Iterator[tuple[Split, list[Sentence], Counter[str]]]:
-    """Yield every split of a corpus with its sentences and the repairs of its files.
+def stream_any_split(
+    name: str, params: CorpusParams, *, split: Split, folder: Path, repairs: Counter[str]
+) -> Iterator[Sentence]:
+    """Yield the sentences of a split, whether it has files or is made from another one.
 
-    A split that another one is made from is held in memory until both are yielded; all others are
-    read one after the other.
+    Only a split that sentences are taken out of is held in memory.
+
+    Args:
+        name: the corpus' name, used in ids.
+        params: the corpus.
+        split: one of `params.splits`.
+        folder: where the files of `params` are.
+        repairs: what was mended in the split's own files is counted here, by kind; a made split
+            counts nothing, since its sentences were counted where they come from.
 
     Raises:
         InputError: for a fault in a file, and for a split too small to take sentences out of it.
     """
-    for split in params.files:
-        repairs: Counter[str] = Counter()
-        sentences = read_split(name, params, split=split, folder=folder, repairs=repairs)
-        for made, rule in params.made.items():
-            if rule.of != split:
-                continue
-            if isinstance(rule, SameAs):
-                taken = sentences
-            else:
-                where = f"{name}: {made}"
-                taken, sentences = take_out(sentences, rule.sentences, seed=rule.seed, where=where)
-            yield made, _renamed(taken, name, made), Counter()
-        yield split, sentences, repairs
+    rule = params.made.get(split)
+    if isinstance(rule, SameAs):
+        same = stream_any_split(name, params, split=rule.of, folder=folder, repairs=Counter())
+        yield from _renamed(same, name, split)
+    elif rule:
+        parts = _parts(name, params, of=rule.of, folder=folder, repairs=Counter())
+        yield from _renamed(parts[split], name, split)
+    elif any(isinstance(r, TakenOut) and r.of == split for r in params.made.values()):
+        yield from _parts(name, params, of=split, folder=folder, repairs=repairs)[split]
+    else:
+        yield from stream_split(name, params, split=split, folder=folder, repairs=repairs)
 
 
 def take_out(
@@ -55,27 +60,44 @@ def take_out(
     sentences nor on a library. Sentences of equal text go to the same side.
 
     Raises:
-        InputError: when there are not more sentences than `number`.
+        InputError: when that leaves nothing, or equal sentences do not add up to `number`.
     """
-    if number >= len(sentences):
-        raise InputError(f"{where}: {number} of {len(sentences)} sentences cannot be taken out")
-    copies: Counter[bytes] = Counter(_rank(sentence, seed) for sentence in sentences)
+    ranks = [_rank(sentence, seed) for sentence in sentences]
+    copies = Counter(ranks)
     chosen: set[bytes] = set()
     left = number
     for rank in sorted(copies):
         if copies[rank] <= left:
             chosen.add(rank)
             left -= copies[rank]
-        if not left:
-            break
-    taken = [sentence for sentence in sentences if _rank(sentence, seed) in chosen]
-    rest = [sentence for sentence in sentences if _rank(sentence, seed) not in chosen]
+    if left or len(chosen) == len(copies):
+        raise InputError(
+            f"{where}: {number} of {len(sentences)} sentences cannot be taken out; "
+            "lower made.….sentences"
+        )
+    taken = [s for s, rank in zip(sentences, ranks, strict=True) if rank in chosen]
+    rest = [s for s, rank in zip(sentences, ranks, strict=True) if rank not in chosen]
     return taken, rest
+
+
+def _parts(
+    name: str, params: CorpusParams, *, of: Split, folder: Path, repairs: Counter[str]
+) -> dict[Split, list[Sentence]]:
+    """Return what is taken out of a split, by split, and what is left of it."""
+    rest = list(stream_split(name, params, split=of, folder=folder, repairs=repairs))
+    parts: dict[Split, list[Sentence]] = {}
+    for split in params.splits:
+        rule = params.made.get(split)
+        if isinstance(rule, TakenOut) and rule.of == of:
+            where = f"{name}: {split}"
+            parts[split], rest = take_out(rest, rule.sentences, seed=rule.seed, where=where)
+    return {**parts, of: rest}
 
 
 def _rank(sentence: Sentence, seed: int) -> bytes:
     return blake2b("\0".join((str(seed), *sentence.words)).encode(), digest_size=16).digest()
 
 
-def _renamed(sentences: Sequence[Sentence], name: str, split: Split) -> list[Sentence]:
-    return [replace(s, id=f"{name}/{split}/{number}") for number, s in enumerate(sentences)]
+def _renamed(sentences: Iterable[Sentence], name: str, split: Split) -> Iterator[Sentence]:
+    for number, sentence in enumerate(sentences):
+        yield replace(sentence, id=f"{name}/{split}/{number}")

@@ -1,6 +1,7 @@
-"""Counts of a set of sentences: what Table 8 of the paper counts, and a little more.
+"""Counts of a set of sentences, and the same counts beside Table 8 of the paper.
 
-Owns integer counts only; nothing here judges them.
+Owns integer counts and which of them differ from the paper's. The reasons for a difference stand
+in the catalog (`CorpusParams.deviations`).
 
 Example:
     >>> from gner_core.records import Sentence
@@ -9,28 +10,102 @@ Example:
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from gner_core.records import Sentence, spans_of
+from gner_core.corpus_params import CorpusParams
+from gner_core.records import Sentence
+
+What = Literal["train", "valid", "test", "types"]
+WHATS: tuple[What, ...] = ("train", "valid", "test", "types")
+
+
+class Tally:
+    """Counts sentences one by one, so that they need not be in memory together."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.sentences = self.words = self.longest = 0
+        self.tags: Counter[str] = Counter()
+        self.type_lists: set[tuple[str, ...]] = set()
+
+    def counting(self, sentences: Iterable[Sentence]) -> Iterator[Sentence]:
+        """Pass sentences on and count them."""
+        for sentence in sentences:
+            self.sentences += 1
+            self.words += len(sentence.words)
+            self.longest = max(self.longest, len(sentence.words))
+            self.tags.update(sentence.tags)
+            self.type_lists.add(sentence.types)
+            yield sentence
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers of sentences, words, entities, types, and entities of each type."""
+        by_type = {tag[2:]: n for tag, n in sorted(self.tags.items()) if tag.startswith("B-")}
+        return {
+            "sentences": self.sentences,
+            "words": self.words,
+            "longest": self.longest,
+            "types": len({label for types in self.type_lists for label in types}),
+            "entities": sum(by_type.values()),
+            "entities_by_type": by_type,
+        }
 
 
 def count(sentences: Iterable[Sentence]) -> dict[str, Any]:
-    """Return the numbers of sentences, words, entities, types, and entities of each type."""
-    entities: Counter[str] = Counter()
-    types: set[str] = set()
-    total = words = longest = 0
-    for sentence in sentences:
-        total += 1
-        words += len(sentence.words)
-        longest = max(longest, len(sentence.words))
-        types.update(sentence.types)
-        entities.update(span.label for span in spans_of(sentence.tags))
-    return {
-        "sentences": total,
-        "words": words,
-        "longest": longest,
-        "types": len(types),
-        "entities": entities.total(),
-        "entities_by_type": dict(sorted(entities.items())),
-    }
+    """Return the counts of `Tally`, whose tags must be BIO as `prepare` writes it."""
+    tally = Tally()
+    for _ in tally.counting(sentences):
+        pass
+    return tally.as_dict()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One number of Table 8 beside ours. `reason` is None where they are equal or none is known."""
+
+    corpus: str
+    what: What
+    paper: int
+    here: int
+    reason: str | None
+
+    @property
+    def differs(self) -> bool:
+        """Say whether the numbers differ."""
+        return self.paper != self.here
+
+
+def compare_with_table8(
+    name: str, corpus: CorpusParams, statistics: Mapping[str, Mapping[str, Any]]
+) -> list[Comparison]:
+    """Return Table 8's numbers of a corpus beside those counted; none where it has no row.
+
+    Args:
+        name: the corpus' name.
+        corpus: its catalog entry.
+        statistics: split → counts as `count` returns them.
+    """
+    if corpus.table8 is None:
+        return []
+    rows = []
+    for what in WHATS:
+        paper = getattr(corpus.table8, what)
+        if paper is None:
+            continue
+        here = count_of_types(corpus, statistics) if what == "types" else _size(statistics, what)
+        reason = corpus.deviations.get(what) if here != paper else None
+        rows.append(Comparison(name, what, paper, here, reason))
+    return rows
+
+
+def count_of_types(corpus: CorpusParams, statistics: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return the number of types: of the label list, or of those that occur where it is open."""
+    if corpus.labels != "open":
+        return len(set(corpus.labels.values()))
+    return len({label for counts in statistics.values() for label in counts["entities_by_type"]})
+
+
+def _size(statistics: Mapping[str, Mapping[str, Any]], split: str) -> int:
+    return int(statistics[split]["sentences"]) if split in statistics else 0

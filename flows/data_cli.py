@@ -1,0 +1,286 @@
+"""The commands `gner data …`: what the catalog holds, fetching, preparing, counting, auditing.
+
+Owns arguments and which corpora a command is about. Does not own what is done with them
+(`tasks.corpora`, `gner_core.corpora`) or how it looks (`flows.data_view`).
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.faults import input_errors
+
+if TYPE_CHECKING:
+    from gner_core.corpora.fetch import Report
+    from gner_core.corpus_params import CorpusParams
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Corpora: list, fetch, prepare, count, audit, show, check.",
+)
+PUBLISHED = Path(__file__).parents[1] / "params" / "corpora" / "published"
+
+Names = Annotated[list[str], typer.Argument(help="Corpora of the catalog.", show_default=False)]
+AnyNames = Annotated[
+    list[str] | None,
+    typer.Argument(help="Corpora of the catalog; without names, all that are at hand."),
+]
+Catalog = Annotated[
+    Path, typer.Option(help="Catalog: a YAML file or a folder of them.", show_default=False)
+]
+Source = Annotated[
+    str | None,
+    typer.Option(metavar="DIR-or-URL", help="A mirror with the catalog's paths, asked instead."),
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Use only what is on this machine.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+@app.command("list")
+def list_corpora(catalog: Catalog = PUBLISHED) -> None:
+    """List the catalog: roles, Table 8's counts, licence, verified or not, in the cache or not."""
+    with input_errors():
+        from rich.console import Console
+
+        from flows.data_view import catalog_table
+        from gner_core.corpora.fetch.shelf import Shelf
+        from gner_core.experiment_file import read_catalog
+        from tasks.home import corpora_cache
+
+        corpora = read_catalog(catalog)
+        cached = {
+            name for name, c in corpora.items() if not Shelf(corpora_cache(), name, c).missing()
+        }
+        Console().print(catalog_table(corpora, cached))
+
+
+@app.command()
+def fetch(
+    names: Names,
+    source: Source = None,
+    offline: Offline = False,
+    catalog: Catalog = PUBLISHED,
+) -> None:
+    """Fetch files into the cache and verify them; a corpus that fails does not stop the others."""
+    with input_errors():
+        from rich.console import Console
+
+        from flows.data_view import FetchBars
+        from gner_core.errors import InputError
+        from tasks.corpora import fetched_corpus
+
+        console, failed = Console(), []
+        for name, corpus in _named(names, catalog).items():
+            with FetchBars(console) as bars:
+                try:
+                    folder = fetched_corpus(
+                        name, corpus, mirror=source, offline=offline, report=bars
+                    )
+                except InputError as error:
+                    failed.append(str(error))
+                    continue
+            console.print(f"{name}  {folder}", soft_wrap=True, highlight=False)
+        if failed:
+            raise InputError("\n".join(failed))
+
+
+@app.command()
+def prepare(
+    names: Names,
+    source: Source = None,
+    offline: Offline = False,
+    catalog: Catalog = PUBLISHED,
+) -> None:
+    """Turn corpora into BIO sentences in the store, under the keys that `gner run` uses."""
+    with input_errors():
+        from rich.console import Console
+
+        from flows.data_view import preparation_table
+
+        console = Console()
+        for name, corpus in _named(names, catalog).items():
+            folder = _prepared(name, corpus, source, offline=offline)
+            console.print(preparation_table(name, _statistics(folder)))
+            console.print(f"{folder}\n", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def stats(
+    names: AnyNames = None,
+    source: Source = None,
+    offline: Offline = False,
+    as_json: Json = False,
+    catalog: Catalog = PUBLISHED,
+) -> None:
+    """Recount Table 8 of the paper; each difference stands with its reason."""
+    with input_errors():
+        from dataclasses import asdict
+
+        from rich.console import Console
+
+        from flows.data_view import differences, table8_table
+        from gner_core.corpora.statistics import compare_with_table8
+
+        corpora = _at_hand(names, catalog, source)
+        counted = {
+            name: _statistics(_prepared(name, corpus, source, offline=offline))
+            for name, corpus in corpora.items()
+        }
+        rows = [
+            row
+            for name, corpus in corpora.items()
+            for row in compare_with_table8(name, corpus, counted[name])
+        ]
+        if as_json:
+            found = [{**asdict(row), "differs": row.differs} for row in rows]
+            typer.echo(json.dumps({"table8": found, "counts": counted}, indent=1))
+            return
+        console = Console()
+        console.print(table8_table(corpora, counted, rows))
+        for line in differences(rows):
+            console.print(line, soft_wrap=True, highlight=False)
+
+
+@app.command()
+def audit(
+    names: AnyNames = None,
+    source: Source = None,
+    offline: Offline = False,
+    as_json: Json = False,
+    catalog: Catalog = PUBLISHED,
+) -> None:
+    """Look for repeated sentences, leaks between splits, shared types and label noise."""
+    with input_errors():
+        from rich.console import Console
+
+        from flows.data_view import audit_tables
+        from gner_core.corpora.audit import audit_corpus, shared_types
+        from gner_core.records import read_sentences
+
+        corpora = _at_hand(names, catalog, source)
+        folders = {
+            name: _prepared(name, corpus, source, offline=offline)
+            for name, corpus in corpora.items()
+        }
+        audits = [
+            audit_corpus(
+                name,
+                {s: read_sentences(folders[name] / f"{s}.parquet") for s in corpus.splits},
+            )
+            for name, corpus in corpora.items()
+        ]
+        trained = {
+            name: _statistics(folders[name])["train"]["entities_by_type"]
+            for name, corpus in corpora.items()
+            if "adaptation" in corpus.roles
+        }
+        asked = {
+            name: list(dict.fromkeys(corpus.labels.values()))
+            for name, corpus in corpora.items()
+            if "zero-shot" in corpus.roles and isinstance(corpus.labels, dict)
+        }
+        types = shared_types(asked, trained)
+        if as_json:
+            found = [audit.as_dict() for audit in audits]
+            typer.echo(json.dumps({"corpora": found, "zero_shot_types": types}, indent=1))
+            return
+        console = Console()
+        for part in audit_tables(audits, asked, trained, types):
+            console.print(part)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A corpus of the catalog.")],
+    *,
+    split: Annotated[str, typer.Option(help="train, valid or test.")] = "train",
+    sentences: Annotated[int, typer.Option("--sentences", "-n", min=1, help="How many.")] = 5,
+    source: Source = None,
+    offline: Offline = False,
+    catalog: Catalog = PUBLISHED,
+) -> None:
+    """Show the first sentences of a corpus with their entities in colour."""
+    with input_errors():
+        from collections import Counter
+        from itertools import islice
+
+        from rich.console import Console
+
+        from flows.data_view import coloured
+        from gner_core.corpora.splits import stream_any_split
+        from gner_core.errors import InputError
+        from tasks.corpora import fetched_corpus
+
+        corpus = _named([name], catalog)[name]
+        wanted = next((known for known in corpus.splits if known == split), None)
+        if wanted is None:
+            raise InputError(f"{name} has no split {split!r}, only {', '.join(corpus.splits)}")
+        folder = fetched_corpus(name, corpus, mirror=source, offline=offline, report=_log())
+        stream = stream_any_split(name, corpus, split=wanted, folder=folder, repairs=Counter())
+        console = Console()
+        for part in coloured(list(islice(stream, sentences))):
+            console.print(part, highlight=False)
+
+
+def _named(names: list[str], catalog: Path) -> "dict[str, CorpusParams]":
+    from gner_core.errors import InputError
+    from gner_core.experiment_file import read_catalog
+
+    corpora = read_catalog(catalog)
+    for name in names:
+        if name not in corpora:
+            raise InputError(f"no corpus {name!r} in {catalog}; there are: {', '.join(corpora)}")
+    return {name: corpora[name] for name in names}
+
+
+def _at_hand(
+    names: list[str] | None, catalog: Path, source: str | None
+) -> "dict[str, CorpusParams]":
+    """Return the named corpora, or those whose files the mirror folder or the cache holds."""
+    from gner_core.corpora.fetch.shelf import Shelf
+    from gner_core.errors import InputError
+    from gner_core.experiment_file import read_catalog
+    from tasks.home import corpora_cache
+
+    if names:
+        return _named(names, catalog)
+    found = {}
+    for name, corpus in read_catalog(catalog).items():
+        files = [file for files in corpus.files.values() for file in files]
+        if source:
+            here = all((Path(source) / file).exists() for file in files)
+        else:
+            here = not Shelf(corpora_cache(), name, corpus).missing()
+        if here:
+            found[name] = corpus
+    if not found:
+        where = source or corpora_cache()
+        raise InputError(f"{where}: holds no corpus of the catalog; name one, or fetch it first")
+    return found
+
+
+def _log() -> "Report":
+    """Return a report that speaks on standard error, so that JSON on standard output stays whole."""
+    from rich.console import Console
+
+    from flows.data_view import FetchBars
+
+    return FetchBars(Console(stderr=True))
+
+
+def _prepared(name: str, corpus: "CorpusParams", source: str | None, *, offline: bool) -> Path:
+    from tasks.corpora import fetched_corpus, prepared_corpus
+    from tasks.home import open_store
+    from tasks.steps import CACHE
+
+    fetched_corpus(name, corpus, mirror=source, offline=offline, report=_log())
+    return prepared_corpus(name, corpus, data_root=CACHE, store=open_store())
+
+
+def _statistics(folder: Path) -> "dict[str, dict[str, dict[str, int]]]":
+    from tasks.corpora import STATISTICS
+
+    found: dict[str, dict[str, dict[str, int]]] = json.loads((folder / STATISTICS).read_text())
+    return found

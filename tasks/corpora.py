@@ -1,0 +1,82 @@
+"""Fetching and preparing a corpus without a flow, for `gner data`; the flow's tasks do the same.
+
+Owns where fetched files go, what the artifact of a corpus holds and under which step key it is
+published. Needs no Prefect.
+
+Example:
+    folder = prepared_corpus("mit-movie", corpus, data_root="cache", store=open_store())
+    read_sentences(folder / "train.parquet")
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+from gner_core.corpora.fetch import Report, fetch_corpus
+from gner_core.corpora.fetch.shelf import Shelf
+from gner_core.corpora.splits import stream_any_split
+from gner_core.corpora.statistics import Tally
+from gner_core.corpus_params import CorpusParams
+from gner_core.errors import InputError
+from gner_core.records import write_sentences
+from gner_core.store import Store
+from tasks.home import corpora_cache, is_offline
+from tasks.steps import about, corpus_place, corpus_step
+
+STATISTICS = "statistics.json"
+
+
+def fetched_corpus(
+    name: str, corpus: CorpusParams, *, mirror: str | None, offline: bool, report: Report
+) -> Path:
+    """Return the folder with a corpus' files in the cache of this machine, fetched if need be.
+
+    Args:
+        name: the corpus' name.
+        corpus: its catalog entry.
+        mirror: a folder or URL with the catalog's paths, asked instead of its sources.
+        offline: fetch nothing; so does GNER_OFFLINE=1.
+        report: is told of progress, retries and failed sources.
+
+    Raises:
+        InputError: when a file cannot be had; says how to get a corpus that has no free source.
+    """
+    cache = corpora_cache()
+    if mirror is None and corpus.obtain and Shelf(cache, name, corpus).missing():
+        raise InputError(f"{name}: {corpus.obtain}")
+    offline = offline or is_offline()
+    return fetch_corpus(name, corpus, cache=cache, mirror=mirror, offline=offline, report=report)
+
+
+def prepared_corpus(name: str, corpus: CorpusParams, *, data_root: str, store: Store) -> Path:
+    """Return the folder of a corpus' artifact, which is built and published where need be.
+
+    Raises:
+        InputError: for a file that is missing, not the one that is pinned, or faulty.
+    """
+    step = corpus_step(name, corpus, data_root)
+    with store.lock(step.ref):
+        if not store.has(step.ref):
+            source = corpus_place(name, corpus, data_root)
+            with store.publish(step.ref, about=about(step)) as folder:
+                write_corpus(name, corpus, source=source, folder=folder)
+    return store.fetch(step.ref)
+
+
+def write_corpus(name: str, corpus: CorpusParams, *, source: Path, folder: Path) -> None:
+    """Write the artifact of a corpus: `<split>.parquet` and `statistics.json`.
+
+    Args:
+        name: the corpus' name.
+        corpus: its catalog entry.
+        source: where its published files are.
+        folder: where the artifact is built.
+    """
+    statistics = {}
+    for split in corpus.splits:
+        repairs: Counter[str] = Counter()
+        tally = Tally()
+        sentences = stream_any_split(name, corpus, split=split, folder=source, repairs=repairs)
+        write_sentences(folder / f"{split}.parquet", tally.counting(sentences))
+        statistics[split] = {**tally.as_dict(), "repairs": dict(sorted(repairs.items()))}
+    (folder / STATISTICS).write_text(json.dumps(statistics, indent=1, ensure_ascii=False))
