@@ -32,15 +32,6 @@ def corpus_folder(data_root: str) -> Path:
     return PACKAGED if data_root == "package" else Path(data_root)
 
 
-def corpus_files(params: CorpusParams, folder: Path) -> list[Path]:
-    """Return all files of a corpus, split by split.
-
-    Raises:
-        InputError: when one is missing.
-    """
-    return [file for split in params.files for file in split_files(params, folder, split=split)]
-
-
 def split_files(params: CorpusParams, folder: Path, *, split: Split) -> list[Path]:
     """Return the files of a split, ordered by name; a folder gives all its texts and annotations.
 

@@ -96,7 +96,8 @@ def _list_hashes(column: pa.ListArray, known: dict[str, int], salt: bytes) -> Ha
     terms = hashes[values.indices.to_numpy()] * _powers(BASE, size)[: len(values)]
     sums = np.zeros(len(values) + 1, dtype=np.uint64)
     terms.cumsum(out=sums[1:])
-    return (sums[ends] - sums[starts]) * _powers(INVERSE, size)[starts]
+    hashed: Hashes = (sums[ends] - sums[starts]) * _powers(INVERSE, size)[starts]
+    return hashed
 
 
 @lru_cache(maxsize=8)
