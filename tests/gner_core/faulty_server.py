@@ -1,6 +1,7 @@
 """A small HTTP server on loopback that serves files with ranges, and fails as it is told to."""
 
 import hashlib
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -131,12 +132,21 @@ def redirect(to: str) -> Fault:
     return lambda handler, _: handler.answer(302, headers={"Location": to})
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Says nothing about clients that hang up."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 @contextmanager
 def faulty_server() -> Iterator[FaultyServer]:
     """Run a server in a thread until the block ends."""
     handler = type("BoundHandler", (Handler,), {})
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    httpd.daemon_threads = True
+    httpd = QuietServer(("127.0.0.1", 0), handler)
     state = FaultyServer(f"http://127.0.0.1:{httpd.server_port}")
     handler.state = state  # type: ignore[attr-defined]
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})

@@ -1,0 +1,169 @@
+"""A small server on loopback that speaks the HTTP interface of the Hugging Face hub.
+
+It knows model and dataset repositories at one commit each, serves large files by redirect from
+another origin as the hub does, asks for a token where a repository is gated, and gives other
+bytes than it promises where it is told to. Clients find it by HF_ENDPOINT.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from tests.gner_core.faulty_server import QuietServer
+
+TOKEN = "hf_s3cretS3cretS3cret"
+
+
+@dataclass
+class Repository:
+    """Files at one commit."""
+
+    files: dict[str, bytes]
+    commit: str = "0123456789abcdef0123456789abcdef01234567"
+    gated: bool = False
+    broken: dict[str, bytes] = field(default_factory=dict)
+    """File → the bytes that are sent instead of the ones that were promised, once."""
+
+
+@dataclass
+class HubServer:
+    """Repositories by "models/owner/name" or "datasets/owner/name"."""
+
+    url: str
+    repositories: dict[str, Repository] = field(default_factory=dict)
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
+    """Method, path and Authorization of every request."""
+
+    def environment(self, home: str) -> dict[str, str]:
+        """Return the variables with which a client process finds this hub and no other."""
+        return {
+            "HF_ENDPOINT": self.url,
+            "HF_HOME": home,
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "NO_PROXY": "127.0.0.1,localhost",
+        }
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    state: HubServer
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        path = unquote(urlsplit(self.path).path).strip("/")
+        authorization = self.headers.get("Authorization", "")
+        self.state.asked.append((self.command, path, authorization))
+        if path.startswith("cdn/"):
+            self.large(path.removeprefix("cdn/"))
+            return
+        api = path.startswith("api/")
+        parts = path.removeprefix("api/").split("/")
+        kind = parts.pop(0) if parts[0] in ("models", "datasets") else "models"
+        self.route(kind, "/".join(parts[:2]), parts[2:], api=api)
+
+    def route(self, kind: str, name: str, rest: list[str], *, api: bool) -> None:
+        """Answer for one repository; `rest` is a verb, a revision and perhaps a path."""
+        repository = self.state.repositories.get(f"{kind}/{name}")
+        allowed = f"Bearer {TOKEN}" in self.headers.get("Authorization", "")
+        verb, revision, file = rest[0], rest[1], "/".join(rest[2:])
+        if repository is None:
+            self.refuse(401, "RepoNotFound", "Repository not found")
+        elif repository.gated and not allowed:
+            self.refuse(403, "GatedRepo", f"Access to {kind} {name} is restricted")
+        elif revision not in (repository.commit, repository.commit[:7]):
+            self.refuse(404, "RevisionNotFound", "Invalid rev id")
+        elif api and verb == "tree":
+            self.json([_tree_entry(file, body) for file, body in repository.files.items()])
+        elif api:
+            self.json({"id": name, "sha": repository.commit, "siblings": []})
+        elif file not in repository.files:
+            self.refuse(404, "EntryNotFound", "Entry not found")
+        else:
+            self.file(repository, f"{kind}/{name}", file)
+
+    def file(self, repository: Repository, name: str, file: str) -> None:
+        promised = repository.files[file]
+        headers = {"X-Repo-Commit": repository.commit, "ETag": f'"{_etag(file, promised)}"'}
+        if not _large(file):
+            self.body(repository, file, headers)
+            return
+        origin = self.state.url.replace("127.0.0.1", "localhost")  # another origin to the client
+        headers |= {
+            "X-Linked-Etag": headers.pop("ETag"),
+            "X-Linked-Size": str(len(promised)),
+            "Location": f"{origin}/cdn/{name}/{file}",
+        }
+        self.answer(302, b"", headers)
+
+    def large(self, path: str) -> None:
+        kind, owner, repo, file = path.split("/", 3)
+        repository = self.state.repositories[f"{kind}/{owner}/{repo}"]
+        self.body(repository, file, {})
+
+    def body(self, repository: Repository, file: str, headers: dict[str, str]) -> None:
+        body = repository.files[file]
+        if self.command == "GET":
+            body = repository.broken.pop(file, body)
+        self.answer(200, body, headers)
+
+    def refuse(self, status: int, code: str, message: str) -> None:
+        self.answer(status, b"{}", {"X-Error-Code": code, "X-Error-Message": message})
+
+    def json(self, value: Any) -> None:
+        self.answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+    def answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+def _large(file: str) -> bool:
+    return file.endswith((".safetensors", ".parquet"))
+
+
+def _etag(file: str, body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest() if _large(file) else _git_id(body)
+
+
+def _git_id(body: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(body) + body, usedforsecurity=False).hexdigest()
+
+
+def _tree_entry(file: str, body: bytes) -> dict[str, Any]:
+    entry: dict[str, Any] = {"type": "file", "path": file, "size": len(body), "oid": _git_id(body)}
+    if _large(file):
+        entry["lfs"] = {"oid": _etag(file, body), "size": len(body), "pointerSize": 134}
+    return entry
+
+
+@contextmanager
+def hub_server() -> Iterator[HubServer]:
+    """Run a hub in a thread until the block ends."""
+    handler = type("BoundHandler", (Handler,), {})
+    httpd = QuietServer(("127.0.0.1", 0), handler)
+    state = HubServer(f"http://127.0.0.1:{httpd.server_port}")
+    handler.state = state  # type: ignore[attr-defined]
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield state
+    finally:
+        httpd.shutdown()
+        thread.join()
+        httpd.server_close()
