@@ -98,5 +98,5 @@ def _reason(error: BaseException) -> str:
     if status is not None:
         return f"HTTP {status} from the hub"
     if isinstance(error, errors.HTTPError):
-        return f"the hub cannot be reached ({type(error).__name__})"
+        return f"the connection to the hub failed ({type(error).__name__})"
     return str(error).strip().splitlines()[0]

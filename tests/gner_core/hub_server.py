@@ -29,6 +29,10 @@ class Repository:
     gated: bool = False
     broken: dict[str, bytes] = field(default_factory=dict)
     """File → the bytes that are sent instead of the ones that were promised, once."""
+    cut: frozenset[str] = frozenset()
+    """Files whose body always ends in the middle, whatever range is asked for."""
+    failing: int | None = None
+    """Status of every answer, where this repository always fails."""
 
 
 @dataclass
@@ -77,6 +81,8 @@ class Handler(BaseHTTPRequestHandler):
         verb, revision, file = rest[0], rest[1], "/".join(rest[2:])
         if repository is None:
             self.refuse(401, "RepoNotFound", "Repository not found")
+        elif repository.failing is not None:
+            self.answer(repository.failing, b"", {})
         elif repository.gated and not allowed:
             self.refuse(403, "GatedRepo", f"Access to {kind} {name} is restricted")
         elif revision not in (repository.commit, repository.commit[:7]):
@@ -113,6 +119,7 @@ class Handler(BaseHTTPRequestHandler):
         body = repository.files[file]
         if self.command == "GET":
             body = repository.broken.pop(file, body)
+        self.close_connection |= self.command == "GET" and file in repository.cut
         self.answer(200, body, headers)
 
     def refuse(self, status: int, code: str, message: str) -> None:
@@ -127,7 +134,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) // 2] if self.close_connection else body)
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""

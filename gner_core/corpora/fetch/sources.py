@@ -104,7 +104,7 @@ def from_folder(root: Path, order: Order) -> None:
     """Copy files of a mirror folder."""
     lacking = [path for path in order.paths if not (root / path).exists()]
     if lacking:
-        raise InputError(f"{root}: has no {', '.join(lacking)}")
+        raise InputError(f"mirror {root}: has no {', '.join(lacking)}")
     for path in order.paths:
         source, target = root / path, order.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)

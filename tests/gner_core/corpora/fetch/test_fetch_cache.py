@@ -196,7 +196,7 @@ def test_a_mirror_without_the_file_is_one_error(
     server: FaultyServer, fetch: Fetch, mirror: Path
 ) -> None:
     (mirror / FILE).unlink()
-    with pytest.raises(InputError, match=r"mirror: has no toy/train.tsv"):
+    with pytest.raises(InputError, match=f"mirror {mirror}: has no {FILE}"):
         fetch(corpus(), mirror=str(mirror))
     with pytest.raises(InputError, match=f"{server.url}/toy/train.tsv: HTTP 404"):
         fetch(corpus(), mirror=server.url)

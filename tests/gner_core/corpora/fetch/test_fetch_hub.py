@@ -15,9 +15,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import TEST, TRAIN, corpus, https, pin
+from conftest import TEST, TRAIN, Journal, corpus, https, pin
 
+from gner_core.corpora.fetch import Limits
+from gner_core.corpora.fetch.order import Order
+from gner_core.corpora.fetch.sources import _hub_progress
 from gner_core.corpus_params import CorpusParams
+from gner_core.errors import InputError
 from tests.gner_core.faulty_server import FaultyServer
 from tests.gner_core.hub_server import TOKEN, HubServer, Repository, hub_server
 
@@ -25,8 +29,9 @@ FILE = "toy/train.tsv"
 SHARD = "toy/train-00000-of-00001.parquet"
 COMMIT = Repository({}).commit
 CHILD = """
-import json, sys
+import json, sys, time
 from pathlib import Path
+time.sleep = lambda seconds: None  # the hub client waits half a minute before it gives up
 from gner_core.corpora.fetch import fetch_corpus
 from gner_core.corpus_params import CorpusParams
 from gner_core.errors import InputError
@@ -114,6 +119,9 @@ def test_faults_of_the_hub_are_one_clear_line_each(hub: HubServer, tmp_path: Pat
         "datasets/us/other": Repository(whole, broken={"data/0.parquet": wrong}),
         "datasets/us/small": Repository(whole, broken={"data/train.tsv": TRAIN[::-1]}),
         "datasets/us/cut": Repository(whole, broken={"data/0.parquet": shard()[:-9]}),
+        "datasets/us/always-cut": Repository(whole, cut=frozenset(whole)),
+        "datasets/us/down": Repository(whole, failing=503),
+        "datasets/us/forbidden": Repository(whole, failing=403),
     }
     cases = [
         (of_hub("us/toy", revision="f" * 40), "no such revision"),
@@ -123,6 +131,9 @@ def test_faults_of_the_hub_are_one_clear_line_each(hub: HubServer, tmp_path: Pat
         (of_hub("us/other", "data/0.parquet"), "wrong checksum"),
         (of_hub("us/small"), "wrong checksum"),
         (of_hub("us/cut", "data/0.parquet"), "file should be of size"),
+        (of_hub("us/always-cut"), "the connection to the hub failed (RemoteProtocolError)"),
+        (of_hub("us/down"), "HTTP 503 from the hub"),
+        (of_hub("us/forbidden"), "HTTP 403 from the hub"),
         (of_hub("not/a/repo"), "Repo id must"),
     ]
     entries = [corpus(source) for source, _ in cases]
@@ -160,7 +171,21 @@ def test_a_token_opens_a_gated_repository_and_stays_with_the_hub(
     assert "cdn" not in shown and shown == {"datasets"}
 
 
+def test_a_body_that_is_cut_for_ever_is_given_up(journal: Journal, tmp_path: Path) -> None:
+    """The client resumes without end while bytes arrive: ten megabytes at a time."""
+    order = Order((FILE,), {}, tmp_path, tmp_path, Limits(attempts=2), journal)
+    bar = _hub_progress(order, FILE)(total=100, initial=0)
+    bar.update(100)
+    bar.update(-100)  # the client starts over
+    bar.update(100)
+    assert journal.steps[-1] == (FILE, 100, 100)
+    with pytest.raises(InputError, match="again and again"):
+        bar.update(1)
+
+
 def test_without_network_the_hub_is_one_clear_line(hub: HubServer, tmp_path: Path) -> None:
     entry = corpus(of_hub("us/toy"))
     ((_, said),) = fetch_all(hub, tmp_path, entry, HF_HUB_OFFLINE="1")
     assert "not in the local cache, and HF_HUB_OFFLINE is set" in said
+    ((_, said),) = fetch_all(hub, tmp_path, entry, HF_ENDPOINT="http://127.0.0.1:9")
+    assert "the connection to the hub failed (ConnectError)" in said
