@@ -224,6 +224,26 @@ def show(
             console.print(part, highlight=False)
 
 
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="Your own CoNLL, JSON or JSON-lines file.")],
+) -> None:
+    """Find out how a file is written, read it whole, and print the catalog entry to use it."""
+    with input_errors():
+        from rich.console import Console
+
+        from flows.data_view import check_report
+        from gner_core.corpora.recognise import recognise
+        from gner_core.errors import InputError
+
+        found = recognise(file)
+        if not found.statistics:
+            raise InputError("\n".join(found.problems))
+        console = Console()
+        for part in check_report(found):
+            console.print(part, soft_wrap=True, highlight=False, markup=False)
+
+
 def _named(names: list[str], catalog: Path) -> "dict[str, CorpusParams]":
     from gner_core.errors import InputError
     from gner_core.experiment_file import read_catalog

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gner_core.corpora.audit import CorpusAudit
+from gner_core.corpora.recognise import Recognised
 from gner_core.corpora.statistics import WHATS, Comparison, count_of_types
 from gner_core.corpus_params import CorpusParams
 from gner_core.records import Sentence, spans_of
@@ -183,6 +184,23 @@ def coloured(sentences: Sequence[Sentence]) -> Iterator[Text]:
         for label, style in styles.items():
             legend.append(f"{label}  ", style=style)
         yield legend
+
+
+def check_report(found: Recognised) -> Iterator[RenderableType]:
+    """Yield counts, problems and the catalog entry of a user's own file."""
+    counts = found.statistics
+    numbers = ", ".join(
+        f"{_number(counts[key])} {key}" for key in ("sentences", "words", "entities")
+    )
+    yield Text(f"reads whole: {numbers}", style="green")
+    for label, number in counts["entities_by_type"].items():
+        yield Text(f"  {label}: {number:,}")
+    for kind, number in found.repairs.items():
+        yield Text(f"mended: {number:,} {kind}", style="yellow")
+    for problem in found.problems:
+        yield Text(f"look at: {problem}", style="yellow")
+    yield Text("\nPut this into a catalog file, and set data_root to the folder of the file:\n", style="dim")
+    yield Text(found.snippet)
 
 
 class FetchBars:
