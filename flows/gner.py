@@ -89,7 +89,7 @@ def _run(
     console: Console,
 ) -> Outcome:
     if experiment.data_root == CACHE:
-        _fetch(experiment, submitter)  # first: keys need the hashes of files that have no pin
+        fetch_corpora(experiment, submitter)  # first: keys need the hashes of files that have no pin
     plan = plan_experiment(experiment)
     home, store = home_folder(), open_store()
     workers = Workers()
@@ -123,7 +123,7 @@ def _run(
     return outcome
 
 
-def _fetch(
+def fetch_corpora(
     experiment: Experiment, submitter: Callable[[int], AbstractContextManager[Submit]]
 ) -> None:
     """Have the files of all corpora in the cache; what is there is not fetched again."""
