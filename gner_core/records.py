@@ -13,7 +13,8 @@ Example:
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import compress, count, islice, repeat
+from operator import ne
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 STRINGS = pa.list_(pa.string())
-ROW_GROUP = 8192
+ROW_GROUP = 16_384
 """Rows that are held in memory and written to a Parquet file together."""
 
 
@@ -106,15 +107,16 @@ def published_spans(tags: Sequence[str]) -> list[Span]:
     of its last word. Equal to `spans_of` where the tags are valid BIO.
     """
     spans: list[Span] = []
-    start = -1
-    label = ""
-    for position, tag in enumerate((*tags, "O")):
-        if start >= 0 and not tag.startswith("I-"):
-            spans.append(Span(start, position, label))
-            start = -1
-        if tag != "O":
-            start = position if start < 0 else start
-            label = tag[2:]
+    start, end, label = 0, 0, ""
+    for position in compress(count(), map(ne, tags, repeat("O"))):  # most tags are O
+        tag = tags[position]
+        if position != end or tag.startswith("B-"):
+            if end > start:
+                spans.append(Span(start, end, label))
+            start = position
+        label, end = tag[2:], position + 1
+    if end > start:
+        spans.append(Span(start, end, label))
     return spans
 
 

@@ -44,6 +44,21 @@ class Sample:
     method: Literal["all", "random", "first"]
 
 
+class TextHashes(dict[str, int]):
+    """Text → a hash of it and a seed, worked out when it is first asked for."""
+
+    def __init__(self, seed: int) -> None:
+        """Start without any text."""
+        super().__init__()
+        self.salt = seed.to_bytes(16, "little", signed=True)
+
+    def __missing__(self, text: str) -> int:
+        """Work out a hash and keep it."""
+        digest = blake2b(text.encode(), digest_size=8, salt=self.salt).digest()
+        self[text] = int.from_bytes(digest, "little")
+        return self[text]
+
+
 def draw(path: Path, *, per_corpus: int, method: Literal["random", "first"], seed: int) -> Sample:
     """Return at most `per_corpus` sentences of a Parquet file of sentences, in its order.
 
@@ -65,11 +80,10 @@ def draw(path: Path, *, per_corpus: int, method: Literal["random", "first"], see
 
 def _ranks(batches: Iterator[pa.RecordBatch], seed: int) -> Hashes:
     """Return a rank per row; copies of a sentence get ranks that do not depend on each other."""
-    salt = seed.to_bytes(16, "little", signed=True)
-    known: dict[str, int] = {}
+    known = TextHashes(seed)
     parts = []
     for batch in batches:
-        words, tags = (_list_hashes(batch.column(name), known, salt) for name in ("words", "tags"))
+        words, tags = (_list_hashes(batch.column(name), known) for name in ("words", "tags"))
         parts.append(_mixed(words + _mixed(tags)))
     ranks = np.concatenate(parts)
     order = np.argsort(ranks, kind="stable")
@@ -80,15 +94,11 @@ def _ranks(batches: Iterator[pa.RecordBatch], seed: int) -> Hashes:
     return _mixed(ranks + copies * BASE)
 
 
-def _list_hashes(column: pa.ListArray, known: dict[str, int], salt: bytes) -> Hashes:
+def _list_hashes(column: pa.ListArray, known: TextHashes) -> Hashes:
     """Return a hash of each list of texts: the sum of the texts' hashes times BASE^position."""
     values = column.flatten()
     texts = values.dictionary.to_pylist()
-    for text in texts:
-        if text not in known:
-            digest = blake2b(text.encode(), digest_size=8, salt=salt).digest()
-            known[text] = int.from_bytes(digest, "little")
-    hashes = np.array([known[text] for text in texts], dtype=np.uint64)
+    hashes = np.fromiter(map(known.__getitem__, texts), dtype=np.uint64, count=len(texts))
     ends = column.value_lengths().to_numpy().cumsum()
     starts = np.concatenate(([0], ends[:-1]))
     # Positions count from the start of the batch; dividing by BASE^start makes them the list's own.

@@ -43,7 +43,10 @@ def recognise_columns(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         )
     # CoNLL-2003 has chunks in the same form before the entities; those are last by custom.
     tag = tagged[-1]
-    token = next((column for column in range(columns) if column not in tagged), None)
+    others = [column for column in range(columns) if column not in tagged]
+    # The first column may count tokens; what follows the tokens are parts of speech and the like.
+    worded = [c for c in others if not all(cells[c].isdecimal() for _, cells in fitting)]
+    token = next(iter(worded or others), None)
     if token is None:
         raise InputError(f"{path}: all {columns} columns hold tags, none holds tokens")
     form: dict[str, Any] = {

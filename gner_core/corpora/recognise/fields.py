@@ -118,7 +118,8 @@ def _keys(entities: list[Any]) -> tuple[Any, Any, Any] | None:
         return (1, 2, 0) if kinds == [str, int, int] else None
     if isinstance(first, dict):
         named = [next((key for key in names if key in first), None) for names in (STARTS, ENDS)]
-        labels = [key for key in LABELS if isinstance(first.get(key), str)]
+        texts = [key for key, value in first.items() if isinstance(value, str)]
+        labels = [key for key in LABELS if key in texts] or texts
         if all(named) and labels:
             return named[0], named[1], labels[0]
     return None

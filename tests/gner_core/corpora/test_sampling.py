@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from gner_core.corpora.sampling import Sample, draw
-from gner_core.records import Sentence, write_sentences
+from gner_core.records import ROW_GROUP, Sentence, write_sentences
 
 CORPUS = [
     Sentence(str(i), "c", (f"w{i % 90}", "x"), ("O", "B-t" if i % 7 else "O"), ("t",))
@@ -71,7 +71,7 @@ def test_word_order_and_word_borders_count(tmp_path: Path) -> None:
     assert texts(sample(tmp_path, sentences)) == texts(sample(tmp_path, mixed))
 
 
-@pytest.mark.parametrize("number", [8191, 8192, 8193, 20_000])
+@pytest.mark.parametrize("number", [ROW_GROUP - 1, ROW_GROUP, ROW_GROUP + 1, 40_000])
 def test_corpora_of_several_batches(tmp_path: Path, number: int) -> None:
     many = [Sentence(str(i), "c", (str(i),), ("O",), ("t",)) for i in range(number)]
     drawn = sample(tmp_path, many, per_corpus=50)
