@@ -157,7 +157,7 @@ def audit(
 
         from flows.data_view import audit_tables
         from gner_core.corpora.audit import audit_corpus, shared_types
-        from gner_core.records import read_sentences
+        from gner_core.records import iter_sentences
 
         corpora = _at_hand(names, catalog, source)
         folders = {
@@ -167,7 +167,7 @@ def audit(
         audits = [
             audit_corpus(
                 name,
-                {s: read_sentences(folders[name] / f"{s}.parquet") for s in corpus.splits},
+                {s: iter_sentences(folders[name] / f"{s}.parquet") for s in corpus.splits},
             )
             for name, corpus in corpora.items()
         ]

@@ -199,7 +199,10 @@ def check_report(found: Recognised) -> Iterator[RenderableType]:
         yield Text(f"mended: {number:,} {kind}", style="yellow")
     for problem in found.problems:
         yield Text(f"look at: {problem}", style="yellow")
-    yield Text("\nPut this into a catalog file, and set data_root to the folder of the file:\n", style="dim")
+    yield Text(
+        "\nPut this into a catalog file, and set data_root to the folder of the file:\n",
+        style="dim",
+    )
     yield Text(found.snippet)
 
 

@@ -88,8 +88,8 @@ def _run(
     submitter: Callable[[int], AbstractContextManager[Submit]],
     console: Console,
 ) -> Outcome:
-    if experiment.data_root == CACHE:
-        fetch_corpora(experiment, submitter)  # first: keys need the hashes of files that have no pin
+    if experiment.data_root == CACHE:  # first: keys need the hashes of files without a pin
+        fetch_corpora(experiment, submitter)
     plan = plan_experiment(experiment)
     home, store = home_folder(), open_store()
     workers = Workers()
