@@ -1,6 +1,7 @@
 """The catalog of the paper's corpora: complete, pinned, honest about what was seen."""
 
 import csv
+import gzip
 import json
 import re
 from pathlib import Path
@@ -130,11 +131,30 @@ def test_labels_are_spelled_out_and_misc_is_none(catalog: dict[str, CorpusParams
     assert catalog["crossner-ai"].labels["programlang"] == "programming language"
 
 
+def test_zero_shot_labels_are_those_of_the_authors(
+    catalog: dict[str, CorpusParams], shared: Path
+) -> None:
+    asked: dict[str, set[str]] = {}
+    outputs = shared / "predictions" / "gner-t5-base-dev700.jsonl.gz"
+    for line in gzip.decompress(outputs.read_bytes()).splitlines():
+        record = json.loads(line)
+        name = record["dataset"].replace("_", "-")
+        asked.setdefault(name, set()).update(record["label_list"])
+    assert len(asked) == 7
+    for name, labels in asked.items():
+        ours = catalog[name].labels
+        assert isinstance(ours, dict)
+        assert set(ours.values()) == labels, name
+
+
 def test_the_papers_choice_of_the_mit_valid_split_stays_selectable(root: Path) -> None:
     override = "corpora.mit-movie.made.valid={rule: same_as, of: test}"
     full = read_experiment(root / "params" / "paper" / "full.yaml", overrides=[override])
     assert full.corpora["mit-movie"].made["valid"].rule == "same_as"
     assert full.corpora["mit-restaurant"].made["valid"].rule == "taken_out"
+    ours = read_experiment(root / "params" / "paper" / "full.yaml", overrides=[])
+    keys = {corpus_step("mit-movie", e.corpora["mit-movie"], "cache").ref for e in (full, ours)}
+    assert len(keys) == 2
 
 
 def test_what_cannot_be_fetched_says_how_to_get_it(
