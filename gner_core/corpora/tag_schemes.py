@@ -95,6 +95,8 @@ class BioTags:
             return "O", ""
         prefix, _, published = tag.partition("-")  # labels may hold hyphens: split at the first
         if self.scheme == "io":
+            if not tag.strip():
+                raise TagError("empty tag; expected O or a label")
             prefix, published = "I", tag
         elif len(prefix) != 1 or prefix not in PREFIXES[self.scheme] or not published.strip():
             forms = " or ".join(f"{prefix}-<label>" for prefix in PREFIXES[self.scheme])

@@ -44,7 +44,7 @@ def read(path: Path, form: ConllFormat, *, repairs: Counter[str]) -> Iterator[Ra
                 start = number
             words.append(cells[token])
             tags.append(cells[tag])
-        elif line.strip(" "):
+        elif cells and line.strip(" "):
             raise InputError(_wrong_columns(path, number, line, len(cells), form))
         elif words:
             lines = range(start, start + len(words))

@@ -109,8 +109,10 @@ def _document(path: Path) -> Iterator[tuple[int, Any]]:
     if is_array:
         position = _after_blanks(text, position + 1)
     line, counted = 1, 0
-    last = "[" if is_array else ""
-    while text[position : position + 1] != "]" or last == ",":
+    is_open = text[position : position + 1] != "]"
+    if not is_open:
+        position = _after_blanks(text, position + 1)
+    while is_open:
         line, counted = line + text.count("\n", counted, position), position
         try:
             value, position = decoder.raw_decode(text, position)
@@ -121,18 +123,16 @@ def _document(path: Path) -> Iterator[tuple[int, Any]]:
             raise InputError(f"{path}, line {line}: not valid JSON ({error})") from None
         yield line, value
         position = _after_blanks(text, position)
-        last = text[position : position + 1]
-        if not is_array:
-            position -= 1  # the object's own end stands for the array's
-            break
-        if last == ",":
+        if is_array:
+            sign = text[position : position + 1]
+            if sign not in {",", "]"}:
+                place = _line_of(text, position)
+                raise InputError(f"{path}, {place}: not valid JSON (no ',' or ']')")
             position = _after_blanks(text, position + 1)
-        elif last != "]":
-            raise InputError(f"{path}, {_line_of(text, position)}: not valid JSON (no ',' or ']')")
-    if _after_blanks(text, position + 1) < len(text):
-        raise InputError(
-            f"{path}, {_line_of(text, position)}: not valid JSON (text behind the end)"
-        )
+        is_open = is_array and sign == ","
+    if position < len(text):
+        place = _line_of(text, position)
+        raise InputError(f"{path}, {place}: not valid JSON (text behind the end)")
 
 
 def _after_blanks(text: str, position: int) -> int:

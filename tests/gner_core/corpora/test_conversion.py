@@ -33,6 +33,8 @@ def convert(scheme: Scheme, tags: str, **labels: str) -> tuple[str, Counter[str]
             "B-a I-a B-a I-a O B-b",
             {"IOB1: I- at the start of an entity turned into B-": 2},
         ),
+        ("io", "a a O a b B-x B-x", "B-a I-a O B-a B-b B-B-x I-B-x", {}),
+        ("io", "M M a", "O O B-a", {}),
         ("bioes", "S-a B-a I-a E-a S-a O", "B-a B-a I-a I-a B-a O", {}),
         ("bioes", "S-M B-M E-M S-a", "O O O B-a", {}),
         (
@@ -62,6 +64,11 @@ def test_unknown_tags_are_refused_with_their_position(tag: str) -> None:
         with pytest.raises(TagError) as error:
             bio.convert(["O", "B-a", tag], repairs=Counter())
         assert error.value.position == 2
+
+
+def test_a_bare_label_may_not_be_blank() -> None:
+    with pytest.raises(TagError, match="empty tag"):
+        BioTags(scheme="io", labels="open", labels_to_o=()).convert(["a", " "], repairs=Counter())
 
 
 def mentions_in(passage: str, *answers: tuple[str, str]) -> tuple[list[str], Counter[str]]:

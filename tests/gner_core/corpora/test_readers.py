@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ import pytest
 from gner_core.corpora.prepare import read_split
 from gner_core.corpus_params import CorpusParams
 from gner_core.errors import InputError
-from gner_core.records import Sentence
+from gner_core.records import Sentence, spans_of
 
 TSV = {
     "kind": "conll",
@@ -140,3 +141,141 @@ def test_wrong_encoding_and_missing_file_are_named(tmp_path: Path) -> None:
         read(tmp_path, corpus())
     with pytest.raises(InputError, match=r"none.txt: no such corpus file"):
         read(tmp_path, corpus(files={"train": ("none.txt",)}))
+
+
+def test_in_columns_between_blanks_a_line_of_tabs_and_blanks_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("a  O\n \t \nb\t O \n")
+    sentences, repairs = read(tmp_path, corpus({**TSV, "separator": "space"}))
+    assert [s.words for s in sentences] == [("a",), ("b",)]
+    assert not repairs
+
+
+def test_other_white_space_is_part_of_a_token(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("a\u00a0b O\n\u2028 O\nc O\n", encoding="utf-8")
+    sentences, repairs = read(tmp_path, corpus({**TSV, "separator": "space"}))
+    assert sentences[0].words == ("a b", "c")
+    assert repairs == {
+        "blank tokens dropped": 1,
+        "blanks inside or around tokens squeezed": 1,
+    }
+
+
+SPANS = {
+    "kind": "text_spans",
+    "tokens": "blanks",
+    "text_field": "text",
+    "entities_field": "entities",
+    "entity_keys": ("start", "end", "label"),
+    "end_included": False,
+}
+PUBTATOR = {"kind": "pubtator", "tokens": "blanks"}
+TALK = {"kind": "conversations", "tokens": "blanks", "unanswered_types": "drop"}
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "message"),
+    [
+        ('{"text": "a", "entities": [{"start": 0, "end": 2, "label": "PER"}]}', SPANS, "outside"),
+        (
+            '{"text": "a", "entities": [{"start": 0, "end": "1", "label": "PER"}]}',
+            SPANS,
+            "integers",
+        ),
+        ('{"text": "a", "entities": [[0, 1, "PER"]]}', SPANS, "line 1: entity .* has not 'start'"),
+        ('{"text": "\\ud800", "entities": []}', SPANS, "line 1: .* half of a character"),
+        (
+            '[\n{"text": "a", "entities": []},\n{"text": 1}\n]',
+            SPANS,
+            "line 3: 'text' must be a text",
+        ),
+        ('[\n{"text": "a", "entities": []}\n{}]', SPANS, r"line 3: not valid JSON \(no ','"),
+        ('[{"text": "a", "entities": []}]\nx', SPANS, "line 2: not valid JSON .*behind the end"),
+        ("[" * 100_000, SPANS, "line 1: not valid JSON"),
+        (
+            "1|t|A\n1|a|B c\n1\t0\t1\tB\tPER\tx\n",
+            PUBTATOR,
+            "line 3: says 'B' where the text has 'A'",
+        ),
+        ("1|t|A\n\n", PUBTATOR, "line 1: a title without an abstract"),
+        ("1|a|A\n", PUBTATOR, "line 1: an abstract without a title"),
+        ("1|t|A\n1|a|B\n2\t0\t1\tA\tPER\tx\n", PUBTATOR, "line 3: annotates '2'"),
+        ("1|t|A\n1|a|B\n1\t0\tA\n", PUBTATOR, "line 3: not an entity"),
+        ('[{"conversations": [{"from": "gpt", "value": "x"}]}]', TALK, "human, gpt"),
+        ('[{"id": 1}]', TALK, "line 1: no field 'conversations'"),
+    ],
+)
+def test_faults_of_other_formats_name_the_line(
+    tmp_path: Path, text: str, form: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "train.txt").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read(tmp_path, corpus(form))
+
+
+def test_brat_faults_name_the_file(tmp_path: Path) -> None:
+    params = corpus({"kind": "brat", "tokens": "blanks"}, files={"train": ("docs/",)})
+    docs = tmp_path / "docs"
+    with pytest.raises(InputError, match="no such corpus file"):
+        read(tmp_path, params)
+    docs.mkdir()
+    with pytest.raises(InputError, match=r"no .txt file"):
+        read(tmp_path, params)
+    (docs / "a.txt").write_text("Ada waves")
+    with pytest.raises(InputError, match=r"a.ann: cannot be read"):
+        read(tmp_path, params)
+    (docs / "a.ann").write_text("T1\tPER 0 3\tAda\nT2\tPER 4 9\twives\n")
+    with pytest.raises(InputError, match=r"a.ann, line 2: says 'wives' where the text has 'waves'"):
+        read(tmp_path, params)
+    (docs / "a.ann").write_text("T1\tPER 0 3\tAda\n")
+    (docs / "b.ann").write_text("")
+    with pytest.raises(InputError, match=r"b.ann: no .txt file beside"):
+        read(tmp_path, params)
+    (docs / "b.ann").unlink()
+    assert [s.tags for s in read(tmp_path, params)[0]] == [("B-person", "O")]
+
+
+def test_answers_that_are_no_list_are_counted(tmp_path: Path) -> None:
+    def talk(*answers: str) -> list[dict[str, str]]:
+        turns = [{"from": "human", "value": "Text: Ada waves"}, {"from": "gpt", "value": "yes"}]
+        for answer in answers:
+            turns.append({"from": "human", "value": "What describes PER in the text?"})
+            turns.append({"from": "gpt", "value": answer})
+        return turns
+
+    record = {"conversations": talk('["Ada", 7]', "none", '["Ida"]')}
+    (tmp_path / "train.txt").write_text(json.dumps([record]))
+    sentences, repairs = read(tmp_path, corpus(TALK))
+    assert sentences[0].tags == ("B-person", "O")
+    assert repairs == {
+        "mentions that are no text left out": 1,
+        "answers that are no JSON list left out": 1,
+        "mentions not found in their passage left out": 1,
+    }
+
+
+def test_conversations_agree_with_gold(shared: Path) -> None:
+    """The published test sentences of CrossNER AI, as questions and as CoNLL columns."""
+    gold, _ = read(
+        shared / "datasets",
+        corpus(
+            TSV, files={"train": ("crossner_ai/test.txt",)}, labels="open", labels_to_o=("misc",)
+        ),
+    )
+    asked, _ = read(
+        shared / "datasets",
+        corpus(
+            TALK,
+            files={"train": ("uniner-conversations/crossner_ai-first650.json",)},
+            labels={
+                **{name: name for s in gold for name in s.types},
+                "organization": "organisation",
+                "program language": "programlang",
+            },
+        ),
+    )
+    by_words = {s.words: set(spans_of(s.tags)) for s in gold}
+    found = [(set(spans_of(s.tags)), by_words[s.words]) for s in asked]
+    assert len(found) == 50
+    assert sum(len(a & b) for a, b in found) == 187
+    assert sum(len(a - b) for a, b in found) == 0
+    assert sum(len(b - a) for a, b in found) == 1  # nested in another answer
