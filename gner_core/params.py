@@ -213,8 +213,8 @@ class Experiment(Model):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     """Lower-case name with dashes; names runs and reports."""
     data_root: str
-    """Folder of the corpus files: relative to the working directory, absolute, or "package" for
-    the demo corpora that come with gner."""
+    """Folder of the corpus files: relative to the working directory, absolute, "package" for the
+    demo corpora that come with gner, or "cache": fetched into the home folder where need be."""
     corpora: dict[str, CorpusParams] = Field(min_length=1)
     """The catalog; an experiment file may name another YAML file here."""
     backbone: BackboneParams
@@ -241,8 +241,8 @@ class Experiment(Model):
                 if name not in self.corpora:
                     known = ", ".join(sorted(self.corpora))
                     raise ValueError(f"{place}.corpora names {name!r}; known: {known}")
-                if sample.split not in self.corpora[name].files:
-                    splits = ", ".join(self.corpora[name].files)
+                if sample.split not in self.corpora[name].splits:
+                    splits = ", ".join(self.corpora[name].splits)
                     raise ValueError(
                         f"{place}: {name} has no split {sample.split!r}, only {splits}"
                     )
