@@ -1,11 +1,14 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gner_core.records import (
+    ROW_GROUP,
     Prediction,
     Sentence,
     Span,
+    iter_sentences,
     read_predictions,
     read_sentences,
     spans_of,
@@ -46,6 +49,19 @@ def test_records_survive_parquet(tmp_path: Path) -> None:
     ]
     write_predictions(tmp_path / "p.parquet", predictions)
     assert read_predictions(tmp_path / "p.parquet") == predictions
+
+
+def test_sentences_are_written_and_read_in_batches(tmp_path: Path) -> None:
+    number = ROW_GROUP + 3
+
+    def stream() -> Iterator[Sentence]:
+        for n in range(number):
+            words = (f"w{n}", *"ab"[: n % 3])
+            yield Sentence(str(n), "c", words, ("O",) * len(words), () if n % 2 else ("t", "u"))
+
+    write_sentences(tmp_path / "s.parquet", stream())
+    read = iter_sentences(tmp_path / "s.parquet")
+    assert all(one == two for one, two in zip(read, stream(), strict=True))
 
 
 def _fields(s: Sentence) -> tuple[str, str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:

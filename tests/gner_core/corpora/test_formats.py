@@ -4,14 +4,19 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from gner_core.corpora.prepare import read_split, stream_split
 from gner_core.corpora.sampling import draw
+from gner_core.errors import InputError
 from gner_core.records import write_sentences
 from tests.gner_core.corpora.own_corpora import (
     OWN_CORPORA,
     READ,
+    SENTENCES,
+    TAGS,
     Files,
     OwnCorpus,
     columns,
@@ -66,3 +71,39 @@ def test_the_order_of_files_in_the_params_does_not_count(tmp_path: Path) -> None
     one = prepared(tmp_path, own, files={"train": tuple(parts)})
     two = prepared(tmp_path, own, files={"train": tuple(reversed(parts))})
     assert one == two
+
+
+def test_a_file_that_datasets_wrote(tmp_path: Path) -> None:
+    from datasets import ClassLabel, Dataset, Features, List, Value
+
+    own = OWN_CORPORA["hub Parquet"]
+    features = Features(
+        {"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=list(TAGS)))}
+    )
+    values = {
+        "tokens": [list(words) for words, _ in SENTENCES],
+        "ner_tags": [list(tags) for _, tags in SENTENCES],
+    }
+    Dataset.from_dict(values, features=features).to_parquet(str(tmp_path / own.entry))
+    read = read_split("own", own.params(), split="train", folder=tmp_path, repairs=Counter())
+    assert [(s.words, s.tags) for s in read] == READ
+
+
+@pytest.mark.parametrize(
+    ("columns", "form", "message"),
+    [
+        ({"tokens": [["a"]], "ner_tags": [[0]]}, {}, "row 1: .* name integers: tag_names"),
+        ({"tokens": [["a"]], "ner_tags": [[3]]}, {"tag_names": ["O"]}, "row 1: tag 3 .* 0 to 0"),
+        ({"tokens": [["a"], None], "ner_tags": [["O"], ["O"]]}, {}, "row 2: 'tokens' must be"),
+        ({"tokens": [["a"], ["b"]], "ner_tags": [["O"], []]}, {}, "row 2: 1 words but 0 tags"),
+        ({"tokens": [["a"]]}, {}, "no column 'ner_tags'; there are: tokens"),
+    ],
+)
+def test_faults_of_parquet_files_name_the_row(
+    tmp_path: Path, columns: dict[str, list[object]], form: dict[str, object], message: str
+) -> None:
+    own = OWN_CORPORA["hub Parquet"]
+    pq.write_table(pa.table(columns), tmp_path / own.entry)
+    params = own.params(format={**own.form, **form})
+    with pytest.raises(InputError, match=message):
+        read_split("own", params, split="train", folder=tmp_path, repairs=Counter())
