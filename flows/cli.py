@@ -12,6 +12,7 @@ import typer
 
 from flows.data_cli import app as data
 from flows.faults import input_errors
+from flows.score_cli import bench_app, compare, score
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +27,9 @@ app = typer.Typer(
 )
 
 app.add_typer(data, name="data")
+app.add_typer(bench_app, name="bench")
+app.command()(score)
+app.command()(compare)
 
 ParamsFile = Annotated[Path, typer.Argument(help="Experiment file, for example params/demo.yaml.")]
 Overrides = Annotated[
@@ -33,11 +37,6 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override one value; repeatable."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print the steps and their keys.")]
-
-
-@app.callback()
-def main() -> None:
-    """Keep `run` a subcommand, although there are few yet."""
 
 
 @app.command()

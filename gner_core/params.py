@@ -174,13 +174,37 @@ class DecodeParams(Model):
     """Seed of the order in which entity types stand in the prompt."""
 
 
-class MatchParams(Model):
-    """How generated words are aligned with the sentence."""
+class TargetForm(Model):
+    """What the model learns to write (Fig. 3)."""
 
-    mode: Literal["paper"]
-    """paper: §4.3 and Appendix D with the tie rules of the published code."""
+    labels: Literal["BIO", "BIOES", "brackets"]
+    """A tag behind every word, or only entities marked: [New York](location)."""
+    context: int | Literal["full"]
+    """Words kept around each entity (Fig. 4); 0 keeps entities alone."""
+    gap: str
+    """What stands for left-out words between two kept pieces; "" writes nothing."""
+
+    @model_validator(mode="after")
+    def _context_counts_words(self) -> "TargetForm":
+        if isinstance(self.context, int) and self.context < 0:
+            raise ValueError("context must be at least 0, or full")
+        return self
+
+
+class MatchParams(Model):
+    """How generated text becomes the tags of a sentence."""
+
+    mode: Literal["gner", "paper", "position", "text"]
+    """gner: ties and repairs follow the context; paper: §4.3 and Appendix D with the tie rules of
+    the published code; position and text: Table 6 without LCS, by position or entities as written."""
     back_tokenization: bool
     """Compare with source words as the tokenizer gives them back (Table 6: w/o BT)."""
+
+    @model_validator(mode="after")
+    def _only_alignment_compares(self) -> "MatchParams":
+        if self.mode in ("position", "text") and self.back_tokenization:
+            raise ValueError(f"mode {self.mode} compares no words; set back_tokenization: false")
+        return self
 
 
 class ReportParams(Model):
@@ -229,6 +253,7 @@ class Experiment(Model):
     """Held-out sentences of the corpora of the second stage."""
     baseline: bool
     """Also test the untrained backbone on the supervised test sentences."""
+    target: TargetForm
     decode: DecodeParams
     match: MatchParams
     report: ReportParams

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import compress, count, islice, repeat
 from operator import ne
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,8 +26,7 @@ ROW_GROUP = 16_384
 """Rows that are held in memory and written to a Parquet file together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """An entity: words `start` up to, not including, `end`, of type `label`."""
 
     start: int
@@ -100,6 +99,14 @@ def spans_of(tags: Sequence[str]) -> list[Span]:
     return spans
 
 
+def is_bio(tags: Sequence[str]) -> bool:
+    """Say whether every `I-` continues an entity of its type."""
+    for before, tag in {*zip(("O", *tags), tags, strict=False)}:
+        if tag[0] == "I" and before[2:] != tag[2:]:
+            return False
+    return True
+
+
 def published_spans(tags: Sequence[str]) -> list[Span]:
     """Return the entities that the paper's published code sees in a tag sequence.
 
@@ -107,6 +114,8 @@ def published_spans(tags: Sequence[str]) -> list[Span]:
     of its last word. Equal to `spans_of` where the tags are valid BIO.
     """
     spans: list[Span] = []
+    if tags.count("O") == len(tags):
+        return spans
     start, end, label = 0, 0, ""
     for position in compress(count(), map(ne, tags, repeat("O"))):  # most tags are O
         tag = tags[position]

@@ -47,6 +47,7 @@ def train(step: Step, run: RunContext) -> ArtifactRef:
     def build(folder: Path) -> None:
         request = {
             "backbone": run.experiment.backbone.model_dump(mode="json"),
+            "target": step.identity["target"],
             "train": step.identity["train"],
             "model": str(run.path(step.inputs["model"])),
             "sentences": str(run.path(data) / SENTENCES),
@@ -76,6 +77,7 @@ def generate(step: Step, run: RunContext) -> ArtifactRef:
     def build(folder: Path) -> None:
         request = {
             "backbone": run.experiment.backbone.model_dump(mode="json"),
+            "target": step.identity["target"],
             "decode": step.identity["decode"],
             "model": str(run.path(step.inputs["model"])),
             "sentences": str(run.path(step.inputs["data"]) / SENTENCES),

@@ -83,14 +83,14 @@ def plan_experiment(experiment: Experiment) -> Plan:
     adaptation = train_step(
         "adaptation",
         experiment.adaptation.train,
-        backbone,
+        experiment,
         model=base,
         data=samples["adaptation"],
     )
     finetuning = train_step(
         "finetuning",
         experiment.finetuning.train,
-        backbone,
+        experiment,
         model=adaptation,
         data=samples["finetuning"],
     )
@@ -102,8 +102,8 @@ def plan_experiment(experiment: Experiment) -> Plan:
         tested = {"baseline": (base, samples["supervised"]), **tested}
     evaluations = {}
     for title, (model, data) in tested.items():
-        generate = generate_step(title, experiment.decode, backbone, model=model, data=data)
-        evaluations[title] = Evaluation(generate, score_step(title, experiment.match, generate))
+        generate = generate_step(title, experiment, model=model, data=data)
+        evaluations[title] = Evaluation(generate, score_step(title, experiment, generate))
     report = report_step(
         experiment,
         {

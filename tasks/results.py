@@ -5,6 +5,7 @@ Owns what is gathered from which artifact and what goes to MLflow. Rules and loo
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
-from gner_core.records import read_predictions
+from gner_core.matching.modes import Matcher
+from gner_core.params import MatchParams, TargetForm
+from gner_core.records import read_predictions, spans_of
 from gner_core.reports.content import (
     CorpusRow,
     EvaluationView,
@@ -25,7 +28,8 @@ from gner_core.reports.content import (
 )
 from gner_core.reports.page import render
 from gner_core.schemas.prompts import prompt
-from gner_core.scoring.evaluate import read_scored, score, summarise, write_scored
+from gner_core.scoring.evaluate import summarise
+from gner_core.scoring.scored import read_scored, score, write_scored
 from gner_core.store import ArtifactRef
 from tasks.context import RunContext
 from tasks.corpora import STATISTICS
@@ -50,8 +54,10 @@ def score_predictions(step: Step, run: RunContext) -> ArtifactRef:
 
     def build(folder: Path) -> None:
         source = run.path(predictions)
-        back = json.loads((source / BACK).read_text()) if step.identity["back_tokenization"] else {}
-        scored = [score(p, back=back) for p in read_predictions(source / PREDICTIONS)]
+        match = MatchParams.model_validate(step.identity["match"])
+        form = TargetForm.model_validate(step.identity["target"])
+        matcher = Matcher(match, form, back=json.loads((source / BACK).read_text()))
+        scored = [score(p, matcher) for p in read_predictions(source / PREDICTIONS)]
         write_scored(folder / SCORED, scored)
         (folder / SCORES).write_text(json.dumps(summarise(scored), indent=1, ensure_ascii=False))
 
@@ -91,7 +97,7 @@ def _track(step: Step, run: RunContext) -> None:
         run.tracker.link(step.title, known)
         return
     generate = step.inputs["predictions"]
-    params = {**generate.identity["decode"], **step.identity}
+    params = {**generate.identity["decode"], **step.identity["match"]}
     with run.tracker.step_run(
         f"{step.title} test", key=step.ref.key, kind="evaluation", params=params
     ) as mlrun:
@@ -111,11 +117,17 @@ def _track(step: Step, run: RunContext) -> None:
             "id": [s.id for s in scored],
             "sentence": [" ".join(s.words) for s in scored],
             "generated": [s.text for s in scored],
-            "right": [s.right for s in scored],
-            "predicted": [s.predicted_entities for s in scored],
-            "gold": [s.gold_entities for s in scored],
+            "gold": [_shown(s.words, s.gold) for s in scored],
+            "predicted": [_shown(s.written or s.words, s.predicted) for s in scored],
         }
         mlrun.table("predictions.json", columns)
+
+
+def _shown(words: Sequence[str], tags: Sequence[str]) -> str:
+    """Return the entities of a sentence in one line, such as `New York (location); Ada (person)`."""
+    return "; ".join(
+        f"{' '.join(words[span.start : span.end])} ({span.label})" for span in spans_of(tags)
+    )
 
 
 def _content(step: Step, run: RunContext) -> ReportContent:
@@ -142,7 +154,7 @@ def _content(step: Step, run: RunContext) -> ReportContent:
         backbone=experiment.backbone.name,
         parameters=experiment.backbone.parameters,
         decode=first.identity["decode"],
-        match=next(iter(named["score"].values())).identity,
+        match=next(iter(named["score"].values())).identity["match"],
         corpora=[
             CorpusRow(name, split, counts, experiment.corpora[name].licence)
             for name, given in named["corpus"].items()

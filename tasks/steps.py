@@ -25,10 +25,8 @@ from gner_core.errors import InputError
 from gner_core.fingerprint import file_sha256, fingerprint
 from gner_core.params import (
     BackboneParams,
-    DecodeParams,
     Experiment,
     FolderSource,
-    MatchParams,
     RandomSource,
     SampleParams,
     TrainParams,
@@ -166,24 +164,26 @@ def backbone_step(backbone: BackboneParams, data_root: str, samples: Mapping[str
 
 
 def train_step(
-    title: str, train: TrainParams, backbone: BackboneParams, *, model: Step, data: Step
+    title: str, stage: TrainParams, experiment: Experiment, *, model: Step, data: Step
 ) -> Step:
     """Train one stage from a backbone or an earlier stage."""
-    identity = {"train": _values(train, leave_out=set()), "backbone": _conventions(backbone)}
+    identity = {"train": _values(stage, leave_out=set()), **_asked(experiment)}
     return Step("train", title, identity, {"model": model, "data": data})
 
 
-def generate_step(
-    title: str, decode: DecodeParams, backbone: BackboneParams, *, model: Step, data: Step
-) -> Step:
+def generate_step(title: str, experiment: Experiment, *, model: Step, data: Step) -> Step:
     """Let a checkpoint write its answers for a set of sentences."""
-    identity = {"decode": _values(decode, leave_out=set()), "backbone": _conventions(backbone)}
+    identity = {"decode": _values(experiment.decode, leave_out=set()), **_asked(experiment)}
     return Step("generate", title, identity, {"model": model, "data": data})
 
 
-def score_step(title: str, match: MatchParams, predictions: Step) -> Step:
+def score_step(title: str, experiment: Experiment, predictions: Step) -> Step:
     """Align and score what was generated."""
-    return Step("score", title, _values(match, leave_out=set()), {"predictions": predictions})
+    identity = {
+        "match": _values(experiment.match, leave_out=set()),
+        "target": _values(experiment.target, leave_out=set()),
+    }
+    return Step("score", title, identity, {"predictions": predictions})
 
 
 def report_step(experiment: Experiment, inputs: Mapping[str, Step]) -> Step:
@@ -198,9 +198,12 @@ def report_step(experiment: Experiment, inputs: Mapping[str, Step]) -> Step:
     return Step("report", experiment.name, identity, inputs)
 
 
-def _conventions(backbone: BackboneParams) -> dict[str, Any]:
-    """Return what a checkpoint's weights do not say: prompts, limits, number format."""
-    return _values(backbone, leave_out={"name", "parameters", "source"})
+def _asked(experiment: Experiment) -> dict[str, Any]:
+    """Return what a checkpoint's weights do not say: prompts, limits, number format, targets."""
+    return {
+        "backbone": _values(experiment.backbone, leave_out={"name", "parameters", "source"}),
+        "target": _values(experiment.target, leave_out=set()),
+    }
 
 
 def _values(model: Model, leave_out: set[str]) -> dict[str, Any]:

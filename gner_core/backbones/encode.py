@@ -1,11 +1,11 @@
 """Turns prompts and targets into token ids, for encoder-decoder and decoder-only backbones.
 
-Owns what stands around a prompt, the end token, the limits of a backbone, and what its
-tokenizer makes of a word (back tokenization, Appendix D). Does not own the prompt's wording
-(`gner_core.schemas.prompts`) or batches (`training.batches`, `generation.free`).
+Owns what stands around a prompt, the end token, the limits of a backbone, and the round trip of a
+word through its tokenizer. Does not own the prompt's wording (`gner_core.schemas.prompts`) or
+batches (`training.batches`, `generation.free`).
 
 Example:
-    encoder = Encoder(load_tokenizer(folder), backbone)
+    encoder = Encoder(load_tokenizer(folder), backbone, BIO)
     example = encoder.example(sentence.words, sentence.tags, types)
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from gner_core.params import BackboneParams
+from gner_core.params import BackboneParams, TargetForm
 from gner_core.schemas.prompts import prompt
 from gner_core.schemas.targets import longest_target, target
 
@@ -38,10 +38,13 @@ def shared_prefix(prompts: Sequence[list[int]]) -> int:
 class Encoder:
     """A tokenizer together with the conventions of its backbone."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, backbone: BackboneParams) -> None:
-        """Bind a tokenizer to a backbone's parameters."""
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, backbone: BackboneParams, form: TargetForm
+    ) -> None:
+        """Bind a tokenizer to a backbone's parameters and the form of the targets."""
         self.tokenizer = tokenizer
         self.backbone = backbone
+        self.form = form
         self.end: int = tokenizer.eos_token_id
 
     def prompts(self, pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> list[list[int]]:
@@ -56,7 +59,7 @@ class Encoder:
     def example(self, words: Sequence[str], tags: Sequence[str], types: Sequence[str]) -> Example:
         """Return the ids of a training example."""
         (source,) = self.prompts([(words, types)])
-        return Example(source, [*self._plain(target(words, tags)), self.end])
+        return Example(source, [*self._plain(target(words, tags, self.form)), self.end])
 
     def fits(self, example: Example) -> bool:
         """Say whether the example is within the backbone's limits (Appendix B)."""
@@ -71,7 +74,7 @@ class Encoder:
 
         0 means that the prompt leaves no room.
         """
-        longest = len(self._plain(longest_target(words, types))) + 1
+        longest = len(self._plain(longest_target(words, types, self.form))) + 1
         if self.backbone.family == "decoder_only":
             return max(0, min(longest, self.backbone.max_source_tokens - source))
         fits = source <= self.backbone.max_source_tokens
@@ -82,14 +85,11 @@ class Encoder:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
         return text
 
-    def back_tokenized(self, words: Iterable[str]) -> dict[str, str]:
-        """Return lower-cased word → what the tokenizer gives back, where the two differ."""
-        distinct = sorted({word.lower() for word in words})
-        if not distinct:
-            return {}
-        ids = self.tokenizer(distinct, add_special_tokens=False)["input_ids"]
-        given = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
-        return {word: back for word, back in zip(distinct, given, strict=True) if word != back}
+    def round_trip(self, words: list[str]) -> list[str]:
+        """Return what the tokenizer gives back for each word (Appendix D)."""
+        ids = self.tokenizer(words, add_special_tokens=False)["input_ids"]
+        given: list[str] = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        return given
 
     def _plain(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -8,7 +8,7 @@ from gner_core.backbones.importing import import_backbone
 from gner_core.params import BackboneParams
 from gner_core.records import Sentence, read_sentences
 from gner_core.schemas.prompts import prompt
-from gner_core.schemas.targets import target
+from gner_core.schemas.targets import BIO, target
 from gner_core.worker import Report, Request, run_worker
 
 
@@ -36,7 +36,7 @@ def work(request: ImportRequest, report: Report) -> dict[str, Any]:
 
 
 def _text(sentence: Sentence) -> str:
-    return f"{prompt(sentence.words, sentence.types)}\n{target(sentence.words, sentence.tags)}"
+    return f"{prompt(sentence.words, sentence.types)}\n{target(sentence.words, sentence.tags, BIO)}"
 
 
 def main(path: str) -> None:

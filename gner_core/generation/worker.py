@@ -3,8 +3,8 @@
 Owns sorting by length, finished parts on disk (a run that was killed goes on behind the last
 part) and the order of the result, which is that of the input.
 
-The output folder gets `predictions.parquet`, `back_tokenization.json` (lower-cased source word →
-what the tokenizer gives back, where the two differ) and `summary.json`.
+The output folder gets `predictions.parquet`, `back_tokenization.json` (lower-cased source word
+or type → what the tokenizer gives back, where the two differ) and `summary.json`.
 """
 
 import json
@@ -20,8 +20,9 @@ import torch
 
 from gner_core.backbones.encode import Encoder
 from gner_core.backbones.load import device, load_model, load_tokenizer
+from gner_core.backtokens import BackTokens
 from gner_core.generation.free import Ask, FreeGenerator
-from gner_core.params import BackboneParams, DecodeParams
+from gner_core.params import BackboneParams, DecodeParams, TargetForm
 from gner_core.records import (
     Prediction,
     Sentence,
@@ -39,6 +40,7 @@ class GenerateRequest(Request):
     """What the child process is asked for."""
 
     backbone: BackboneParams
+    target: TargetForm
     decode: DecodeParams
     model: str
     """Folder of the checkpoint."""
@@ -52,7 +54,7 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     started = time.monotonic()
     if request.threads:
         torch.set_num_threads(request.threads)
-    encoder = Encoder(load_tokenizer(Path(request.model)), request.backbone)
+    encoder = Encoder(load_tokenizer(Path(request.model)), request.backbone, request.target)
     sentences = read_sentences(Path(request.sentences))
     parts = Path(request.scratch) / "parts"
     parts.mkdir(exist_ok=True)
@@ -66,8 +68,9 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
         report(len(done), len(sentences))
     output = Path(request.output)
     write_predictions(output / "predictions.parquet", [done[s.id] for s in sentences])
-    back = encoder.back_tokenized(word for sentence in sentences for word in sentence.words)
-    (output / "back_tokenization.json").write_text(json.dumps(back, ensure_ascii=False))
+    back = BackTokens(encoder.round_trip)
+    back.learn(text for sentence in sentences for text in (*sentence.words, *sentence.types))
+    (output / "back_tokenization.json").write_text(json.dumps(back.changed, ensure_ascii=False))
     summary = {
         "sentences": len(sentences),
         "cut_off": sum(not p.finished and p.skipped is None for p in done.values()),

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gner_core.records import spans_of
-from gner_core.scoring.evaluate import Scored
-from gner_core.scoring.pairs import normalised, paper_spans
+from gner_core.scoring.pairs import entity_pairs, normalised
+from gner_core.scoring.scored import Scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +112,20 @@ def choose_examples(
     chosen: list[ExampleView] = []
     for number, (evaluation, sentences) in enumerate(scored.items()):
         share = count // len(scored) + (number < count % len(scored))
-        able = [s for s in sentences if s.gold_entities] or list(sentences)
+        able = [s for s in sentences if set(s.gold) != {"O"}] or list(sentences)
         step = max(1, len(able) // max(share, 1))
         chosen += [_view(evaluation, s) for s in able[::step][:share]]
     return tuple(chosen)
 
 
 def _view(evaluation: str, s: Scored) -> ExampleView:
-    gold = {(normalised(" ".join(s.words[x.start : x.end])), x.label) for x in paper_spans(s.gold)}
-    found = {
-        (normalised(" ".join(s.words[x.start : x.end])), x.label) for x in paper_spans(s.predicted)
-    }
+    written = s.written or s.words
+    gold, found = entity_pairs(s.words, s.gold), entity_pairs(written, s.predicted)
     return ExampleView(
         evaluation,
         s.corpus,
         _pieces(s.words, s.gold, other=found, miss="missed"),
-        _pieces(s.words, s.predicted, other=gold, miss="wrong"),
+        _pieces(written, s.predicted, other=gold, miss="wrong"),
         s.text,
     )
 
@@ -141,7 +139,8 @@ def _pieces(
         if span.start > at:
             pieces.append(Piece(" ".join(words[at : span.start])))
         text = " ".join(words[span.start : span.end])
-        verdict = "right" if (normalised(text), span.label) in other else miss
+        pair = (normalised(text), normalised(span.label))
+        verdict = "right" if pair in other else miss
         pieces.append(Piece(text, span.label, verdict))
         at = span.end
     if at < len(words):

@@ -5,8 +5,9 @@ Example:
     0.6666666666666666
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,27 @@ class Counts:
         """Harmonic mean of precision and recall."""
         both = self.predicted + self.gold
         return 2 * self.right / both if both else 0.0
+
+    def values(self) -> dict[str, float]:
+        """Return counts and ratios by name."""
+        names = ("right", "predicted", "gold", "precision", "recall", "f1")
+        return {name: getattr(self, name) for name in names}
+
+
+ByType = Mapping[str, tuple[int, int, int]]
+"""Label → (right, predicted, gold): the counts of one sentence."""
+
+
+def by_type(gold: set[Any], found: set[Any], *, label: int) -> ByType:
+    """Compare two sets of tuples that hold their label at position `label`."""
+    counts: dict[str, list[int]] = {}
+    for entity in found:
+        one = counts.setdefault(entity[label], [0, 0, 0])
+        one[0] += entity in gold
+        one[1] += 1
+    for entity in gold:
+        counts.setdefault(entity[label], [0, 0, 0])[2] += 1
+    return {name: (one[0], one[1], one[2]) for name, one in counts.items()}
 
 
 def total(counts: Iterable[Counts]) -> Counts:

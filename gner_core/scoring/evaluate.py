@@ -1,142 +1,71 @@
-"""From predictions to scores: match every sentence, count, and say what went wrong in the text.
+"""The summary of an evaluation: every metric, intervals, errors, faults of the texts.
 
-Owns the scored sentence and the summary of an evaluation. Does not own the rules: alignment is
-`gner_core.matching`, the metric `gner_core.scoring.pairs`.
+Owns what a summary holds; the rules are in the other files of this room.
 
 Example:
-    scored = [score(prediction, back={}) for prediction in read_predictions(path)]
     summary = summarise(scored)
-    summary["corpora"]["news"]["f1"]
+    summary["corpora"]["news"]["f1"], summary["span"]["macro"]["f1"]
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from gner_core.scoring.errors import Errors, entity_errors, text_faults, word_edits
+from gner_core.scoring.scored import Scored
+from gner_core.scoring.significance import MEAN, interval
+from gner_core.scoring.tally import METRICS, Tally
 
-from gner_core.matching.align import align
-from gner_core.records import STRINGS, Prediction, with_tuples
-from gner_core.schemas.reading import read_tagged
-from gner_core.scoring.counts import Counts, total
-from gner_core.scoring.pairs import pair_counts
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A sentence with gold and predicted tags, its counts, and what the text got wrong."""
-
-    id: str
-    corpus: str
-    words: tuple[str, ...]
-    gold: tuple[str, ...]
-    predicted: tuple[str, ...]
-    text: str
-    right: int
-    predicted_entities: int
-    gold_entities: int
-    omitted: int
-    added: int
-    substituted: int
-    unknown_types: int
-    cut_off: bool
-
-    @property
-    def counts(self) -> Counts:
-        """Right, predicted and gold entity pairs."""
-        return Counts(self.right, self.predicted_entities, self.gold_entities)
-
-
-_INTEGERS = (
-    "right",
-    "predicted_entities",
-    "gold_entities",
-    "omitted",
-    "added",
-    "substituted",
-    "unknown_types",
-)
-SCORED_SCHEMA = pa.schema(
-    [("id", pa.string()), ("corpus", pa.string())]
-    + [(name, STRINGS) for name in ("words", "gold", "predicted")]
-    + [("text", pa.string())]
-    + [(name, pa.int32()) for name in _INTEGERS]
-    + [("cut_off", pa.bool_())]
-)
-
-
-def score(prediction: Prediction, *, back: Mapping[str, str]) -> Scored:
-    """Read, align and count one prediction; `back` as in `gner_core.matching.align`."""
-    read = read_tagged(prediction.text, prediction.types)
-    aligned = align(prediction.words, read.words, read.tags, back=back)
-    counts = pair_counts(prediction.words, prediction.tags, aligned.tags)
-    return Scored(
-        id=prediction.id,
-        corpus=prediction.corpus,
-        words=prediction.words,
-        gold=prediction.tags,
-        predicted=aligned.tags,
-        text=prediction.text,
-        right=counts.right,
-        predicted_entities=counts.predicted,
-        gold_entities=counts.gold,
-        omitted=aligned.omitted,
-        added=aligned.added,
-        substituted=aligned.substituted,
-        unknown_types=read.unknown,
-        cut_off=not prediction.finished,
-    )
+LEFT_OUT = frozenset({"misc", "miscellaneous", "else", "other"})
+"""Types without a meaning of their own: scores are also given without them, where they occur."""
+DRAWS, SEED = 1000, 1
+"""Of the bootstrap."""
 
 
 def summarise(scored: Sequence[Scored]) -> dict[str, Any]:
-    """Return scores per corpus, their means over corpora, and the shares of faulty texts.
+    """Return everything that is known of an evaluation.
 
-    `macro` holds the mean of precision, recall and F1 over corpora, as the paper reports it.
+    The paper's metric stands at the top: `corpora`, `macro` (the paper's mean over corpora),
+    `micro`, each with its `interval`. `span` has the same form for strict spans, `errors` the
+    classes of Table 1 per corpus, `texts` and `words` the faults of Table 9. In matching mode text
+    entities have no place, so only the paper's metric and the faults are there.
     """
-    groups: dict[str, list[Scored]] = defaultdict(list)
+    placed = all(s.written is None for s in scored)
+    summary = metric_summary(tally(scored, "pair"))
+    if placed:
+        summary["span"] = metric_summary(tally(scored, "span"))
+        summary["errors"] = errors_by_corpus(scored)
+    return {**summary, "texts": text_faults(scored), "words": word_edits(scored)}
+
+
+def tally(scored: Sequence[Scored], metric: str) -> Tally:
+    """Return the counts of all sentences in one metric."""
+    result = Tally(without=())
     for sentence in scored:
-        groups[sentence.corpus].append(sentence)
-    corpora = {
-        name: {**_ratios(total(s.counts for s in group)), "sentences": len(group)}
-        for name, group in groups.items()
-    }
-    names = ("precision", "recall", "f1")
-    macro = {name: _mean([scores[name] for scores in corpora.values()]) for name in names}
-    return {"corpora": corpora, "macro": macro, "texts": _faults(scored)}
+        result.add(sentence.corpus, METRICS[metric](sentence))
+    return result
 
 
-def _ratios(counts: Counts) -> dict[str, Any]:
-    ratios = {name: getattr(counts, name) for name in ("precision", "recall", "f1")}
-    return {**asdict(counts), **ratios}
+def metric_summary(tally: Tally) -> dict[str, Any]:
+    """Return scores with intervals; where types like misc occur, `without` has them left out."""
+    summary = tally.scores(without=())
+    rows = tally.sentences
+    for name, found in interval(rows, draws=DRAWS, seed=SEED).items() if rows else ():
+        place = summary["macro"] if name == MEAN else summary["corpora"][name]
+        place["interval"] = [found.low, found.high]
+    vague = sorted({t for name in tally.sentences for t in tally.types(name)} & LEFT_OUT)
+    if vague:
+        summary["without"] = {"types": vague, **tally.scores(without=vague)}
+    return summary
 
 
-def _faults(scored: Sequence[Scored]) -> dict[str, int]:
-    """Count texts by what is wrong with them; a text can be in several rows."""
-    return {
-        "all": len(scored),
-        "exact copy": sum(not (s.omitted or s.added or s.substituted) for s in scored),
-        "omitted words": sum(bool(s.omitted) for s in scored),
-        "added words": sum(bool(s.added) for s in scored),
-        "substituted words": sum(bool(s.substituted) for s in scored),
-        "unknown types": sum(bool(s.unknown_types) for s in scored),
-        "cut off": sum(s.cut_off for s in scored),
-    }
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
-
-
-def write_scored(path: Path, scored: Iterable[Scored]) -> None:
-    """Write scored sentences as one Parquet file."""
-    rows = [asdict(sentence) for sentence in scored]
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCORED_SCHEMA), path)
-
-
-def read_scored(path: Path) -> list[Scored]:
-    """Read a Parquet file written by `write_scored`."""
-    rows = pq.read_table(path, schema=SCORED_SCHEMA).to_pylist()
-    return [Scored(**with_tuples(row)) for row in rows]
+def errors_by_corpus(scored: Sequence[Scored]) -> dict[str, Any]:
+    """Return the error classes of Table 1 for each corpus and for all together."""
+    corpora: dict[str, Errors] = defaultdict(Errors)
+    everything = Errors()
+    for sentence in scored:
+        found = entity_errors(sentence.gold, sentence.predicted)
+        corpora[sentence.corpus].add(found)
+        everything.add(found)
+    values = {name: errors.values() for name, errors in corpora.items()}
+    return {"corpora": values, "all": everything.values()}

@@ -18,7 +18,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from gner_core.backbones.encode import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
-from gner_core.params import BackboneParams, TrainParams
+from gner_core.params import BackboneParams, TargetForm, TrainParams
 from gner_core.records import read_sentences
 from gner_core.training.batches import Place, accumulation, plan_batches
 from gner_core.training.examples import Examples
@@ -32,6 +32,7 @@ class TrainRequest(Request):
     """What the child process is asked for."""
 
     backbone: BackboneParams
+    target: TargetForm
     train: TrainParams
     model: str
     """Folder of the model to start from."""
@@ -49,7 +50,8 @@ def work(request: TrainRequest, report: Report) -> dict[str, Any]:
         torch.set_num_threads(request.threads)
     tokenizer = load_tokenizer(Path(request.model))
     sentences = read_sentences(Path(request.sentences))
-    examples = Examples(sentences, Encoder(tokenizer, request.backbone), request.train)
+    encoder = Encoder(tokenizer, request.backbone, request.target)
+    examples = Examples(sentences, encoder, request.train)
     lengths = examples.lengths()
     plan = plan_batches(
         lengths,

@@ -1,0 +1,179 @@
+"""The commands that judge predictions: `gner score`, `gner compare` and `gner bench matching`.
+
+Owns their arguments. Does not own rules (`gner_core.matching`, `gner_core.scoring`) or tables
+(`flows.score_view`).
+"""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from flows.faults import input_errors
+
+if TYPE_CHECKING:
+    from gner_core.scoring.files import FileScoring
+
+bench_app = typer.Typer(no_args_is_help=True, help="Time parts of gner on your own files.")
+
+Mode = Literal["gner", "paper", "position", "text"]
+Labels = Literal["BIO", "BIOES", "brackets"]
+
+
+class Metric(StrEnum):
+    """What counts as right."""
+
+    pair = "pair"
+    span = "span"
+    partial = "partial"
+
+
+File = Annotated[
+    Path, typer.Argument(help="Predictions: .parquet of gner, or .jsonl(.gz) records.")
+]
+ModeOption = Annotated[
+    Mode,
+    typer.Option(help="How text becomes tags: gner, paper (as published), or w/o LCS (Table 6)."),
+]
+Tokenizer = Annotated[
+    Path | None,
+    typer.Option(help="tokenizer.json, or its folder: compare words as it gives them back."),
+]
+LabelsOption = Annotated[Labels, typer.Option(help="The form of the texts (Fig. 3 of the paper).")]
+Gap = Annotated[
+    str, typer.Option(help="The marker of left-out words in texts with little context.")
+]
+LeaveOut = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TYPE", help="Leave a type out of the scores; repeatable."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print all counts as JSON.")]
+
+
+def score(
+    file: File,
+    mode: ModeOption = "gner",
+    metric: Annotated[
+        list[Metric] | None,
+        typer.Option(help="pair (the paper's, default), span or partial; repeatable."),
+    ] = None,
+    tokenizer: Tokenizer = None,
+    labels: LabelsOption = "BIO",
+    gap: Gap = "......",
+    leave_out: LeaveOut = None,
+    types: Annotated[bool, typer.Option(help="Also a table per type.")] = False,
+    errors: Annotated[
+        bool,
+        typer.Option(help="Also error classes (Table 1), confusions, faults of texts (Table 9)."),
+    ] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 takes every core.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Score a file of predictions: a table per metric, with 95 % intervals."""
+    with input_errors():
+        from flows.score_view import Progress, print_json, print_scores
+        from gner_core.scoring.files import score_file
+
+        setup = _setup(
+            mode,
+            tokenizer,
+            labels,
+            gap,
+            metrics=tuple(one.value for one in metric or [Metric.pair]),
+            leave_out=leave_out,
+            errors=errors,
+        )
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        with Progress() as progress:
+            scores = score_file(file, setup, workers=workers or cores or 1, report=progress.done)
+        if as_json:
+            print_json(scores)
+        else:
+            print_scores(scores, setup, types=types)
+
+
+def compare(
+    a: File,
+    b: File,
+    mode: ModeOption = "gner",
+    mode_b: Annotated[Mode | None, typer.Option(help="Another mode for the second file.")] = None,
+    metric: Annotated[Literal["pair", "span"], typer.Option(help="pair or span.")] = "pair",
+    tokenizer: Tokenizer = None,
+    tokenizer_b: Annotated[
+        Path | None, typer.Option(help="Another tokenizer for the second file.")
+    ] = None,
+    labels: LabelsOption = "BIO",
+    gap: Gap = "......",
+    leave_out: LeaveOut = None,
+    show: Annotated[int, typer.Option(min=0, help="Changed sentences to print.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two files of the same sentences: difference, interval, p, changed sentences."""
+    with input_errors():
+        from flows.score_view import print_comparison
+        from gner_core.scoring.comparison import compare_files
+
+        first = _setup(mode, tokenizer, labels, gap, leave_out=leave_out, metrics=(metric,))
+        second = _setup(
+            mode_b or mode,
+            tokenizer_b or tokenizer,
+            labels,
+            gap,
+            leave_out=leave_out,
+            metrics=(metric,),
+        )
+        comparison = compare_files((a, b), (first, second), metric=metric)
+        print_comparison(comparison, show=show, as_json=as_json)
+
+
+@bench_app.callback()
+def bench() -> None:
+    """Keep `matching` a subcommand."""
+
+
+@bench_app.command()
+def matching(
+    file: File,
+    tokenizer: Tokenizer = None,
+    seconds: Annotated[float, typer.Option(min=0.01, help="Time for each figure.")] = 1.0,
+) -> None:
+    """Time alignment as Table 5 of the paper does, on one core."""
+    with input_errors():
+        from flows.score_view import print_bench
+        from gner_core.backtokens import BackTokens, from_file
+        from gner_core.scoring.speed import bench, read_pairs
+
+        back = BackTokens(from_file(tokenizer)) if tokenizer else None
+        pairs = read_pairs(file)
+        if back:
+            back.learn({word for pair in pairs for word in pair.source})
+        print_bench(bench(pairs, back=back.changed if back else {}, seconds=seconds))
+
+
+def _setup(
+    mode: Mode,
+    tokenizer: Path | None,
+    labels: Labels,
+    gap: str,
+    *,
+    metrics: tuple[str, ...],
+    leave_out: list[str] | None,
+    errors: bool = False,
+) -> "FileScoring":
+    from gner_core.errors import InputError
+    from gner_core.params import MatchParams, TargetForm
+    from gner_core.scoring.files import FileScoring
+    from gner_core.scoring.pairs import normalised
+
+    if tokenizer and mode in ("position", "text"):
+        raise InputError(f"--mode {mode} compares no words; leave --tokenizer out")
+    return FileScoring(
+        match=MatchParams(mode=mode, back_tokenization=tokenizer is not None),
+        form=TargetForm(labels=labels, context="full", gap=gap),
+        tokenizer=tokenizer,
+        metrics=metrics,
+        without=frozenset(map(normalised, leave_out or ())) | frozenset(leave_out or ()),
+        errors=errors,
+    )

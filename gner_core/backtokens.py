@@ -1,0 +1,63 @@
+"""Back tokenization (Appendix D): what a tokenizer makes of a word when it writes it again.
+
+A model cannot write characters that its vocabulary lacks, so a word of the sentence is compared
+in the form in which it comes back. Each distinct word is asked for once, in batches.
+
+Owns the cache and `tokenizer.json` files, without transformers. Does not own what is compared
+(`gner_core.matching`).
+
+Example:
+    back = BackTokens(from_file(Path("t5")))
+    back.learn(["brontë", "Brontë", "waits"])
+    back.changed  # {'brontë': 'bront'}
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from gner_core.errors import InputError
+
+RoundTrip = Callable[[list[str]], list[str]]
+"""Words → the texts that the tokenizer gives back, one each."""
+
+
+class BackTokens:
+    """Lower-cased word → its form after the round trip, for the words where the two differ."""
+
+    def __init__(self, round_trip: RoundTrip) -> None:
+        """Start without any word."""
+        self.changed: dict[str, str] = {}
+        self._round_trip = round_trip
+        self._seen: set[str] = set()
+
+    def learn(self, words: Iterable[str]) -> None:
+        """Ask for all words that are new. Types of entities are words here too."""
+        new = sorted({*map(str.lower, words)} - self._seen)
+        if new:
+            self._seen.update(new)
+            given = self._round_trip(new)
+            self.changed |= {w: back for w, back in zip(new, given, strict=True) if w != back}
+
+
+def from_file(path: Path) -> RoundTrip:
+    """Return the round trip of a `tokenizer.json`, or of a folder that holds one.
+
+    Raises:
+        InputError: when there is none, or it cannot be read.
+    """
+    from tokenizers import Tokenizer
+
+    file = path / "tokenizer.json" if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(f"{file}: no tokenizer; give a tokenizer.json or a folder that holds one")
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # noqa: BLE001  # the library raises nothing narrower
+        raise InputError(f"{file}: not a tokenizer.json ({error})") from None
+
+    def round_trip(words: list[str]) -> list[str]:
+        encoded = tokenizer.encode_batch(words, add_special_tokens=False)
+        given: list[str] = tokenizer.decode_batch([each.ids for each in encoded])
+        return given
+
+    return round_trip

@@ -1,0 +1,191 @@
+"""Scores a file of predictions part by part, on one core or several.
+
+Owns the streaming and what is kept of each part: counts, never texts. Does not own rules.
+
+Example:
+    setup = FileScoring(match=match, form=BIO, tokenizer=None, metrics=("pair",),
+                        without=frozenset(), errors=False)
+    scores = score_file(Path("predictions.jsonl.gz"), setup, workers=2, report=print)
+    scores.tallies["pair"].scores(without=())["macro"]["f1"]
+"""
+
+import gc
+import multiprocessing
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from gner_core.backtokens import BackTokens, from_file
+from gner_core.errors import InputError
+from gner_core.matching.modes import Matcher
+from gner_core.params import MatchParams, TargetForm
+from gner_core.scoring.errors import (
+    Errors,
+    edit_examples,
+    entity_errors,
+    text_faults,
+    word_edits,
+)
+from gner_core.scoring.partial import PartialScores
+from gner_core.scoring.prediction_files import JsonPart, ParquetPart, read_parts
+from gner_core.scoring.scored import Scored, score
+from gner_core.scoring.tally import METRICS, Tally
+
+EXAMPLES = 3
+"""Examples that are kept of each kind of word edit."""
+Report = Callable[[int], None]
+"""Is told how many sentences are done."""
+
+
+@dataclass(frozen=True)
+class FileScoring:
+    """How a file is to be scored. `metrics` are names of `METRICS`, or partial; `without` are types."""
+
+    match: MatchParams
+    form: TargetForm
+    tokenizer: Path | None
+    metrics: tuple[str, ...]
+    without: frozenset[str]
+    errors: bool
+
+
+@dataclass
+class FileScores:
+    """What is kept of a file: counts by metric, of errors by corpus, of texts and of words."""
+
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    partial: PartialScores = field(default_factory=PartialScores)
+    errors: dict[str, Errors] = field(default_factory=lambda: defaultdict(Errors))
+    texts: Counter[str] = field(default_factory=Counter)
+    words: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """Kind of word edit → the first sentences with one, and what was written."""
+
+    def extend(self, other: "FileScores") -> None:
+        """Add the next part."""
+        for name, tally in other.tallies.items():
+            self.tallies.setdefault(name, Tally(without=tally.without)).extend(tally)
+        self.partial.extend(other.partial)
+        for corpus, errors in other.errors.items():
+            self.errors[corpus].add(errors)
+        self.texts.update(other.texts)
+        self.words.update(other.words)
+        for kind, examples in other.examples.items():
+            mine = self.examples.setdefault(kind, [])
+            mine += examples[: EXAMPLES - len(mine)]
+
+
+class PartScorer:
+    """Matches the predictions of parts; keeps readers and back-tokenised words between them."""
+
+    def __init__(self, setup: FileScoring) -> None:
+        """Load the tokenizer, if there is one.
+
+        Raises:
+            InputError: when it cannot be read.
+        """
+        self.setup = setup
+        self._back = BackTokens(from_file(setup.tokenizer)) if setup.tokenizer else None
+        changed = self._back.changed if self._back else {}
+        self._match = Matcher(setup.match, setup.form, back=changed)
+
+    def scored(self, part: ParquetPart | JsonPart) -> list[Scored]:
+        """Return the scored sentences of a part."""
+        predictions = part.predictions()
+        if self._back:
+            self._back.learn(set().union(*(p.words for p in predictions)))
+            self._back.learn(set().union(*(p.types for p in predictions)))
+        return [score(prediction, self._match) for prediction in predictions]
+
+    def scores(self, part: ParquetPart | JsonPart) -> FileScores:
+        """Return the counts of a part."""
+        scored = self.scored(part)
+        result = FileScores(texts=Counter(text_faults(scored)), words=Counter(word_edits(scored)))
+        for name in self.setup.metrics:
+            if name == "partial":
+                result.partial.add(scored)
+                continue
+            tally = result.tallies[name] = Tally(without=self.setup.without)
+            for sentence in scored:
+                tally.add(sentence.corpus, METRICS[name](sentence))
+        if self.setup.errors:
+            result.examples = edit_examples(scored, limit=EXAMPLES)
+            for sentence in scored:
+                found = entity_errors(sentence.gold, sentence.predicted)
+                result.errors[sentence.corpus].add(found)
+        return result
+
+
+def score_file(path: Path, setup: FileScoring, *, workers: int, report: Report) -> FileScores:
+    """Score a whole file; the result does not depend on `workers`.
+
+    Raises:
+        InputError: for a fault in the file or the tokenizer.
+    """
+    result = FileScores()
+    parts = read_parts(path)
+    with _no_cycles():
+        if workers == 1:
+            scored: Iterator[FileScores] = map(PartScorer(setup).scores, parts)
+        else:
+            scored = _pool(parts, setup, workers=workers)
+        for scores in scored:
+            result.extend(scores)
+            report(result.texts["all"])
+    if not result.texts["all"]:
+        raise InputError(f"{path}: holds no predictions")
+    return result
+
+
+@contextmanager
+def _no_cycles() -> Iterator[None]:
+    """Stop the search for reference cycles: there are none, and it took a third of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _pool(
+    parts: Iterator[ParquetPart | JsonPart], setup: FileScoring, *, workers: int
+) -> Iterator[FileScores]:
+    """Score parts in child processes; only a few parts are in memory at a time."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _start, (setup,)) as pool:
+        waiting: deque[Future[FileScores]] = deque()
+        try:
+            for part in islice(parts, 2 * workers):
+                waiting.append(pool.submit(_score_part, part))
+            while waiting:
+                yield waiting.popleft().result()
+                for part in islice(parts, 1):
+                    waiting.append(pool.submit(_score_part, part))
+        except BrokenProcessPool:
+            raise InputError("a scoring process ended early; try --workers 1") from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_scorers: list[PartScorer] = []
+"""The scorer of a child process."""
+
+
+def _start(setup: FileScoring) -> None:
+    gc.disable()
+    _scorers.append(PartScorer(setup))
+
+
+def _score_part(part: ParquetPart | JsonPart) -> FileScores:
+    return _scorers[0].scores(part)
+
+
+def scored_file(path: Path, setup: FileScoring) -> Sequence[Scored]:
+    """Return every scored sentence of a file, to compare two files or to look at examples."""
+    scorer = PartScorer(setup)
+    return [sentence for part in read_parts(path) for sentence in scorer.scored(part)]
