@@ -119,8 +119,8 @@ def _separated(
 def read_bracketed(text: str, words: Sequence[str], reader: TagReader, *, gap: str) -> ReadText:
     """Read a text in which only entities are marked: `[New York](location) waits`.
 
-    A bracket opens where its content is found in the sentence, else at the nearest `[`; words
-    outside are separated by blanks, and the gap marker is no word.
+    An entity opens at the first `[` from where on it is found in the sentence, else at the last;
+    words outside are separated by blanks, and the gap marker is no word.
     """
     sentence = f" {' '.join(words)} ".lower()
     found: list[str] = []
@@ -145,13 +145,13 @@ def read_bracketed(text: str, words: Sequence[str], reader: TagReader, *, gap: s
 
 def _opening(text: str, start: int, end: int, sentence: str) -> int:
     """Return where the bracket that ends at `end` opens, -1 where none does."""
-    nearest = at = text.rfind("[", start, end)
+    at = text.find("[", start, end)
     while at >= 0:
         inside = " ".join(text[at + 1 : end].split()).lower()
         if inside and f" {inside} " in sentence:
             return at
-        at = text.rfind("[", start, at)
-    return nearest
+        at = text.find("[", at + 1, end)
+    return text.rfind("[", start, end)
 
 
 def _plain(text: str, gap: str, found: list[str], tags: list[str]) -> None:

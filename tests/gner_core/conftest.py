@@ -61,11 +61,11 @@ def tiny_model(
     """A random T5, then a random LLaMA."""
     from gner_core.backbones.importing import import_backbone
     from gner_core.schemas.prompts import prompt
-    from gner_core.schemas.targets import target
+    from gner_core.schemas.targets import BIO, target
 
     params = backbone(request.param)
     folder = tmp_path_factory.mktemp(request.param)
-    texts = [f"{prompt(s.words, s.types)} {target(s.words, s.tags)}" for s in news]
+    texts = [f"{prompt(s.words, s.types)} {target(s.words, s.tags, BIO)}" for s in news]
     import_backbone(params, folder=folder, data_root=Path(), texts=texts)
     return TinyModel(folder, params)
 

@@ -10,6 +10,7 @@ from gner_core.generation.worker import GenerateRequest
 from gner_core.generation.worker import work as generate
 from gner_core.params import DecodeParams, TrainParams
 from gner_core.records import Sentence, read_predictions, write_sentences
+from gner_core.schemas.targets import BIO
 from gner_core.training.worker import TrainRequest
 from gner_core.training.worker import work as train
 from tests.gner_core.conftest import TinyModel
@@ -37,6 +38,7 @@ def test_a_stage_trains_and_generates_on_the_gpu(
         TrainRequest(
             output=str(folders["model"]),
             scratch=str(folders["train"]),
+            target=BIO,
             train=recipe,
             model=str(tiny_model.folder),
             micro_batch=4,
@@ -51,6 +53,7 @@ def test_a_stage_trains_and_generates_on_the_gpu(
         GenerateRequest(
             output=str(folders["answers"]),
             scratch=str(folders["generate"]),
+            target=BIO,
             decode=DecodeParams(mode="free", beams=2, seed=1),
             model=str(folders["model"]),
             batch=8,

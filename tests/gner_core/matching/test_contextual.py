@@ -114,6 +114,7 @@ def test_gner_mode_is_nowhere_worse_than_paper_mode_on_real_outputs(shared: Path
             form=BIO,
             tokenizer=shared / "tokenizers" / "t5",
             metrics=("pair",),
+            without=frozenset(),
             errors=False,
         )
         file = shared / "predictions" / "gner-t5-base-dev700.jsonl.gz"

@@ -93,6 +93,7 @@ def test_the_reported_scores_of_a_published_checkpoint_are_reached(
         form=BIO,
         tokenizer=shared / "tokenizers" / "t5" if back else None,
         metrics=("pair",),
+        without=frozenset(),
         errors=False,
     )
     file = folder / "gner-t5-base-dev700.jsonl.gz"

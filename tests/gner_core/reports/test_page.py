@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from gner_core.matching.modes import Matcher
+from gner_core.params import MatchParams
 from gner_core.records import Prediction
 from gner_core.reports.content import (
     CorpusRow,
@@ -16,7 +18,9 @@ from gner_core.reports.content import (
     choose_examples,
 )
 from gner_core.reports.page import render
-from gner_core.scoring.evaluate import Scored, score, summarise
+from gner_core.schemas.targets import BIO
+from gner_core.scoring.evaluate import summarise
+from gner_core.scoring.scored import Scored, score
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -24,7 +28,8 @@ HOSTILE = "<script>alert(1)</script>"
 def scored(text: str) -> Scored:
     words, tags = ("Ada", "saw", "Rome"), ("B-person", "O", "B-city")
     prediction = Prediction("0", "toy", words, tags, ("city", "person"), text, True, None)
-    return score(prediction, back={})
+    match = MatchParams(mode="gner", back_tokenization=False)
+    return score(prediction, Matcher(match, BIO, back={}))
 
 
 @pytest.fixture

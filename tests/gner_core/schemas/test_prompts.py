@@ -3,7 +3,7 @@ from pathlib import Path
 
 from gner_core.records import Sentence
 from gner_core.schemas.prompts import TypePool, prompt, shuffled
-from gner_core.schemas.targets import longest_target, target
+from gner_core.schemas.targets import BIO, longest_target, target
 
 
 def test_prompts_and_targets_equal_the_published_ones(shared: Path) -> None:
@@ -14,7 +14,7 @@ def test_prompts_and_targets_equal_the_published_ones(shared: Path) -> None:
         instance = record["instance"]
         words = instance["words"]
         assert prompt(words, record["label_list"]) == instance["instruction_inputs"]
-        assert target(words, instance["labels"]) == instance["prompt_labels"]
+        assert target(words, instance["labels"], BIO) == instance["prompt_labels"]
 
 
 def test_the_prompt_in_full() -> None:
@@ -66,5 +66,5 @@ def test_a_sentence_without_entities_gets_a_type_and_a_small_pool_is_enough() ->
 
 def test_the_longest_target_bounds_every_target() -> None:
     words, types = ("Ada", "waves"), ("person", "place of worship")
-    bound = len(longest_target(words, types))
-    assert bound >= len(target(words, ("B-place of worship", "I-place of worship")))
+    bound = len(longest_target(words, types, BIO))
+    assert bound >= len(target(words, ("B-place of worship", "I-place of worship"), BIO))

@@ -13,6 +13,7 @@ from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.errors import InputError
 from gner_core.params import TrainParams
 from gner_core.records import Sentence, write_sentences
+from gner_core.schemas.targets import BIO
 from gner_core.training.examples import IGNORED, Examples, collate
 from gner_core.training.trainer import StageTrainer, checkpoints
 from gner_core.training.worker import TrainRequest, work
@@ -34,6 +35,7 @@ def request(
         "scratch": str(place / "scratch"),
         "threads": 1,
         "backbone": model.backbone,
+        "target": BIO,
         "train": recipe,
         "model": str(model.folder),
         "sentences": str(place / "s.parquet"),
@@ -90,7 +92,7 @@ def test_the_loss_is_the_mean_over_label_tokens_of_a_plain_forward_pass(
     tiny_model: TinyModel, recipe: TrainParams, news: list[Sentence]
 ) -> None:
     """Shared prefixes and cut logits must not change the loss or any gradient."""
-    encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone)
+    encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
     examples = Examples(news[:3], encoder, recipe)
     rows = [examples[(0, i)] for i in range(3)]
     batch = collate(rows, family=tiny_model.backbone.family, pad=0)

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from gner_core.scoring.significance import MEAN, compare, interval
+
+ROWS = {
+    "a": [(1, 1, 1), (0, 1, 1), (2, 3, 2)] * 40,
+    "b": [(1, 2, 2), (0, 0, 1)] * 60,
+}
+
+
+def test_the_interval_holds_the_score_and_narrows_with_more_sentences() -> None:
+    wide = interval(ROWS, draws=1000, seed=1)
+    narrow = interval({name: rows * 25 for name, rows in ROWS.items()}, draws=1000, seed=1)
+    assert wide["a"].value == pytest.approx(2 * 120 / (200 + 160))
+    for name in ("a", "b", MEAN):
+        assert wide[name].low < wide[name].value < wide[name].high
+        ratio = (wide[name].high - wide[name].low) / (narrow[name].high - narrow[name].low)
+        assert 4 < ratio < 6  # the square root of 25
+
+
+def test_the_interval_agrees_with_drawing_sentences_one_by_one() -> None:
+    draw = np.random.default_rng(0)
+    rows = np.asarray(ROWS["a"])
+    drawn = [rows[draw.integers(0, len(rows), len(rows))].sum(axis=0) for _ in range(2000)]
+    f1 = [2 * right / (found + gold) for right, found, gold in drawn]
+    found = interval({"a": ROWS["a"]}, draws=2000, seed=1)["a"]
+    assert found.low == pytest.approx(np.quantile(f1, 0.025), abs=0.01)
+    assert found.high == pytest.approx(np.quantile(f1, 0.975), abs=0.01)
+
+
+def test_a_system_against_itself_is_no_different() -> None:
+    same = compare(ROWS, ROWS, draws=500, seed=1)[MEAN]
+    assert (same.value, same.low, same.high) == (0, 0, 0)
+    assert same.p == 1.0
+
+
+def test_a_clear_gain_is_found_and_a_tiny_one_is_not() -> None:
+    better = {name: [(gold, gold, gold) for _, _, gold in rows] for name, rows in ROWS.items()}
+    clear = compare(ROWS, better, draws=1000, seed=1)
+    assert clear["a"].b == 1.0
+    assert clear["a"].low > 0
+    assert clear["a"].p < 0.01
+    tiny = {**ROWS, "a": [(1, 1, 1), (1, 1, 1), *ROWS["a"][2:]]}
+    assert compare(ROWS, tiny, draws=1000, seed=1)["a"].p > 0.2
+
+
+def test_the_same_seed_gives_the_same_figures_and_empty_corpora_are_no_fault() -> None:
+    assert interval(ROWS, draws=50, seed=3) == interval(ROWS, draws=50, seed=3)
+    assert interval({"a": [(0, 0, 0)]}, draws=50, seed=1)["a"].high == 0.0
