@@ -166,6 +166,16 @@ FORMS = [
 ]  # fmt: skip
 
 
+def check(mode: str, form: TargetForm, case: tuple[list[str], list[str], str]) -> None:
+    words, types, text = case
+    params = MatchParams(mode=mode, back_tokenization=mode in ("gner", "paper"))  # type: ignore[arg-type]
+    matched = Matcher(params, form, back={"a": "", "ß": "x"})(words, types, text)
+    carriers = words if matched.written is None else matched.written
+    assert len(matched.tags) == len(carriers)
+    assert tags_of(spans_of(matched.tags), len(carriers)) == matched.tags
+    assert {span.label for span in spans_of(matched.tags)} <= set(types)
+
+
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.labels)
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=60, deadline=None)
@@ -173,13 +183,18 @@ FORMS = [
 def test_whatever_the_text_there_is_one_tag_a_word_and_valid_bio(
     mode: str, form: TargetForm, case: tuple[list[str], list[str], str]
 ) -> None:
-    words, types, text = case
-    match = Matcher(MatchParams(mode=mode, back_tokenization=False), form, back={"a": "", "ß": "x"})  # type: ignore[arg-type]  # fmt: skip
-    matched = match(words, types, text)
-    carriers = words if matched.written is None else matched.written
-    assert len(matched.tags) == len(carriers)
-    assert tags_of(spans_of(matched.tags), len(carriers)) == matched.tags
-    assert {span.label for span in spans_of(matched.tags)} <= set(types)
+    check(mode, form, case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.labels)
+@pytest.mark.parametrize("mode", MODES)
+@settings(max_examples=9000, deadline=None)
+@given(case=cases())
+def test_the_same_for_a_hundred_thousand_texts(
+    mode: str, form: TargetForm, case: tuple[list[str], list[str], str]
+) -> None:
+    check(mode, form, case)
 
 
 def test_ten_thousand_words_on_a_line() -> None:
