@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.faults import input_errors
+from flows.faults import input_errors, show_fault
 
 if TYPE_CHECKING:
     from gner_core.corpora.fetch import Report
@@ -71,7 +71,7 @@ def fetch(
         from gner_core.errors import InputError
         from tasks.corpora import fetched_corpus
 
-        console, failed = Console(), []
+        console, failed = Console(), False
         for name, corpus in _named(names, catalog).items():
             with FetchBars(console) as bars:
                 try:
@@ -79,11 +79,12 @@ def fetch(
                         name, corpus, mirror=source, offline=offline, report=bars
                     )
                 except InputError as error:
-                    failed.append(str(error))
+                    show_fault(str(error))
+                    failed = True
                     continue
             console.print(f"{name}  {folder}", soft_wrap=True, highlight=False)
         if failed:
-            raise InputError("\n".join(failed))
+            raise typer.Exit(2)
 
 
 @app.command()
@@ -234,11 +235,12 @@ def check(
 
         from flows.data_view import check_report
         from gner_core.corpora.recognise import recognise
-        from gner_core.errors import InputError
 
         found = recognise(file)
         if not found.statistics:
-            raise InputError("\n".join(found.problems))
+            for problem in found.problems:
+                show_fault(problem)
+            raise typer.Exit(2)
         console = Console()
         for part in check_report(found):
             console.print(part, soft_wrap=True, highlight=False, markup=False)

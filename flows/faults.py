@@ -1,10 +1,20 @@
-"""How the command line ends: a fault of the input is one line and exit code 2."""
+"""How the command line ends: a fault of the input is one line and exit code 2.
+
+Example:
+    with input_errors():
+        run(read_experiment(path))
+"""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
+
+
+def show_fault(message: str) -> None:
+    """Print a fault of the input as one line on standard error."""
+    typer.echo(f"gner: {message}", err=True)
 
 
 @contextmanager
@@ -15,7 +25,7 @@ def input_errors() -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        typer.echo(f"gner: {error}", err=True)
+        show_fault(str(error))
         sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("gner: stopped; run the same command again to go on", err=True)

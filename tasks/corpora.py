@@ -13,11 +13,9 @@ from collections import Counter
 from pathlib import Path
 
 from gner_core.corpora.fetch import Report, fetch_corpus
-from gner_core.corpora.fetch.shelf import Shelf
 from gner_core.corpora.splits import stream_any_split
 from gner_core.corpora.statistics import Tally
 from gner_core.corpus_params import CorpusParams
-from gner_core.errors import InputError
 from gner_core.records import write_sentences
 from gner_core.store import Store
 from tasks.home import corpora_cache, is_offline
@@ -41,11 +39,14 @@ def fetched_corpus(
     Raises:
         InputError: when a file cannot be had; says how to get a corpus that has no free source.
     """
-    cache = corpora_cache()
-    if mirror is None and corpus.obtain and Shelf(cache, name, corpus).missing():
-        raise InputError(f"{name}: {corpus.obtain}")
-    offline = offline or is_offline()
-    return fetch_corpus(name, corpus, cache=cache, mirror=mirror, offline=offline, report=report)
+    return fetch_corpus(
+        name,
+        corpus,
+        cache=corpora_cache(),
+        mirror=mirror,
+        offline=offline or is_offline(),
+        report=report,
+    )
 
 
 def prepared_corpus(name: str, corpus: CorpusParams, *, data_root: str, store: Store) -> Path:

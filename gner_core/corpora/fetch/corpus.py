@@ -68,6 +68,8 @@ def _fill(
     for supplier in choice:
         if not missing:
             break
+        if failures:
+            report.note(f"{shelf.name}: {failures[-1]}; trying the next source")
         folder, scratch = shelf.workplace(supplier.label)
         order = Order(missing, shelf.pins, folder, scratch, limits, report)
         try:
@@ -86,7 +88,6 @@ def _fill(
                 )
             missing = ()
             break
-        report.note(f"{shelf.name}: {failures[-1]}")
         missing = shelf.missing(renew=renew)
     if missing:
         raise InputError(_complaint(shelf, missing, failures))
@@ -94,16 +95,13 @@ def _fill(
 
 
 def _complaint(shelf: Shelf, missing: tuple[str, ...], failures: list[str]) -> str:
+    """Return one line: what is missing, why each source failed, what to do."""
     head = f"{shelf.name}: {len(missing)} of {len(shelf.wanted)} files cannot be had"
-    advice = "give a folder or URL that holds them with --source"
-    if shelf.obtain:
-        advice += f" (how to get them: {shelf.obtain})"
-    if not failures:
-        return f"{head}: the catalog names no source for {_listed(missing)}; {advice}"
-    lines = "".join(f"\n  {number}. {failure}" for number, failure in enumerate(failures, start=1))
-    return (
-        f"{head} ({_listed(missing)}); every source failed:{lines}\nTry again later, or {advice}."
-    )
+    reasons = failures or ["the catalog names no source"]
+    if len(reasons) > 1:
+        reasons = [f"({number}) {reason}" for number, reason in enumerate(reasons, start=1)]
+    advice = shelf.obtain or "give a folder or URL that holds them with --source"
+    return f"{head} ({_listed(missing)}): {'; '.join(reasons)}; {advice}"
 
 
 def _listed(paths: tuple[str, ...]) -> str:

@@ -161,7 +161,9 @@ def test_what_cannot_be_fetched_says_how_to_get_it(
     catalog: dict[str, CorpusParams], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GNER_HOME", str(tmp_path))
-    with pytest.raises(InputError, match=r"ontonotes: licensed by .* then use --source"):
+    with pytest.raises(
+        InputError, match=r"ontonotes: 3 of 3 .* no source; licensed by .* then use --source"
+    ):
         fetched_corpus(
             "ontonotes",
             catalog["ontonotes"],

@@ -114,10 +114,10 @@ def test_an_unverified_source_is_noted(
 
 
 def test_an_entry_without_sources_asks_for_one(fetch: Fetch) -> None:
-    with pytest.raises(InputError, match=r"toy: .* no source for toy/train.tsv; .* --source"):
+    with pytest.raises(InputError, match=r"\(toy/train.tsv\): .* no source; .* --source"):
         fetch(corpus())
     buy = corpus().model_copy(update={"obtain": "buy it from the publisher"})
-    with pytest.raises(InputError, match="how to get them: buy it"):
+    with pytest.raises(InputError, match="no source; buy it from the publisher"):
         fetch(buy)
 
 
