@@ -30,6 +30,7 @@ from gner_core.reports.page import render
 from gner_core.schemas.prompts import prompt
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.scored import read_scored, score, write_scored
+from gner_core.scoring.tally import RATIOS
 from gner_core.store import ArtifactRef
 from tasks.context import RunContext
 from tasks.corpora import STATISTICS
@@ -87,10 +88,14 @@ def macro_scores(step: Step, run: RunContext) -> dict[str, Any]:
 def _track(step: Step, run: RunContext) -> None:
     summary = macro_scores(step, run)
     run.tracker.parent.values(
-        {f"{step.title}/{name}": value for name, value in summary["macro"].items()}
+        {f"{step.title}/{name}": summary["macro"][name] for name in RATIOS}
     )
     if TaskRunContext.get():
-        rows = [{"corpus": name, **row} for name, row in summary["corpora"].items()]
+        shown = ("sentences", "gold", "predicted", "right", *RATIOS)
+        rows = [
+            {"corpus": name, **{column: row[column] for column in shown}}
+            for name, row in summary["corpora"].items()
+        ]
         create_table_artifact(rows, key=f"scores-{step.title}", description=f"Scores: {step.title}")
     known = run.tracker.logged(step.ref.key)
     if known:
@@ -109,7 +114,9 @@ def _track(step: Step, run: RunContext) -> None:
             context="evaluation",
         )
         for corpus, row in {**summary["corpora"], "mean": summary["macro"]}.items():
-            mlrun.values({f"{corpus}/{name}": row[name] for name in ("precision", "recall", "f1")})
+            mlrun.values({f"{corpus}/{name}": row[name] for name in RATIOS})
+        for corpus, row in summary.get("span", {}).get("corpora", {}).items():
+            mlrun.values({f"{corpus}/strict_f1": row["f1"]})
         mlrun.values({f"texts/{name}": count for name, count in summary["texts"].items()})
         mlrun.tags({"gner.checkpoint": generate.inputs["model"].ref.path})
         scored = read_scored(run.path(step) / SCORED)
