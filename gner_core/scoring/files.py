@@ -32,7 +32,7 @@ from gner_core.scoring.errors import (
     word_edits,
 )
 from gner_core.scoring.partial import PartialScores
-from gner_core.scoring.prediction_files import JsonPart, ParquetPart, read_parts
+from gner_core.scoring.prediction_files import Part, read_parts
 from gner_core.scoring.scored import Scored, score
 from gner_core.scoring.tally import METRICS, Tally
 
@@ -94,17 +94,22 @@ class PartScorer:
         changed = self._back.changed if self._back else {}
         self._match = Matcher(setup.match, setup.form, back=changed)
 
-    def scored(self, part: ParquetPart | JsonPart) -> list[Scored]:
-        """Return the scored sentences of a part."""
-        predictions = part.predictions()
-        if self._back:
-            self._back.learn(set().union(*(p.words for p in predictions)))
-            self._back.learn(set().union(*(p.types for p in predictions)))
-        return [score(prediction, self._match) for prediction in predictions]
+    def scored(self, part: Part) -> Iterator[list[Scored]]:
+        """Yield the scored sentences of a part, some at a time."""
+        for batch in part.batches():
+            if self._back:
+                self._back.learn(set().union(*(p.words for p in batch)))
+                self._back.learn(set().union(*(p.types for p in batch)))
+            yield [score(prediction, self._match) for prediction in batch]
 
-    def scores(self, part: ParquetPart | JsonPart) -> FileScores:
+    def scores(self, part: Part) -> FileScores:
         """Return the counts of a part."""
-        scored = self.scored(part)
+        result = FileScores()
+        for scored in self.scored(part):
+            result.extend(self._counts(scored))
+        return result
+
+    def _counts(self, scored: Sequence[Scored]) -> FileScores:
         result = FileScores(texts=Counter(text_faults(scored)), words=Counter(word_edits(scored)))
         for name in self.setup.metrics:
             if name == "partial":
@@ -152,9 +157,7 @@ def _no_cycles() -> Iterator[None]:
         gc.enable()
 
 
-def _pool(
-    parts: Iterator[ParquetPart | JsonPart], setup: FileScoring, *, workers: int
-) -> Iterator[FileScores]:
+def _pool(parts: Iterator[Part], setup: FileScoring, *, workers: int) -> Iterator[FileScores]:
     """Score parts in child processes; only a few parts are in memory at a time."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _start, (setup,)) as pool:
@@ -181,11 +184,11 @@ def _start(setup: FileScoring) -> None:
     _scorers.append(PartScorer(setup))
 
 
-def _score_part(part: ParquetPart | JsonPart) -> FileScores:
+def _score_part(part: Part) -> FileScores:
     return _scorers[0].scores(part)
 
 
 def scored_file(path: Path, setup: FileScoring) -> Sequence[Scored]:
     """Return every scored sentence of a file, to compare two files or to look at examples."""
     scorer = PartScorer(setup)
-    return [sentence for part in read_parts(path) for sentence in scorer.scored(part)]
+    return [s for part in read_parts(path) for batch in scorer.scored(part) for s in batch]

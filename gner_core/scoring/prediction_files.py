@@ -3,19 +3,18 @@
 A published record holds `dataset`, `label_list`, `instance` with `words` and `labels`, and
 `prediction`; it may hold `id` and `split`. JSON lines may be compressed (`.gz`).
 
-Owns the formats. A part travels to another process as it was read and is only parsed there.
+Owns the formats. A part travels to another process unparsed, most often only as a place in the file.
 
 Example:
     for part in read_parts(Path("predictions.jsonl.gz")):
-        for prediction in part.predictions():
-            print(prediction.id)
+        for batch in part.batches():
+            print(batch[0].id)
 """
 
 import gzip
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -25,8 +24,10 @@ import pyarrow.parquet as pq
 from gner_core.errors import InputError
 from gner_core.records import PREDICTION_SCHEMA, Prediction, with_tuples
 
-PART = 64
-"""Sentences in a part: few enough that they stay in the processor's cache."""
+BATCH = 64
+"""Sentences that are handled together: few enough to stay in the processor's cache."""
+PART_BYTES, PART_ROWS = 1 << 20, 1024
+"""Size of a part: text of a JSON file, rows of a Parquet file."""
 
 
 @dataclass(frozen=True)
@@ -35,33 +36,50 @@ class ParquetPart:
 
     rows: pa.RecordBatch
 
-    def predictions(self) -> list[Prediction]:
-        """Return the records of this part."""
-        return [Prediction(**with_tuples(row)) for row in self.rows.to_pylist()]
+    def batches(self) -> Iterator[list[Prediction]]:
+        """Yield the records of this part, some at a time."""
+        for at in range(0, self.rows.num_rows, BATCH):
+            rows = self.rows.slice(at, BATCH).to_pylist()
+            yield [Prediction(**with_tuples(row)) for row in rows]
 
 
 @dataclass(frozen=True)
 class JsonPart:
-    """Lines of a JSONL file, and the number of the first one."""
+    """Whole lines of a JSONL file: where they stand, or their text where it was compressed."""
 
     file: str
-    first: int
-    lines: list[bytes]
+    line: int
+    """Number of the first line, from 1."""
+    start: int
+    size: int
+    text: bytes | None
 
-    def predictions(self) -> list[Prediction]:
-        """Return the records of this part.
+    def batches(self) -> Iterator[list[Prediction]]:
+        """Yield the records of this part, some at a time.
 
         Raises:
             InputError: for a line that is no record, with file, line and field.
         """
-        return [
-            _prediction(line, f"{self.file}, line {number}")
-            for number, line in enumerate(self.lines, start=self.first)
-            if not line.isspace()
-        ]
+        lines = self._text().split(b"\n")
+        for at in range(0, len(lines), BATCH):
+            yield [
+                _prediction(line, f"{self.file}, line {number}")
+                for number, line in enumerate(lines[at : at + BATCH], start=self.line + at)
+                if line and not line.isspace()
+            ]
+
+    def _text(self) -> bytes:
+        if self.text is not None:
+            return self.text
+        with Path(self.file).open("rb") as handle:
+            handle.seek(self.start)
+            return handle.read(self.size)
 
 
-def read_parts(path: Path) -> Iterator[ParquetPart | JsonPart]:
+Part = ParquetPart | JsonPart
+
+
+def read_parts(path: Path) -> Iterator[Part]:
     """Yield the parts of a file in order.
 
     Raises:
@@ -71,10 +89,17 @@ def read_parts(path: Path) -> Iterator[ParquetPart | JsonPart]:
         raise InputError(f"{path}: no such file of predictions")
     if path.suffix == ".parquet":
         yield from _parquet_parts(path)
-    elif path.name.endswith((".jsonl", ".jsonl.gz", ".json")):
+    elif path.name.endswith((".jsonl", ".jsonl.gz")):
         yield from _json_parts(path)
     else:
         raise InputError(f"{path}: predictions are .parquet, .jsonl or .jsonl.gz files")
+
+
+def read_predictions_of(path: Path) -> Iterator[Prediction]:
+    """Yield every record of a file."""
+    for part in read_parts(path):
+        for batch in part.batches():
+            yield from batch
 
 
 def _parquet_parts(path: Path) -> Iterator[ParquetPart]:
@@ -83,24 +108,26 @@ def _parquet_parts(path: Path) -> Iterator[ParquetPart]:
             missing = set(PREDICTION_SCHEMA.names) - set(file.schema_arrow.names)
             if missing:
                 raise InputError(f"{path}: no predictions of gner; columns missing: {missing}")
-            for batch in file.iter_batches(batch_size=PART, columns=PREDICTION_SCHEMA.names):
+            for batch in file.iter_batches(batch_size=PART_ROWS, columns=PREDICTION_SCHEMA.names):
                 yield ParquetPart(batch)
     except pa.ArrowException as error:
         raise InputError(f"{path}: not a readable Parquet file ({error})") from None
 
 
 def _json_parts(path: Path) -> Iterator[JsonPart]:
-    first = 1
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as handle:
+    packed = path.suffix == ".gz"
+    line, start = 1, 0
+    with gzip.open(path) if packed else path.open("rb") as handle:
         while True:
             try:
-                lines = list(islice(handle, PART))
+                text = handle.read(PART_BYTES) + handle.readline()
             except (OSError, EOFError, zlib.error) as error:
-                raise InputError(f"{path}: cannot be read behind line {first} ({error})") from None
-            if not lines:
+                raise InputError(f"{path}: cannot be read behind line {line} ({error})") from None
+            if not text:
                 return
-            yield JsonPart(str(path), first, lines)
-            first += len(lines)
+            yield JsonPart(str(path), line, start, len(text), text if packed else None)
+            line += text.count(b"\n")
+            start += len(text)
 
 
 class _Instance(msgspec.Struct):

@@ -17,7 +17,7 @@ from gner_core.matching.contextual import align_in_context
 from gner_core.matching.paper import align, needs_lcs
 from gner_core.records import published_spans, tags_of
 from gner_core.schemas.published import read_published
-from gner_core.scoring.prediction_files import read_parts
+from gner_core.scoring.prediction_files import read_predictions_of
 
 BINS = ((0, 60), (60, 100), (100, 200))
 """Words of the sentence, from and below (Table 5)."""
@@ -39,11 +39,10 @@ def read_pairs(path: Path) -> list[Pair]:
         InputError: for a fault in the file.
     """
     pairs = []
-    for part in read_parts(path):
-        for prediction in part.predictions():
-            read = read_published(prediction.text, prediction.types)
-            tags = tags_of(published_spans(read.tags), len(read.tags))
-            pairs.append(Pair(prediction.words, read.words, tags))
+    for prediction in read_predictions_of(path):
+        read = read_published(prediction.text, prediction.types)
+        tags = tags_of(published_spans(read.tags), len(read.tags))
+        pairs.append(Pair(prediction.words, read.words, tags))
     return pairs
 
 
