@@ -201,15 +201,21 @@ class PubtatorFormat(TextFormat):
     kind: Literal["pubtator"]
 
 
-class ConversationsFormat(TextFormat):
+class AskedFormat(TextFormat):
+    """A format of passages with questions for types."""
+
+    unanswered_types: Literal["keep", "drop"]
+    """Whether a sentence is asked for types of its passage's questions that it has no entity of:
+    those without any answer, and those answered in another piece of a passage that was cut."""
+
+
+class ConversationsFormat(AskedFormat):
     """The form of Pile-NER: a passage, then questions for types with lists of mentions."""
 
     kind: Literal["conversations"]
-    unanswered_types: Literal["keep", "drop"]
-    """Whether a sentence may be asked for types that were asked about it without any answer."""
 
 
-class AnswersFormat(TextFormat):
+class AnswersFormat(AskedFormat):
     """JSON records with a passage, one type, and a JSON list of mentions as a text.
 
     Records with the same passage become one.
@@ -222,8 +228,6 @@ class AnswersFormat(TextFormat):
     """Field of the type."""
     answer_field: str
     """Field of the JSON list of mentions."""
-    unanswered_types: Literal["keep", "drop"]
-    """Whether a sentence may be asked for types that were asked about it without any answer."""
 
 
 Format = Annotated[

@@ -42,7 +42,7 @@ PACKAGES = ("gner", "torch", "transformers", "prefect", "mlflow", "pyarrow")
 
 VERSIONS = {
     "backbone": 1,
-    "corpus": 2,
+    "corpus": 3,
     "generate": 2,
     "report": 2,
     "sample": 2,

@@ -20,7 +20,14 @@ from gner_core.corpora.readers import READERS
 from gner_core.corpora.readers.raw import Raw, RawSentence, RawSpans, RawText
 from gner_core.corpora.tag_schemes import BioTags, TagError
 from gner_core.corpora.tokens import tag_words, tokenise
-from gner_core.corpus_params import CorpusParams, ParquetFormat, Split, TaggedFormat, TextFormat
+from gner_core.corpus_params import (
+    AskedFormat,
+    CorpusParams,
+    ParquetFormat,
+    Split,
+    TaggedFormat,
+    TextFormat,
+)
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 
@@ -91,9 +98,10 @@ def stream_split(
         for raw in READERS[form.kind](file, form, repairs=repairs):
             tagged = _with_tags(raw, params, repairs)
             words, tags = _convert(tagged, bio, f"{file}, {unit}", repairs)
+            asked = _asked_about(tags, tagged, params)
             for start, end in _pieces(words, tags, tagged, params.cut_at_words, repairs):
                 piece = tags[start:end]
-                types = closed or _open_types(piece, tagged.asked)
+                types = closed or _open_types(piece, asked)
                 identity = f"{name}/{split}/{number}"
                 yield Sentence(identity, name, tuple(words[start:end]), piece, types)
                 number += 1
@@ -165,6 +173,14 @@ def _pieces(
     if too_long:
         repairs["sentences over the limit kept whole"] += too_long
     yield from found
+
+
+def _asked_about(tags: tuple[str, ...], raw: RawSentence, params: CorpusParams) -> tuple[str, ...]:
+    """Return the types that were asked about a passage, and so about each piece of it."""
+    form = params.format
+    if not isinstance(form, AskedFormat) or form.unanswered_types == "drop":
+        return ()
+    return _open_types(tags, tuple(t for t in raw.asked if t not in params.labels_to_o))
 
 
 def _open_types(tags: tuple[str, ...], asked: tuple[str, ...]) -> tuple[str, ...]:

@@ -47,11 +47,12 @@ def read_conversations(
     Raises:
         InputError: for a record that is not such a conversation, with file and line.
     """
+    del form
     records = (
         (line, *_conversation(record, f"{path}, line {line}"))
         for line, record in json_objects(path)
     )
-    return _passages(records, keep=form.unanswered_types == "keep", repairs=repairs)
+    return _passages(records, repairs)
 
 
 def read_answers(path: Path, form: AnswersFormat, *, repairs: Counter[str]) -> Iterator[RawText]:
@@ -64,11 +65,11 @@ def read_answers(path: Path, form: AnswersFormat, *, repairs: Counter[str]) -> I
         (line, *_answer(record, form, f"{path}, line {line}"))
         for line, record in json_objects(path)
     )
-    return _passages(records, keep=form.unanswered_types == "keep", repairs=repairs)
+    return _passages(records, repairs)
 
 
 def _passages(
-    records: Iterable[tuple[int, str, list[tuple[str, str]]]], *, keep: bool, repairs: Counter[str]
+    records: Iterable[tuple[int, str, list[tuple[str, str]]]], repairs: Counter[str]
 ) -> Iterator[RawText]:
     passages: dict[str, _Passage] = {}
     for line, text, questions in records:
@@ -82,8 +83,7 @@ def _passages(
                 passage.unanswered.append(type_name)
     for text, passage in passages.items():
         mentions = find_mentions(text, passage.answers, repairs=repairs)
-        asked = tuple(dict.fromkeys(passage.unanswered)) if keep else ()
-        yield RawText(text, mentions, passage.line, asked)
+        yield RawText(text, mentions, passage.line, tuple(dict.fromkeys(passage.unanswered)))
 
 
 def _conversation(record: dict[str, Any], where: str) -> tuple[str, list[tuple[str, str]]]:

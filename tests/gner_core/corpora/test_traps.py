@@ -235,3 +235,19 @@ def test_types_without_an_answer_may_be_asked_for(
     form = {**own.form, "unanswered_types": unanswered}
     found, _ = read(tmp_path, form, own.files, labels="open")
     assert len(found[0].types) == types
+
+
+@pytest.mark.parametrize("unanswered", ["keep", "drop"])
+def test_a_piece_of_a_cut_passage_may_be_asked_for_the_types_of_the_whole(
+    tmp_path: Path, unanswered: str
+) -> None:
+    text = "Ada Moe plays chess . Oslo is cold ."
+    answers = {"PER": '["Ada Moe"]', "LOC": '["Oslo"]', "ORG": "[]"}
+    records = [{"input": text, "tagName": label, "output": a} for label, a in answers.items()]
+    form = {**OWN_CORPORA["answers"].form, "unanswered_types": unanswered}
+    found, _ = read(
+        tmp_path, form, {"train.txt": json_lines(records)}, labels="open", cut_at_words=5
+    )
+    assert entities(found) == [("Ada Moe", "PER"), ("Oslo", "LOC")]
+    asked = [("PER", "LOC", "ORG"), ("LOC", "PER", "ORG")]
+    assert [s.types for s in found] == (asked if unanswered == "keep" else [("PER",), ("LOC",)])
