@@ -2,6 +2,9 @@
 
 Owns arguments and which corpora a command is about. Does not own what is done with them
 (`tasks.corpora`, `gner_core.corpora`) or how it looks (`flows.data_view`).
+
+Example:
+    gner data fetch crossner-ai --source /data/mirror
 """
 
 import json

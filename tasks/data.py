@@ -1,6 +1,9 @@
 """The tasks that get sentences ready: fetch and prepare a corpus, draw a sample.
 
 Owns resolving and publishing; fetching, reading and choosing are in `gner_core.corpora`.
+
+Example:
+    corpus = prepare_corpus.submit(corpus_step("news", params, data_root), run)
 """
 
 import json

@@ -2,6 +2,10 @@
 
 Owns the order of sources and the final error. Does not own what a source does (`sources`) or what
 is trusted (`shelf`).
+
+Example:
+    root = fetch_corpus("conllpp", entry, cache=Path(".gner/corpora"), mirror="/data/mirror",
+                        offline=False, report=report)
 """
 
 import errno

@@ -5,6 +5,10 @@ Owns what each kind does with an order. Does not own the HTTP client (`download`
 
 Every function writes files below `order.folder` and raises `InputError` with one line that names
 the source and the reason. Files that were complete before the error stay.
+
+Example:
+    for supplier in suppliers(entry, mirror=None):
+        supplier.fetch(order)
 """
 
 import os

@@ -18,6 +18,7 @@ from gner_core.errors import InputError
 from tests.gner_core.faulty_server import (
     Fault,
     FaultyServer,
+    Handler,
     redirect,
     stall,
     status,
@@ -185,7 +186,7 @@ def test_a_server_without_ranges_starts_over(server: FaultyServer, fetch: Fetch)
 
 
 def test_a_body_without_length_needs_a_pin(server: FaultyServer, fetch: Fetch) -> None:
-    def no_length(handler: object, body: bytes) -> None:
+    def no_length(handler: Handler, body: bytes) -> None:
         handler.answer(200, body, headers={"Content-Length": "", "Connection": "close"})
         handler.close_connection = True
 
@@ -195,6 +196,18 @@ def test_a_body_without_length_needs_a_pin(server: FaultyServer, fetch: Fetch) -
         fetch(corpus(https(f"{server.url}/a")))
     root = fetch(corpus(https(f"{server.url}/a"), pins={FILE: pin(TRAIN)}))
     assert (root / FILE).read_bytes() == TRAIN
+
+
+def test_a_cut_body_without_length_is_asked_for_again(server: FaultyServer, fetch: Fetch) -> None:
+    def cut(handler: Handler, body: bytes) -> None:
+        handler.answer(200, body[:5000], headers={"Content-Length": "", "Connection": "close"})
+        handler.close_connection = True
+
+    server.files["/a"] = TRAIN
+    server.fail("/a", cut)
+    root = fetch(corpus(https(f"{server.url}/a"), pins={FILE: pin(TRAIN)}))
+    assert (root / FILE).read_bytes() == TRAIN
+    assert server.asked[1].range == "bytes=5000-"
 
 
 def test_redirects_are_followed(server: FaultyServer, fetch: Fetch) -> None:
