@@ -135,7 +135,9 @@ def bench() -> None:
 
 @bench_app.command()
 def matching(
-    file: File,
+    file: Annotated[
+        Path | None, typer.Argument(help="Predictions; without a file, made from demo sentences.")
+    ] = None,
     tokenizer: Tokenizer = None,
     seconds: Annotated[float, typer.Option(min=0.01, help="Time for each figure.")] = 1.0,
 ) -> None:
@@ -143,10 +145,10 @@ def matching(
     with input_errors():
         from flows.score_view import print_bench
         from gner_core.backtokens import BackTokens, from_file
-        from gner_core.scoring.speed import bench, read_pairs
+        from gner_core.scoring.speed import bench, made_pairs, read_pairs
 
         back = BackTokens(from_file(tokenizer)) if tokenizer else None
-        pairs = read_pairs(file)
+        pairs = read_pairs(file) if file else made_pairs(per_bin=200, seed=1)
         if back:
             back.learn({word for pair in pairs for word in pair.source})
         print_bench(bench(pairs, back=back.changed if back else {}, seconds=seconds))

@@ -8,11 +8,13 @@ Example:
     rows[0].plain / rows[0].gner
 """
 
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gner_core.corpora.prepare import PACKAGED
 from gner_core.matching.contextual import align_in_context
 from gner_core.matching.paper import align, needs_lcs
 from gner_core.records import published_spans, tags_of
@@ -44,6 +46,45 @@ def read_pairs(path: Path) -> list[Pair]:
         tags = tags_of(published_spans(read.tags), len(read.tags))
         pairs.append(Pair(prediction.words, read.words, tags))
     return pairs
+
+
+def made_pairs(*, per_bin: int, seed: int) -> list[Pair]:
+    """Return copies of demo sentences, joined to the length of each bin, every tenth with faults.
+
+    In the published outputs one text in eleven needs the longest common subsequence.
+    """
+    draw = random.Random(seed)
+    sentences = [
+        [tuple(line.split("\t")) for line in block.splitlines()]
+        for file in sorted(PACKAGED.glob("*.tsv"))
+        for block in file.read_text(encoding="utf-8").split("\n\n")
+        if block.strip()
+    ]
+    pairs = []
+    for low, high in BINS:
+        for number in range(per_bin):
+            wanted = draw.randrange(max(low, 10), high)
+            rows: list[tuple[str, ...]] = []
+            while len(rows) < wanted:
+                rows += draw.choice(sentences)
+            rows = rows[:wanted]
+            written = _with_faults(rows, draw) if number % 10 == 0 else rows
+            tags = tags_of(published_spans([row[1] for row in written]), len(written))
+            source = tuple(row[0] for row in rows)
+            pairs.append(Pair(source, [row[0] for row in written], tags))
+    return pairs
+
+
+def _with_faults(rows: list[tuple[str, ...]], draw: random.Random) -> list[tuple[str, ...]]:
+    """Return words with one to three of them omitted, written twice or misspelt (Table 9)."""
+    written = list(rows)
+    for _ in range(draw.randint(1, 3)):
+        at = draw.randrange(len(written))
+        word, tag = written[at]
+        faults: list[list[tuple[str, ...]]]
+        faults = [[], [(word, tag)] * 2, [(f"{word[:-1]}x,", tag)]]
+        written[at : at + 1] = draw.choice(faults)
+    return written
 
 
 @dataclass(frozen=True, slots=True)

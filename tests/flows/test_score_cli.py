@@ -80,7 +80,9 @@ def test_bench_prints_a_row_per_bin(files: dict[str, str]) -> None:
     result = run("bench", "matching", files["bad"], "--seconds", "0.01")
     assert result.exit_code == 0, result.output
     assert "0–60" in result.output
-    assert "×" in result.output
+    made = run("bench", "matching", "--seconds", "0.01")
+    assert [row in made.output for row in ("0–60", "60–100", "100–200")] == [True] * 3
+    assert made.output.count("LCS") == 3
 
 
 @pytest.mark.parametrize(
