@@ -87,9 +87,7 @@ def macro_scores(step: Step, run: RunContext) -> dict[str, Any]:
 
 def _track(step: Step, run: RunContext) -> None:
     summary = macro_scores(step, run)
-    run.tracker.parent.values(
-        {f"{step.title}/{name}": summary["macro"][name] for name in RATIOS}
-    )
+    run.tracker.parent.values({f"{step.title}/{name}": summary["macro"][name] for name in RATIOS})
     if TaskRunContext.get():
         shown = ("sentences", "gold", "predicted", "right", *RATIOS)
         rows = [
