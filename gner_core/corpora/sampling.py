@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gner_core.records import ROW_GROUP, Sentence, sentences_of
@@ -44,19 +45,30 @@ class Sample:
     method: Literal["all", "random", "first"]
 
 
-class TextHashes(dict[str, int]):
-    """Text → a hash of it and a seed, worked out when it is first asked for."""
+class TextHashes:
+    """Hashes of texts and a seed; each text is hashed when it is first seen, then looked up."""
 
     def __init__(self, seed: int) -> None:
         """Start without any text."""
-        super().__init__()
         self.salt = seed.to_bytes(16, "little", signed=True)
+        self.texts = pa.array([], pa.string())
+        self.hashes = np.zeros(0, dtype=np.uint64)
 
-    def __missing__(self, text: str) -> int:
-        """Work out a hash and keep it."""
+    def of(self, texts: pa.StringArray) -> Hashes:
+        """Return a hash per text."""
+        places = pc.index_in(texts, value_set=self.texts)
+        if places.null_count:
+            new = texts.filter(pc.is_null(places))
+            fresh = np.array([self._hash(text) for text in new.to_pylist()], dtype=np.uint64)
+            self.texts = pa.concat_arrays([self.texts, new])
+            self.hashes = np.concatenate([self.hashes, fresh])
+            places = pc.index_in(texts, value_set=self.texts)
+        found: Hashes = self.hashes[places.to_numpy()]
+        return found
+
+    def _hash(self, text: str) -> int:
         digest = blake2b(text.encode(), digest_size=8, salt=self.salt).digest()
-        self[text] = int.from_bytes(digest, "little")
-        return self[text]
+        return int.from_bytes(digest, "little")
 
 
 def draw(path: Path, *, per_corpus: int, method: Literal["random", "first"], seed: int) -> Sample:
@@ -97,8 +109,7 @@ def _ranks(batches: Iterator[pa.RecordBatch], seed: int) -> Hashes:
 def _list_hashes(column: pa.ListArray, known: TextHashes) -> Hashes:
     """Return a hash of each list of texts: the sum of the texts' hashes times BASE^position."""
     values = column.flatten()
-    texts = values.dictionary.to_pylist()
-    hashes = np.fromiter(map(known.__getitem__, texts), dtype=np.uint64, count=len(texts))
+    hashes = known.of(values.dictionary)
     ends = column.value_lengths().to_numpy().cumsum()
     starts = np.concatenate(([0], ends[:-1]))
     # Positions count from the start of the batch; dividing by BASE^start makes them the list's own.

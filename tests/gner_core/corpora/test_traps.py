@@ -251,3 +251,13 @@ def test_a_piece_of_a_cut_passage_may_be_asked_for_the_types_of_the_whole(
     assert entities(found) == [("Ada Moe", "PER"), ("Oslo", "LOC")]
     asked = [("PER", "LOC", "ORG"), ("LOC", "PER", "ORG")]
     assert [s.types for s in found] == (asked if unanswered == "keep" else [("PER",), ("LOC",)])
+
+
+def test_a_sign_that_only_some_take_for_a_line_end_stays_inside_its_token(tmp_path: Path) -> None:
+    lines = rows(tab)
+    lines[0][3] = "chess\rboard\tO"
+    lines[1][0] = "No\u2028body\tO"
+    found, repairs = read(tmp_path, conll("tab", 2), {"train.txt": columns(lines)})
+    assert len(found) == 10
+    assert found[0].words[3] == "chess board" and found[1].words[0] == "No body"
+    assert repairs == {"blanks inside or around tokens squeezed": 2}
