@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from gner_core.corpus_params import Model
 from gner_core.errors import InputError
@@ -41,9 +41,15 @@ R = TypeVar("R", bound=Request)
 
 
 def run_worker(
-    path: str, request_type: type[R], work: Callable[[R, Report], dict[str, Any]]
-) -> None:
+    path: str,
+    request_type: type[R],
+    work: Callable[[R, Report], dict[str, Any]],
+    *,
+    result_name: str = RESULT,
+) -> NoReturn:
     """Read the request at `path`, do the work, write the result, exit.
+
+    A worker that is itself one process of several writes its result under another name.
 
     An `InputError` becomes the result's message; any other exception leaves its traceback in the
     log and exit code 1.
@@ -54,9 +60,9 @@ def run_worker(
         result = {"ok": True, **work(request, _reporter(scratch / PROGRESS))}
     except InputError as error:
         result = {"ok": False, "error": str(error)}
-    aside = scratch / f"{RESULT}.part"
+    aside = scratch / f"{result_name}.part"
     aside.write_text(json.dumps(result))
-    os.replace(aside, scratch / RESULT)
+    os.replace(aside, scratch / result_name)
     sys.exit(0 if result["ok"] else 2)
 
 

@@ -51,9 +51,7 @@ def train(step: Step, run: RunContext) -> ArtifactRef:
             "train": step.identity["train"],
             "model": str(run.path(step.inputs["model"])),
             "sentences": str(run.path(data) / SENTENCES),
-            "micro_batch": execution.train_batch,
-            "checkpoint_every": execution.checkpoint_every,
-            "keep_checkpoints": execution.keep_checkpoints,
+            "execution": execution.model_dump(mode="json"),
         }
         with _tracked(step, run) as mlrun:
             _name_input(mlrun, run, data, context="training")

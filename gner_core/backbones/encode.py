@@ -9,14 +9,17 @@ Example:
     example = encoder.example(sentence.words, sentence.tags, types)
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from transformers import PreTrainedTokenizerBase
 
 from gner_core.params import BackboneParams, TargetForm
 from gner_core.schemas.prompts import prompt
 from gner_core.schemas.targets import longest_target, target
+
+PROMPTS_AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Example:
 
     source: list[int]
     target: list[int]
+    counted: bool = True
+    """False for one that only keeps a device busy: it carries no loss."""
 
 
 def shared_prefix(prompts: Sequence[list[int]]) -> int:
@@ -61,9 +66,18 @@ class Encoder:
         (source,) = self.prompts([(words, types)])
         return Example(source, [*self._plain(target(words, tags, self.form)), self.end])
 
-    def fits(self, example: Example) -> bool:
-        """Say whether the example is within the backbone's limits (Appendix B)."""
-        source, written = len(example.source), len(example.target)
+    def target_length(self, words: Sequence[str], tags: Sequence[str]) -> int:
+        """Return the tokens of a target with its end token."""
+        return len(self._plain(target(words, tags, self.form))) + 1
+
+    def prompt_lengths(self, pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Iterator[int]:
+        """Return the tokens of many prompts, some hundreds in one call of the tokenizer."""
+        pairs = iter(pairs)
+        while part := list(islice(pairs, PROMPTS_AT_ONCE)):
+            yield from map(len, self.prompts(part))
+
+    def fits(self, source: int, written: int) -> bool:
+        """Say whether a prompt and a target of these lengths are within the limits (App. B)."""
         limit = self.backbone.max_source_tokens
         if self.backbone.family == "decoder_only":
             return source + written <= limit

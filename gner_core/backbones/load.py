@@ -44,8 +44,13 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_model(folder: Path, backbone: BackboneParams, *, dtype: str) -> PreTrainedModel:
+def load_model(
+    folder: Path, backbone: BackboneParams, *, dtype: str, attention: str | None = None
+) -> PreTrainedModel:
     """Load a model of the backbone's family in the number format named.
+
+    Args:
+        attention: transformers' name of the implementation; None lets it choose.
 
     Raises:
         InputError: when weights are missing, damaged or of another architecture.
@@ -53,7 +58,11 @@ def load_model(folder: Path, backbone: BackboneParams, *, dtype: str) -> PreTrai
     auto = AutoModelForSeq2SeqLM if backbone.family == "encoder_decoder" else AutoModelForCausalLM
     try:
         model, report = auto.from_pretrained(
-            folder, dtype=getattr(torch, dtype), use_safetensors=True, output_loading_info=True
+            folder,
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            output_loading_info=True,
+            **({"attn_implementation": attention} if attention else {}),
         )
     except Exception as error:  # every fault of a foreign file ends here, as one clear line
         raise InputError(f"{folder}: cannot load {backbone.name}: {_first_line(error)}") from error

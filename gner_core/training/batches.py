@@ -1,38 +1,31 @@
-"""Which sentences meet in which micro-batch of which weight update.
+"""Which sentences meet in which weight update, and in which micro-batch on which device.
 
 Owns the order of training: a fresh permutation per epoch, drawn from the seed, cut into global
-batches without a gap between epochs; each global batch is sorted by length and cut into
-micro-batches, so little is padded. Where global batches are small, the sentences of a window of
-several of them can be grouped by length first. What a weight update sees depends on seed, window
-and global batch only; the micro-batch size is a matter of memory.
+batches without a gap between epochs. What a weight update sees depends on seed, window and global
+batch only. How an update is cut into micro-batches for a number of devices is a matter of memory
+and may change from one resume to the next; sentences of like length meet, so little is padded.
 
 Example:
-    >>> plan = plan_batches([[5, 3, 4]], epochs=1, global_batch=2, length_window=1, micro_batch=1,
-    ...                     seed=0)
-    >>> [len(batch) for batch in plan]
-    [1, 1, 1]
+    >>> updates = plan_updates([[5, 3, 4]], global_batch=2, length_window=1, seed=0)
+    >>> [len(update) for update in updates]
+    [2, 1]
+    >>> [len(micro) for micro in cut_update(updates[0], micro_batch=1, devices=1)]
+    [1, 1]
 """
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 Place = tuple[int, int]
-"""(epoch, index of the sentence)"""
+"""(epoch, index of the sentence); an index below 0 is ~index of one that carries no loss."""
+Update = list[Place]
 
 
-def plan_batches(
-    lengths: Sequence[Sequence[int]],
-    *,
-    epochs: int,
-    global_batch: int,
-    length_window: int,
-    micro_batch: int,
-    seed: int,
-) -> list[list[Place]]:
-    """Return the micro-batches of a whole training in order.
-
-    Every global batch but the last has the same number of micro-batches, so that updates and
-    accumulation steps stay aligned.
+def plan_updates(
+    lengths: Sequence[Sequence[int]], *, global_batch: int, length_window: int, seed: int
+) -> list[Update]:
+    """Return the sentences of every weight update, shortest first.
 
     Args:
         lengths: per epoch and sentence the number of tokens; 0 leaves the sentence out.
@@ -43,25 +36,55 @@ def plan_batches(
         return lengths[place[0]][place[1]]
 
     order: list[Place] = []
-    for epoch in range(epochs):
+    for epoch, row in enumerate(lengths):
         draw = random.Random(f"batches/{seed}/{epoch}")
-        places = [(epoch, index) for index, tokens in enumerate(lengths[epoch]) if tokens]
+        places = [(epoch, index) for index, tokens in enumerate(row) if tokens]
         draw.shuffle(places)
         for window in _cut(places, global_batch * length_window):
             groups = _cut(sorted(window, key=length) if length_window > 1 else window, global_batch)
             draw.shuffle(groups)
             order.extend(place for group in groups for place in group)
+    return [sorted(members, key=length) for members in _cut(order, global_batch)]
+
+
+def cut_update(update: Update, *, micro_batch: int, devices: int) -> list[list[Place]]:
+    """Cut an update into micro-batches of neighbours, a multiple of `devices` of them.
+
+    Sizes differ by one at most. A device that would have nothing to do gets a sentence without
+    loss, because all devices must take part in every exchange of gradients.
+    """
+    count = devices * accumulation(len(update), micro_batch=micro_batch, devices=devices)
+    marks = [len(update) * at // count for at in range(count + 1)]
+    epoch, index = update[0]
+    idle = [(epoch, ~index)]
+    return [update[a:b] or idle for a, b in pairwise(marks)]
+
+
+def share_of(
+    updates: Sequence[Update], *, micro_batch: int, devices: int, device: int
+) -> list[list[Place]]:
+    """Return all micro-batches of one device in order."""
     return [
         micro
-        for members in _cut(order, global_batch)
-        for micro in _cut(sorted(members, key=length), micro_batch)
+        for update in updates
+        for micro in cut_update(update, micro_batch=micro_batch, devices=devices)[device::devices]
     ]
+
+
+def accumulation(global_batch: int, *, micro_batch: int, devices: int) -> int:
+    """Return how many micro-batches each device adds up for one weight update."""
+    return -(-global_batch // (micro_batch * devices))
+
+
+def padding(sizes: Sequence[tuple[int, int]], *, encoder_decoder: bool) -> tuple[int, int]:
+    """Return (tokens, filling) of a micro-batch with these (prompt, target) lengths in tokens."""
+    tokens = sum(map(sum, sizes))
+    if encoder_decoder:
+        width = max(source for source, _ in sizes) + max(target for _, target in sizes)
+    else:
+        width = max(map(sum, sizes))
+    return tokens, width * len(sizes) - tokens
 
 
 def _cut(places: list[Place], size: int) -> list[list[Place]]:
     return [places[at : at + size] for at in range(0, len(places), size)]
-
-
-def accumulation(global_batch: int, micro_batch: int) -> int:
-    """Return how many micro-batches make one weight update."""
-    return -(-global_batch // micro_batch)

@@ -6,10 +6,12 @@ the backbone's limits, and padding. Does not own the order of batches (`training
 Example:
     examples = Examples(sentences, encoder, train_params)
     lengths = examples.lengths()
-    batch = collate([examples[(0, 3)], examples[(0, 7)]], family="decoder_only", pad=0)
+    batch = collate([examples[(0, 3)], examples[(0, 7)]], family="decoder_only", pad=0,
+                    share_prefix=True)
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -20,6 +22,7 @@ from gner_core.errors import InputError
 from gner_core.params import TrainParams
 from gner_core.records import Sentence
 from gner_core.schemas.prompts import TypePool, shuffled
+from gner_core.training.batches import Place
 
 IGNORED = -100  # label of positions that carry no loss
 Batch = dict[str, torch.Tensor]
@@ -37,7 +40,7 @@ class Examples(Dataset[Example]):
         self.params = params
         self.pool = TypePool.of(sentences)
 
-    def types(self, place: tuple[int, int]) -> tuple[str, ...]:
+    def types(self, place: Place) -> tuple[str, ...]:
         """Return the types in the prompt of a sentence in an epoch, in their order."""
         epoch, index = place
         sentence, seed = self.sentences[index], self.params.seed
@@ -54,62 +57,76 @@ class Examples(Dataset[Example]):
         """Return the number of sentences."""
         return len(self.sentences)
 
-    def __getitem__(self, place: tuple[int, int]) -> Example:
-        """Return the example of (epoch, index)."""
-        sentence = self.sentences[place[1]]
-        return self.encoder.example(sentence.words, sentence.tags, self.types(place))
+    def __getitem__(self, place: Place) -> Example:
+        """Return the example of (epoch, index); one below 0 stands for ~index without loss."""
+        epoch, index = place
+        counted = index >= 0
+        index = index if counted else ~index
+        sentence = self.sentences[index]
+        example = self.encoder.example(sentence.words, sentence.tags, self.types((epoch, index)))
+        return example if counted else replace(example, counted=False)
 
-    def lengths(self) -> list[list[int]]:
-        """Return per epoch and sentence the number of tokens, 0 for those over the limits.
+    def lengths(self) -> list[list[tuple[int, int]]]:
+        """Return per epoch and sentence the tokens of prompt and target; (0, 0) leaves it out.
 
         Raises:
             InputError: for a sentence over the limits where `too_long` is "error", or when no
                 sentence is left.
         """
-        table = [
-            [self._length((e, i)) for i in range(len(self))] for e in range(self.params.epochs)
-        ]
-        if not any(map(any, table)):
+        targets = [self.encoder.target_length(s.words, s.tags) for s in self.sentences]
+        table = [self._epoch_lengths(epoch, targets) for epoch in range(self.params.epochs)]
+        if not any(target for row in table for _, target in row):
             raise InputError("every training sentence is over the backbone's token limits")
         return table
 
-    def _length(self, place: tuple[int, int]) -> int:
-        example = self[place]
-        if self.encoder.fits(example):
-            return len(example.source) + len(example.target)
-        if self.params.too_long == "error":
-            raise InputError(
-                f"{self.sentences[place[1]].id}: prompt {len(example.source)} and target "
-                f"{len(example.target)} tokens are over the backbone's limits; "
-                "set too_long: drop, or cut_at_words in the corpus"
-            )
-        return 0
+    def _epoch_lengths(self, epoch: int, targets: list[int]) -> list[tuple[int, int]]:
+        asked = ((s.words, self.types((epoch, i))) for i, s in enumerate(self.sentences))
+        row = []
+        for index, source in enumerate(self.encoder.prompt_lengths(asked)):
+            fits = self.encoder.fits(source, targets[index])
+            if not fits and self.params.too_long == "error":
+                raise InputError(
+                    f"{self.sentences[index].id}: prompt {source} and target {targets[index]} "
+                    "tokens are over the backbone's limits; "
+                    "set too_long: drop, or cut_at_words in the corpus"
+                )
+            row.append((source, targets[index]) if fits else (0, 0))
+        return row
 
 
 def collate(
-    examples: Sequence[Example], *, family: Literal["encoder_decoder", "decoder_only"], pad: int
+    examples: Sequence[Example],
+    *,
+    family: Literal["encoder_decoder", "decoder_only"],
+    pad: int,
+    share_prefix: bool,
 ) -> Batch:
     """Pad examples into tensors of shape (examples, tokens).
 
-    decoder_only: `prefix` holds the tokens with which all prompts begin, once; `input_ids` the
-    rest, padded on the left, so that all targets end in the last column.
+    decoder_only: `prefix` holds the tokens with which all prompts begin, once, where
+    `share_prefix` says so; `input_ids` the rest, padded on the left, so that all targets end in
+    the last column.
     """
+    targets = [e.target if e.counted else [IGNORED] * len(e.target) for e in examples]
     if family == "encoder_decoder":
         sources = [example.source for example in examples]
         return {
             "input_ids": _pad(sources, pad, left=False),
             "attention_mask": _pad([[1] * len(row) for row in sources], 0, left=False),
-            "labels": _pad([example.target for example in examples], IGNORED, left=False),
+            "labels": _pad(targets, IGNORED, left=False),
         }
-    shared = shared_prefix([example.source for example in examples])
+    shared = shared_prefix([example.source for example in examples]) if share_prefix else 0
     rows = [example.source[shared:] + example.target for example in examples]
-    targets = [[IGNORED] * (len(e.source) - shared) + e.target for e in examples]
+    labels = [
+        [IGNORED] * (len(example.source) - shared) + target
+        for example, target in zip(examples, targets, strict=True)
+    ]
     mask = _pad([[1] * len(row) for row in rows], 0, left=True)
     return {
-        "prefix": torch.tensor([examples[0].source[:shared]]),
+        "prefix": torch.tensor([examples[0].source[:shared]], dtype=torch.long),
         "input_ids": _pad(rows, pad, left=True),
         "attention_mask": torch.cat([torch.ones((len(rows), shared), dtype=torch.long), mask], 1),
-        "labels": _pad(targets, IGNORED, left=True),
+        "labels": _pad(labels, IGNORED, left=True),
     }
 
 

@@ -4,67 +4,69 @@ Owns three changes to the Trainer, nothing else:
 - batches come from a plan (`training.batches`), not from a sampler;
 - the loss is the mean over the label tokens of the whole global batch. T5 ignores the Trainer's
   token count, which would multiply loss and gradients by accumulation steps and world size;
-- a checkpoint is written aside and renamed, so that one that exists is whole.
+- checkpoints are written aside and renamed, in one form for all launchers; one that cannot be
+  written (a full disk) costs a warning, not the training.
 
 For decoder-only backbones the tokens that all prompts of a micro-batch begin with (the
 instruction) run through the model once instead of once per sentence; gradients are the same.
 
 Example:
-    trainer = StageTrainer(model=model, args=arguments, examples=examples, plan=plan, ...)
-    trainer.train(resume_from_checkpoint=newest_checkpoint(folder))
+    trainer = StageTrainer(model=model, args=arguments, batches=batches, label_tokens=counts, ...)
+    trainer.train(resume_from_checkpoint=str(newest_whole(folder, warn=print)))
 """
 
-import os
+import json
 import shutil
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed
+from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from transformers import DynamicCache, PreTrainedModel, Trainer
 
-from gner_core.training.batches import Place
-from gner_core.training.examples import IGNORED, Batch, Examples, collate
+from gner_core.training.checkpoints import CHECKPOINT, WRITING, begin, finish
+from gner_core.training.examples import IGNORED, Batch
+from gner_core.training.log import say
+from gner_core.training.states import full_averages, full_weights, restore_averages
 
-CHECKPOINT = "checkpoint-"
+AVERAGES = "optimizer.safetensors"
+SCHEDULE = "schedule.json"
+TRAINER_STATE = "trainer_state.json"
 
 
 class StageTrainer(Trainer):
     """Trains one stage along a plan of micro-batches."""
 
     def __init__(
-        self, *, examples: Examples, plan: list[list[Place]], keep: int, **options: Any
+        self,
+        *,
+        batches: DataLoader[Any],
+        label_tokens: Sequence[int],
+        keep: int,
+        **options: Any,
     ) -> None:
         """Create the trainer.
 
         Args:
-            examples: the sentences, addressed by the places of the plan.
-            plan: micro-batches in order.
+            batches: this device's micro-batches in order.
+            label_tokens: label tokens of every weight update, over all devices.
             keep: how many checkpoints stay.
             options: passed on to transformers' Trainer.
         """
         super().__init__(**options)
-        self.examples = examples
-        self.plan = plan
+        self.batches = batches
+        self.label_tokens = label_tokens
         self.keep = keep
-        # Our loss divides by the token count of the global batch: the Trainer must count label
-        # tokens and must not divide by the accumulation steps.
+        # Our loss is scaled for the global batch: the Trainer must not divide it again.
         self.model_accepts_loss_kwargs = True
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        """Return the micro-batches of the plan, on this process' device."""
-        encoder = self.examples.encoder
-        form = partial(collate, family=encoder.backbone.family, pad=encoder.tokenizer.pad_token_id)
-        loader: DataLoader[Any] = DataLoader(
-            self.examples,
-            batch_sampler=self.plan,
-            collate_fn=form,
-            pin_memory=torch.cuda.is_available(),
-        )
-        return self.accelerator.prepare(loader)
+        """Return the micro-batches of this device."""
+        return self.batches
 
     def compute_loss(
         self,
@@ -74,38 +76,106 @@ class StageTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Return the summed cross-entropy over the label tokens of the whole global batch."""
-        bare: PreTrainedModel = self.accelerator.unwrap_model(model)
-        logits, labels = (
-            _decoder_only_logits(model, bare, inputs)
-            if "prefix" in inputs
-            else _encoder_decoder_logits(model, bare, inputs)
-        )
+        bare: PreTrainedModel = self.accelerator.unwrap_model(model, keep_torch_compile=False)
+        with self.accelerator.autocast():
+            logits, labels = (
+                _decoder_only_logits(model, bare, inputs)
+                if "prefix" in inputs
+                else _encoder_decoder_logits(model, bare, inputs)
+            )
         summed = cross_entropy(
             logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum"
         )
-        tokens = (labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
-        loss = summed * self.accelerator.num_processes / tokens
+        # Devices average their gradients, where we want the sum.
+        scale = self.accelerator.num_processes / self.label_tokens[self.state.global_step]
+        loss = summed * scale
         return (loss, logits) if return_outputs else loss
 
-    def _get_output_dir(self, trial: Any) -> str:
-        return str(Path(str(self.args.output_dir)) / ".writing")
+    def weights(self) -> dict[str, torch.Tensor] | None:
+        """Return all weights for `save_pretrained`; every device must call it."""
+        return full_weights(self.model, engine=self.engine)
+
+    @property
+    def engine(self) -> Any | None:
+        """DeepSpeed's engine where it keeps parts of weights or averages: from ZeRO 1 on."""
+        if not self.is_deepspeed_enabled or not self.model_wrapped.zero_optimization():
+            return None
+        return self.model_wrapped
+
+    def _prepare_for_training(
+        self, max_steps: int, train_dataloader: Any, resume_from_checkpoint: str | None
+    ) -> Any:
+        prepared = super()._prepare_for_training(max_steps, train_dataloader, None)
+        if resume_from_checkpoint is not None:
+            self._restore(Path(resume_from_checkpoint))
+        return prepared
+
+    def _load_from_checkpoint(
+        self, resume_from_checkpoint: str, model: torch.nn.Module | None = None
+    ) -> None:
+        """Do nothing: the model was loaded from the checkpoint."""
+
+    def _restore(self, checkpoint: Path) -> None:
+        averages = load_file(checkpoint / AVERAGES)
+        optimizer = self.optimizer.optimizer if self.engine is None else None
+        restore_averages(self.model, optimizer, averages, engine=self.engine)
+        self.lr_scheduler.load_state_dict(json.loads((checkpoint / SCHEDULE).read_text()))
+        rates = self.lr_scheduler.get_last_lr()  # which it does not give to the optimizer
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Write a checkpoint with the help of all devices; go on without it where that fails."""
         folder = Path(str(self.args.output_dir))
         name = f"{CHECKPOINT}{self.state.global_step}"
-        shutil.rmtree(folder / ".writing", ignore_errors=True)
-        super()._save_checkpoint(model, trial)
-        if self.args.should_save:
-            shutil.rmtree(folder / name, ignore_errors=True)
-            os.rename(folder / ".writing" / name, folder / name)
-            for old in checkpoints(folder)[: -self.keep]:
-                shutil.rmtree(old)
+        engine = self.engine
+        weights = self.weights()
+        optimizer = self.optimizer.optimizer if engine is None else None
+        averages = full_averages(self.model, optimizer, engine=engine)
+        first, failed = self.is_world_process_zero(), None
+        try:
+            aside = begin(folder, self.state.global_step) if first else folder / WRITING / name
+            if first:
+                self.model.save_pretrained(aside, state_dict=weights)
+                save_file(averages, aside / AVERAGES)
+                (aside / SCHEDULE).write_text(json.dumps(self.lr_scheduler.state_dict()))
+                self.state.save_to_json(str(aside / TRAINER_STATE))
+        except Exception as error:  # noqa: BLE001 (safetensors, torch and the system each raise their own)
+            failed = error
+        if self._anyone(failed):
+            return self._give_up(folder / WRITING, failed)
+        try:
+            self._save_rng_state(str(aside))
+            self.accelerator.wait_for_everyone()
+            if first:
+                finish(aside, folder, keep=self.keep)
+        except OSError as error:
+            failed = error
+        if self._anyone(failed):
+            self._give_up(folder / WRITING, failed)
+        return None
+
+    def _anyone(self, failed: Exception | None) -> bool:
+        """Say whether a device failed; all devices get the same answer."""
+        return any_device(failed is not None, self.args.device)
+
+    def _give_up(self, aside: Path, error: Exception | None) -> None:
+        shutil.rmtree(aside, ignore_errors=True)
+        if error is not None:
+            reason = " ".join(str(error).split())
+            say(
+                f"no checkpoint after update {self.state.global_step} ({reason}); training goes on "
+                "with the earlier ones; free some space"
+            )
 
 
-def checkpoints(folder: Path) -> list[Path]:
-    """Return the complete checkpoints of an unfinished training, oldest first."""
-    found = [path for path in folder.glob(f"{CHECKPOINT}*") if path.is_dir()]
-    return sorted(found, key=lambda path: int(path.name.removeprefix(CHECKPOINT)))
+def any_device(flag: bool, device: torch.device) -> bool:
+    """Say whether the flag is set on any device; every device must ask."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return flag
+    flags = torch.tensor(int(flag), device=device)
+    torch.distributed.all_reduce(flags, op=torch.distributed.ReduceOp.MAX)
+    return bool(flags.item())
 
 
 def freeze_layers(model: PreTrainedModel, count: int) -> None:
@@ -142,12 +212,14 @@ def _decoder_only_logits(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return logits and labels of the columns that hold targets, at the right end."""
     prefix, mask = inputs["prefix"], inputs["attention_mask"]
-    columns = int((inputs["labels"] != IGNORED).any(0).sum())
+    columns = max(1, int((inputs["labels"] != IGNORED).any(0).sum()))
+    shared = prefix.shape[1] > 0
     output = model(
         input_ids=inputs["input_ids"],
         attention_mask=mask,
         position_ids=(mask.cumsum(1) - 1).clamp(min=0)[:, prefix.shape[1] :],
-        past_key_values=_shared_cache(bare, prefix, rows=len(mask)),
+        past_key_values=_shared_cache(bare, prefix, rows=len(mask)) if shared else None,
+        use_cache=shared,
         logits_to_keep=columns + 1,
     )
     return output.logits[:, :-1], inputs["labels"][:, -columns:]
@@ -156,9 +228,8 @@ def _decoder_only_logits(
 def _shared_cache(model: PreTrainedModel, prefix: torch.Tensor, *, rows: int) -> DynamicCache:
     """Run the shared prefix once and show its keys and values to every row."""
     cache = DynamicCache(config=model.config)
-    if prefix.shape[1]:
-        model.base_model(input_ids=prefix, past_key_values=cache, use_cache=True)
-        for layer in cache.layers:
-            layer.keys = layer.keys.expand(rows, -1, -1, -1)
-            layer.values = layer.values.expand(rows, -1, -1, -1)
+    model.base_model(input_ids=prefix, past_key_values=cache, use_cache=True)
+    for layer in cache.layers:
+        layer.keys = layer.keys.expand(rows, -1, -1, -1)
+        layer.values = layer.values.expand(rows, -1, -1, -1)
     return cache

@@ -1,173 +1,165 @@
 """Child process of one training stage: `python -m gner_core.training.worker REQUEST.json`.
 
-Owns the way from a request to a published checkpoint: load, resume from the newest whole
-checkpoint, train, save safetensors weights and tokenizer, and a journal of metrics per update.
+Owns the way from a request to a published checkpoint: resume from the newest whole checkpoint,
+train, try again with smaller micro-batches when memory runs out, save safetensors weights and
+tokenizer, and a journal of metrics per update. With the launcher `plain` this process trains; with
+the others it supervises ranks, each of which is this module again.
 
 The output folder gets: model and tokenizer files, `metrics.jsonl` (one line per weight update)
 and `summary.json`.
 """
 
+import gc
 import json
+import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
+from transformers import AutoConfig
 
-from gner_core.backbones.encode import Encoder
-from gner_core.backbones.load import load_model, load_tokenizer
-from gner_core.params import BackboneParams, TargetForm, TrainParams
-from gner_core.records import read_sentences
-from gner_core.training.batches import Place, accumulation, plan_batches
-from gner_core.training.examples import Examples
-from gner_core.training.trainer import StageTrainer, checkpoints, freeze_layers
-from gner_core.worker import Report, Request, run_worker
+from gner_core.errors import InputError
+from gner_core.params import PlainLauncher
+from gner_core.training.checkpoints import newest_whole, update_of
+from gner_core.training.guards import Journal, StopOnSignal, journal_line
+from gner_core.training.launching import RANK_RESULT, STOPPED, supervise
+from gner_core.training.lifeline import LIFELINE, end_with
+from gner_core.training.log import say
+from gner_core.training.memory import halve, is_out_of_memory, micro_batch
+from gner_core.training.stage import Stage, TrainRequest
+from gner_core.training.trainer import StageTrainer
+from gner_core.worker import REQUEST, Report, run_worker
 
 JOURNAL = "metrics.jsonl"
+SUMMARY = "summary.json"
 
 
-class TrainRequest(Request):
-    """What the child process is asked for."""
-
-    backbone: BackboneParams
-    target: TargetForm
-    train: TrainParams
-    model: str
-    """Folder of the model to start from."""
-    sentences: str
-    """Parquet file of the training sentences."""
-    micro_batch: int
-    checkpoint_every: int
-    keep_checkpoints: int
+def start(request: TrainRequest, report: Report) -> dict[str, Any]:
+    """Train in this process, or supervise the ranks that do."""
+    scratch = Path(request.scratch)
+    if isinstance(request.execution.launcher, PlainLauncher):
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+        return work(request, report)
+    return supervise(str(scratch / REQUEST), request.execution.launcher, scratch=scratch)
 
 
 def work(request: TrainRequest, report: Report) -> dict[str, Any]:
-    """Train the stage and fill the output folder; return the summary."""
+    """Train the stage and fill the output folder; return the summary.
+
+    Raises:
+        InputError: for unusable sentences, weights or folders, and for a training gone wrong.
+        SystemExit: with code 143 after SIGTERM; a checkpoint has been written.
+    """
     started = time.monotonic()
+    scratch, output = Path(request.scratch), Path(request.output)
+    for folder in (scratch, output):
+        _try_writing(folder)
     if request.threads:
         torch.set_num_threads(request.threads)
-    tokenizer = load_tokenizer(Path(request.model))
-    sentences = read_sentences(Path(request.sentences))
-    encoder = Encoder(tokenizer, request.backbone, request.target)
-    examples = Examples(sentences, encoder, request.train)
-    lengths = examples.lengths()
-    plan = plan_batches(
-        lengths,
-        epochs=request.train.epochs,
+    stage = Stage(request)
+    size = micro_batch(
+        scratch,
+        asked=request.execution.train_batch,
         global_batch=request.train.global_batch,
-        length_window=request.train.length_window,
-        micro_batch=request.micro_batch,
-        seed=request.train.seed,
+        devices=stage.devices,
+        longest=stage.longest,
+        parameters=request.backbone.parameters,
+        config=AutoConfig.from_pretrained(request.model),
     )
-    trainer = _trainer(request, examples, plan, lengths, report)
-    found = checkpoints(Path(request.scratch))
-    trainer.train(resume_from_checkpoint=str(found[-1]) if found else None)
-    output = Path(request.output)
-    trainer.model.to(torch.float32).save_pretrained(output)
-    tokenizer.save_pretrained(output)
+    while True:
+        checkpoint = newest_whole(scratch, warn=say)
+        try:
+            trainer = _attempt(stage, checkpoint, size, report)
+            break
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            smaller = halve(scratch, size)
+            say(f"out of memory with micro-batches of {size}; going on with {smaller}")
+            if stage.devices > 1:  # the other ranks wait for this one: all must start again
+                raise
+            size = smaller
+        gc.collect()
+        torch.cuda.empty_cache()
     summary = {
         "updates": trainer.state.global_step,
-        "sentences": len(sentences),
-        "left_out": sum(length == 0 for length in lengths[0]),
-        "tokens": sum(map(sum, lengths)),
-        "resumed_from": int(found[-1].name.rsplit("-", 1)[1]) if found else 0,
+        **stage.facts(),
+        "micro_batch": size,
+        "devices": stage.devices,
+        "resumed_from": update_of(checkpoint) if checkpoint else 0,
         "device": str(trainer.args.device),
         "seconds_this_attempt": round(time.monotonic() - started, 1),
     }
-    journal = [_journal_line(entry) for entry in trainer.state.log_history if "loss" in entry]
-    (output / JOURNAL).write_text("".join(f"{json.dumps(line)}\n" for line in journal))
-    (output / "summary.json").write_text(json.dumps(summary, indent=1))
+    _publish(trainer, stage, summary)
     return {"summary": summary}
 
 
-def _trainer(
-    request: TrainRequest,
-    examples: Examples,
-    plan: list[list[Place]],
-    lengths: list[list[int]],
-    report: Report,
-) -> StageTrainer:
-    params = request.train
-    set_seed(params.seed)
-    # Weights and optimizer are float32; a bfloat16 backbone computes in it where a GPU can.
-    model = load_model(Path(request.model), request.backbone, dtype="float32")
-    freeze_layers(model, params.frozen_layers)
-    steps = accumulation(params.global_batch, request.micro_batch)
-    updates = -(-len(plan) // steps)
-    arguments = TrainingArguments(
-        output_dir=request.scratch,
-        max_steps=updates,
-        per_device_train_batch_size=request.micro_batch,
-        gradient_accumulation_steps=steps,
-        learning_rate=params.learning_rate,
-        lr_scheduler_type="constant_with_warmup"
-        if params.schedule == "constant"
-        else params.schedule,
-        warmup_steps=round(params.warmup_share * updates),
-        weight_decay=params.weight_decay,
-        max_grad_norm=params.max_grad_norm,
-        optim="adamw_torch",
-        bf16=request.backbone.dtype == "bfloat16" and torch.cuda.is_available(),
-        seed=params.seed,
-        save_strategy="steps",
-        save_steps=request.checkpoint_every,
-        logging_strategy="steps",
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to=[],
+def _attempt(stage: Stage, checkpoint: Path | None, size: int, report: Report) -> StageTrainer:
+    scratch = Path(stage.request.scratch)
+    journal = Journal(
+        report,
+        stage.loads(size),
+        scratch=scratch,
+        diverged_factor=stage.request.execution.diverged_factor,
     )
-    return StageTrainer(
-        model=model,
-        args=arguments,
-        examples=examples,
-        plan=plan,
-        keep=request.keep_checkpoints,
-        callbacks=[_Journal(report, plan, lengths, steps)],
-    )
+    with StopOnSignal(scratch) as stop:
+        trainer = stage.trainer(micro_batch=size, checkpoint=checkpoint, callbacks=[journal, stop])
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if stop.stopped:
+        say(
+            f"stopped after update {trainer.state.global_step} of {trainer.state.max_steps}; "
+            "its checkpoint is written, the same command goes on from there"
+        )
+        sys.exit(STOPPED)
+    return trainer
 
 
-def _journal_line(entry: dict[str, Any]) -> dict[str, float]:
-    """Return what is kept of one log entry of the Trainer: the same in every attempt."""
-    names = ("loss", "learning_rate", "grad_norm")
-    return {"step": entry["step"], **{name: float(entry[name]) for name in names}}
+def _publish(trainer: StageTrainer, stage: Stage, summary: dict[str, Any]) -> None:
+    output = Path(stage.request.output)
+    weights = trainer.weights()  # with the help of all ranks
+    if not trainer.is_world_process_zero():
+        return
+    journal = [journal_line(entry) for entry in trainer.state.log_history if "loss" in entry]
+    try:
+        trainer.model.save_pretrained(output, state_dict=weights)
+        stage.tokenizer.save_pretrained(output)
+        (output / JOURNAL).write_text("".join(f"{json.dumps(line)}\n" for line in journal))
+        (output / SUMMARY).write_text(json.dumps(summary, indent=1))
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{output}: cannot be written ({reason}); free some space and give the same command: "
+            f"the training is kept in {stage.request.scratch}"
+        ) from error
 
 
-class _Journal(TrainerCallback):
-    """Reports every weight update while the training runs, with tokens per second."""
+def _try_writing(folder: Path) -> None:
+    try:
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written ({error.strerror}); nothing was trained"
+        ) from None
 
-    def __init__(
-        self, report: Report, plan: list[list[Place]], lengths: list[list[int]], steps: int
-    ) -> None:
-        self.report = report
-        tokens = [sum(lengths[e][i] for e, i in batch) for batch in plan]
-        self.tokens = [sum(tokens[at : at + steps]) for at in range(0, len(tokens), steps)]
-        self.clock = 0.0
 
-    def on_step_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        self.clock = time.monotonic()
-
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        entry = state.log_history[-1]
-        if "loss" not in entry or not state.is_world_process_zero:
-            return
-        seconds = time.monotonic() - self.clock
-        line = _journal_line(entry)
-        step = int(line.pop("step"))
-        speed = self.tokens[step - 1] / seconds if seconds > 0 else 0.0
-        self.report(step, state.max_steps, **line, tokens_per_second=round(speed, 1))
+def _silent(done: int, total: int, **metrics: float) -> None:
+    """Stand for the report of all ranks but the first."""
 
 
 def main(path: str) -> None:
-    """Run as a worker: `path` is the request file."""
-    run_worker(path, TrainRequest, work)
+    """Run as a worker or, where a launcher says so, as one of its ranks."""
+    rank = os.environ.get("RANK")
+    if rank is None:
+        run_worker(path, TrainRequest, start)
+    request = TrainRequest.model_validate_json(Path(path).read_text())
+    end_with(Path(request.scratch) / LIFELINE)
+    if rank == "0":
+        run_worker(path, TrainRequest, work, result_name=RANK_RESULT)
+    work(request, _silent)
 
 
 if __name__ == "__main__":

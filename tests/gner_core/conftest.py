@@ -9,7 +9,7 @@ import pytest
 
 from gner_core.corpora.prepare import corpus_folder, read_split
 from gner_core.experiment_file import read_experiment
-from gner_core.params import BackboneParams, TrainParams
+from gner_core.params import BackboneParams, ExecutionParams, TrainParams
 from gner_core.records import Sentence
 
 
@@ -86,4 +86,17 @@ def recipe() -> TrainParams:
         external_types="all",
         frozen_layers=0,
         seed=3,
+    )
+
+
+@pytest.fixture
+def execution() -> ExecutionParams:
+    """On one CPU core, in micro-batches of four, with a checkpoint every other update."""
+    return ExecutionParams(
+        train_batch=4,
+        generate_batch=4,
+        checkpoint_every=2,
+        keep_checkpoints=1,
+        parallel_workers=1,
+        threads=1,
     )

@@ -8,7 +8,7 @@ import torch
 
 from gner_core.generation.worker import GenerateRequest
 from gner_core.generation.worker import work as generate
-from gner_core.params import DecodeParams, TrainParams
+from gner_core.params import DecodeParams, ExecutionParams, TrainParams
 from gner_core.records import Sentence, read_predictions, write_sentences
 from gner_core.schemas.targets import BIO
 from gner_core.training.worker import TrainRequest
@@ -26,7 +26,11 @@ def silent(*_: Any, **__: Any) -> None:
 
 
 def test_a_stage_trains_and_generates_on_the_gpu(
-    tiny_model: TinyModel, recipe: TrainParams, news: list[Sentence], tmp_path: Path
+    tiny_model: TinyModel,
+    recipe: TrainParams,
+    execution: ExecutionParams,
+    news: list[Sentence],
+    tmp_path: Path,
 ) -> None:
     backbone = tiny_model.backbone.model_copy(update={"dtype": "bfloat16"})
     folders = {name: tmp_path / name for name in ("model", "train", "answers", "generate")}
@@ -41,9 +45,7 @@ def test_a_stage_trains_and_generates_on_the_gpu(
             target=BIO,
             train=recipe,
             model=str(tiny_model.folder),
-            micro_batch=4,
-            checkpoint_every=2,
-            keep_checkpoints=1,
+            execution=execution,
             **common,
         ),
         silent,

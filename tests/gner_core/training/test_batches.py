@@ -1,44 +1,60 @@
-from gner_core.training.batches import accumulation, plan_batches
+from gner_core.training.batches import (
+    Place,
+    Update,
+    accumulation,
+    cut_update,
+    padding,
+    plan_updates,
+    share_of,
+)
 
 LENGTHS = [[5, 9, 0, 7, 3, 8, 6], [5, 9, 4, 7, 3, 8, 6]]
 
 
-def plan(micro_batch: int, window: int = 1) -> list[list[tuple[int, int]]]:
-    return plan_batches(
-        LENGTHS, epochs=2, global_batch=4, length_window=window, micro_batch=micro_batch, seed=1
-    )
+def plan(window: int = 1) -> list[Update]:
+    return plan_updates(LENGTHS, global_batch=4, length_window=window, seed=1)
 
 
 def test_every_sentence_is_seen_once_an_epoch_and_those_left_out_never() -> None:
     wanted = sorted((epoch, i) for epoch in (0, 1) for i in range(7) if LENGTHS[epoch][i])
     for window in (1, 3):
-        assert sorted(place for batch in plan(2, window) for place in batch) == wanted
+        assert sorted(place for update in plan(window) for place in update) == wanted
 
 
-def test_the_micro_batch_does_not_change_what_an_update_sees() -> None:
-    def updates(micro_batch: int) -> list[list[tuple[int, int]]]:
-        batches, steps = plan(micro_batch), accumulation(4, micro_batch)
-        return [sorted(sum(batches[at : at + steps], [])) for at in range(0, len(batches), steps)]
+def test_neither_micro_batch_nor_devices_change_what_an_update_sees() -> None:
+    for micro_batch in (1, 2, 3, 4):
+        for devices in (1, 2, 3, 5):
+            for update in plan():
+                micros = cut_update(update, micro_batch=micro_batch, devices=devices)
+                seen = [place for micro in micros for place in micro if place[1] >= 0]
+                assert sorted(seen) == sorted(update)
+                assert len(micros) % devices == 0
+                assert max(map(len, micros)) <= micro_batch
 
-    assert updates(4) == updates(2) == updates(1) == updates(3)
+
+def test_all_devices_have_equally_many_micro_batches() -> None:
+    shares = [share_of(plan(), micro_batch=1, devices=3, device=n) for n in range(3)]
+    assert len({len(share) for share in shares}) == 1
+    idle: list[Place] = [p for share in shares for micro in share for p in micro if p[1] < 0]
+    assert idle  # 13 sentences do not fill 15 places
+    assert accumulation(4, micro_batch=1, devices=3) == 2
 
 
 def test_micro_batches_hold_sentences_of_like_length() -> None:
-    lengths = [list(range(1, 257))]
-    batches = plan_batches(
-        lengths, epochs=1, global_batch=256, length_window=1, micro_batch=8, seed=1
-    )
-    assert all(max(i for _, i in batch) - min(i for _, i in batch) == 7 for batch in batches)
+    (update,) = plan_updates([list(range(1, 257))], global_batch=256, length_window=1, seed=1)
+    micros = cut_update(update, micro_batch=8, devices=1)
+    assert all(max(i for _, i in micro) - min(i for _, i in micro) == 7 for micro in micros)
 
 
 def test_a_window_groups_small_global_batches_by_length() -> None:
-    lengths = [list(range(1, 65))]
-
     def spread(window: int) -> int:
-        batches = plan_batches(
-            lengths, epochs=1, global_batch=8, length_window=window, micro_batch=8, seed=1
-        )
-        return sum(max(i for _, i in batch) - min(i for _, i in batch) for batch in batches)
+        updates = plan_updates([list(range(1, 65))], global_batch=8, length_window=window, seed=1)
+        return sum(max(i for _, i in update) - min(i for _, i in update) for update in updates)
 
     assert spread(8) == 8 * 7
     assert spread(1) > 4 * spread(8)
+
+
+def test_padding_counts_what_fills_up_rows() -> None:
+    assert padding([(3, 4), (2, 6)], encoder_decoder=True) == (15, 3)
+    assert padding([(3, 4), (2, 6)], encoder_decoder=False) == (15, 1)

@@ -1,0 +1,98 @@
+"""How many sentences a device takes at once, and what happens when they are too many.
+
+Owns the micro-batch: from the params or from the device's memory, halved after it ran out, and
+remembered in the scratch folder so that the next attempt does not try again.
+
+Example:
+    size = micro_batch(scratch, asked="auto", global_batch=256, devices=2, longest=1280,
+                       parameters=783_150_080, config=config)
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Literal
+
+import torch
+from transformers import PreTrainedConfig
+
+from gner_core.errors import InputError
+
+LIMIT = "micro-batch.json"
+GPU_SHARE = 0.85  # of its memory; the rest is for what is not counted
+CPU_BATCH = 8  # more does not make a CPU faster
+BYTES_OF_TRAINING = 16  # per weight: itself, its gradient, two averages, in float32
+ACTIVATIONS_PER_LAYER = 40  # numbers per token, in widths, that wait for the backward pass
+KEPT_PER_LOGIT = 3  # the logits, their float32 form, their gradient
+
+
+def micro_batch(
+    scratch: Path,
+    *,
+    asked: int | Literal["auto"],
+    global_batch: int,
+    devices: int,
+    longest: int,
+    parameters: int,
+    config: PreTrainedConfig,
+) -> int:
+    """Return the sentences of a forward pass on one device.
+
+    Args:
+        longest: tokens of the longest prompt and target together.
+        parameters: of the model; ZeRO spreads them, which is not counted.
+    """
+    wanted = _fitting(longest, parameters, config) if asked == "auto" else asked
+    share = -(-global_batch // devices)
+    return max(1, min(wanted, share, micro_batch_limit(scratch) or wanted))
+
+
+def micro_batch_limit(scratch: Path) -> int | None:
+    """Return the size at which earlier attempts have arrived; None where memory never ran out."""
+    file = scratch / LIMIT
+    if not file.exists():
+        return None
+    limit: int = json.loads(file.read_text())["micro_batch"]
+    return limit
+
+
+def halve(scratch: Path, size: int) -> int:
+    """Remember that micro-batches of this size are too large; return the next size to try.
+
+    Raises:
+        InputError: when one sentence is too large already.
+    """
+    if size == 1:
+        raise InputError(
+            "out of memory with one sentence per device: set execution.gradient_checkpointing, "
+            "use the deepspeed launcher with ZeRO 3 or offload, or lower max_source_tokens"
+        )
+    aside = scratch / f"{LIMIT}.part"
+    aside.write_text(json.dumps({"micro_batch": size // 2}))
+    os.replace(aside, scratch / LIMIT)
+    return size // 2
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an exception means that a device has no memory left."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def _fitting(longest: int, parameters: int, config: PreTrainedConfig) -> int:
+    """Estimate the power of two of longest sentences that fit; too much is halved later.
+
+    From the whole memory of a device, not from what is free, so that all ranks agree.
+    """
+    if not torch.cuda.is_available():
+        return CPU_BATCH
+    layers = config.num_hidden_layers + (getattr(config, "num_decoder_layers", None) or 0)
+    per_token = 2 * ACTIVATIONS_PER_LAYER * config.hidden_size * layers
+    per_token += 4 * KEPT_PER_LOGIT * config.vocab_size
+    memory = torch.cuda.get_device_properties(0).total_memory
+    left = GPU_SHARE * memory - BYTES_OF_TRAINING * parameters
+    size = 1
+    while 2 * size * longest * per_token <= left:
+        size *= 2
+    return size

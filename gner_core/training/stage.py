@@ -1,0 +1,214 @@
+"""One training stage, from a request to a Trainer that is ready to go.
+
+Owns what is computed once per attempt (examples, lengths, the plan of updates, their loads) and
+the settings of transformers' Trainer. Does not own the loop around attempts (`training.worker`).
+
+Example:
+    stage = Stage(request)
+    trainer = stage.trainer(micro_batch=8, checkpoint=None, callbacks=[])
+"""
+
+import os
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+from transformers import TrainerCallback, TrainingArguments, set_seed
+
+from gner_core.backbones.encode import Encoder
+from gner_core.backbones.load import load_model, load_tokenizer
+from gner_core.params import (
+    BackboneParams,
+    DeepspeedLauncher,
+    ExecutionParams,
+    TargetForm,
+    TrainParams,
+)
+from gner_core.records import read_sentences
+from gner_core.training.batches import (
+    Place,
+    accumulation,
+    cut_update,
+    padding,
+    plan_updates,
+    share_of,
+)
+from gner_core.training.examples import Batch, Examples, collate
+from gner_core.training.guards import Load
+from gner_core.training.trainer import StageTrainer, freeze_layers
+from gner_core.worker import Request
+
+
+class TrainRequest(Request):
+    """What the child process is asked for."""
+
+    backbone: BackboneParams
+    target: TargetForm
+    train: TrainParams
+    model: str
+    """Folder of the model to start from."""
+    sentences: str
+    """Parquet file of the training sentences."""
+    execution: ExecutionParams
+
+
+class Stage:
+    """The sentences of a stage and the plan of its weight updates."""
+
+    def __init__(self, request: TrainRequest) -> None:
+        """Read tokenizer and sentences, measure lengths, and plan.
+
+        Raises:
+            InputError: for an unusable tokenizer, or sentences that are all too long.
+        """
+        self.request = request
+        self.devices = int(os.environ.get("WORLD_SIZE", "1"))
+        self.device = int(os.environ.get("RANK", "0"))
+        self.tokenizer = load_tokenizer(Path(request.model))
+        self.sentences = read_sentences(Path(request.sentences))
+        encoder = Encoder(self.tokenizer, request.backbone, request.target)
+        self.examples = Examples(self.sentences, encoder, request.train)
+        self.lengths = self.examples.lengths()
+        self.updates = plan_updates(
+            [[source + target for source, target in row] for row in self.lengths],
+            global_batch=request.train.global_batch,
+            length_window=request.train.length_window,
+            seed=request.train.seed,
+        )
+
+    @cached_property
+    def label_tokens(self) -> list[int]:
+        """Label tokens of each update."""
+        return [sum(self.lengths[e][i][1] for e, i in update) for update in self.updates]
+
+    @cached_property
+    def longest(self) -> int:
+        """Tokens of the longest prompt and target together."""
+        return max(map(sum, self._kept()))
+
+    def loads(self, micro_batch: int) -> list[Load]:
+        """Return what each update computes when it is cut into such micro-batches."""
+        return [
+            self._load(update, cut_update(update, micro_batch=micro_batch, devices=self.devices))
+            for update in self.updates
+        ]
+
+    def _load(self, update: list[Place], micros: list[list[Place]]) -> Load:
+        encoder_decoder = self.request.backbone.family == "encoder_decoder"
+        pairs = [
+            padding([self.lengths[e][i] for e, i in micro], encoder_decoder=encoder_decoder)
+            for micro in micros
+            if micro[0][1] >= 0
+        ]
+        labels = sum(self.lengths[epoch][index][1] for epoch, index in update)
+        return Load(sum(t for t, _ in pairs), labels, sum(filling for _, filling in pairs))
+
+    def _kept(self) -> list[tuple[int, int]]:
+        return [pair for row in self.lengths for pair in row if pair != (0, 0)]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the summary says about sentences and lengths."""
+        kept = self._kept()
+        return {
+            "sentences": len(self.sentences),
+            "left_out": sum(pair == (0, 0) for pair in self.lengths[0]),
+            "tokens": sum(map(sum, kept)),
+            "label_tokens": sum(self.label_tokens),
+            "longest_prompt": max(source for source, _ in kept),
+            "longest_target": max(target for _, target in kept),
+        }
+
+    def trainer(
+        self, *, micro_batch: int, checkpoint: Path | None, callbacks: list[TrainerCallback]
+    ) -> StageTrainer:
+        """Return a Trainer with the weights of the checkpoint, or of the model to start from.
+
+        Raises:
+            InputError: for weights that cannot be used.
+        """
+        request = self.request
+        set_seed(request.train.seed)
+        arguments = self._arguments(micro_batch)  # before the weights: ZeRO 3 shards while loading
+        # Weights and optimizer are float32; a bfloat16 backbone computes in it where a GPU can.
+        model = load_model(
+            checkpoint or Path(request.model),
+            request.backbone,
+            dtype="float32",
+            attention=request.execution.attention,
+        )
+        freeze_layers(model, request.train.frozen_layers)
+        if request.execution.gradient_checkpointing:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+            model.enable_input_require_grads()
+        return StageTrainer(
+            model=model,
+            args=arguments,
+            batches=self._batches(micro_batch),
+            label_tokens=self.label_tokens,
+            keep=request.execution.keep_checkpoints,
+            callbacks=callbacks,
+        )
+
+    def _batches(self, micro_batch: int) -> DataLoader[Batch]:
+        # What all prompts begin with is shared by a cache, which goes with neither of these.
+        execution = self.request.execution
+        zero = isinstance(execution.launcher, DeepspeedLauncher)
+        alone = zero or execution.gradient_checkpointing or execution.torch_compile
+        form = partial(
+            collate,
+            family=self.request.backbone.family,
+            pad=self.tokenizer.pad_token_id,
+            share_prefix=not alone,
+        )
+        plan = share_of(
+            self.updates, micro_batch=micro_batch, devices=self.devices, device=self.device
+        )
+        return DataLoader(
+            self.examples,
+            batch_sampler=plan,
+            collate_fn=form,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def _arguments(self, micro_batch: int) -> TrainingArguments:
+        request, params = self.request, self.request.train
+        steps = accumulation(params.global_batch, micro_batch=micro_batch, devices=self.devices)
+        launcher = request.execution.launcher
+        deepspeed = launcher.config if isinstance(launcher, DeepspeedLauncher) else None
+        on_cpu = not torch.cuda.is_available()
+        constant = params.schedule == "constant"
+        arguments = TrainingArguments(
+            output_dir=request.scratch,
+            max_steps=len(self.updates),
+            per_device_train_batch_size=micro_batch,
+            gradient_accumulation_steps=steps,
+            learning_rate=params.learning_rate,
+            lr_scheduler_type="constant_with_warmup" if constant else params.schedule,
+            warmup_steps=round(params.warmup_share * len(self.updates)),
+            weight_decay=params.weight_decay,
+            max_grad_norm=params.max_grad_norm,
+            optim="adamw_torch",
+            bf16=request.backbone.dtype == "bfloat16" and not on_cpu,
+            use_cpu=on_cpu and deepspeed is None,
+            ddp_backend="gloo" if on_cpu and self.devices > 1 else None,
+            torch_compile=request.execution.torch_compile,
+            seed=params.seed,
+            save_strategy="steps",
+            save_steps=request.execution.checkpoint_every,
+            logging_strategy="steps",
+            logging_steps=1,
+            logging_nan_inf_filter=False,
+            average_tokens_across_devices=False,
+            ddp_find_unused_parameters=False,
+            deepspeed=deepspeed,
+            remove_unused_columns=False,
+            disable_tqdm=True,
+            report_to=[],
+        )
+        if on_cpu and deepspeed:  # accelerate counts DeepSpeed's ranks only where there are GPUs
+            state = arguments.distributed_state
+            state.num_processes, state.process_index = self.devices, self.device
+            state.local_process_index = int(os.environ["LOCAL_RANK"])
+        return arguments

@@ -1,0 +1,184 @@
+"""What can go wrong in a training: each with its message, and nothing lost."""
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gner_core.errors import InputError
+from gner_core.training import worker
+from gner_core.training.checkpoints import checkpoints
+from gner_core.training.lifeline import STOP
+from gner_core.training.trainer import StageTrainer
+from gner_core.training.worker import work
+from tests.gner_core.conftest import TinyModel, backbone
+from tests.gner_core.training.conftest import Ask, journal, silent
+from tests.gner_core.training.test_training import Killed, dying_after
+
+
+def test_damaged_weights_are_named(steady_model: TinyModel, ask: Ask) -> None:
+    weights = steady_model.folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(InputError, match="cannot load tiny"):
+        work(ask(steady_model), silent)
+
+
+def test_missing_weights_are_named(steady_model: TinyModel, ask: Ask) -> None:
+    (steady_model.folder / "model.safetensors").unlink()
+    with pytest.raises(InputError, match="cannot load tiny"):
+        work(ask(steady_model), silent)
+
+
+def test_another_architecture_is_named(tiny_model: TinyModel, ask: Ask) -> None:
+    other = {"encoder_decoder": "decoder_only", "decoder_only": "encoder_decoder"}
+    wrong = backbone(other[tiny_model.backbone.family])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="cannot load tiny"):
+        work(ask(TinyModel(tiny_model.folder, wrong)), silent)
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_any_work(
+    tiny_model: TinyModel, ask: Ask
+) -> None:
+    asked = ask(tiny_model).model_copy(update={"output": "/proc/nowhere"})
+    with pytest.raises(InputError, match=r"/proc/nowhere: cannot be written .*; nothing was"):
+        work(asked, silent)
+
+
+def test_a_loss_that_is_no_number_stops_with_the_last_checkpoint(
+    tiny_model: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = StageTrainer.compute_loss
+
+    def broken(self: StageTrainer, *args: Any, **options: Any) -> Any:
+        factor = float("nan") if self.state.global_step == 4 else 1.0
+        return plain(self, *args, **options) * factor
+
+    monkeypatch.setattr(StageTrainer, "compute_loss", broken)
+    asked = ask(tiny_model)
+    with pytest.raises(InputError, match=r"update 5: the loss is nan; .*checkpoint of update 4"):
+        work(asked, silent)
+    assert [path.name for path in checkpoints(Path(asked.scratch))] == ["checkpoint-4"]
+
+
+def test_a_loss_that_runs_away_stops_the_training(
+    tiny_model: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = StageTrainer.compute_loss
+
+    def rising(self: StageTrainer, *args: Any, **options: Any) -> Any:
+        return plain(self, *args, **options) * (1 + self.state.global_step / 10)
+
+    monkeypatch.setattr(StageTrainer, "compute_loss", rising)
+    asked = ask(tiny_model, train={"epochs": 10, "learning_rate": 1e-9}, checkpoint_every=10)
+    with pytest.raises(InputError, match=r"the loss runs away: .* try a lower learning_rate"):
+        work(asked.model_copy(update={"execution": _impatient(asked.execution)}), silent)
+
+
+def _impatient(execution: Any) -> Any:
+    return execution.model_copy(update={"diverged_factor": 1.2})
+
+
+def test_running_out_of_memory_halves_the_micro_batch_and_changes_nothing(
+    steady_model: TinyModel,
+    ask: Ask,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    work(ask(steady_model, tmp_path / "whole"), silent)
+    plain = StageTrainer.compute_loss
+
+    def greedy(self: StageTrainer, model: Any, inputs: Any, *args: Any, **options: Any) -> Any:
+        if len(inputs["labels"]) > 2 and self.state.global_step >= 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return plain(self, model, inputs, *args, **options)
+
+    monkeypatch.setattr(StageTrainer, "compute_loss", greedy)
+    place = tmp_path / "small"
+    summary = work(ask(steady_model, place), silent)["summary"]
+    assert (summary["micro_batch"], summary["resumed_from"]) == (2, 2)
+    assert "out of memory with micro-batches of 4; going on with 2" in capsys.readouterr().err
+    for one, other in zip(journal(tmp_path / "whole"), journal(place), strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], abs=2e-5)
+
+
+def test_memory_that_does_not_hold_one_sentence_is_a_clear_end(
+    tiny_model: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def greedy(*_: Any, **__: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(StageTrainer, "compute_loss", greedy)
+    with pytest.raises(InputError, match="out of memory with one sentence per device"):
+        work(ask(tiny_model), silent)
+
+
+def test_a_stop_writes_a_checkpoint_first(
+    tiny_model: TinyModel, ask: Ask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work(ask(tiny_model, tmp_path / "whole"), silent)
+    place = tmp_path / "stopped"
+    asked = ask(tiny_model, place, checkpoint_every=100)
+
+    def stop(done: int, *_: Any, **__: Any) -> None:
+        if done == 2:
+            (place / "scratch" / STOP).touch()
+
+    with pytest.raises(SystemExit) as end:
+        work(asked, stop)
+    assert end.value.code == 143
+    assert "stopped after update 3 of 6" in capsys.readouterr().err
+    (place / "scratch" / STOP).unlink()
+    assert work(asked, silent)["summary"]["resumed_from"] == 3
+    assert journal(tmp_path / "whole") == journal(place)
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    tiny_model: TinyModel, ask: Ask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work(ask(tiny_model, tmp_path / "whole"), silent)
+    place = tmp_path / "broken"
+    asked = ask(tiny_model, place, keep_checkpoints=2)
+    with pytest.raises(Killed):
+        work(asked, dying_after(5))
+    weights = place / "scratch" / "checkpoint-4" / "optimizer.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-5] ^= 1
+    weights.write_bytes(bytes(data))
+    assert work(asked, silent)["summary"]["resumed_from"] == 2
+    error = capsys.readouterr().err
+    assert "checkpoint-4: damaged (optimizer.safetensors has another check sum)" in error
+    assert "going on from update 2" in error
+    assert journal(tmp_path / "whole") == journal(place)
+
+
+def test_a_full_disk_costs_a_checkpoint_but_not_the_training(
+    tiny_model: TinyModel,
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from gner_core.training import trainer
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(trainer, "save_file", full)
+    asked = ask(tiny_model)
+    assert work(asked, full)["summary"]["updates"] == 6
+    error = capsys.readouterr().err
+    assert "no checkpoint after update 4 ([Errno 28] No space left on device)" in error
+    assert "progress cannot be written" in error
+
+
+def test_a_result_that_cannot_be_written_keeps_the_training(
+    tiny_model: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ask(tiny_model)
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "JOURNAL", "no/such/folder")
+        with pytest.raises(InputError, match="the training is kept in"):
+            work(asked, silent)
+    assert work(asked, silent)["summary"]["resumed_from"] == 6

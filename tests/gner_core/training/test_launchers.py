@@ -1,0 +1,98 @@
+"""One process, two ranks and ZeRO: the same curve, and checkpoints that load in each other."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gner_core.worker import REQUEST, RESULT
+from tests.gner_core.conftest import TinyModel
+from tests.gner_core.training.conftest import Ask, journal
+
+TORCHRUN = {"kind": "torchrun", "processes": 2}
+
+
+def zero(root: Path, stage: int) -> dict[str, Any]:
+    config = str(root / "params" / "deepspeed" / f"zero{stage}.json")
+    return {"kind": "deepspeed", "processes": 2, "config": config}
+
+
+def start(request: Any, place: Path) -> "subprocess.Popen[bytes]":
+    file = place / "scratch" / REQUEST
+    file.write_text(request.model_dump_json())
+    (place / "scratch" / RESULT).unlink(missing_ok=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "DS_ACCELERATOR": "cpu"}
+    with (place / "log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "gner_core.training.worker", str(file)],
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+        )
+
+
+def finish(process: "subprocess.Popen[bytes]", place: Path) -> None:
+    assert process.wait(120) == 0, (place / "log").read_text()[-3000:]
+
+
+def assert_same(one: list[dict[str, float]], other: list[dict[str, float]]) -> None:
+    assert [line["step"] for line in one] == [line["step"] for line in other]
+    for a, b in zip(one, other, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], abs=1e-4)
+        if "grad_norm" in b:  # ZeRO 0 does not know it
+            assert a["grad_norm"] == pytest.approx(b["grad_norm"], abs=1e-3)
+
+
+def trained(
+    model: TinyModel, ask: Ask, place: Path, launcher: dict[str, Any], *, epochs: int
+) -> list[dict[str, float]]:
+    """The curve of a training with a shorter last update, which keeps all checkpoints."""
+    changes = {"train_batch": 2, "launcher": launcher, "keep_checkpoints": 99}
+    asked = ask(model, place, train={"global_batch": 7, "epochs": epochs}, **changes)
+    finish(start(asked, place), place)
+    return journal(place)
+
+
+def hand_over(giver: Path, taker: Path, update: int) -> None:
+    name = f"scratch/checkpoint-{update}"
+    shutil.copytree(giver / name, taker / name)
+
+
+def resumed_from(place: Path) -> int:
+    update: int = json.loads((place / "out" / "summary.json").read_text())["resumed_from"]
+    return update
+
+
+def test_two_ranks_give_the_curve_of_one_and_take_its_checkpoints(
+    steady_model: TinyModel, ask: Ask, tmp_path: Path
+) -> None:
+    one, two, back = (tmp_path / name for name in ("one", "two", "back"))
+    curve = trained(steady_model, ask, one, {"kind": "plain"}, epochs=1)
+    assert_same(curve, trained(steady_model, ask, two, TORCHRUN, epochs=1))
+    hand_over(two, back, 2)
+    assert_same(curve, trained(steady_model, ask, back, {"kind": "plain"}, epochs=1))
+    assert resumed_from(back) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_zero_gives_the_curve_of_one_and_takes_its_checkpoints(
+    steady_model: TinyModel, ask: Ask, tmp_path: Path, root: Path, stage: int
+) -> None:
+    """Twenty-one updates; from one process to ZeRO, and from ZeRO to two ranks."""
+    one, zeros, there, back = (tmp_path / name for name in ("one", "zero", "there", "back"))
+    launcher = zero(root, stage)
+    curve = trained(steady_model, ask, one, {"kind": "plain"}, epochs=6)
+    assert len(curve) == 21
+    assert_same(curve, trained(steady_model, ask, zeros, launcher, epochs=6))
+    hand_over(one, there, 10)
+    assert_same(curve, trained(steady_model, ask, there, launcher, epochs=6))
+    hand_over(zeros, back, 12)
+    assert_same(curve, trained(steady_model, ask, back, TORCHRUN, epochs=6))
+    assert (resumed_from(there), resumed_from(back)) == (10, 12)
