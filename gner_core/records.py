@@ -38,7 +38,8 @@ class Sentence:
     """A tokenised sentence with one BIO tag a word.
 
     `types` holds the entity types of its corpus that it may be asked for: the whole list of a
-    closed corpus, only the types that occur in the sentence where the list is open (Pile-NER).
+    closed corpus; where the list is open (Pile-NER), the types that occur in the sentence and those
+    that were asked about it without an answer.
     """
 
     id: str
