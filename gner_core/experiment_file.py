@@ -6,6 +6,9 @@ allowed. Does not own the fields (`gner_core.params`).
 A text at `backbone` or `corpora` is the path of another YAML file, relative to the one it
 stands in; a catalog may also be a folder of YAML files. Overrides come last: `decode.beams=4`, values written as in YAML.
 
+With `extends: other.yaml` a file holds only what differs from another one; sections are merged,
+but a backbone or a catalog counts as a whole.
+
 Example:
     experiment = read_experiment(Path("params/demo.yaml"), overrides=["decode.beams=4"])
 """
@@ -21,6 +24,7 @@ from gner_core.errors import InputError
 from gner_core.params import BackboneParams, Experiment
 
 INCLUDES = ("backbone", "corpora")
+EXTENDS = "extends"
 
 
 def read_experiment(path: Path, *, overrides: list[str]) -> Experiment:
@@ -30,10 +34,7 @@ def read_experiment(path: Path, *, overrides: list[str]) -> Experiment:
         InputError: for a missing or malformed file, a bad override, or any value that does not
             fit; all faults of the values are named at once.
     """
-    values = _read_yaml(path)
-    for key in INCLUDES:
-        if isinstance(values.get(key), str):
-            values[key] = _read_included(path.parent / values[key])
+    values = _read_extended(path)
     for override in overrides:
         _apply(values, override)
     try:
@@ -53,6 +54,29 @@ def read_catalog(path: Path) -> dict[str, CorpusParams]:
         return TypeAdapter(dict[str, CorpusParams]).validate_python(values)
     except ValidationError as error:
         raise InputError(_explain(path, error, inside="corpora")) from None
+
+
+def _read_extended(path: Path, *, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Read a file over the one that it extends, with what both include."""
+    if path.resolve() in seen:
+        raise InputError(f"{path}: extends itself")
+    values = _read_yaml(path)
+    for key in INCLUDES:
+        if isinstance(values.get(key), str):
+            values[key] = _read_included(path.parent / values[key])
+    base = values.pop(EXTENDS, None)
+    if base is None:
+        return values
+    below = _read_extended(path.parent / str(base), seen=(*seen, path.resolve()))
+    return {**_laid_over(below, values), **{k: values[k] for k in INCLUDES if k in values}}
+
+
+def _laid_over(below: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in values.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _laid_over(merged[key], value) if both else value
+    return merged
 
 
 def _read_included(path: Path) -> dict[str, Any]:

@@ -58,3 +58,17 @@ def test_every_params_file_loads(root: Path) -> None:
     assert len(files) > 5
     kinds = {check_file(file) for file in files}
     assert kinds == {"experiment", "backbone", "catalog"}
+
+
+def test_a_file_that_extends_another_holds_only_what_differs(root: Path, tmp_path: Path) -> None:
+    paper = root / "params" / "paper"
+    large = read_experiment(paper / "full.yaml", overrides=[])
+    small = read_experiment(paper / "flan-t5-small.yaml", overrides=[])
+    assert (large.adaptation.train.epochs, small.adaptation.train.epochs) == (10, 20)
+    assert small.backbone.parameters < large.backbone.parameters
+    assert small.zero_shot == large.zero_shot
+    assert small.finetuning.data == large.finetuning.data
+    itself = tmp_path / "itself.yaml"
+    itself.write_text("extends: itself.yaml")
+    with pytest.raises(InputError, match="extends itself"):
+        read_experiment(itself, overrides=[])
