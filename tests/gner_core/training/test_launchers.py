@@ -5,9 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from gner_core.worker import REQUEST, RESULT
@@ -96,3 +98,25 @@ def test_zero_gives_the_curve_of_one_and_takes_its_checkpoints(
     hand_over(zeros, back, 12)
     assert_same(curve, trained(steady_model, ask, back, TORCHRUN, epochs=6))
     assert (resumed_from(there), resumed_from(back)) == (10, 12)
+
+
+@pytest.mark.parametrize("victim", ["supervisor", "launcher"])
+def test_no_rank_outlives_its_parents(
+    tiny_model: TinyModel, ask: Ask, tmp_path: Path, victim: str
+) -> None:
+    if tiny_model.backbone.family == "decoder_only":
+        pytest.skip("once is enough")
+    asked = ask(tiny_model, train={"epochs": 300}, launcher=TORCHRUN)
+    supervisor = start(asked, tmp_path)
+    progress = tmp_path / "scratch" / "progress.jsonl"
+    deadline = time.monotonic() + 90
+    while not progress.exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    family = psutil.Process(supervisor.pid).children(recursive=True)
+    assert len(family) >= 3  # the launcher and two ranks
+    (supervisor if victim == "supervisor" else family[0]).kill()
+    _, alive = psutil.wait_procs(family, timeout=20)
+    for process in alive:
+        process.kill()
+    supervisor.wait(20)
+    assert [process for process in alive if process in family[1:]] == []
