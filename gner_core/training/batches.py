@@ -28,7 +28,7 @@ def plan_updates(
     """Return the sentences of every weight update, shortest first.
 
     Args:
-        lengths: per epoch and sentence the number of tokens; 0 leaves the sentence out.
+        lengths: per epoch and sentence the length by which they meet; 0 leaves one out.
         length_window: how many global batches are grouped by length together; 1 for none.
     """
 

@@ -72,11 +72,19 @@ class Stage:
         self.examples = Examples(self.sentences, encoder, request.train)
         self.lengths = self.examples.lengths()
         self.updates = plan_updates(
-            [[source + target for source, target in row] for row in self.lengths],
+            [[self._size(pair) for pair in row] for row in self.lengths],
             global_batch=request.train.global_batch,
             length_window=request.train.length_window,
             seed=request.train.seed,
         )
+
+    def _size(self, pair: tuple[int, int]) -> int:
+        """Return the length by which sentences meet.
+
+        Encoder and decoder are padded apart. Targets differ more than prompts, whose longest part
+        is often the list of types, so an encoder-decoder wastes least when targets are alike.
+        """
+        return pair[1] if self.request.backbone.family == "encoder_decoder" else sum(pair)
 
     @cached_property
     def label_tokens(self) -> list[int]:

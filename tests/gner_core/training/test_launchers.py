@@ -100,7 +100,7 @@ def test_zero_gives_the_curve_of_one_and_takes_its_checkpoints(
     assert (resumed_from(there), resumed_from(back)) == (10, 12)
 
 
-@pytest.mark.parametrize("victim", ["supervisor", "launcher"])
+@pytest.mark.parametrize("victim", ["supervisor", pytest.param("launcher", marks=pytest.mark.slow)])
 def test_no_rank_outlives_its_parents(
     tiny_model: TinyModel, ask: Ask, tmp_path: Path, victim: str
 ) -> None:
