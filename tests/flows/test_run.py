@@ -60,7 +60,7 @@ def test_mlflow_holds_parent_children_metrics_data_and_tables(tiny_home: Home) -
     training = children["adaptation"]
     client = MlflowClient(f"sqlite:///{tiny_home.folder}/mlflow.db")
     history = client.get_metric_history(training.info.run_id, "loss")
-    assert [metric.step for metric in history] == list(range(1, 9))
+    assert sorted(metric.step for metric in history) == list(range(1, 9))  # each point once
     assert history[-1].value < history[0].value
     evaluation = children["supervised test"]
     assert {"news/f1", "sports/precision", "mean/recall"} <= set(evaluation.data.metrics)
@@ -212,4 +212,4 @@ def test_a_run_killed_in_training_goes_on_to_the_same_result(
     adaptations = [run for run in runs(home) if run.info.run_name == "adaptation"]
     assert len(adaptations) == 1
     history = client.get_metric_history(adaptations[0].info.run_id, "loss")
-    assert [metric.step for metric in history] == list(range(1, 9))
+    assert sorted(metric.step for metric in history) == list(range(1, 9))  # each point once
