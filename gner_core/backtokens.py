@@ -12,6 +12,7 @@ Example:
     back.changed  # {'brontë': 'bront'}
 """
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def from_file(path: Path) -> RoundTrip:
     Raises:
         InputError: when there is none, or it cannot be read.
     """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # threads cost more than single words
     from tokenizers import Tokenizer
 
     file = path / "tokenizer.json" if path.is_dir() else path
@@ -56,7 +58,7 @@ def from_file(path: Path) -> RoundTrip:
         raise InputError(f"{file}: not a tokenizer.json ({error})") from None
 
     def round_trip(words: list[str]) -> list[str]:
-        encoded = tokenizer.encode_batch(words, add_special_tokens=False)
+        encoded = tokenizer.encode_batch_fast(words, add_special_tokens=False)
         given: list[str] = tokenizer.decode_batch([each.ids for each in encoded])
         return given
 
