@@ -6,15 +6,14 @@ Example:
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from operator import eq
+from typing import NamedTuple
 
 Blocks = Sequence[tuple[int, int, int]]
 """Runs of matched words, from left to right: source position, generated position, size."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alignment:
+class Alignment(NamedTuple):
     """One tag per source word, and the matched words.
 
     `ambiguous` counts entities that could stand in several places with equal right.

@@ -15,14 +15,13 @@ Example:
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _PREFIXES = {"B": "B", "I": "I", "S": "B", "E": "I"}
 """Prefix as written → prefix in BIO."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadText:
+class ReadText(NamedTuple):
     """Words and tags that were found, tags with an unknown type, and the text left over."""
 
     words: list[str]

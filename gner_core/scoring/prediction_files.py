@@ -144,6 +144,8 @@ class _Record(msgspec.Struct):
     id: str | int | None = None
 
 
+_TAGS = {"O"}
+"""Gold tags that were found to be right: files hold few different ones."""
 _DECODER = msgspec.json.Decoder(_Record)
 
 
@@ -155,9 +157,10 @@ def _prediction(line: bytes, where: str) -> Prediction:
     words, tags = record.instance.words, record.instance.labels
     if len(words) != len(tags):
         raise InputError(f"{where}: {len(words)} words but {len(tags)} labels")
-    for tag in {*tags} - {"O"}:
+    for tag in {*tags} - _TAGS:
         if not tag.startswith(("B-", "I-")):
             raise InputError(f"{where}: gold label {tag!r}; expected O, B-<type> or I-<type>")
+        _TAGS.add(tag)
     name = record.id or record.instance.id or where.rpartition(" ")[2]
     corpus, types = record.dataset, record.label_list
     identity = f"{corpus}/{name}"
