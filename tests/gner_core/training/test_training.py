@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import TrainingArguments
 
 from gner_core.backbones.encode import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
@@ -65,7 +66,7 @@ def dying_after(update: int) -> Any:
 
 
 def test_the_loss_is_the_mean_over_label_tokens_of_a_plain_forward_pass(
-    tiny_model: TinyModel, ask: Ask, news: list[Sentence]
+    tiny_model: TinyModel, ask: Ask, news: list[Sentence], tmp_path: Path
 ) -> None:
     """Shared prefixes and cut logits must not change the loss or any gradient."""
     encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
@@ -74,7 +75,8 @@ def test_the_loss_is_the_mean_over_label_tokens_of_a_plain_forward_pass(
     batch = collate(rows, family=tiny_model.backbone.family, pad=0, share_prefix=True)
     model = load_model(tiny_model.folder, tiny_model.backbone, dtype="float32").eval()
     tokens = sum(len(row.target) for row in rows)
-    trainer = StageTrainer(model=model, batches=None, label_tokens=[tokens], keep=1)
+    settings = TrainingArguments(str(tmp_path), report_to=[])
+    trainer = StageTrainer(model=model, args=settings, batches=None, label_tokens=[tokens], keep=1)
     loss = trainer.compute_loss(model, batch)
     loss.backward()
     ours = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
