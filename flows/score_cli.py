@@ -73,7 +73,7 @@ def score(
 ) -> None:
     """Score a file of predictions: a table per metric, with 95 % intervals."""
     with input_errors():
-        from flows.score_view import Progress, print_json, print_scores
+        from flows.score_view import print_json, print_scores, progress
         from gner_core.scoring.files import score_file
 
         setup = _setup(
@@ -86,8 +86,8 @@ def score(
             errors=errors,
         )
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        with Progress() as progress:
-            scores = score_file(file, setup, workers=workers or cores or 1, report=progress.done)
+        with progress() as report:
+            scores = score_file(file, setup, workers=workers or cores or 1, report=report)
         if as_json:
             print_json(scores)
         else:

@@ -4,16 +4,15 @@ Owns looks only.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress as Bar
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from gner_core.records import spans_of
@@ -34,33 +33,16 @@ TITLES = {
 CONFUSIONS = 12
 
 
-class Progress:
-    """A line that counts sentences while a file is scored; silent where nobody looks."""
-
-    def __init__(self) -> None:
-        """Make the line; it shows inside a `with` block."""
-        columns = (SpinnerColumn(), TextColumn("{task.completed:,} sentences"), TimeElapsedColumn())
-        self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task("score", total=None)
-
-    def __enter__(self) -> Self:
-        """Show the line."""
-        if self._bar.console.is_terminal:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Take the line away."""
-        self._bar.stop()
-
-    def done(self, sentences: int) -> None:
-        """Say how many sentences are done."""
-        self._bar.update(self._task, completed=sentences)
+@contextmanager
+def progress() -> Iterator[Callable[[int], None]]:
+    """Show a line that counts sentences while a file is scored; silent where nobody looks."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,} sentences"), TimeElapsedColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("score", total=None)
+        yield lambda sentences: bar.update(task, completed=sentences)
 
 
 def print_scores(scores: FileScores, setup: FileScoring, *, types: bool) -> None:

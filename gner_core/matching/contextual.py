@@ -23,12 +23,12 @@ Example:
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from operator import eq
+from operator import eq, itemgetter
 from unicodedata import normalize
 
 from rapidfuzz.distance import LCSseq, Levenshtein
 
-from gner_core.matching.alignment import Alignment, Blocks, copied, same_words
+from gner_core.matching.alignment import Alignment, Blocks, copied, runs, same_words
 from gner_core.records import Span
 
 NEAR = 0.6
@@ -239,7 +239,8 @@ class _Context:
             if words[covered[index] - first] == words[to - first]:
                 covered[index] = to
         if covered[-1] - covered[0] + 1 > 2 * len(covered):
-            covered = max(_runs(covered), key=len)
+            start, _, size = max(runs(zip(covered, covered, strict=True)), key=itemgetter(2))
+            return Span(start, start + size, label)
         return Span(covered[0], covered[-1] + 1, label)
 
 
@@ -256,17 +257,6 @@ def _unsure(blocks: Blocks, tags: Sequence[str]) -> list[Span]:
                     end = entities[-1].end
         at = start + size
     return entities
-
-
-def _runs(positions: Sequence[int]) -> list[list[int]]:
-    """Split increasing positions into runs without a hole."""
-    runs: list[list[int]] = []
-    for position in positions:
-        if runs and runs[-1][-1] == position - 1:
-            runs[-1].append(position)
-        else:
-            runs.append([position])
-    return runs
 
 
 def _common_letters(written: Sequence[str], wanted: Sequence[str]) -> Counter[tuple[int, int]]:
