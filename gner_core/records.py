@@ -55,6 +55,10 @@ class Prediction:
 
     `types` are in the order of the prompt. `finished` is False when the text was cut off by the
     token limit. `skipped` names why nothing was generated (a prompt over the model's limit).
+
+    Guided decoding decides the tag of every word: `decided` holds them, and `probabilities` how
+    probable each was among the allowed ones. Both are None where a model wrote freely, and the
+    tags must be read from the text.
     """
 
     id: str
@@ -65,6 +69,8 @@ class Prediction:
     text: str
     finished: bool
     skipped: str | None
+    decided: tuple[str, ...] | None = None
+    probabilities: tuple[float, ...] | None = None
 
 
 SENTENCE_SCHEMA = pa.schema(
@@ -77,6 +83,8 @@ PREDICTION_SCHEMA = pa.schema(
         pa.field("text", pa.string()),
         pa.field("finished", pa.bool_()),
         pa.field("skipped", pa.string()),
+        pa.field("decided", STRINGS),
+        pa.field("probabilities", pa.list_(pa.float64())),
     ]
 )
 
