@@ -166,10 +166,12 @@ class StageParams(Model):
 class DecodeParams(Model):
     """How text is generated."""
 
-    mode: Literal["free"]
-    """free: token by token, as in the paper."""
+    mode: Literal["free", "guided"]
+    """free: token by token, as in the paper; guided: the words are given, only labels are decided."""
     beams: int = Field(ge=1, le=16)
-    """Beam size (the paper: 1 to 4)."""
+    """Beam size (the paper: 1 to 4). Guided beams are labelings, free ones are texts."""
+    too_long: Literal["skip", "error"]
+    """What happens to sentences over the backbone's limits: skipped and counted, or an error."""
     seed: int
     """Seed of the order in which entity types stand in the prompt."""
 
@@ -253,7 +255,11 @@ class ExecutionParams(Model):
     """Sentences per device and forward pass in training; gradients accumulate up to global_batch.
     auto: as many as the device's memory should hold. Halved when memory runs out."""
     generate_batch: int = Field(ge=1)
-    """Sentences generated side by side."""
+    """Sentences generated side by side, at most."""
+    generate_tokens: int = Field(default=65_536, ge=1)
+    """Tokens of prompts and longest answers side by side, at most: long sentences meet fewer."""
+    generate_processes: int = Field(default=1, ge=1)
+    """Processes that share a generation: one per GPU, or some on a CPU."""
     checkpoint_every: int = Field(ge=1)
     """Weight updates between two training checkpoints."""
     keep_checkpoints: int = Field(ge=1)
@@ -316,6 +322,13 @@ class Experiment(Model):
                     )
         if self.finetuning.data.split == self.supervised.split:
             raise ValueError(f"finetuning and supervised both use split {self.supervised.split!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _guided_writes_bio(self) -> "Experiment":
+        form = (self.target.labels, self.target.context)
+        if self.decode.mode == "guided" and form != ("BIO", "full"):
+            raise ValueError("decode.mode guided needs target.labels BIO and target.context full")
         return self
 
     def samples(self) -> dict[str, SampleParams]:

@@ -71,6 +71,7 @@ def train(step: Step, run: RunContext) -> ArtifactRef:
 @task(name="generate", cache_policy=NO_CACHE, task_run_name="generate {step.title}")
 def generate(step: Step, run: RunContext) -> ArtifactRef:
     """Publish what a checkpoint writes for the sentences of an evaluation."""
+    execution = run.experiment.execution
 
     def build(folder: Path) -> None:
         request = {
@@ -79,7 +80,9 @@ def generate(step: Step, run: RunContext) -> ArtifactRef:
             "decode": step.identity["decode"],
             "model": str(run.path(step.inputs["model"])),
             "sentences": str(run.path(step.inputs["data"]) / SENTENCES),
-            "batch": run.experiment.execution.generate_batch,
+            "batch": execution.generate_batch,
+            "batch_tokens": execution.generate_tokens,
+            "processes": execution.generate_processes,
         }
         run.child(step, "gner_core.generation.worker", request, folder=folder)
 

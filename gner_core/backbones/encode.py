@@ -51,6 +51,7 @@ class Encoder:
         self.backbone = backbone
         self.form = form
         self.end: int = tokenizer.eos_token_id
+        self._stems: dict[tuple[str, ...] | None, list[int]] = {}
 
     def prompts(self, pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> list[list[int]]:
         """Return the source ids of (words, types) pairs, in one call of the tokenizer."""
@@ -60,6 +61,14 @@ class Encoder:
         if self.backbone.family == "decoder_only":  # a prompt must not end the text
             return [row[:-1] if row and row[-1] == self.end else row for row in ids]
         return ids
+
+    def stem(self, types: Sequence[str] | None) -> list[int]:
+        """Return the tokens with which prompts begin: all prompts, or all that ask for these types."""
+        key = tuple(types) if types else None
+        if key not in self._stems:
+            one, other = self.prompts([(("a",), key or ("b",)), (("1",), key or ("2",))])
+            self._stems[key] = one[: shared_prefix([one, other])]
+        return self._stems[key]
 
     def example(self, words: Sequence[str], tags: Sequence[str], types: Sequence[str]) -> Example:
         """Return the ids of a training example."""

@@ -1,6 +1,6 @@
 """Loads tokenizer and model from a folder of safetensors weights, with clear errors.
 
-Owns nothing but loading: no code from a checkpoint is ever run, and no pickle is read.
+Owns loading, and the device and its faults: no code from a checkpoint is ever run, and no pickle is read.
 
 Example:
     tokenizer = load_tokenizer(folder)
@@ -70,6 +70,13 @@ def load_model(
     if missing:
         raise InputError(f"{folder}: weights are missing: {', '.join(missing[:3])} …")
     return model
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an exception means that a device has no memory left."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,7 +1,8 @@
 """Child process that generates: `python -m gner_core.generation.worker REQUEST.json`.
 
-Owns sorting by length, finished parts on disk (a run that was killed goes on behind the last
-part) and the order of the result, which is that of the input.
+Owns the way from a request to a published result: which batches are still to do, several
+processes that share them where the request says so, and the order of the result, which is that of
+the input. A run that was killed repeats no finished batch.
 
 The output folder gets `predictions.parquet`, `back_tokenization.json` (lower-cased source word
 or type → what the tokenizer gives back, where the two differ) and `summary.json`.
@@ -9,72 +10,51 @@ or type → what the tokenizer gives back, where the two differ) and `summary.js
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from gner_core.backbones.encode import Encoder
-from gner_core.backbones.load import device, load_model, load_tokenizer
 from gner_core.backtokens import BackTokens
-from gner_core.generation.free import Ask, FreeGenerator
-from gner_core.params import BackboneParams, DecodeParams, TargetForm
-from gner_core.records import (
-    Prediction,
-    Sentence,
-    read_predictions,
-    read_sentences,
-    write_predictions,
-)
-from gner_core.schemas.prompts import shuffled
-from gner_core.worker import Report, Request, run_worker
+from gner_core.errors import InputError
+from gner_core.generation.job import GenerateRequest, Job
+from gner_core.generation.parts import count_kept, keep_part, kept
+from gner_core.records import write_predictions
+from gner_core.worker import REQUEST, Report, run_worker
 
-TOO_LONG = "prompt over the token limit"
-
-
-class GenerateRequest(Request):
-    """What the child process is asked for."""
-
-    backbone: BackboneParams
-    target: TargetForm
-    decode: DecodeParams
-    model: str
-    """Folder of the checkpoint."""
-    sentences: str
-    """Parquet file of the sentences."""
-    batch: int
+PARTS = "parts"
+RANK, RANK_RESULT = "GNER_GENERATION_RANK", "rank-{}.json"
+POLL_SECONDS = 0.3
 
 
 def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     """Generate for all sentences and fill the output folder; return the summary."""
     started = time.monotonic()
-    if request.threads:
-        torch.set_num_threads(request.threads)
-    encoder = Encoder(load_tokenizer(Path(request.model)), request.backbone, request.target)
-    sentences = read_sentences(Path(request.sentences))
-    parts = Path(request.scratch) / "parts"
-    parts.mkdir(exist_ok=True)
-    done = {p.id: p for file in sorted(parts.glob("*.parquet")) for p in read_predictions(file)}
-    resumed = len(done)
-    todo = [sentence for sentence in sentences if sentence.id not in done]
-    report(len(done), len(sentences))
-    for part in _predict(todo, request, encoder):
-        _keep(part, parts)
-        done.update((prediction.id, prediction) for prediction in part)
-        report(len(done), len(sentences))
+    job = Job(request)
+    folder = Path(request.scratch) / PARTS
+    folder.mkdir(exist_ok=True)
+    resumed = len(kept(folder))
+    report(resumed, len(job.sentences))
+    if request.processes == 1:
+        share(job, folder, report, rank=0)
+    else:
+        _run_ranks(request, folder, report, total=len(job.sentences))
+    done = kept(folder)
+    predictions = [job.skipped(n) or done[s.id] for n, s in enumerate(job.sentences)]
     output = Path(request.output)
-    write_predictions(output / "predictions.parquet", [done[s.id] for s in sentences])
-    back = BackTokens(encoder.round_trip)
-    back.learn(text for sentence in sentences for text in (*sentence.words, *sentence.types))
+    write_predictions(output / "predictions.parquet", predictions)
+    back = BackTokens(job.encoder.round_trip)
+    back.learn(text for sentence in job.sentences for text in (*sentence.words, *sentence.types))
     (output / "back_tokenization.json").write_text(json.dumps(back.changed, ensure_ascii=False))
     summary = {
-        "sentences": len(sentences),
-        "cut_off": sum(not p.finished and p.skipped is None for p in done.values()),
-        "skipped": sum(p.skipped is not None for p in done.values()),
+        "sentences": len(predictions),
+        "cut_off": sum(not p.finished and p.skipped is None for p in predictions),
+        "skipped": sum(p.skipped is not None for p in predictions),
         "resumed_from": resumed,
         "seconds_this_attempt": round(time.monotonic() - started, 1),
     }
@@ -82,50 +62,71 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     return {"summary": summary}
 
 
-def _predict(
-    sentences: list[Sentence], request: GenerateRequest, encoder: Encoder
-) -> Iterator[list[Prediction]]:
-    """Yield predictions batch by batch, sentences of like length together."""
-    if not sentences:
-        return
-    dtype = request.backbone.dtype if torch.cuda.is_available() else "float32"
-    model = load_model(Path(request.model), request.backbone, dtype=dtype).to(device())
-    generator = FreeGenerator(model, encoder, beams=request.decode.beams)
-    types = [
-        shuffled(s.types, seed=request.decode.seed, epoch=0, sentence_id=s.id) for s in sentences
-    ]
-    sources = encoder.prompts((s.words, t) for s, t in zip(sentences, types, strict=True))
-    asks = [
-        Ask(source, encoder.budget(s.words, t, len(source)))
-        for s, t, source in zip(sentences, types, sources, strict=True)
-    ]
-    order = sorted(range(len(sentences)), key=lambda i: (asks[i].budget, len(sources[i])))
-    for start in range(0, len(order), request.batch):
-        chosen = order[start : start + request.batch]
-        able = [i for i in chosen if asks[i].budget]
-        answers = dict(zip(able, generator([asks[i] for i in able]), strict=True)) if able else {}
-        part = []
-        for i in chosen:
-            s, answer = sentences[i], answers.get(i)
-            text, finished = (answer.text, answer.finished) if answer else ("", False)
-            skipped = None if answer else TOO_LONG
-            part.append(
-                Prediction(s.id, s.corpus, s.words, s.tags, types[i], text, finished, skipped)
-            )
-        yield part
+def share(job: Job, folder: Path, report: Report, *, rank: int) -> None:
+    """Do the batches of one process: each n-th of those that are not finished."""
+    done = {*kept(folder)}
+    for part in job.parts[rank :: job.request.processes]:
+        left = [index for index in part if job.sentences[index].id not in done]
+        if left:
+            keep_part(folder, left, job.answer(left))
+            report(count_kept(folder), len(job.sentences))
 
 
-def _keep(part: list[Prediction], folder: Path) -> None:
-    """Write one finished part aside and rename it."""
-    name = next(n for n in count() if not (folder / f"{n:06d}.parquet").exists())
-    aside = folder / f"{name:06d}.part"
-    write_predictions(aside, part)
-    os.replace(aside, folder / f"{name:06d}.parquet")
+def _run_ranks(request: GenerateRequest, folder: Path, report: Report, *, total: int) -> None:
+    """Let several processes share the batches, each with a GPU of its own where there are some.
+
+    Raises:
+        InputError: with the message of a process that found the input at fault.
+        RuntimeError: when one died; this process' log has its output.
+    """
+    command = [sys.executable, "-m", "gner_core.generation.worker"]
+    path = str(Path(request.scratch) / REQUEST)
+    gpus = torch.cuda.device_count()
+    ranks = []
+    for rank in range(request.processes):
+        gpu = {"CUDA_VISIBLE_DEVICES": str(rank % gpus)} if gpus else {}
+        environment = {**os.environ, **gpu, RANK: str(rank)}
+        process = subprocess.Popen([*command, path], stdin=subprocess.PIPE, env=environment)
+        ranks.append(process)
+    try:
+        while None in (codes := [process.poll() for process in ranks]) and not any(codes):
+            time.sleep(POLL_SECONDS)
+            report(count_kept(folder), total)
+    finally:
+        for process in ranks:
+            process.kill()
+            process.wait()
+    for rank, code in enumerate(codes):
+        if code == 2:
+            raise InputError(json.loads(_rank_result(request, rank).read_text())["error"])
+    if any(codes):
+        raise RuntimeError(f"processes of the generation ended with codes {codes}")
+
+
+def _rank_result(request: GenerateRequest, rank: int) -> Path:
+    return Path(request.scratch) / RANK_RESULT.format(rank)
+
+
+def _rank_work(request: GenerateRequest, _: Report) -> dict[str, Any]:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    folder = Path(request.scratch) / PARTS
+    share(Job(request), folder, lambda *_, **__: None, rank=int(os.environ[RANK]))
+    return {}
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of standard input, which comes however the parent ends."""
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main(path: str) -> None:
-    """Run as a worker: `path` is the request file."""
-    run_worker(path, GenerateRequest, work)
+    """Run as a worker, or as one of its processes: `path` is the request file."""
+    rank = os.environ.get(RANK)
+    if rank is None:
+        run_worker(path, GenerateRequest, work)
+    run_worker(path, GenerateRequest, _rank_work, result_name=RANK_RESULT.format(rank))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gner_core.matching.modes import Matcher
+from gner_core.matching.modes import Matched, Matcher
 from gner_core.records import STRINGS, Prediction, with_tuples
 
 
@@ -55,8 +55,12 @@ SCORED_SCHEMA = pa.schema(
 
 
 def score(prediction: Prediction, matcher: Matcher) -> Scored:
-    """Read and align one prediction."""
-    matched = matcher(prediction.words, prediction.types, prediction.text)
+    """Read and align one prediction; tags that were decided need neither."""
+    decided = prediction.decided
+    if decided is not None:
+        matched = Matched(decided, None, 0, 0, 0, 0, 0, False)
+    else:
+        matched = matcher(prediction.words, prediction.types, prediction.text)
     return Scored(
         prediction.id,
         prediction.corpus,

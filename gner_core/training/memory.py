@@ -73,13 +73,6 @@ def halve(scratch: Path, size: int) -> int:
     return size // 2
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether an exception means that a device has no memory left."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-
-
 def _fitting(longest: int, parameters: int, config: PreTrainedConfig) -> int:
     """Estimate the power of two of longest sentences that fit; too much is halved later.
 

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig
 
+from gner_core.backbones.load import is_out_of_memory
 from gner_core.errors import InputError
 from gner_core.params import PlainLauncher
 from gner_core.training.checkpoints import newest_whole, update_of
@@ -27,7 +28,7 @@ from gner_core.training.guards import Journal, StopOnSignal, journal_line
 from gner_core.training.launching import RANK_RESULT, STOPPED, supervise
 from gner_core.training.lifeline import LIFELINE, end_with
 from gner_core.training.log import say
-from gner_core.training.memory import halve, is_out_of_memory, micro_batch
+from gner_core.training.memory import halve, micro_batch
 from gner_core.training.stage import Stage, TrainRequest
 from gner_core.training.trainer import StageTrainer
 from gner_core.worker import REQUEST, Report, run_worker

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from gner_core.generation.worker import GenerateRequest
+from gner_core.generation.job import GenerateRequest
 from gner_core.generation.worker import work as generate
 from gner_core.params import DecodeParams, ExecutionParams, TrainParams
 from gner_core.records import Sentence, read_predictions, write_sentences
@@ -56,9 +56,11 @@ def test_a_stage_trains_and_generates_on_the_gpu(
             output=str(folders["answers"]),
             scratch=str(folders["generate"]),
             target=BIO,
-            decode=DecodeParams(mode="free", beams=2, seed=1),
+            decode=DecodeParams(mode="free", beams=2, too_long="skip", seed=1),
             model=str(folders["model"]),
             batch=8,
+            batch_tokens=65_536,
+            processes=1,
             **common,
         ),
         silent,

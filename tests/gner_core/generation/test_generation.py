@@ -1,7 +1,7 @@
 """Free decoding on tiny models of both families, against transformers' own generate."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -9,11 +9,15 @@ import torch
 from gner_core.backbones.encode import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.backtokens import BackTokens, from_file
+from gner_core.errors import InputError
 from gner_core.generation.free import Ask, FreeGenerator
-from gner_core.generation.worker import TOO_LONG, GenerateRequest, work
+from gner_core.generation.guided import GuidedAnswer, GuidedAsk, GuidedGenerator
+from gner_core.generation.job import TOO_LONG, GenerateRequest
+from gner_core.generation.worker import work
 from gner_core.params import DecodeParams
 from gner_core.records import Sentence, read_predictions, write_sentences
 from gner_core.schemas.targets import BIO
+from gner_core.worker import REQUEST
 from tests.gner_core.conftest import TinyModel
 
 
@@ -55,7 +59,15 @@ def test_a_row_stops_at_its_own_budget(tiny_model: TinyModel, news: list[Sentenc
     assert not alone.finished
 
 
-def asked(model: TinyModel, sentences: list[Sentence], place: Path, batch: int) -> GenerateRequest:
+def asked(
+    model: TinyModel,
+    sentences: list[Sentence],
+    place: Path,
+    *,
+    batch: int,
+    mode: Literal["free", "guided"] = "free",
+    processes: int = 1,
+) -> GenerateRequest:
     for folder in ("out", "scratch"):
         (place / folder).mkdir(parents=True, exist_ok=True)
     write_sentences(place / "s.parquet", sentences)
@@ -65,31 +77,81 @@ def asked(model: TinyModel, sentences: list[Sentence], place: Path, batch: int) 
         threads=1,
         backbone=model.backbone,
         target=BIO,
-        decode=DecodeParams(mode="free", beams=1, seed=1),
+        decode=DecodeParams(mode=mode, beams=1, too_long="skip", seed=1),
         model=str(model.folder),
         sentences=str(place / "s.parquet"),
         batch=batch,
+        batch_tokens=100_000,
+        processes=processes,
     )
 
 
+@pytest.mark.parametrize("mode", ["free", "guided"])
 def test_a_killed_generation_goes_on_and_the_result_is_the_same(
-    tiny_model: TinyModel, news: list[Sentence], tmp_path: Path
+    tiny_model: TinyModel, news: list[Sentence], tmp_path: Path, mode: Literal["free", "guided"]
 ) -> None:
     sentences = news[:10]
-    work(asked(tiny_model, sentences, tmp_path / "whole", batch=5), silent)
+    work(asked(tiny_model, sentences, tmp_path / "whole", batch=3, mode=mode), silent)
 
     def die(done: int, *_: Any, **__: Any) -> None:
         if done >= 6:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        work(asked(tiny_model, sentences, tmp_path / "broken", batch=3), die)
-    result = work(asked(tiny_model, sentences, tmp_path / "broken", batch=3), silent)
+        work(asked(tiny_model, sentences, tmp_path / "broken", batch=3, mode=mode), die)
+    result = work(asked(tiny_model, sentences, tmp_path / "broken", batch=3, mode=mode), silent)
     assert result["summary"]["resumed_from"] == 6
     one = read_predictions(tmp_path / "whole" / "out" / "predictions.parquet")
     two = read_predictions(tmp_path / "broken" / "out" / "predictions.parquet")
     assert one == two
     assert [p.id for p in one] == [s.id for s in sentences]
+
+
+def test_two_processes_write_what_one_writes(
+    tiny_model: TinyModel, news: list[Sentence], tmp_path: Path
+) -> None:
+    found = []
+    for processes in (1, 2):
+        place = tmp_path / str(processes)
+        request = asked(tiny_model, news, place, batch=4, mode="guided", processes=processes)
+        (place / "scratch" / REQUEST).write_text(request.model_dump_json())
+        work(request, silent)
+        found.append(read_predictions(place / "out" / "predictions.parquet"))
+    assert found[0] == found[1]
+    assert all(p.decided and p.probabilities for p in found[0])
+
+
+def test_memory_that_runs_out_halves_the_batch(
+    tiny_model: TinyModel,
+    news: list[Sentence],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    work(asked(tiny_model, news[:6], tmp_path / "whole", batch=6, mode="guided"), silent)
+    plain = GuidedGenerator.__call__
+
+    def small(self: GuidedGenerator, asks: list[GuidedAsk]) -> list[GuidedAnswer]:
+        if len(asks) > 2:
+            raise torch.OutOfMemoryError
+        return plain(self, asks)
+
+    monkeypatch.setattr(GuidedGenerator, "__call__", small)
+    work(asked(tiny_model, news[:6], tmp_path / "small", batch=6, mode="guided"), silent)
+    one, two = (
+        read_predictions(tmp_path / name / "out" / "predictions.parquet")
+        for name in ("whole", "small")
+    )
+    assert [p.decided for p in one] == [p.decided for p in two]
+
+
+def test_a_prompt_over_the_limit_is_an_error_where_the_params_say_so(
+    tiny_model: TinyModel, news: list[Sentence], tmp_path: Path
+) -> None:
+    long = Sentence("news/7", "news", news[0].words * 90, news[0].tags * 90, news[0].types)
+    request = asked(tiny_model, [long], tmp_path, batch=2)
+    strict = request.decode.model_copy(update={"too_long": "error"})
+    with pytest.raises(InputError, match=r"news/7: a prompt of .* set decode\.too_long: skip"):
+        work(request.model_copy(update={"decode": strict}), silent)
 
 
 def test_a_prompt_over_the_limit_is_skipped_and_counted(

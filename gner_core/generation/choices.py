@@ -1,0 +1,186 @@
+"""What may be written for each word of a sentence: the true tokens of every allowed `word(tag)`.
+
+`O` and every `B-<type>` are allowed everywhere, `I-<type>` only behind `B-` or `I-` of that type.
+The options of a word are a trie of tokens: what all options share needs no decision, a decision
+falls where they part.
+
+Owns tokens and tries. Does not own who decides (`generation.guided`, `generation.guided_beams`).
+
+Example:
+    table = ChoiceTable(tokenizer)
+    choices = table.of(("Ada", "waves"), ("person",))
+    choices.root(0, before="O").children     # first tokens that part O from B-person
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from transformers import PreTrainedTokenizerBase
+
+from gner_core.errors import InputError
+
+ANCHOR = "a(O)"
+"""Stands before a word that is not the first, so that it gets its tokens inside a text."""
+AFTER = -1
+"""Key of the child that stands for the end of a word whose tokens begin those of another option."""
+Tokens = tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Node:
+    """A place in a trie: tokens that must follow, then either children to choose from or a tag."""
+
+    forced: Tokens
+    children: dict[int, "Node"] = field(default_factory=dict)
+    tag: str | None = None
+    draft: int | None = None
+    """Key of the child that leads to `O`, the likeliest tag of a word."""
+
+
+class Choices:
+    """The options of every word of one sentence."""
+
+    def __init__(
+        self, table: "ChoiceTable", words: tuple[str, ...], types: tuple[str, ...]
+    ) -> None:
+        """Bind a sentence; `types` must not repeat."""
+        self.table = table
+        self.words = words
+        self.types = types
+
+    def __len__(self) -> int:
+        """Return the number of words."""
+        return len(self.words)
+
+    def root(self, word: int, *, before: str) -> Node:
+        """Return the trie of a word whose predecessor has the tag `before`."""
+        return self.table.root(self.words[word], self.types, first=word == 0, inside=before[2:])
+
+    def ids(self, word: int, node: Node) -> list[int]:
+        """Return the tokens that decide between a node's children, in their order."""
+        if AFTER not in node.children:
+            return list(node.children)
+        follow = self._first_token(word + 1)
+        return [follow if key == AFTER else key for key in node.children]
+
+    def longest(self) -> int:
+        """Return the most tokens that the sentence can take, with its end token."""
+        table = self.table
+        at_most = (
+            max(len(ids) for ids in table.options(w, self.types, first=n == 0, inside="").values())
+            for n, w in enumerate(self.words)
+        )
+        # I- may be longer than B-, by a token in odd vocabularies; options of I- are not made here.
+        return sum(at_most) + len(self.words) + 1
+
+    def shortest(self) -> int:
+        """Return the tokens of the sentence without any entity, with its end token."""
+        options = self.table.options
+        return 1 + sum(
+            len(options(word, self.types, first=n == 0, inside="")["O"])
+            for n, word in enumerate(self.words)
+        )
+
+    def _first_token(self, word: int) -> int:
+        if word == len(self.words):
+            return self.table.end
+        return self.table.options(self.words[word], self.types, first=False, inside="")["O"][0]
+
+
+class ChoiceTable:
+    """Tokens and tries of words, each made once."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Bind a tokenizer.
+
+        Raises:
+            InputError: when it does not split texts at blanks, so that a word has no tokens of
+                its own.
+        """
+        self.tokenizer = tokenizer
+        self.end: int = tokenizer.eos_token_id
+        (self._anchor,) = self._encode([ANCHOR])
+        self._tokens: dict[tuple[str, bool], dict[str, Tokens]] = {}
+        self._roots: dict[tuple[str, tuple[str, ...], bool, str], Node] = {}
+
+    def of(self, words: Sequence[str], types: Sequence[str]) -> Choices:
+        """Return the choices of a sentence."""
+        return Choices(self, tuple(words), tuple(types))
+
+    def learn(self, sentences: Iterable[tuple[Sequence[str], Sequence[str]]]) -> None:
+        """Make the tokens of whole sentences in one call of the tokenizer."""
+        wanted: dict[tuple[str, bool], dict[str, None]] = {}
+        for words, types in sentences:
+            tags = ["O", *(f"B-{name}" for name in types)]
+            for n, word in enumerate(words):
+                wanted.setdefault((word, n == 0), {}).update(dict.fromkeys(tags))
+        self._make((word, first, tag) for (word, first), tags in wanted.items() for tag in tags)
+
+    def options(
+        self, word: str, types: tuple[str, ...], *, first: bool, inside: str
+    ) -> dict[str, Tokens]:
+        """Return tag → tokens of `word(tag)`; `inside` is the type that may go on, or ""."""
+        tags = ["O", *(f"B-{name}" for name in types)]
+        if inside:
+            tags.append(f"I-{inside}")
+        known = self._tokens.get((word, first), {})
+        self._make((word, first, tag) for tag in tags if tag not in known)
+        known = self._tokens[word, first]
+        return {tag: known[tag] for tag in tags}
+
+    def root(self, word: str, types: tuple[str, ...], *, first: bool, inside: str) -> Node:
+        """Return the trie of a word's options."""
+        key = (word, types, first, inside)
+        node = self._roots.get(key)
+        if node is None:
+            options = self.options(word, types, first=first, inside=inside)
+            node = self._roots[key] = _trie(list(options.items()), 0)
+        return node
+
+    def _make(self, wanted: Iterable[tuple[str, bool, str]]) -> None:
+        missing = [key for key in wanted if key[2] not in self._tokens.get(key[:2], {})]
+        texts = [
+            f"{word}({tag})" if first else f"{ANCHOR} {word}({tag})" for word, first, tag in missing
+        ]
+        size = len(self._anchor)
+        for (word, first, tag), text, ids in zip(missing, texts, self._encode(texts), strict=True):
+            if not first and ids[:size] != self._anchor:
+                raise InputError(
+                    f"the tokenizer does not split {text!r} at the blank: guided decoding cannot "
+                    "force words; set decode.mode: free"
+                )
+            self._tokens.setdefault((word, first), {})[tag] = ids if first else ids[size:]
+
+    def _encode(self, texts: list[str]) -> list[Tokens]:
+        if not texts:
+            return []
+        return [tuple(ids) for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
+
+
+def _trie(options: list[tuple[str, Tokens]], depth: int) -> Node:
+    """Build the trie of options that share their first `depth` tokens.
+
+    Raises:
+        InputError: when the tokenizer writes two tags alike.
+    """
+    shortest = min(len(ids) for _, ids in options)
+    shared = depth
+    while shared < shortest and len({ids[shared] for _, ids in options}) == 1:
+        shared += 1
+    node = Node(options[0][1][depth:shared])
+    groups: dict[int, list[tuple[str, Tokens]]] = {}
+    for tag, ids in options:
+        groups.setdefault(ids[shared] if len(ids) > shared else AFTER, []).append((tag, ids))
+    if len(groups) == 1:
+        if len(options) > 1:
+            one, other = options[0][0], options[1][0]
+            raise InputError(
+                f"the tokenizer writes {one!r} and {other!r} alike; rename one of the types"
+            )
+        node.tag = options[0][0]
+        return node
+    for key, group in groups.items():
+        node.children[key] = _trie(group, shared + (key != AFTER))
+        if any(tag == "O" for tag, _ in group):
+            node.draft = key
+    return node

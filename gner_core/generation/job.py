@@ -1,0 +1,175 @@
+"""What is generated for which sentences: prompts, limits, batches, and the model that answers.
+
+Owns one generation as far as it can be said before the model is loaded, and its batches. Does not
+own files of parts (`generation.parts`) or processes (`generation.worker`).
+
+Example:
+    job = Job(request)
+    for part in job.parts:
+        predictions = job.answer(part)
+"""
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from gner_core.backbones.encode import Encoder
+from gner_core.backbones.load import device, is_out_of_memory, load_model, load_tokenizer
+from gner_core.errors import InputError
+from gner_core.generation.free import Ask, FreeGenerator
+from gner_core.generation.guided import GuidedAsk, GuidedGenerator
+from gner_core.generation.parts import plan_parts
+from gner_core.params import BackboneParams, DecodeParams, TargetForm
+from gner_core.records import Prediction, Sentence, read_sentences
+from gner_core.schemas.prompts import shuffled
+from gner_core.schemas.targets import BIO, target
+from gner_core.worker import Request
+
+TOO_LONG = "over the token limits"
+
+
+class GenerateRequest(Request):
+    """What the child process is asked for."""
+
+    backbone: BackboneParams
+    target: TargetForm
+    decode: DecodeParams
+    model: str
+    """Folder of the checkpoint."""
+    sentences: str
+    """Parquet file of the sentences."""
+    batch: int
+    """Sentences of a batch, at most."""
+    batch_tokens: int
+    """Tokens of a batch, prompts and longest answers, at most."""
+    processes: int
+    """That share the work."""
+
+
+class Job:
+    """The sentences of a generation with their prompts, and the batches in which they meet."""
+
+    def __init__(self, request: GenerateRequest) -> None:
+        """Read tokenizer and sentences; measure and plan.
+
+        Raises:
+            InputError: for an unusable tokenizer, and for a sentence over the limits where
+                `too_long` is "error".
+        """
+        self.request = request
+        self.encoder = Encoder(
+            load_tokenizer(Path(request.model)), request.backbone, request.target
+        )
+        self.sentences = read_sentences(Path(request.sentences))
+        seed = request.decode.seed
+        self.types = [
+            shuffled(s.types, seed=seed, epoch=0, sentence_id=s.id) for s in self.sentences
+        ]
+        pairs = zip(self.sentences, self.types, strict=True)
+        self.sources = self.encoder.prompts((s.words, types) for s, types in pairs)
+        self.budgets = [self._budget(index) for index in range(len(self.sentences))]
+        able = [index for index, budget in enumerate(self.budgets) if budget]
+        sizes = [len(self.sources[index]) + self.budgets[index] for index in able]
+        plan = plan_parts(sizes, batch=request.batch, tokens=request.batch_tokens)
+        self.parts = [[able[place] for place in part] for part in plan]
+
+    def _budget(self, index: int) -> int:
+        """Return how many tokens an answer may have, 0 for a sentence over the limits."""
+        sentence, source = self.sentences[index], len(self.sources[index])
+        plain = self.encoder.target_length(sentence.words, ["O"] * len(sentence.words))
+        if self.encoder.fits(source, plain):
+            return self.encoder.budget(sentence.words, self.types[index], source)
+        if self.request.decode.too_long == "error":
+            raise InputError(
+                f"{sentence.id}: a prompt of {source} tokens and an answer of {plain} are over the "
+                "backbone's limits; set decode.too_long: skip, or cut_at_words in the corpus"
+            )
+        return 0
+
+    def skipped(self, index: int) -> Prediction | None:
+        """Return the empty prediction of a sentence over the limits, None for others."""
+        if self.budgets[index]:
+            return None
+        return self._prediction(index, "", finished=False, skipped=TOO_LONG)
+
+    def answer(self, part: Sequence[int]) -> list[Prediction]:
+        """Return the predictions of a batch; where memory runs out, of its halves.
+
+        Raises:
+            InputError: when memory does not even hold one sentence.
+        """
+        try:
+            return self._guided(part) if self._guides else self._free(part)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(part) == 1:
+                raise InputError(
+                    f"{self.sentences[part[0]].id}: out of memory with this sentence alone"
+                ) from error
+        torch.cuda.empty_cache()
+        half = len(part) // 2
+        return [*self.answer(part[:half]), *self.answer(part[half:])]
+
+    @property
+    def _guides(self) -> bool:
+        return self.request.decode.mode == "guided"
+
+    def _free(self, part: Sequence[int]) -> list[Prediction]:
+        answers = self._free_generator([Ask(self.sources[i], self.budgets[i]) for i in part])
+        return [
+            self._prediction(index, answer.text, finished=answer.finished)
+            for index, answer in zip(part, answers, strict=True)
+        ]
+
+    def _guided(self, part: Sequence[int]) -> list[Prediction]:
+        answers = self._guided_generator(
+            [GuidedAsk(self.sentences[i].words, self.types[i]) for i in part]
+        )
+        return [
+            self._prediction(
+                index,
+                target(self.sentences[index].words, answer.tags, BIO),
+                finished=True,
+                decided=answer.tags,
+                probabilities=answer.probabilities,
+            )
+            for index, answer in zip(part, answers, strict=True)
+        ]
+
+    def _prediction(
+        self,
+        index: int,
+        text: str,
+        *,
+        finished: bool,
+        skipped: str | None = None,
+        decided: tuple[str, ...] | None = None,
+        probabilities: tuple[float, ...] | None = None,
+    ) -> Prediction:
+        s: Sentence = self.sentences[index]
+        asked = (s.id, s.corpus, s.words, s.tags, self.types[index])
+        return Prediction(*asked, text, finished, skipped, decided, probabilities)
+
+    @cached_property
+    def _free_generator(self) -> FreeGenerator:
+        model = self._model(attention=None)
+        return FreeGenerator(model, self.encoder, beams=self.request.decode.beams)
+
+    @cached_property
+    def _guided_generator(self) -> GuidedGenerator:
+        model = self._model(attention="sdpa")
+        return GuidedGenerator(model, self.encoder, beams=self.request.decode.beams)
+
+    def _model(self, attention: str | None) -> torch.nn.Module:
+        request = self.request
+        if request.threads:
+            torch.set_num_threads(request.threads)
+        elif not torch.cuda.is_available():
+            torch.set_num_threads(max(1, (os.cpu_count() or 1) // request.processes))
+        dtype = request.backbone.dtype if torch.cuda.is_available() else "float32"
+        model = load_model(Path(request.model), request.backbone, dtype=dtype, attention=attention)
+        return model.to(device())

@@ -1,0 +1,51 @@
+"""Finished parts of a generation on disk: whole or not there, whatever ends the process.
+
+Owns which sentences make a part and the files of parts. A part is one batch; which sentences
+meet in it depends on their lengths only, so an interrupted run, or one on several devices, makes
+the same parts. Does not own what is generated.
+
+Example:
+    >>> plan_parts([9, 3, 4], batch=2, tokens=100)
+    [[1, 2], [0]]
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gner_core.records import Prediction, read_predictions, write_predictions
+
+
+def plan_parts(sizes: Sequence[int], *, batch: int, tokens: int) -> list[list[int]]:
+    """Return the indices of the sentences of every part, short ones first.
+
+    Args:
+        sizes: tokens that each sentence may take.
+        batch: sentences of a part, at most.
+        tokens: of a part when all are as long as its longest, at most; one sentence always fits.
+    """
+    parts: list[list[int]] = []
+    for index in sorted(range(len(sizes)), key=lambda i: (sizes[i], i)):
+        if parts and len(parts[-1]) < min(batch, tokens // sizes[index]):
+            parts[-1].append(index)
+        else:
+            parts.append([index])
+    return parts
+
+
+def keep_part(folder: Path, members: Sequence[int], predictions: Sequence[Prediction]) -> None:
+    """Publish a finished part: written aside, then renamed."""
+    name = f"{members[0]}-{members[-1]}-{len(members)}"
+    aside = folder / f"{name}.part"
+    write_predictions(aside, predictions)
+    os.replace(aside, folder / f"{name}.parquet")
+
+
+def kept(folder: Path) -> dict[str, Prediction]:
+    """Return all predictions of finished parts by the id of their sentence."""
+    return {p.id: p for file in folder.glob("*.parquet") for p in read_predictions(file)}
+
+
+def count_kept(folder: Path) -> int:
+    """Return how many sentences stand in finished parts, from the names of their files."""
+    return sum(int(file.stem.rpartition("-")[2]) for file in folder.glob("*.parquet"))
