@@ -66,10 +66,7 @@ class Decision:
 
 
 class GuidedGenerator:
-    """Decides the labels of batches of sentences with one model.
-
-    `passes` counts forward passes of the decoder, for measurements.
-    """
+    """Decides the labels of batches of sentences with one model."""
 
     def __init__(self, model: PreTrainedModel, encoder: Encoder, *, beams: int) -> None:
         """Bind model and tokenizer.
@@ -88,7 +85,6 @@ class GuidedGenerator:
         self.forward: Forward
         with torch.inference_mode():
             self.forward = forward_of(model.eval(), encoder)
-        self.passes = 0
 
     def fits(self, words: Sequence[str], source: int) -> bool:
         """Say whether a prompt of so many tokens, and the sentence without entities, fit (App. B)."""
@@ -109,7 +105,7 @@ class GuidedGenerator:
         table.learn((ask.words, ask.types) for ask in asks)
         courses = self._begin(asks, table)
         if self.beams > 1:
-            courses = decode_with_beams(courses, self.forward, self.beams, self._count)
+            courses = decode_with_beams(courses, self.forward, self.beams)
         else:
             self._decide_all(courses)
         return [
@@ -143,9 +139,6 @@ class GuidedGenerator:
                 return stem
         return []
 
-    def _count(self) -> None:
-        self.passes += 1
-
     def _decide_all(self, courses: Sequence[Course]) -> None:
         """Let all sentences run to their ends; unfinished ones stay neighbours in the cache."""
         running = list(courses)
@@ -159,7 +152,6 @@ class GuidedGenerator:
                 for course, (tokens, decisions) in zip(running, plans, strict=True)
             ]
             hidden = self.forward.feed(range(len(running)), feeds)
-            self._count()
             scores = log_probabilities(
                 self.forward,
                 hidden,

@@ -8,10 +8,10 @@ among the best.
 Owns the search. Options are `generation.choices`, passes `generation.forward`.
 
 Example:
-    courses = decode_with_beams(courses, forward, beams=4, on_pass=count)
+    courses = decode_with_beams(courses, forward, beams=4)
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gner_core.generation.choices import Choices, Node
@@ -67,16 +67,13 @@ class Search:
         return sorted(self.pool, key=lambda option: -option.log)[:count]
 
 
-def decode_with_beams(
-    courses: Sequence[Course], forward: Forward, beams: int, on_pass: Callable[[], None]
-) -> list[Course]:
+def decode_with_beams(courses: Sequence[Course], forward: Forward, beams: int) -> list[Course]:
     """Return the courses with the tags of their best labelings.
 
     Args:
         courses: before their first decision; course n has row n of the cache.
         forward: with `beams` rows per course.
         beams: hypotheses that are kept.
-        on_pass: called after every forward pass.
     """
     searches = [
         Search(c.index, c.choices, [Hypothesis(row, c.fed, c.pending, c.node)])
@@ -88,11 +85,9 @@ def decode_with_beams(
         for search in searches:
             search.pool = []
         _look(forward, [(s, Option(h, h.log, [], None, h.root), h.pending) for s, h in live])
-        on_pass()
         while unknown := [pair for search in searches for pair in _unknown(search, beams)]:
             _look(forward, [(search, option, option.path) for search, option in unknown])
-            on_pass()
-        for search in searches:
+            for search in searches:
             search.hypotheses = _next(search.best(beams), search, rows)
         for search in [s for s in searches if s.word == len(s.choices)]:
             best = search.hypotheses[0]

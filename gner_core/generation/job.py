@@ -115,6 +115,15 @@ class Job:
         return [*self.answer(part[:half]), *self.answer(part[half:])]
 
     @property
+    def decoder(self) -> torch.nn.Module:
+        """The part of the model that is run for every piece of an answer."""
+        model = self._guided_generator.forward.model if self._guides else self._free_generator.model
+        decoder: torch.nn.Module = (
+            model.get_decoder() if model.config.is_encoder_decoder else model.base_model
+        )
+        return decoder
+
+    @property
     def _guides(self) -> bool:
         return self.request.decode.mode == "guided"
 

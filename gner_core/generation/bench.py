@@ -1,0 +1,97 @@
+"""Child process that measures one way of decoding: `python -m gner_core.generation.bench REQUEST.json`.
+
+Owns the clock, the count of forward passes, and what came out, so that ways can be compared: the
+predictions, and which of them copy their sentence well. A first batch is not counted.
+
+Does not own the table (`flows.bench_view`) or the order of measurements (`tasks.bench`).
+"""
+
+import resource
+import sys
+import time
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gner_core.backtokens import BackTokens
+from gner_core.generation.job import GenerateRequest, Job
+from gner_core.matching.modes import Matcher
+from gner_core.params import MatchParams
+from gner_core.records import Prediction, write_predictions
+from gner_core.schemas.targets import target
+from gner_core.scoring.scored import score, write_scored
+from gner_core.worker import Report, run_worker
+
+PREDICTIONS, SCORED = "predictions.parquet", "scored.parquet"
+
+
+def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
+    """Generate for all sentences; write predictions and scored sentences, return the figures."""
+    job = Job(request)
+    able = [index for part in job.parts for index in part]
+    cuts = [0, *accumulate(len(part) for part in job.parts)]
+    report(0, len(able))
+    job.answer(job.parts[0])
+    done: dict[int, Prediction] = {}
+    passes: list[int] = []
+    job.decoder.register_forward_pre_hook(lambda *_: passes.append(len(part)))
+    started = time.perf_counter()
+    for start, stop in pairwise(cuts):
+        part = able[start:stop]
+        done.update(zip(part, job.answer(part), strict=True))
+        report(stop, len(able))
+    seconds = time.perf_counter() - started
+    predictions = [done[index] for index in sorted(done)]
+    output = Path(request.output)
+    write_predictions(output / PREDICTIONS, predictions)
+    matcher = _matcher(job)
+    scored = [score(prediction, matcher) for prediction in predictions]
+    write_scored(output / SCORED, scored)
+    words = sum(len(prediction.words) for prediction in predictions)
+    return {
+        "figures": {
+            "sentences": len(predictions),
+            "skipped": len(job.sentences) - len(predictions),
+            "words": words,
+            "seconds": seconds,
+            "passes_per_word": sum(passes) / words,  # every sentence of a batch takes part
+            "memory_bytes": _memory_bytes(),
+            "cut_off": sum(not prediction.finished for prediction in predictions),
+            "copies": [
+                prediction.finished and prediction.text == _copy(job, prediction, one.predicted)
+                for prediction, one in zip(predictions, scored, strict=True)
+            ],
+        }
+    }
+
+
+def _copy(job: Job, prediction: Prediction, tags: tuple[str, ...]) -> str:
+    """Return how the tokenizer writes the well-formed text of these tags."""
+    text = target(prediction.words, tags, job.encoder.form)
+    if prediction.decided:
+        return text
+    return job.encoder.decode(job.encoder.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _matcher(job: Job) -> Matcher:
+    back = BackTokens(job.encoder.round_trip)
+    back.learn(text for sentence in job.sentences for text in (*sentence.words, *sentence.types))
+    match = MatchParams(mode="gner", back_tokenization=True)
+    return Matcher(match, job.request.target, back=back.changed)
+
+
+def _memory_bytes() -> int:
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def main(path: str) -> None:
+    """Run as a worker: `path` is the request file."""
+    run_worker(path, GenerateRequest, work)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
