@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
-from transformers import TrainerCallback, TrainingArguments, set_seed
+from transformers import PreTrainedModel, TrainerCallback, TrainingArguments, set_seed
 
 from gner_core.backbones.encode import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
@@ -136,9 +136,24 @@ class Stage:
         Raises:
             InputError: for weights that cannot be used.
         """
+        arguments = self.arguments(micro_batch)  # before the weights: ZeRO 3 shards while loading
+        return StageTrainer(
+            model=self.model(checkpoint),
+            args=arguments,
+            batches=self._batches(micro_batch),
+            label_tokens=self.label_tokens,
+            keep=self.request.execution.keep_checkpoints,
+            callbacks=callbacks,
+        )
+
+    def model(self, checkpoint: Path | None) -> PreTrainedModel:
+        """Return the weights of the checkpoint, or those to start from, ready to be trained.
+
+        Raises:
+            InputError: for weights that cannot be used.
+        """
         request = self.request
         set_seed(request.train.seed)
-        arguments = self._arguments(micro_batch)  # before the weights: ZeRO 3 shards while loading
         # Weights and optimizer are float32; a bfloat16 backbone computes in it where a GPU can.
         model = load_model(
             checkpoint or Path(request.model),
@@ -150,25 +165,25 @@ class Stage:
         if request.execution.gradient_checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
             model.enable_input_require_grads()
-        return StageTrainer(
-            model=model,
-            args=arguments,
-            batches=self._batches(micro_batch),
-            label_tokens=self.label_tokens,
-            keep=request.execution.keep_checkpoints,
-            callbacks=callbacks,
-        )
+        return model
 
-    def _batches(self, micro_batch: int) -> DataLoader[Batch]:
-        # What all prompts begin with is shared by a cache, which goes with neither of these.
+    @property
+    def shares_prefix(self) -> bool:
+        """Say whether what all prompts of a micro-batch begin with runs through the model once.
+
+        The cache that this needs goes with none of the three.
+        """
         execution = self.request.execution
         zero = isinstance(execution.launcher, DeepspeedLauncher)
         alone = zero or execution.gradient_checkpointing or execution.torch_compile
+        return self.request.backbone.family == "decoder_only" and not alone
+
+    def _batches(self, micro_batch: int) -> DataLoader[Batch]:
         form = partial(
             collate,
             family=self.request.backbone.family,
             pad=self.tokenizer.pad_token_id,
-            share_prefix=not alone,
+            share_prefix=self.shares_prefix,
         )
         plan = share_of(
             self.updates, micro_batch=micro_batch, devices=self.devices, device=self.device
@@ -180,7 +195,8 @@ class Stage:
             pin_memory=torch.cuda.is_available(),
         )
 
-    def _arguments(self, micro_batch: int) -> TrainingArguments:
+    def arguments(self, micro_batch: int) -> TrainingArguments:
+        """Return the Trainer's settings for micro-batches of a size."""
         request, params = self.request, self.request.train
         steps = accumulation(params.global_batch, micro_batch=micro_batch, devices=self.devices)
         launcher = request.execution.launcher

@@ -1,0 +1,64 @@
+"""The command `gner bench train`: how fast a stage trains here, against plain transformers.
+
+Owns its arguments. Does not own what is measured (`tasks.bench`) or the table
+(`flows.bench_view`).
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from flows.faults import input_errors
+
+Params = Annotated[Path, typer.Argument(help="Experiment file, for example params/bench.yaml.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override one value; repeatable."),
+]
+
+
+def train(
+    params: Params,
+    overrides: Overrides = None,
+    stage: Annotated[
+        Literal["adaptation", "finetuning"], typer.Option(help="Which training stage.")
+    ] = "adaptation",
+    updates: Annotated[int, typer.Option(min=1, help="Weight updates that are measured.")] = 4,
+    warm_up: Annotated[int, typer.Option(min=1, help="Weight updates before them.")] = 1,
+    one_in: Annotated[
+        int, typer.Option(min=1, help="Run one in so many micro-batches of each update.")
+    ] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="Measure each side so often, in turn.")] = 1,
+    device: Annotated[
+        str | None,
+        typer.Option(help="Count utilisation against A100-80G, H100-SXM, H200 or L40S."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+) -> None:
+    """Train a few updates of a stage, once as gner does and once as plain transformers does.
+
+    Each side runs in a process of its own, on the same sentences.
+    """
+    with input_errors():
+        from rich.console import Console
+
+        from flows.bench_view import training_table
+        from gner_core.experiment_file import read_experiment
+        from tasks.bench import BenchSetup, measure_training
+
+        experiment = read_experiment(params, overrides=overrides or [])
+        setup = BenchSetup(
+            stage=stage,
+            updates=updates,
+            warm_up=warm_up,
+            one_in=one_in,
+            rounds=rounds,
+            device=device,
+        )
+        sides = measure_training(experiment, setup, console=Console(stderr=True))
+        if as_json:
+            typer.echo(json.dumps(sides, indent=1))
+        else:
+            Console().print(training_table(experiment.backbone.name, setup.stage, sides))

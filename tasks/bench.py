@@ -1,0 +1,117 @@
+"""Measuring a training stage for `gner bench train`: gner and the plain baseline in turn.
+
+Owns getting the stage's sentences and model ready, under the keys of `gner run`, and the order of
+the child processes that measure. What they do is `gner_core.training.bench`'s.
+
+Example:
+    sides = measure_training(experiment, setup, console=Console(stderr=True))
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from gner_core.params import Experiment
+from tasks.context import RunContext
+from tasks.data import SENTENCES, draw_sample, prepare_corpus
+from tasks.home import home_folder, open_store
+from tasks.launch import Workers
+from tasks.models import import_backbone
+from tasks.plan import Plan, plan_experiment
+from tasks.progress import Progress
+from tasks.tracking import Tracker
+
+SIDES = ("plain", "gner")
+Stage = Literal["adaptation", "finetuning"]
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class BenchSetup:
+    """What is measured, and for how long."""
+
+    stage: Stage
+    updates: int
+    warm_up: int
+    one_in: int
+    """Run one in so many micro-batches of each update."""
+    rounds: int
+    """How often each side is measured, in turn."""
+    device: str | None
+    """Name of the device whose peak counts; None measures this one's."""
+
+
+def measure_training(
+    experiment: Experiment, setup: BenchSetup, *, console: Console
+) -> dict[str, list[Figures]]:
+    """Return the figures of every round of both sides.
+
+    The weights to start from are the backbone's for both stages: they do not change the speed.
+
+    Raises:
+        InputError: for faults of corpora, backbone or setup.
+    """
+    plan = plan_experiment(experiment)
+    workers = Workers()
+    workers.warm_up()
+    with Progress(console) as progress, workers:
+        run = RunContext(
+            experiment,
+            store=open_store(),
+            tracker=Tracker(None, ""),  # nothing of this is tracked
+            progress=progress,
+            workers=workers,
+        )
+        _prepare(plan, run, setup.stage)
+        common = _request(plan, run, setup)
+        sides: dict[str, list[Figures]] = {side: [] for side in SIDES}
+        for number in range(setup.rounds):
+            for side in SIDES:
+                title = f"{side}, round {number + 1} of {setup.rounds}"
+                with progress.bar(title) as show:
+                    sides[side].append(_measured({**common, "side": side}, run, show))
+    return sides
+
+
+def _prepare(plan: Plan, run: RunContext, stage: Stage) -> None:
+    """Have corpora, samples and model in the store."""
+    samples = {**plan.backbone.inputs, stage: plan.samples[stage]}
+    for corpus in {name: step for s in samples.values() for name, step in s.inputs.items()}.values():
+        prepare_corpus.fn(corpus, run)
+    for sample in samples.values():
+        draw_sample.fn(sample, run)
+    import_backbone.fn(plan.backbone, run)
+
+
+def _request(plan: Plan, run: RunContext, setup: BenchSetup) -> Mapping[str, Any]:
+    experiment = run.experiment
+    train = {"adaptation": experiment.adaptation, "finetuning": experiment.finetuning}[setup.stage]
+    return {
+        "backbone": experiment.backbone.model_dump(mode="json"),
+        "target": experiment.target.model_dump(mode="json"),
+        "train": train.train.model_dump(mode="json"),
+        "model": str(run.path(plan.backbone)),
+        "sentences": str(run.path(plan.samples[setup.stage]) / SENTENCES),
+        "execution": experiment.execution.model_dump(mode="json"),
+        "threads": experiment.execution.threads,
+        "updates": setup.updates,
+        "warm_up": setup.warm_up,
+        "one_in": setup.one_in,
+        "peak_of": setup.device,
+    }
+
+
+def _measured(request: Mapping[str, Any], run: RunContext, show: Any) -> Figures:
+    scratch = home_folder() / "work"
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="bench-") as folder:
+        places = {"output": folder, "scratch": str(Path(folder))}
+        result = run.workers.run(
+            "gner_core.training.bench", {**request, **places}, on_event=show
+        )
+    figures: Figures = result["figures"]
+    return figures
