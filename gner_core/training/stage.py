@@ -37,7 +37,7 @@ from gner_core.training.batches import (
 )
 from gner_core.training.examples import Batch, Examples, collate
 from gner_core.training.guards import Load
-from gner_core.training.trainer import StageTrainer, freeze_layers
+from gner_core.training.trainer import StageTrainer, freeze_layers, fuse_activations
 from gner_core.worker import Request
 
 
@@ -137,8 +137,10 @@ class Stage:
             InputError: for weights that cannot be used.
         """
         arguments = self.arguments(micro_batch)  # before the weights: ZeRO 3 shards while loading
+        model = self.model(checkpoint)
+        fuse_activations(model)
         return StageTrainer(
-            model=self.model(checkpoint),
+            model=model,
             args=arguments,
             batches=self._batches(micro_batch),
             label_tokens=self.label_tokens,

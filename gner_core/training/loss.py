@@ -1,0 +1,90 @@
+"""The loss of a micro-batch: logits where a label is, and cross-entropy that copies none of them.
+
+The output layer is the widest of a small model: 32,128 or 49,152 logits a token. Prompts and
+padding have no label, so their hidden states are left out before that layer. The loss then reads
+the logits in pieces; one tensor of their size is made for the gradient, none in float32 where the
+computation is in bfloat16.
+
+Owns these two. Does not own how hidden states are computed (`training.trainer`).
+
+Example:
+    head = LabelHead(model)
+    logits = head.logits(labels, lambda: model(**inputs).logits)    # (label tokens, vocabulary)
+    summed_cross_entropy(logits, labels[labels != IGNORED]).backward()
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from gner_core.training.examples import IGNORED
+
+ROWS_AT_ONCE = 128  # of logits: some megabytes, which stay in a CPU's cache
+
+
+class LabelHead:
+    """Lets a model's output layer see only the positions that predict a label."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        """Stand before the output layer; it stays inside the model's own forward pass."""
+        self.positions: torch.Tensor | None = None
+        model.get_output_embeddings().register_forward_pre_hook(self._select)
+
+    def logits(self, labels: torch.Tensor, forward: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """Return the logits of the labels, (label tokens, vocabulary), in their order.
+
+        Args:
+            labels: (sentences, positions); IGNORED where there is none.
+            forward: a pass whose hidden states have a row for each of these positions.
+        """
+        self.positions = (labels.flatten() != IGNORED).nonzero().squeeze(1)
+        try:
+            return forward()
+        finally:
+            self.positions = None
+
+    def _select(self, module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> Any:
+        if self.positions is None:
+            return inputs
+        return (inputs[0].flatten(0, 1).index_select(0, self.positions),)
+
+
+class _SummedCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        total = logits.new_zeros((), dtype=torch.float32)
+        logarithms = logits.new_empty(len(labels), dtype=torch.float32)
+        for rows in _pieces(len(labels)):
+            values = logits[rows].float()
+            logarithms[rows] = values.logsumexp(1)
+            wanted = values.gather(1, labels[rows, None]).squeeze(1)
+            total += (logarithms[rows] - wanted).sum()
+        ctx.save_for_backward(logits, labels, logarithms)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *outer: torch.Tensor) -> tuple[torch.Tensor, None]:
+        logits, labels, logarithms = ctx.saved_tensors
+        gradient = torch.empty_like(logits)
+        for rows in _pieces(len(labels)):
+            values = (logits[rows].float() - logarithms[rows, None]).exp_()
+            values.scatter_add_(1, labels[rows, None], -torch.ones_like(values[:, :1]))
+            gradient[rows] = values.mul_(outer[0])
+        return gradient, None
+
+
+def summed_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the cross-entropy of all labels together, in float32.
+
+    Args:
+        logits: (labels, vocabulary), in any number format.
+        labels: (labels,) token ids.
+    """
+    total: torch.Tensor = _SummedCrossEntropy.apply(logits, labels)
+    return total
+
+
+def _pieces(count: int) -> list[slice]:
+    return [slice(at, at + ROWS_AT_ONCE) for at in range(0, count, ROWS_AT_ONCE)]
