@@ -1,7 +1,7 @@
-"""The command `gner bench train`: how fast a stage trains here, against plain transformers.
+"""The commands `gner bench train | generate`: how fast models learn and write here.
 
-Owns its arguments. Does not own what is measured (`tasks.bench`) or the table
-(`flows.bench_view`).
+Owns their arguments. Does not own what is measured (`tasks.bench`, `tasks.bench_generation`) or the
+tables (`flows.bench_view`).
 """
 
 import json
@@ -62,3 +62,47 @@ def train(
             typer.echo(json.dumps(sides, indent=1))
         else:
             Console().print(training_table(experiment.backbone.name, setup.stage, sides))
+
+
+def generate(
+    params: Params,
+    overrides: Overrides = None,
+    evaluation: Annotated[
+        Literal["zero-shot", "supervised"], typer.Option(help="Whose sentences and checkpoint.")
+    ] = "zero-shot",
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Folder of a checkpoint; else the published one.")
+    ] = None,
+    mode: Annotated[
+        list[Literal["free", "guided"]] | None, typer.Option(help="Repeatable; both.")
+    ] = None,
+    beams: Annotated[list[int] | None, typer.Option(min=1, help="Repeatable; 1.")] = None,
+    batch: Annotated[list[int] | None, typer.Option(min=1, help="Repeatable; 4.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+) -> None:
+    """Time ways of decoding on the sentences of an evaluation (Table 4: batch 4).
+
+    Each way runs in a process of its own. Guided labels are set beside those of free greedy texts.
+    """
+    with input_errors():
+        from dataclasses import asdict
+
+        from rich.console import Console
+
+        from flows.bench_view import generation_table
+        from gner_core.experiment_file import read_experiment
+        from tasks.bench_generation import GenerationSetup, measure_generation
+
+        experiment = read_experiment(params, overrides=overrides or [])
+        setup = GenerationSetup(
+            evaluation=evaluation,
+            checkpoint=checkpoint,
+            modes=mode or ("free", "guided"),
+            beams=beams or (1,),
+            batches=batch or (4,),
+        )
+        rows = measure_generation(experiment, setup, console=Console(stderr=True))
+        if as_json:
+            typer.echo(json.dumps([asdict(row) for row in rows], indent=1))
+        else:
+            Console().print(generation_table(experiment.backbone.name, rows))

@@ -1,4 +1,4 @@
-"""How `gner bench train` looks: one table with a column per side.
+"""How `gner bench train` and `gner bench generate` look: a column per side, a row per way.
 
 Owns looks only.
 
@@ -8,11 +8,14 @@ Example:
 
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from tasks.bench_generation import GenerationRow
 
 Rounds = Sequence[Mapping[str, Any]]
 
@@ -41,7 +44,9 @@ def training_table(backbone: str, stage: str, sides: Mapping[str, Rounds]) -> Ta
         table.add_column(name, justify="right", style="bold" if name == "gner" else None)
     table.add_column("ratio", justify="right")
     speed = [_middle(rounds, "label_tokens_per_second") for rounds in (plain, ours)]
-    times = Text(f"{speed[1] / speed[0]:.2f}×", style="bold green" if speed[1] > speed[0] else "red")
+    times = Text(
+        f"{speed[1] / speed[0]:.2f}×", style="bold green" if speed[1] > speed[0] else "red"
+    )
     table.add_row("label tokens / s", *[f"{value:,.1f}" for value in speed], times)
     for key, of in (
         ("padding_share", "these updates"),
@@ -58,6 +63,50 @@ def training_table(backbone: str, stage: str, sides: Mapping[str, Rounds]) -> Ta
     if len(ours) > 1:
         spread = [_spread(rounds) for rounds in (plain, ours)]
         table.add_row("label tokens / s, rounds", *spread, "")
+    return table
+
+
+def generation_table(backbone: str, rows: "Sequence[GenerationRow]") -> Table:
+    """Return speed, passes, texts and F1 of every way of decoding."""
+    some = rows[0].figures
+    table = Table(
+        title=f"{backbone}: {some['sentences']:,} sentences, {some['words']:,} words",
+        title_justify="left",
+        caption="passes: forward passes of the decoder for each word. copies: texts that repeat the "
+        "sentence with valid labels. same: of free greedy copies, those with the same labels.",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+    )
+    table.add_column("decoding")
+    for name in (
+        "beams",
+        "batch",
+        "instances / s",
+        "free",
+        "passes",
+        "copies",
+        "same",
+        "F1",
+        "memory",
+    ):
+        table.add_column(name, justify="right")
+    for row in rows:
+        figures = row.figures
+        speed = figures["sentences"] / figures["seconds"]
+        table.add_row(
+            row.mode,
+            str(row.beams),
+            str(row.batch),
+            f"{speed:,.2f}",
+            "" if row.times_free is None else f"{row.times_free:.2f}×",
+            f"{figures['passes_per_word']:.2f}",
+            f"{100 * sum(figures['copies']) / figures['sentences']:.1f} %",
+            "" if row.same is None else f"{row.same[0]} of {row.same[1]}",
+            f"{100 * row.f1:.1f}",
+            f"{figures['memory_bytes'] / 1e9:.2f} GB",
+            style="bold" if row.mode == "guided" else None,
+        )
     return table
 
 

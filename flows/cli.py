@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.bench_cli import generate as bench_generate
 from flows.bench_cli import train as bench_train
 from flows.data_cli import app as data
 from flows.faults import input_errors
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.add_typer(data, name="data")
 app.add_typer(bench_app, name="bench")
 bench_app.command("train")(bench_train)
+bench_app.command("generate")(bench_generate)
 app.command()(score)
 app.command()(compare)
 

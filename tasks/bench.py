@@ -80,7 +80,9 @@ def measure_training(
 def _prepare(plan: Plan, run: RunContext, stage: Stage) -> None:
     """Have corpora, samples and model in the store."""
     samples = {**plan.backbone.inputs, stage: plan.samples[stage]}
-    for corpus in {name: step for s in samples.values() for name, step in s.inputs.items()}.values():
+    for corpus in {
+        name: step for s in samples.values() for name, step in s.inputs.items()
+    }.values():
         prepare_corpus.fn(corpus, run)
     for sample in samples.values():
         draw_sample.fn(sample, run)
@@ -110,8 +112,6 @@ def _measured(request: Mapping[str, Any], run: RunContext, show: Any) -> Figures
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch, prefix="bench-") as folder:
         places = {"output": folder, "scratch": str(Path(folder))}
-        result = run.workers.run(
-            "gner_core.training.bench", {**request, **places}, on_event=show
-        )
+        result = run.workers.run("gner_core.training.bench", {**request, **places}, on_event=show)
     figures: Figures = result["figures"]
     return figures

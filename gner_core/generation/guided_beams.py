@@ -34,7 +34,7 @@ class Hypothesis:
     """Sum of `logs`."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Option:
     """A tag, or a part of the options that is not looked into yet, behind a hypothesis."""
 
@@ -87,7 +87,7 @@ def decode_with_beams(courses: Sequence[Course], forward: Forward, beams: int) -
         _look(forward, [(s, Option(h, h.log, [], None, h.root), h.pending) for s, h in live])
         while unknown := [pair for search in searches for pair in _unknown(search, beams)]:
             _look(forward, [(search, option, option.path) for search, option in unknown])
-            for search in searches:
+        for search in searches:
             search.hypotheses = _next(search.best(beams), search, rows)
         for search in [s for s in searches if s.word == len(s.choices)]:
             best = search.hypotheses[0]

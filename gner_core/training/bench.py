@@ -20,7 +20,13 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field
-from transformers import AutoConfig, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    AutoConfig,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer_utils import SaveStrategy
 
 from gner_core.backbones.encode import shared_prefix
