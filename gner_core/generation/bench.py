@@ -36,11 +36,13 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     job.answer(job.parts[0])
     done: dict[int, Prediction] = {}
     passes: list[int] = []
-    job.decoder.register_forward_pre_hook(lambda *_: passes.append(len(part)))
+    job.decoder.register_forward_pre_hook(lambda *_: passes.append(1))
+    sentence_passes = 0
     started = time.perf_counter()
     for start, stop in pairwise(cuts):
-        part = able[start:stop]
+        part, before = able[start:stop], len(passes)
         done.update(zip(part, job.answer(part), strict=True))
+        sentence_passes += (len(passes) - before) * len(part)  # every sentence takes part
         report(stop, len(able))
     seconds = time.perf_counter() - started
     predictions = [done[index] for index in sorted(done)]
@@ -56,7 +58,7 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
             "skipped": len(job.sentences) - len(predictions),
             "words": words,
             "seconds": seconds,
-            "passes_per_word": sum(passes) / words,  # every sentence of a batch takes part
+            "passes_per_word": sentence_passes / words,
             "memory_bytes": _memory_bytes(),
             "cut_off": sum(not prediction.finished for prediction in predictions),
             "copies": [
