@@ -41,7 +41,7 @@ PACKAGES = ("gner", "torch", "transformers", "prefect", "mlflow", "pyarrow")
 """Packages whose versions go into every manifest."""
 
 VERSIONS = {
-    "backbone": 1,
+    "backbone": 2,
     "corpus": 3,
     "generate": 3,
     "report": 2,

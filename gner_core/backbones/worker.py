@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.backbones.importing import import_backbone
+from gner_core.checkpoint import VERSION, Description, describe
 from gner_core.params import BackboneParams
 from gner_core.records import Sentence, read_sentences
 from gner_core.schemas.prompts import prompt
@@ -22,7 +23,7 @@ class ImportRequest(Request):
 
 
 def work(request: ImportRequest, report: Report) -> dict[str, Any]:
-    """Fill the output folder with weights and tokenizer."""
+    """Fill the output folder with weights, tokenizer and their description."""
     sentences = [s for file in request.sentences for s in read_sentences(Path(file))]
     report(0, 1)
     import_backbone(
@@ -31,6 +32,8 @@ def work(request: ImportRequest, report: Report) -> dict[str, Any]:
         data_root=Path(request.data_root),
         texts=[_text(sentence) for sentence in sentences],
     )
+    backbone = Description(version=VERSION, backbone=request.backbone, target=None, types=())
+    describe(Path(request.output), backbone)
     report(1, 1)
     return {}
 

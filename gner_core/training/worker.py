@@ -5,8 +5,8 @@ train, try again with smaller micro-batches when memory runs out, save safetenso
 tokenizer, and a journal of metrics per update. With the launcher `plain` this process trains; with
 the others it supervises ranks, each of which is this module again.
 
-The output folder gets: model and tokenizer files, `metrics.jsonl` (one line per weight update)
-and `summary.json`.
+The output folder gets: model and tokenizer files, `gner.json` (what the checkpoint is),
+`metrics.jsonl` (one line per weight update) and `summary.json`.
 """
 
 import gc
@@ -21,6 +21,7 @@ import torch
 from transformers import AutoConfig
 
 from gner_core.backbones.load import is_out_of_memory
+from gner_core.checkpoint import VERSION, Description, describe
 from gner_core.errors import InputError
 from gner_core.params import PlainLauncher
 from gner_core.training.checkpoints import newest_whole, update_of
@@ -126,6 +127,7 @@ def _publish(trainer: StageTrainer, stage: Stage, summary: dict[str, Any]) -> No
     try:
         trainer.model.save_pretrained(output, state_dict=weights)
         stage.tokenizer.save_pretrained(output)
+        describe(output, _description(stage))
         (output / JOURNAL).write_text("".join(f"{json.dumps(line)}\n" for line in journal))
         (output / SUMMARY).write_text(json.dumps(summary, indent=1))
     except Exception as error:
@@ -134,6 +136,14 @@ def _publish(trainer: StageTrainer, stage: Stage, summary: dict[str, Any]) -> No
             f"{output}: cannot be written ({reason}); free some space and give the same command: "
             f"the training is kept in {stage.request.scratch}"
         ) from error
+
+
+def _description(stage: Stage) -> Description:
+    types = sorted({name for sentence in stage.sentences for name in sentence.types})
+    request = stage.request
+    return Description(
+        version=VERSION, backbone=request.backbone, target=request.target, types=tuple(types)
+    )
 
 
 def _try_writing(folder: Path) -> None:

@@ -1,0 +1,208 @@
+"""A trained model that finds entities in texts: `gner_core.load(checkpoint).predict(texts, types)`.
+
+Owns the way from texts to entities: words, windows, batches of like length, and back to offsets.
+Does not own decoding (`gner_core.generation.guided`), nor how texts are split (`words`) and cut
+(`windows`).
+
+Example:
+    predictor = load(Path("checkpoint"))
+    ((entity,),) = predictor.predict(["Ada waves."], types=["person"])
+    entity.text, entity.start, entity.end, entity.label, entity.confidence
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from gner_core.backbones.encode import Encoder
+from gner_core.backbones.load import device, load_model, load_tokenizer
+from gner_core.checkpoint import Description, description_of
+from gner_core.errors import InputError
+from gner_core.generation.guided import GuidedAnswer, GuidedAsk, GuidedGenerator
+from gner_core.predicting.entities import Entity, checked_types
+from gner_core.predicting.windows import Window, merged, windows
+from gner_core.predicting.words import Word, line_ends, sentence_ends, split_words
+from gner_core.records import Span, spans_of
+from gner_core.schemas.targets import BIO
+
+BATCH = 16
+Text = str | Sequence[str]
+"""A raw text, or the words of one that is split already."""
+Progress = Callable[[int, int], None]
+"""Is told how many windows of all are done."""
+
+
+class Generator(Protocol):
+    """What a predictor asks of guided decoding."""
+
+    def fits(self, words: Sequence[str], source: int) -> bool:
+        """Say whether a prompt of `source` tokens and an answer for the words fit the model."""
+
+    def __call__(self, asks: Sequence[GuidedAsk]) -> list[GuidedAnswer]:
+        """Return tags and their probabilities, in order."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """A text as words, where it may be cut, and the windows that it was cut into."""
+
+    source: Text
+    words: list[Word]
+    windows: list[Window]
+
+    def ask(self, window: Window, types: tuple[str, ...]) -> GuidedAsk:
+        """Return what the model is asked about a window."""
+        return GuidedAsk(tuple(w.text for w in self.words[window.start : window.end]), types)
+
+    def entity(self, span: Span, confidence: float) -> Entity:
+        """Return an entity with its place in the source."""
+        first, last = self.words[span.start], self.words[span.end - 1]
+        piece = self.source[first.start : last.end]
+        text = piece if isinstance(piece, str) else " ".join(piece)
+        return Entity(first.start, last.end, span.label, text, confidence)
+
+
+class Predictor:
+    """Finds entities with one model. Not for use by several threads at once."""
+
+    def __init__(
+        self, description: Description, encoder: Encoder, generator: Generator, *, batch: int
+    ) -> None:
+        """Bind a model; use `load` to get one from a checkpoint."""
+        self.description = description
+        self.encoder = encoder
+        self.generator = generator
+        self.batch = batch
+
+    def predict(
+        self, texts: Sequence[Text], types: Sequence[str], *, report: Progress | None = None
+    ) -> list[list[Entity]]:
+        """Return the entities of every text, left to right.
+
+        Args:
+            texts: raw texts, or sequences of words; of these, entities count words. Texts without
+                words have no entities. Long ones are cut into overlapping windows.
+            types: what to look for, in the order in which the prompt names it.
+            report: is told how many windows of all are done.
+
+        Raises:
+            InputError: for types that are missing, blank, repeated or too many for the prompt,
+                and for texts that are none, or hold a word too long for the model.
+        """
+        asked = checked_types(types)
+        if isinstance(texts, str):
+            raise InputError("texts is one text; give a list of texts")
+        self._refuse_too_many(asked)
+        split = [self._split(text, asked, number) for number, text in enumerate(texts, start=1)]
+        places = [(t, w) for t, text in enumerate(split) for w in range(len(text.windows))]
+        asks = [split[t].ask(split[t].windows[w], asked) for t, w in places]
+        answers: dict[tuple[int, int], GuidedAnswer] = {}
+        for chosen in _batches(asks, self.batch):
+            found = self.generator([asks[n] for n in chosen])
+            answers.update((places[n], answer) for n, answer in zip(chosen, found, strict=True))
+            if report:
+                report(len(answers), len(asks))
+        return [
+            _entities(text, [answers[t, w] for w in range(len(text.windows))])
+            for t, text in enumerate(split)
+        ]
+
+    def _split(self, source: Text, types: tuple[str, ...], number: int) -> Split:
+        try:
+            words = split_words(source) if isinstance(source, str) else _given_words(source)
+        except InputError as error:
+            raise InputError(f"text {number}: {error}") from None
+        shown = [word.text for word in words]
+        ends = sentence_ends(shown)
+        if isinstance(source, str):
+            ends = [a or b for a, b in zip(ends, line_ends(source, words), strict=True)]
+        try:
+            cuts = windows(ends, fits=lambda start, end: self._fits(shown[start:end], types))
+        except ValueError as error:
+            at = int(str(error))
+            raise InputError(
+                f"text {number}, word {at + 1} ({shown[at][:30]!r}, {len(shown[at]):,} "
+                f"characters): too long for the {self._limit()} with these types"
+            ) from None
+        return Split(source, words, cuts)
+
+    def _fits(self, words: Sequence[str], types: Sequence[str]) -> bool:
+        (prompt,) = self.encoder.prompts([(words, types)])
+        return self.generator.fits(words, len(prompt))
+
+    def _refuse_too_many(self, types: Sequence[str]) -> None:
+        """Raise where the types leave no room for even one short word."""
+        if self._fits(["a"], types):
+            return
+        low, high = 0, len(types)  # low types fit, high do not
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._fits(["a"], types[:middle]) else (low, middle)
+        raise InputError(
+            f"{len(types)} types are too many for the {self._limit()}: the first {low} fit; "
+            "ask for fewer types at a time"
+        )
+
+    def _limit(self) -> str:
+        backbone = self.description.backbone
+        return f"{backbone.max_source_tokens:,} tokens that {backbone.name} reads"
+
+
+def load(checkpoint: Path, *, beams: int = 1, batch: int = BATCH) -> Predictor:
+    """Load a checkpoint onto the accelerator where there is one.
+
+    Args:
+        beams: beam size over decisions (1 to 16).
+        batch: windows that are decoded side by side.
+
+    Raises:
+        InputError: when the folder is no checkpoint, or one that does not write BIO over the whole
+            sentence; and for numbers that make no sense.
+    """
+    if not 1 <= beams <= 16 or batch < 1:
+        raise InputError(f"beams {beams}, batch {batch}: beams are 1 to 16, a batch at least 1")
+    description = description_of(checkpoint)
+    backbone = description.backbone
+    if description.target not in (None, BIO):
+        raise InputError(
+            f"{checkpoint}: was trained to write {description.target}; "
+            "predicting needs BIO labels with the full context"
+        )
+    encoder = Encoder(load_tokenizer(checkpoint), backbone, BIO)
+    dtype = backbone.dtype if torch.cuda.is_available() else "float32"
+    model = load_model(checkpoint, backbone, dtype=dtype).to(device())
+    generator = GuidedGenerator(model, encoder, beams=beams)
+    return Predictor(description, encoder, generator, batch=batch)
+
+
+def _given_words(source: Sequence[str]) -> list[Word]:
+    """Return words that were split already; they are placed by their number."""
+    if not isinstance(source, Sequence):
+        raise InputError(f"{source!r} is no text; give texts, or sequences of words")
+    words = []
+    for number, text in enumerate(source):
+        if not isinstance(text, str) or not text.strip():
+            raise InputError(f"word {number + 1} is {text!r}; a word is a text that is not blank")
+        split_words(text)  # refuses broken encodings
+        words.append(Word(text, number, number + 1))
+    return words
+
+
+def _batches(asks: Sequence[GuidedAsk], size: int) -> Iterator[list[int]]:
+    """Yield the numbers of asks of like length, the longest first: a lack of memory shows at once."""
+    order = sorted(range(len(asks)), key=lambda n: -sum(map(len, asks[n].words)))
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
+
+
+def _entities(text: Split, answers: Sequence[GuidedAnswer]) -> list[Entity]:
+    entities = []
+    for number, span in merged(text.windows, [spans_of(answer.tags) for answer in answers]):
+        start = text.windows[number].start
+        inside = answers[number].probabilities[span.start - start : span.end - start]
+        entities.append(text.entity(span, math.prod(inside)))
+    return entities

@@ -1,0 +1,55 @@
+"""A predictor whose model is a rule, and checkpoints of tiny random models."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from gner_core.backbones.encode import Encoder
+from gner_core.backbones.load import load_tokenizer
+from gner_core.checkpoint import VERSION, Description, describe
+from gner_core.generation.guided import GuidedAnswer, GuidedAsk
+from gner_core.predicting.predictor import Predictor
+from gner_core.schemas.targets import BIO
+from tests.gner_core.conftest import TinyModel
+
+
+class Rule:
+    """Runs of capitalised words are entities of the first type; sure of the first word only."""
+
+    def __init__(self, words: int) -> None:
+        self.words = words
+        self.asked: list[GuidedAsk] = []
+
+    def fits(self, words: Sequence[str], source: int) -> bool:
+        return len(words) <= self.words and source <= 4000
+
+    def __call__(self, asks: Sequence[GuidedAsk]) -> list[GuidedAnswer]:
+        self.asked += asks
+        return [self._answer(ask) for ask in asks]
+
+    def _answer(self, ask: GuidedAsk) -> GuidedAnswer:
+        tags: list[str] = []
+        for word in ask.words:
+            before = tags[-1] if tags else "O"
+            inside = f"{'B' if before == 'O' else 'I'}-{ask.types[0]}"
+            tags.append(inside if word[0].isupper() or word in "東京👨‍👩‍👧‍👦" else "O")
+        return GuidedAnswer(tuple(tags), tuple(0.5 if t[0] == "I" else 0.9 for t in tags))
+
+
+@pytest.fixture
+def rule(tiny_model: TinyModel) -> Predictor:
+    """A predictor that sees 100 words at a time."""
+    encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
+    description = Description(version=VERSION, backbone=tiny_model.backbone, target=BIO, types=())
+    return Predictor(description, encoder, Rule(100), batch=4)
+
+
+@pytest.fixture
+def checkpoint(tiny_model: TinyModel) -> Path:
+    """The folder of a tiny model that says of itself what it is."""
+    about = Description(
+        version=VERSION, backbone=tiny_model.backbone, target=BIO, types=("city", "person")
+    )
+    describe(tiny_model.folder, about)
+    return tiny_model.folder
