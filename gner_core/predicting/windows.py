@@ -101,9 +101,7 @@ def merged(cuts: Sequence[Window], found: Sequence[Sequence[Span]]) -> list[tupl
     for number, (window, spans) in enumerate(zip(cuts, found, strict=True)):
         moved = [Span(s.start + window.start, s.end + window.start, s.label) for s in spans]
         if number:
-            low, high = window.start, cuts[number - 1].end
-            near = takewhile(lambda span: span.end > low, (span for _, span in reversed(kept)))
-            seam = _seam(low, high, [*near, *takewhile(lambda span: span.start < high, moved)])
+            seam = _seam(window.start, cuts[number - 1].end, kept, moved)
             while kept and kept[-1][1].start >= seam:
                 kept.pop()
             last = kept[-1][1].end if kept else 0
@@ -112,11 +110,13 @@ def merged(cuts: Sequence[Window], found: Sequence[Sequence[Span]]) -> list[tupl
     return kept
 
 
-def _seam(low: int, high: int, spans: Sequence[Span]) -> int:
+def _seam(low: int, high: int, kept: Sequence[tuple[int, Span]], moved: Sequence[Span]) -> int:
     """Return the position nearest to the middle of an overlap that cuts no entity.
 
     Where there is none the middle itself: an entity that it cuts then belongs to the earlier window.
     """
     middle = (low + high) // 2
+    near = list(takewhile(lambda span: span.end > low, (span for _, span in reversed(kept))))
+    near += takewhile(lambda span: span.start < high, moved)
     order = sorted(range(low, high + 1), key=lambda at: (abs(at - middle), at))
-    return next((at for at in order if not any(s.start < at < s.end for s in spans)), middle)
+    return next((at for at in order if not any(s.start < at < s.end for s in near)), middle)

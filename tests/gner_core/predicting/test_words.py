@@ -54,7 +54,7 @@ def test_words_slice_back_and_leave_only_separators_out(text: str) -> None:
         between.append(text[last : word.start])
         last = word.end
     left = "".join([*between, text[last:]])
-    assert not any(c.isalnum() or c.isprintable() and not c.isspace() for c in left), left
+    assert not any(c.isalnum() or (c.isprintable() and not c.isspace()) for c in left), left
 
 
 def test_half_a_surrogate_pair_is_refused() -> None:
