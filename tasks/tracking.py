@@ -17,24 +17,35 @@ Example:
 import logging
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
+import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import AnyType
+
+from gner_core.errors import InputError
 
 EXPERIMENT = "gner"
 KEY, COMPLETE, KIND = "gner.key", "gner.complete", "gner.kind"
 BATCH = 100  # params in one call: the server's limit
 PARAM_CHARACTERS = 6000  # the server's limit
 SECONDS_BETWEEN_SENDS = 2.0
+SERVING_MODEL = Path(__file__).with_name("serving_model.py")
+"""What MLflow runs to serve a checkpoint; never imported here."""
 
 log = logging.getLogger("gner")
 
@@ -114,16 +125,11 @@ class Tracker:
         cls, *, name: str, params: Mapping[str, Any], tags: Mapping[str, str], home: Path
     ) -> "Tracker":
         """Open the tracking store and create the parent run of a flow run."""
-        uri = os.environ.get("MLFLOW_TRACKING_URI", "")
-        local = not uri
-        if local:
-            home.mkdir(parents=True, exist_ok=True)
-            uri = f"sqlite:///{home.absolute()}/mlflow.db"
+        uri, place = tracking_uri(home)
         tracker = cls(None, uri)
         try:
             tracker.client = MlflowClient(uri)
-            place = str(home.absolute() / "mlartifacts") if local else None
-            tracker.experiment_id = tracker._experiment(place)
+            tracker.experiment_id = experiment_id(tracker.client, place)
         except MlflowException as error:
             tracker._give_up(error)
             return tracker
@@ -179,18 +185,9 @@ class Tracker:
             return None
 
     def _give_up(self, error: MlflowException) -> None:
-        reason = str(error).strip().splitlines()[0][:200]
+        reason = _first_line(error)
         log.warning("tracking is off for this run: %s does not work (%s)", self.uri, reason)
         self.client = None
-
-    def _experiment(self, place: str | None) -> str:
-        assert self.client is not None
-        found = self.client.get_experiment_by_name(EXPERIMENT)
-        if found is None:
-            # The tag lets the UI open the experiment as model training, not as GenAI traces.
-            tags = {"mlflow.experimentKind": "custom_model_development"}
-            return str(self.client.create_experiment(EXPERIMENT, place, tags))
-        return str(found.experiment_id)
 
     def _create(self, name: str, tags: Mapping[str, str]) -> str | None:
         created = self.attempt(
@@ -211,6 +208,59 @@ class Tracker:
     def _steps(self, run_id: str) -> set[int]:
         history = self.attempt(lambda c: c.get_metric_history(run_id, "loss"))
         return {metric.step for metric in history or []}
+
+
+def tracking_uri(home: Path) -> tuple[str, str | None]:
+    """Return MLflow's address, and the folder of artifacts where it is the one in the home folder."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if uri:
+        return uri, None
+    home.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{home.absolute()}/mlflow.db", str(home.absolute() / "mlartifacts")
+
+
+def experiment_id(client: MlflowClient, place: str | None) -> str:
+    """Return the id of gner's experiment; it is created with `place` as its folder of artifacts."""
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is None:
+        # The tag lets the UI open the experiment as model training, not as GenAI traces.
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        return str(client.create_experiment(EXPERIMENT, place, tags))
+    return str(found.experiment_id)
+
+
+def log_pyfunc(checkpoint: Path, *, name: str, beams: int, home: Path) -> tuple[str, str]:
+    """Log a checkpoint with its weights as a model that MLflow serves; return its and MLflow's URI.
+
+    Raises:
+        InputError: when MLflow cannot be reached or refuses the model.
+    """
+    uri, place = tracking_uri(home)
+    signature = ModelSignature(
+        inputs=Schema([ColSpec(DataType.string, "text")]),
+        outputs=Schema([ColSpec(AnyType(), "entities")]),
+        params=ParamSchema([ParamSpec("types", DataType.string, [], shape=(-1,))]),
+    )
+    mlflow.set_tracking_uri(uri)
+    try:
+        mlflow.set_experiment(experiment_id=experiment_id(MlflowClient(uri), place))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*An input example was not provided")  # it would
+            logged = mlflow.pyfunc.log_model(  # be predicted here, and load the model
+                name=name,
+                python_model=str(SERVING_MODEL),
+                artifacts={"checkpoint": str(checkpoint.absolute())},
+                signature=signature,
+                model_config={"beams": beams},
+                pip_requirements=[f"gner=={version('gner')}"],
+            )
+    except MlflowException as error:
+        raise InputError(f"{uri}: the model cannot be logged ({_first_line(error)})") from None
+    return str(logged.model_uri), uri
+
+
+def _first_line(error: MlflowException) -> str:
+    return str(error).strip().splitlines()[0][:200]
 
 
 def _log_metrics(client: MlflowClient, run_id: str, *, metrics: list[Metric]) -> None:

@@ -1,0 +1,79 @@
+"""Texts with their entities as one HTML page without outside resources.
+
+Every text is escaped by the template engine.
+
+Example:
+    page = render_entities([("Ada waves", [Entity(0, 3, "person", "Ada", 0.98)])], title="notes")
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from gner_core.predicting.entities import Entity
+
+TEMPLATE = "entities.html.j2"
+TURN = 137.508
+"""Degrees between the colours of two types: the golden angle keeps any number of them apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of a text: plain, or an entity."""
+
+    text: str
+    entity: Entity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """A type with its colour (hue in degrees) and the number of its entities."""
+
+    label: str
+    hue: int
+    count: int
+
+
+def stretches(text: str, entities: Sequence[Entity]) -> Iterator[Stretch]:
+    """Yield a text in pieces, left to right; together they are the text."""
+    at = 0
+    for entity in entities:
+        if entity.start > at:
+            yield Stretch(text[at : entity.start])
+        yield Stretch(text[entity.start : entity.end], entity)
+        at = entity.end
+    if at < len(text):
+        yield Stretch(text[at:])
+
+
+def legend(types: Sequence[str], found: Sequence[Sequence[Entity]]) -> list[Legend]:
+    """Return the types in the order given."""
+    counts = Counter(entity.label for entities in found for entity in entities)
+    return [
+        Legend(label, round(number * TURN) % 360, counts[label])
+        for number, label in enumerate(types)
+    ]
+
+
+def render_entities(
+    texts: Sequence[str], found: Sequence[Sequence[Entity]], *, types: Sequence[str], title: str
+) -> str:
+    """Return the page."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shown = legend(types, found)
+    return environment.get_template(TEMPLATE).render(
+        title=title,
+        legend=shown,
+        hues={one.label: one.hue for one in shown},
+        texts=[list(stretches(text, entities)) for text, entities in zip(texts, found, strict=True)],
+        entities=sum(map(len, found)),
+    )

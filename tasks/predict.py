@@ -1,0 +1,86 @@
+"""Using a checkpoint outside of experiments: which one is meant, and the child process that loads it.
+
+Owns finding a checkpoint and asking the worker. The work is in `gner_core.predicting`, which this
+process never imports with its model.
+
+Example:
+    folder = find_checkpoint("train/4f6c…")
+    found = predict(folder, ["Ada waves"], ("person",), beams=1, batch=16, on_event=print)
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from gner_core.checkpoint import DESCRIPTION
+from gner_core.errors import InputError
+from gner_core.predicting.entities import Entity
+from gner_core.store import ArtifactRef
+from tasks.home import open_store
+from tasks.launch import Event, Workers
+
+WORKER = "gner_core.predicting.worker"
+ENTITIES = "entities.jsonl"
+STEPS = ("train", "backbone")
+"""Steps whose artifacts are checkpoints."""
+
+
+def find_checkpoint(name: str) -> Path:
+    """Return the folder of a checkpoint that is named by its folder, or by an artifact of the store.
+
+    An artifact is named as `gner run --dry-run` shows it: `train/KEY`, or its key alone.
+
+    Raises:
+        InputError: when there is no such checkpoint.
+    """
+    if Path(name).is_dir():
+        if not (Path(name) / DESCRIPTION).is_file():
+            raise InputError(
+                f"{name}: not a checkpoint of gner, it holds no {DESCRIPTION}; give the folder or "
+                "the key of a published step train"
+            )
+        return Path(name)
+    store = open_store()
+    step, _, key = name.rpartition("/")
+    refs = [ArtifactRef(one, key) for one in ([step] if step else STEPS)]
+    found = [ref for ref in refs if ref.step in STEPS and key and store.has(ref)]
+    if not found:
+        raise InputError(
+            f"{name}: neither a folder nor a checkpoint in the store {store.root}; "
+            "gner run PARAMS --dry-run shows the keys of the steps train"
+        )
+    return store.fetch(found[0])
+
+
+def predict(
+    checkpoint: Path,
+    texts: Sequence[str],
+    types: Sequence[str],
+    *,
+    beams: int,
+    batch: int,
+    on_event: Callable[[Event], None],
+) -> list[list[Entity]]:
+    """Return the entities of every text, found by a child process.
+
+    Raises:
+        InputError: for an unusable checkpoint, types or texts.
+        RuntimeError: when the child process died.
+    """
+    with tempfile.TemporaryDirectory(prefix="gner-predict-") as place, Workers() as workers:
+        folder = Path(place)
+        (folder / "texts.json").write_text(json.dumps(list(texts)))
+        request = {
+            "output": place,
+            "scratch": place,
+            "threads": None,
+            "checkpoint": str(checkpoint.absolute()),
+            "texts": str(folder / "texts.json"),
+            "types": list(types),
+            "beams": beams,
+            "batch": batch,
+        }
+        workers.run(WORKER, request, on_event=on_event)
+        lines = (folder / ENTITIES).read_text(encoding="utf-8").splitlines()
+    return [[Entity(**values) for values in json.loads(line)] for line in lines]
