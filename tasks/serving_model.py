@@ -49,10 +49,9 @@ class EntityModel(PythonModel):
             MlflowException: for a request that is at fault; the server answers with status 400.
         """
         texts, types = model_input["text"].tolist(), list((params or {}).get("types", ()))
+        if not all(isinstance(text, str) for text in texts):
+            raise MlflowException.invalid_parameter_value("the column text holds more than texts")
         try:
-            for number, text in enumerate(texts, start=1):
-                if not isinstance(text, str):
-                    raise InputError(f"text {number} is {text!r}, no text")
             with self.turn:
                 found = self.model.predict(texts, types)
         except InputError as error:

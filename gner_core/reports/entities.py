@@ -74,6 +74,8 @@ def render_entities(
         title=title,
         legend=shown,
         hues={one.label: one.hue for one in shown},
-        texts=[list(stretches(text, entities)) for text, entities in zip(texts, found, strict=True)],
+        texts=[
+            list(stretches(text, entities)) for text, entities in zip(texts, found, strict=True)
+        ],
         entities=sum(map(len, found)),
     )

@@ -110,7 +110,11 @@ def test_requests_get_entities_or_one_clear_line(
         assert answer.status_code == 200, answer.text
         for row in answer.json()["predictions"]:
             for e in row["entities"]:
-                assert e["text"] in TEXT[e["start"] : e["end"]] or e["text"] in ("Ada", "waves", "a")
+                assert e["text"] in TEXT[e["start"] : e["end"]] or e["text"] in (
+                    "Ada",
+                    "waves",
+                    "a",
+                )
     codes = {body[:60]: post(body, headers).status_code for body, headers in BAD}
     assert all(400 <= code < 500 for code in codes.values()), codes
     assert "no types; name at least one" in post(BAD_BODIES[0], JSON).json()["message"]
@@ -156,7 +160,7 @@ def test_two_hundred_requests_of_a_real_server_on_loopback(
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
     bad = [request in BAD for request in asked]
-    print(Counter(zip(codes, bad, strict=True)))
+    sys.stdout.write(f"{Counter(zip(codes, bad, strict=True))}\n")
     assert all(400 <= code < 500 if wrong else code == 200 for code, wrong in zip(codes, bad, strict=True))  # fmt: skip
 
 
