@@ -16,6 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from gner_core.records import spans_of
+from gner_core.scoring.calibration import Calibration
 from gner_core.scoring.comparison import Comparison
 from gner_core.scoring.errors import CLASSES, DENOMINATORS, Errors
 from gner_core.scoring.evaluate import metric_summary
@@ -64,6 +65,9 @@ def print_scores(scores: FileScores, setup: FileScoring, *, types: bool) -> None
             console.print(_type_table(name, summary["corpora"]))
     if scores.partial.counts:
         console.print(_partial_table(scores.partial.values()))
+    if scores.calibration.total:
+        console.print(_calibration_table(scores.calibration))
+        console.print(f"expected calibration error: {points(scores.calibration.error)}")
     if setup.errors:
         console.print(_error_table(scores.errors))
         console.print(_share_table(scores.errors))
@@ -82,6 +86,8 @@ def print_json(scores: FileScores) -> None:
         result["partial"] = scores.partial.values()
     if scores.errors:
         result["errors"] = {name: errors.values() for name, errors in scores.errors.items()}
+    if scores.calibration.total:
+        result["calibration"] = scores.calibration.values()
     result |= {"texts": dict(scores.texts), "words": dict(scores.words)}
     print(json.dumps(result, indent=1, ensure_ascii=False))  # noqa: T201  # this is the output
 
@@ -186,6 +192,16 @@ def _partial_table(corpora: Mapping[str, Any]) -> Table:
     table = _table("partial: F1 in the sense of SemEval 2013", ("corpus",), SCHEMES)
     for corpus, schemes in corpora.items():
         table.add_row(escape(corpus), *[points(one["f1"]) for one in schemes.values()])
+    return table
+
+
+def _calibration_table(calibration: Calibration) -> Table:
+    table = _table("Entities by confidence", ("confidence",), ("entities", "mean", "right"))
+    for row in calibration.values()["bins"]:
+        if row["entities"]:
+            shares = points(row["confidence"]), points(row["right"])
+            bounds = f"{100 * row['low']:.0f}–{100 * row['high']:.0f}"
+            table.add_row(bounds, f"{row['entities']:,}", *shares)
     return table
 
 

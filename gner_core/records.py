@@ -11,6 +11,7 @@ Example:
     [Span(start=0, end=1, label='person')]
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -105,6 +106,15 @@ def spans_of(tags: Sequence[str]) -> list[Span]:
         if prefix != "O" and not label:
             start, label = position, tag_label
     return spans
+
+
+def confidence_of(span: Span, probabilities: Sequence[float]) -> float:
+    """Return the confidence of an entity (0 to 1): the product of its words' probabilities.
+
+    Args:
+        probabilities: how probable the tag of each word of the sentence was.
+    """
+    return math.prod(probabilities[span.start : span.end])
 
 
 def is_bio(tags: Sequence[str]) -> bool:

@@ -115,6 +115,8 @@ def _track(step: Step, run: RunContext) -> None:
             mlrun.values({f"{corpus}/{name}": row[name] for name in RATIOS})
         for corpus, row in summary.get("span", {}).get("corpora", {}).items():
             mlrun.values({f"{corpus}/strict_f1": row["f1"]})
+        if "calibration" in summary:
+            mlrun.values({"calibration_error": summary["calibration"]["all"]["error"]})
         mlrun.values({f"texts/{name}": count for name, count in summary["texts"].items()})
         mlrun.tags({"gner.checkpoint": generate.inputs["model"].ref.path})
         scored = read_scored(run.path(step) / SCORED)

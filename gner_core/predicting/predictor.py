@@ -10,7 +10,6 @@ Example:
     entity.text, entity.start, entity.end, entity.label, entity.confidence
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from gner_core.generation.guided import GuidedAnswer, GuidedAsk, GuidedGenerator
 from gner_core.predicting.entities import Entity, checked_types
 from gner_core.predicting.windows import Window, merged, windows
 from gner_core.predicting.words import Word, line_ends, sentence_ends, split_words
-from gner_core.records import Span, spans_of
+from gner_core.records import Span, confidence_of, spans_of
 from gner_core.schemas.targets import BIO
 
 BATCH = 16
@@ -203,6 +202,7 @@ def _entities(text: Split, answers: Sequence[GuidedAnswer]) -> list[Entity]:
     entities = []
     for number, span in merged(text.windows, [spans_of(answer.tags) for answer in answers]):
         start = text.windows[number].start
-        inside = answers[number].probabilities[span.start - start : span.end - start]
-        entities.append(text.entity(span, math.prod(inside)))
+        inside = Span(span.start - start, span.end - start, span.label)
+        sure = confidence_of(inside, answers[number].probabilities)
+        entities.append(text.entity(span, sure))
     return entities

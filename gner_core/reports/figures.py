@@ -6,6 +6,7 @@ Example:
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 
@@ -49,6 +50,33 @@ def f1_bars(evaluations: Mapping[str, Mapping[str, float]]) -> str:
         bars = axis.barh(range(len(rows)), values, color=colours, height=0.68)
         axis.bar_label(bars, fmt="%.1f", padding=3)
         axis.set(yticks=range(len(rows)), yticklabels=names, xlim=(0, 108), xlabel="F1")
+        figure.tight_layout()
+        return _svg(figure)
+
+
+def reliability(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return, side by side, the share of right entities over their confidence, both in percent.
+
+    Points on the diagonal are well calibrated; a point's area grows with its entities.
+
+    Args:
+        evaluations: title → the values of a `gner_core.scoring.calibration.Calibration`.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, max(3, len(evaluations)), figsize=(8.4, 2.9), squeeze=False)
+        for axis in axes[0][len(evaluations) :]:
+            axis.set_axis_off()
+        for colour, axis, (title, values) in zip(
+            COLOURS, axes[0], evaluations.items(), strict=False
+        ):
+            bins = [one for one in values["bins"] if one["entities"]]
+            sure, right = ([100 * one[key] for one in bins] for key in ("confidence", "right"))
+            largest = max((one["entities"] for one in bins), default=1)
+            areas = [12 + 110 * one["entities"] / largest for one in bins]
+            axis.plot([0, 100], [0, 100], color="#9ca3af", linewidth=1, linestyle="--")
+            axis.plot(sure, right, color=colour, linewidth=1.2)
+            axis.scatter(sure, right, s=areas, color=colour, alpha=0.75, linewidths=0)
+            axis.set(title=title, xlabel="confidence", ylabel="right", xlim=(0, 104), ylim=(0, 104))
         figure.tight_layout()
         return _svg(figure)
 

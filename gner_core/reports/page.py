@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gner_core.reports.content import ReportContent
-from gner_core.reports.figures import f1_bars, loss_curves
+from gner_core.reports.figures import f1_bars, loss_curves, reliability
 
 TEMPLATES = Path(__file__).parent
 HUES = 12  # colours of entity types
@@ -35,10 +35,17 @@ def render(content: ReportContent) -> str:
             for view in content.evaluations
         }
     )
+    calibrated = {
+        view.title: view.scores["calibration"]["all"]
+        for view in content.evaluations
+        if "calibration" in view.scores
+    }
     return environment.get_template("page.html.j2").render(
         content=content,
         curves=Markup(curves),  # noqa: S704 (made here, from numbers and escaped titles)
         bars=Markup(bars),  # noqa: S704
+        calibrated=calibrated,
+        reliability=Markup(reliability(calibrated)),  # noqa: S704
         fault_names=_fault_names(content),
     )
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from gner_core.scoring.calibration import Calibration
 from gner_core.scoring.errors import Errors, entity_errors, text_faults, word_edits
 from gner_core.scoring.scored import Scored
 from gner_core.scoring.significance import MEAN, interval
@@ -27,7 +28,8 @@ def summarise(scored: Sequence[Scored]) -> dict[str, Any]:
 
     The paper's metric stands at the top: `corpora`, `macro` (the paper's mean over corpora),
     `micro`, each with its `interval`. `span` has the same form for strict spans, `errors` the
-    classes of Table 1 per corpus, `texts` and `words` the faults of Table 9. In matching mode text
+    classes of Table 1 per corpus, `texts` and `words` the faults of Table 9, `calibration` the
+    reliability of confidences where predictions have them. In matching mode text
     entities have no place, so only the paper's metric and the faults are there.
     """
     placed = all(s.written is None for s in scored)
@@ -35,6 +37,8 @@ def summarise(scored: Sequence[Scored]) -> dict[str, Any]:
     if placed:
         summary["span"] = metric_summary(tally(scored, "span"))
         summary["errors"] = errors_by_corpus(scored)
+    if any(s.probabilities is not None for s in scored):
+        summary["calibration"] = calibration_by_corpus(scored)
     return {**summary, "texts": text_faults(scored), "words": word_edits(scored)}
 
 
@@ -68,4 +72,15 @@ def errors_by_corpus(scored: Sequence[Scored]) -> dict[str, Any]:
         corpora[sentence.corpus].add(found)
         everything.add(found)
     values = {name: errors.values() for name, errors in corpora.items()}
+    return {"corpora": values, "all": everything.values()}
+
+
+def calibration_by_corpus(scored: Sequence[Scored]) -> dict[str, Any]:
+    """Return reliability and expected calibration error for each corpus and for all together."""
+    corpora: dict[str, Calibration] = defaultdict(Calibration)
+    everything = Calibration()
+    for sentence in scored:
+        corpora[sentence.corpus].add_sentence(sentence)
+        everything.add_sentence(sentence)
+    values = {name: calibration.values() for name, calibration in corpora.items()}
     return {"corpora": values, "all": everything.values()}

@@ -24,6 +24,7 @@ from gner_core.backtokens import BackTokens, from_file
 from gner_core.errors import InputError
 from gner_core.matching.modes import Matcher
 from gner_core.params import MatchParams, TargetForm
+from gner_core.scoring.calibration import Calibration
 from gner_core.scoring.errors import (
     Errors,
     edit_examples,
@@ -63,6 +64,7 @@ class FileScores:
     errors: dict[str, Errors] = field(default_factory=lambda: defaultdict(Errors))
     texts: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
+    calibration: Calibration = field(default_factory=Calibration)
     examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """Kind of word edit → the first sentences with one, and what was written."""
 
@@ -75,6 +77,7 @@ class FileScores:
             self.errors[corpus].add(errors)
         self.texts.update(other.texts)
         self.words.update(other.words)
+        self.calibration.extend(other.calibration)
         for kind, examples in other.examples.items():
             mine = self.examples.setdefault(kind, [])
             mine += examples[: EXAMPLES - len(mine)]
@@ -118,6 +121,8 @@ class PartScorer:
             tally = result.tallies[name] = Tally(without=self.setup.without)
             for sentence in scored:
                 tally.add(sentence.corpus, METRICS[name](sentence))
+        for sentence in scored:
+            result.calibration.add_sentence(sentence)
         if self.setup.errors:
             result.examples = edit_examples(scored, limit=EXAMPLES)
             for sentence in scored:

@@ -24,7 +24,8 @@ class Scored(NamedTuple):
     `written` holds the words that `predicted` belongs to where those are not the sentence's
     (matching mode text), else None. `omitted`, `added` and `substituted` count words, `ambiguous`
     entities, `unknown_types` tags; `unread` says that text was left over, `cut_off` that the text
-    ended at the token limit, `skipped` why there is none.
+    ended at the token limit, `skipped` why there is none. `probabilities` says how probable each
+    predicted tag was, where decoding was guided.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Scored(NamedTuple):
     unread: bool
     cut_off: bool
     skipped: str | None
+    probabilities: tuple[float, ...] | None
 
 
 _INTEGERS = ("omitted", "added", "substituted", "ambiguous", "unknown_types")
@@ -51,6 +53,7 @@ SCORED_SCHEMA = pa.schema(
     + [("text", pa.string())]
     + [(name, pa.int32()) for name in _INTEGERS]
     + [("unread", pa.bool_()), ("cut_off", pa.bool_()), ("skipped", pa.string())]
+    + [("probabilities", pa.list_(pa.float64()))]
 )
 
 
@@ -77,6 +80,7 @@ def score(prediction: Prediction, matcher: Matcher) -> Scored:
         matched.unread,
         not prediction.finished and prediction.skipped is None,
         prediction.skipped,
+        prediction.probabilities,
     )
 
 

@@ -25,9 +25,13 @@ from gner_core.scoring.scored import Scored, score
 HOSTILE = "<script>alert(1)</script>"
 
 
-def scored(text: str) -> Scored:
+def scored(text: str, probabilities: tuple[float, ...] | None = None) -> Scored:
     words, tags = ("Ada", "saw", "Rome"), ("B-person", "O", "B-city")
-    prediction = Prediction("0", "toy", words, tags, ("city", "person"), text, True, None)
+    decided = tags if probabilities else None
+    types = ("city", "person")
+    prediction = Prediction(
+        "0", "toy", words, tags, types, text, True, None, decided, probabilities
+    )
     match = MatchParams(mode="gner", back_tokenization=False)
     return score(prediction, Matcher(match, BIO, back={}))
 
@@ -69,6 +73,16 @@ def test_the_page_shows_scores_counts_curves_examples_and_steps(content: ReportC
     for text in ("77,000,000", "1,234", "7 blank tokens dropped", "abc123", "12.3", "<svg", "50.0"):
         assert text in page, text
     assert not re.search(r"""(src|href)=["']https?:|url\(["']?https?:|@import""", page)
+
+
+def test_confidence_is_shown_where_decoding_was_guided(content: ReportContent) -> None:
+    assert "<h2>Confidence" not in render(content)
+    guided = summarise([scored("", (0.95, 1.0, 0.62))])
+    view = EvaluationView("zero-shot", "unseen", guided)
+    page = render(replace(content, evaluations=[*content.evaluations, view]))
+    assert "<h2>Confidence" in page
+    assert "100.0 <small>of 1</small>" in page
+    assert ">21.5<" in page  # the error: (0.05 + 0.38) / 2
 
 
 def test_model_output_is_shown_as_text(content: ReportContent) -> None:

@@ -26,7 +26,7 @@ MATCH = Matcher(MatchParams(mode="gner", back_tokenization=False), BIO, back={})
 def scored(words: str, gold: str, found: str, corpus: str = "toy") -> Scored:
     """A sentence from words and tags that are separated by blanks."""
     columns = (tuple(words.split()), tuple(gold.split()), tuple(found.split()))
-    return Scored("1", corpus, *columns, None, "", 0, 0, 0, 0, 0, False, False, None)
+    return Scored("1", corpus, *columns, None, "", 0, 0, 0, 0, 0, False, False, None, None)
 
 
 def test_ratios_follow_from_counts() -> None:
