@@ -15,7 +15,7 @@ from flows.bench_cli import train as bench_train
 from flows.data_cli import app as data
 from flows.faults import input_errors
 from flows.predict_cli import log_model, predict
-from flows.score_cli import bench_app, compare, score
+from flows.score_cli import beams, bench_app, compare, score
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,6 +35,7 @@ bench_app.command("train")(bench_train)
 bench_app.command("generate")(bench_generate)
 app.command()(score)
 app.command()(compare)
+app.command()(beams)
 app.command()(predict)
 app.command("log-model")(log_model)
 

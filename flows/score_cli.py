@@ -1,7 +1,7 @@
-"""The commands that judge predictions: `gner score`, `gner compare` and `gner bench matching`.
+"""The commands that judge predictions: `gner score | compare | beams` and `gner bench matching`.
 
 Owns their arguments. Does not own rules (`gner_core.matching`, `gner_core.scoring`) or tables
-(`flows.score_view`).
+(`flows.score_view`, `flows.beams_view`).
 """
 
 import os
@@ -128,6 +128,33 @@ def compare(
         print_comparison(comparison, show=show, as_json=as_json)
 
 
+def beams(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PREDICTIONS…",
+            help="Predictions of one model with beams 1, 2, 3, 4 in this order, or NAME=FILE.",
+        ),
+    ],
+    mode: ModeOption = "gner",
+    metric: Annotated[Literal["pair", "span"], typer.Option(help="pair or span.")] = "pair",
+    tokenizer: Tokenizer = None,
+    labels: LabelsOption = "BIO",
+    gap: Gap = "......",
+    leave_out: LeaveOut = None,
+    show: Annotated[int, typer.Option(min=0, help="Cases to print of each beam and kind.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Compare beam sizes: F1 of each (Table 7), and what beams correct (Fig. 6, Table 10)."""
+    with input_errors():
+        from flows.beams_view import print_study
+        from gner_core.scoring.beams import study_beams
+
+        setup = _setup(mode, tokenizer, labels, gap, leave_out=leave_out, metrics=(metric,))
+        study = study_beams(_named(files), setup, metric=metric)
+        print_study(study, show=show, as_json=as_json)
+
+
 @bench_app.callback()
 def bench() -> None:
     """Keep `matching` a subcommand."""
@@ -152,6 +179,21 @@ def matching(
         if back:
             back.learn({word for pair in pairs for word in pair.source})
         print_bench(bench(pairs, back=back.changed if back else {}, seconds=seconds))
+
+
+def _named(files: list[str]) -> dict[str, Path]:
+    """Return beam → file; files without a name are numbered from 1 in their order."""
+    from gner_core.errors import InputError
+
+    named: dict[str, Path] = {}
+    for number, given in enumerate(files, start=1):
+        name, sign, path = given.partition("=")
+        if not sign or Path(given).exists():
+            name, path = str(number), given
+        if name in named:
+            raise InputError(f"beam {name} is given twice: {named[name]} and {path}")
+        named[name] = Path(path)
+    return named
 
 
 def _setup(

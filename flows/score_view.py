@@ -101,7 +101,7 @@ def print_comparison(comparison: Comparison, *, show: int, as_json: bool) -> Non
         print(json.dumps(result, indent=1, ensure_ascii=False))  # noqa: T201
         return
     console = Console()
-    table = _table("F1 in points: B against A", ("corpus",), ("A", "B", "B - A", "95 %", "p"))
+    table = empty_table("F1 in points: B against A", ("corpus",), ("A", "B", "B - A", "95 %", "p"))
     for name, d in comparison.differences.items():
         row = (points(d.a), points(d.b), f"{100 * d.value:+.2f}")
         bounds = f"{100 * d.low:+.2f} … {100 * d.high:+.2f}"
@@ -125,7 +125,7 @@ def print_bench(rows: Sequence[Row]) -> None:
     """Print Table 5 of the paper: microseconds a pair, and how many times faster than plain."""
     title = "Matching: microseconds a sentence (times faster than plain)"
     numbers = ("number", "plain O(N²)", "paper O(N log N)", "gner")
-    table = _table(title, ("words", "pairs"), numbers)
+    table = empty_table(title, ("words", "pairs"), numbers)
     for row in rows:
         times = [f"{time:,.1f} ({row.plain / time:,.0f}×)" for time in (row.paper, row.gner)]
         table.add_row(
@@ -139,7 +139,7 @@ def points(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
-def _table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Table:
+def empty_table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Table:
     """Return an empty table whose columns of numbers stand right."""
     table = Table(
         title=escape(title),
@@ -157,7 +157,7 @@ def _table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Table:
 
 def _metric_table(title: str, summary: Mapping[str, Any]) -> Table:
     numbers = ("texts", "gold", "found", "right", "P", "R", "F1", "95 %")
-    table = _table(title, ("corpus",), numbers)
+    table = empty_table(title, ("corpus",), numbers)
     for name, row in summary["corpora"].items():
         counts = [f"{row[key]:,}" for key in ("sentences", "gold", "predicted", "right")]
         ratios = [points(row[key]) for key in RATIOS]
@@ -179,7 +179,7 @@ def _interval(row: Mapping[str, Any]) -> str:
 
 def _type_table(metric: str, corpora: Mapping[str, Any]) -> Table:
     numbers = ("gold", "found", "right", "P", "R", "F1")
-    table = _table(f"{metric}: by type", ("corpus", "type"), numbers)
+    table = empty_table(f"{metric}: by type", ("corpus", "type"), numbers)
     for corpus, row in corpora.items():
         for name, one in row["types"].items():
             counts = [f"{one[key]:,}" for key in ("gold", "predicted", "right")]
@@ -189,14 +189,14 @@ def _type_table(metric: str, corpora: Mapping[str, Any]) -> Table:
 
 
 def _partial_table(corpora: Mapping[str, Any]) -> Table:
-    table = _table("partial: F1 in the sense of SemEval 2013", ("corpus",), SCHEMES)
+    table = empty_table("partial: F1 in the sense of SemEval 2013", ("corpus",), SCHEMES)
     for corpus, schemes in corpora.items():
         table.add_row(escape(corpus), *[points(one["f1"]) for one in schemes.values()])
     return table
 
 
 def _calibration_table(calibration: Calibration) -> Table:
-    table = _table("Entities by confidence", ("confidence",), ("entities", "mean", "right"))
+    table = empty_table("Entities by confidence", ("confidence",), ("entities", "mean", "right"))
     for row in calibration.values()["bins"]:
         if row["entities"]:
             shares = points(row["confidence"]), points(row["right"])
@@ -208,7 +208,7 @@ def _calibration_table(calibration: Calibration) -> Table:
 def _error_table(errors: Mapping[str, Errors]) -> Table:
     numbers = ("gold", "right", *CLASSES, "NE+", "false")
     title = "Errors (Table 1). NE+: NE whose words differ too. false: found where nothing is"
-    table = _table(title, ("corpus",), numbers)
+    table = empty_table(title, ("corpus",), numbers)
     for corpus, one in errors.items():
         names = ("gold", "right", *CLASSES, "NE, boundary wrong too", "false positive")
         table.add_row(escape(corpus), *[f"{one.counts[name]:,}" for name in names])
@@ -218,7 +218,7 @@ def _error_table(errors: Mapping[str, Errors]) -> Table:
 def _share_table(errors: Mapping[str, Errors]) -> Table:
     numbers = [f"{name}/{of[0]}" for of in DENOMINATORS for name in CLASSES]
     title = "Errors in percent of gold (g), of the union of gold and found (u), of words (w)"
-    table = _table(title, ("corpus",), numbers)
+    table = empty_table(title, ("corpus",), numbers)
     for corpus, one in errors.items():
         shares = one.values()["shares"]
         cells = [f"{100 * shares[name][of]:.1f}" for of in DENOMINATORS for name in CLASSES]
@@ -228,7 +228,7 @@ def _share_table(errors: Mapping[str, Errors]) -> Table:
 
 def _confusion_table(errors: Mapping[str, Errors]) -> Table:
     title = f"The {CONFUSIONS} most frequent confusions (O: no entity)"
-    table = _table(title, ("corpus", "gold", "found"), ("entities",))
+    table = empty_table(title, ("corpus", "gold", "found"), ("entities",))
     wrong = [
         (count, corpus, *pair)
         for corpus, one in errors.items()
@@ -242,7 +242,7 @@ def _confusion_table(errors: Mapping[str, Errors]) -> Table:
 
 def _fault_table(scores: FileScores) -> Table:
     title = "Texts (Table 9): a text can be in several rows"
-    table = _table(title, ("fault",), ("number", "percent"))
+    table = empty_table(title, ("fault",), ("number", "percent"))
     texts = scores.texts["all"]
     for name, count in scores.texts.items():
         table.add_row(name, f"{count:,}", f"{100 * count / max(texts, 1):.1f}")

@@ -49,12 +49,28 @@ def compare_files(
     Raises:
         InputError: when a file is faulty, or the two do not hold the same sentences.
     """
-    first, second = (
-        _by_sentence(scored_file(file, setup)) for file, setup in zip(files, setups, strict=True)
-    )
-    _same_sentences(files, first, second)
+    first, second = (scored_file(file, one) for file, one in zip(files, setups, strict=True))
+    names = (str(files[0]), str(files[1]))
+    without = (setups[0].without, setups[1].without)
+    return compare_scored(names, (first, second), metric=metric, without=without)
+
+
+def compare_scored(
+    names: tuple[str, str],
+    scored: tuple[Sequence[Scored], Sequence[Scored]],
+    *,
+    metric: str,
+    without: tuple[frozenset[str], frozenset[str]],
+) -> Comparison:
+    """Compare two scorings of the same sentences; `names` stand in errors.
+
+    Raises:
+        InputError: when the two do not hold the same sentences.
+    """
+    first, second = map(_by_sentence, scored)
+    _same_sentences(names, first, second)
     count = METRICS[metric]
-    tallies = Tally(without=setups[0].without), Tally(without=setups[1].without)
+    tallies = Tally(without=without[0]), Tally(without=without[1])
     changes = []
     for key, a in first.items():
         b = second[key]
@@ -80,9 +96,9 @@ def _by_sentence(scored: Sequence[Scored]) -> dict[Key, Scored]:
 
 
 def _same_sentences(
-    files: tuple[Path, Path], first: dict[Key, Scored], second: dict[Key, Scored]
+    names: tuple[str, str], first: dict[Key, Scored], second: dict[Key, Scored]
 ) -> None:
-    a, b = files
+    a, b = names
     for here, there, mine, others in ((a, b, first, second), (b, a, second, first)):
         missing = [key for key in mine if key not in others]
         if missing:
