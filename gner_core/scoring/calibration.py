@@ -50,12 +50,10 @@ class Calibration:
 
     def extend(self, other: "Calibration") -> None:
         """Add the counts of another part."""
-        for mine, more in (
-            (self.entities, other.entities),
-            (self.right, other.right),
-            (self.confidence, other.confidence),
-        ):
-            mine[:] = [a + b for a, b in zip(mine, more, strict=True)]
+        for number in range(BINS):
+            self.entities[number] += other.entities[number]
+            self.right[number] += other.right[number]
+            self.confidence[number] += other.confidence[number]
 
     @property
     def total(self) -> int:
