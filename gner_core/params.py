@@ -100,6 +100,19 @@ class BackboneParams(Model):
 # ---------------------------------------------------------------- training, decoding, matching
 
 
+class LoraParams(Model):
+    """Adapters that are trained instead of the weights (Hu et al., 2021)."""
+
+    rank: int = Field(ge=1)
+    """Width of the two matrices of an adapter."""
+    alpha: float = Field(gt=0)
+    """What an adapter adds is scaled by alpha / rank."""
+    dropout: float = Field(ge=0, lt=1)
+    """Dropout before an adapter."""
+    target_modules: tuple[str, ...] = Field(min_length=1)
+    """Linear layers that get one, by the end of their names: q, v of T5; q_proj, v_proj of LLaMA."""
+
+
 class TrainParams(Model):
     """One training stage; Appendix B of the paper has its values."""
 
@@ -125,6 +138,8 @@ class TrainParams(Model):
     """External entity sampling (§4.2): absent types per present one, or all of a closed corpus."""
     frozen_layers: int = Field(ge=0)
     """Lowest layers of each stack that stay as they are, with the embeddings; 0 trains all."""
+    lora: LoraParams | None = None
+    """Train adapters and leave all weights as they are; null trains the weights (the paper)."""
     seed: int
     """Seed of the order of sentences, of type shuffling and of external types."""
 
@@ -132,6 +147,12 @@ class TrainParams(Model):
     def _external_is_positive(self) -> "TrainParams":
         if self.external_types != "all" and self.external_types < 0:
             raise ValueError("external_types must be at least 0, or all")
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_freeze_everything(self) -> "TrainParams":
+        if self.lora is not None and self.frozen_layers:
+            raise ValueError("lora leaves all layers as they are; set frozen_layers: 0")
         return self
 
 

@@ -27,6 +27,7 @@ from gner_core.params import (
     TrainParams,
 )
 from gner_core.records import read_sentences
+from gner_core.training.adapters import add_adapters
 from gner_core.training.batches import (
     Place,
     accumulation,
@@ -154,16 +155,18 @@ class Stage:
         Raises:
             InputError: for weights that cannot be used.
         """
-        request = self.request
+        request, lora = self.request, self.request.train.lora
         set_seed(request.train.seed)
         # Weights and optimizer are float32; a bfloat16 backbone computes in it where a GPU can.
         model = load_model(
-            checkpoint or Path(request.model),
+            checkpoint if checkpoint and not lora else Path(request.model),
             request.backbone,
             dtype="float32",
             attention=request.execution.attention,
         )
         freeze_layers(model, request.train.frozen_layers)
+        if lora:
+            add_adapters(model, lora, checkpoint=checkpoint)
         if request.execution.gradient_checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
             model.enable_input_require_grads()

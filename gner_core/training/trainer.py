@@ -29,6 +29,7 @@ from torch.utils.data import DataLoader
 from transformers import DynamicCache, PreTrainedModel, Trainer
 from transformers.activations import NewGELUActivation
 
+from gner_core.training.adapters import save_for_resume
 from gner_core.training.checkpoints import CHECKPOINT, WRITING, begin, finish
 from gner_core.training.examples import IGNORED, Batch
 from gner_core.training.log import say
@@ -135,7 +136,7 @@ class StageTrainer(Trainer):
         try:
             aside = begin(folder, self.state.global_step) if first else folder / WRITING / name
             if first:
-                self.model.save_pretrained(aside, state_dict=weights)
+                save_for_resume(self.model, aside, weights=weights)
                 save_file(averages, aside / AVERAGES)
                 (aside / SCHEDULE).write_text(json.dumps(self.lr_scheduler.state_dict()))
                 self.state.save_to_json(str(aside / TRAINER_STATE))

@@ -24,6 +24,7 @@ from gner_core.backbones.load import is_out_of_memory
 from gner_core.checkpoint import VERSION, Description, describe
 from gner_core.errors import InputError
 from gner_core.params import PlainLauncher
+from gner_core.training.adapters import save_published
 from gner_core.training.checkpoints import newest_whole, update_of
 from gner_core.training.guards import Journal, StopOnSignal, journal_line
 from gner_core.training.launching import RANK_RESULT, STOPPED, supervise
@@ -125,7 +126,7 @@ def _publish(trainer: StageTrainer, stage: Stage, summary: dict[str, Any]) -> No
         return
     journal = [journal_line(entry) for entry in trainer.state.log_history if "loss" in entry]
     try:
-        trainer.model.save_pretrained(output, state_dict=weights)
+        save_published(trainer.model, output, weights=weights)
         stage.tokenizer.save_pretrained(output)
         describe(output, _description(stage))
         (output / JOURNAL).write_text("".join(f"{json.dumps(line)}\n" for line in journal))
