@@ -26,7 +26,7 @@ def train(
         Literal["adaptation", "finetuning"], typer.Option(help="Which training stage.")
     ] = "adaptation",
     updates: Annotated[int, typer.Option(min=1, help="Weight updates that are measured.")] = 4,
-    warm_up: Annotated[int, typer.Option(min=1, help="Weight updates before them.")] = 1,
+    warm_up: Annotated[int, typer.Option(min=0, help="Weight updates before them.")] = 1,
     one_in: Annotated[
         int, typer.Option(min=1, help="Run one in so many micro-batches of each update.")
     ] = 1,

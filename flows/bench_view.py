@@ -112,11 +112,11 @@ def generation_table(backbone: str, rows: "Sequence[GenerationRow]") -> Table:
 
 def _peak(sides: Mapping[str, Rounds]) -> float:
     """Return the peak that counts: of several measured ones the highest."""
-    return float(max(one["peak_flops_per_second"] for rounds in sides.values() for one in rounds))
+    return max(float(one["peak_flops_per_second"]) for rounds in sides.values() for one in rounds)
 
 
 def _middle(rounds: Rounds, key: str) -> float:
-    return float(median(one[key] for one in rounds))
+    return median(float(one[key]) for one in rounds)
 
 
 def _spread(rounds: Rounds) -> str:

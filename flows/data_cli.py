@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.faults import input_errors, show_fault
+from gner_core.corpus_params import Split
 
 if TYPE_CHECKING:
     from gner_core.corpora.fetch import Report
@@ -193,6 +194,58 @@ def audit(
         console = Console()
         for part in audit_tables(audits, asked, trained, types):
             console.print(part)
+
+
+@app.command()
+def lengths(
+    names: AnyNames = None,
+    *,
+    backbone: Annotated[Path, typer.Option(help="File of a backbone: its limits and prompt.")],
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(help="Folder with a tokenizer.json; without it, the backbone is imported."),
+    ] = None,
+    split: Annotated[
+        Split | None, typer.Option(help="train, valid or test; without it all together.")
+    ] = None,
+    cut: Annotated[int, typer.Option(min=1, help="Words of the pieces of cut passages.")] = 100,
+    source: Source = None,
+    offline: Offline = False,
+    as_json: Json = False,
+    catalog: Catalog = PUBLISHED,
+) -> None:
+    """Count tokens of prompts and targets, and what is over the limits of a backbone."""
+    with input_errors():
+        from rich.console import Console
+
+        from flows.data_view import lengths_table
+        from gner_core.corpora.lengths import TokenCounter
+        from gner_core.experiment_file import read_backbone
+        from gner_core.schemas.targets import BIO
+        from tasks.corpora import fetched_corpus
+        from tasks.lengths import count_corpus, tokenizer_folder
+        from tasks.steps import CACHE
+
+        model = read_backbone(backbone)
+        place = tokenizer or tokenizer_folder(model, data_root=CACHE)
+        counter = TokenCounter(place, model, BIO)
+        reports = []
+        for name, corpus in _at_hand(names, catalog, source).items():
+            splits = tuple(known for known in corpus.splits if split in (None, known))
+            if not splits:
+                continue
+            folder = fetched_corpus(name, corpus, mirror=source, offline=offline, report=_log())
+            reports.append(
+                count_corpus(name, corpus, source=folder, splits=splits, counter=counter, cut=cut)
+            )
+        if as_json:
+            found = [
+                {**report.as_dict(), "cut": cut_up and cut_up.as_dict()}
+                for report, cut_up in reports
+            ]
+            typer.echo(json.dumps(found, indent=1))
+            return
+        Console().print(lengths_table(model, reports, cut=cut))
 
 
 @app.command()

@@ -10,15 +10,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from gner_core.corpora.audit import CorpusAudit
+from gner_core.corpora.lengths import LengthReport, Spread
 from gner_core.corpora.recognise import Recognised
 from gner_core.corpora.statistics import WHATS, Comparison, count_of_types
 from gner_core.corpus_params import CorpusParams
+from gner_core.params import BackboneParams
 from gner_core.records import Sentence, spans_of
 
 COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red", "bright_cyan", "bright_yellow")
@@ -66,6 +69,55 @@ def preparation_table(name: str, statistics: Mapping[str, Mapping[str, Any]]) ->
         repairs = "\n".join(f"{n:,} {kind}" for kind, n in counts["repairs"].items())
         table.add_row(split, *numbers, repairs or NONE)
     return table
+
+
+def lengths_table(
+    backbone: BackboneParams,
+    reports: Sequence[tuple[LengthReport, LengthReport | None]],
+    *,
+    cut: int,
+) -> Table:
+    """Return a row per corpus: tokens of prompts and targets, what is over the limits, and cut."""
+    together = backbone.family == "decoder_only"
+    limits = (
+        f"{backbone.max_source_tokens:,} tokens together"
+        if together
+        else f"{backbone.max_source_tokens:,} + {backbone.max_target_tokens:,} tokens"
+    )
+    over = "prompt\ntarget\ntogether" if together else "prompt\ntarget\neither"
+    table = Table(
+        title=f"{backbone.name}, {limits}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+    )
+    table.add_column("corpus", overflow="fold", min_width=12)
+    spread = "mean\n95 %\nlongest"
+    pieces = f"cut at\n{cut}\nover"
+    for column in ("", f"prompt\n{spread}", f"target\n{spread}", f"over\n{over}", pieces):
+        table.add_column(column, justify="right", no_wrap=True)
+    for report, cut_up in reports:
+        counts = (report.over_prompt, report.over_target, report.over)
+        table.add_row(
+            report.corpus,
+            _number(report.sentences),
+            _spread(report.prompt),
+            _spread(report.target),
+            _over(*counts),
+            Text() if cut_up is None else _over(cut_up.sentences, cut_up.over),
+        )
+    return table
+
+
+def _spread(spread: Spread) -> str:
+    return f"{spread.mean:,.0f} {spread.most:,} {spread.longest:,}"
+
+
+def _over(*counts: int) -> Text:
+    """Return counts side by side; the last one is what does not fit."""
+    shown = " ".join(f"{count:,}" for count in counts)
+    return Text(shown, style="yellow" if counts[-1] else "dim")
 
 
 def table8_table(

@@ -56,6 +56,18 @@ def read_catalog(path: Path) -> dict[str, CorpusParams]:
         raise InputError(_explain(path, error, inside="corpora")) from None
 
 
+def read_backbone(path: Path) -> BackboneParams:
+    """Read the file of a backbone.
+
+    Raises:
+        InputError: for a missing or malformed file, or any value that does not fit.
+    """
+    try:
+        return BackboneParams.model_validate(_read_yaml(path))
+    except ValidationError as error:
+        raise InputError(_explain(path, error, inside="backbone")) from None
+
+
 def _read_extended(path: Path, *, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read a file over the one that it extends, with what both include."""
     if path.resolve() in seen:
@@ -182,8 +194,5 @@ def check_file(path: Path) -> str:
     if "models" not in folders:
         read_experiment(path, overrides=[])
         return "experiment"
-    try:
-        BackboneParams.model_validate(_read_yaml(path))
-    except ValidationError as error:
-        raise InputError(_explain(path, error, inside="backbone")) from None
+    read_backbone(path)
     return "backbone"

@@ -96,6 +96,12 @@ class BackboneParams(Model):
     dtype: Literal["float32", "bfloat16"]
     """Number format of the computation; weights and optimizer stay float32 in training."""
 
+    def fits(self, source: int, written: int) -> bool:
+        """Say whether a prompt and a target of so many tokens are within the limits (App. B)."""
+        if self.family == "decoder_only":
+            return source + written <= self.max_source_tokens
+        return source <= self.max_source_tokens and written <= self.max_target_tokens
+
 
 # ---------------------------------------------------------------- training, decoding, matching
 

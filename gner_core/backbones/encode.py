@@ -87,10 +87,7 @@ class Encoder:
 
     def fits(self, source: int, written: int) -> bool:
         """Say whether a prompt and a target of these lengths are within the limits (App. B)."""
-        limit = self.backbone.max_source_tokens
-        if self.backbone.family == "decoder_only":
-            return source + written <= limit
-        return source <= limit and written <= self.backbone.max_target_tokens
+        return self.backbone.fits(source, written)
 
     def budget(self, words: Sequence[str], types: Sequence[str], source: int) -> int:
         """Return how many tokens may be written: the longest possible answer, within the limits.

@@ -49,8 +49,8 @@ class BenchRequest(TrainRequest):
     side: Literal["gner", "plain"]
     updates: int = Field(ge=1)
     """Updates that are measured."""
-    warm_up: int = Field(ge=1)
-    """Updates before them."""
+    warm_up: int = Field(ge=0)
+    """Updates before them; 0 counts the first update with its set-up."""
     one_in: int = Field(ge=1)
     """Only every so-manyth micro-batch of an update is run, over all lengths; 1 runs all."""
     peak_of: str | None
@@ -66,8 +66,12 @@ class Clock(TrainerCallback):
         self.report = report
         self.started = self.seconds = 0.0
 
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        """Start the clock for a training without warm-up."""
+        self.started = time.perf_counter()
+
     def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any
     ) -> None:
         """Start or read the clock between two updates."""
         settle()

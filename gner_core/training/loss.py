@@ -45,7 +45,7 @@ class LabelHead:
         finally:
             self.positions = None
 
-    def _select(self, module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> Any:
+    def _select(self, _module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> Any:
         if self.positions is None:
             return inputs
         return (inputs[0].flatten(0, 1).index_select(0, self.positions),)

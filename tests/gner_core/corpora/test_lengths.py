@@ -1,0 +1,66 @@
+"""Token lengths without transformers: the same counts as in training, and what does not fit."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli import app
+from gner_core.corpora.lengths import Spread, TokenCounter, length_report
+from gner_core.errors import InputError
+from gner_core.experiment_file import read_backbone
+from gner_core.params import TrainParams
+from gner_core.records import Sentence
+from gner_core.schemas.targets import BIO
+from tests.gner_core.conftest import TinyModel
+
+
+def test_lengths_are_those_of_training(
+    tiny_model: TinyModel, news: list[Sentence], recipe: TrainParams
+) -> None:
+    from gner_core.backbones.encode import Encoder
+    from gner_core.backbones.load import load_tokenizer
+    from gner_core.training.examples import Examples
+
+    encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
+    wanted = Examples(news, encoder, recipe.model_copy(update={"epochs": 1})).lengths()[0]
+    counter = TokenCounter(tiny_model.folder, tiny_model.backbone, BIO)
+    assert list(counter.lengths(news)) == wanted  # the order of types changes no count here
+
+
+def test_what_does_not_fit_is_counted(tiny_model: TinyModel, news: list[Sentence]) -> None:
+    long = Sentence("long", "news", news[0].words * 40, news[0].tags * 40, news[0].types)
+    counter = TokenCounter(tiny_model.folder, tiny_model.backbone, BIO)
+    report = length_report("news", [*news, long], counter)
+    assert (report.sentences, report.over, report.over_target) == (25, 1, 1)
+    assert report.prompt.most < report.prompt.longest > 640
+
+
+def test_percentiles_of_few_numbers() -> None:
+    assert Spread.of([3]) == Spread(3.0, 3, 3)
+    assert Spread.of(list(range(1, 101))).most == 95
+
+
+def test_passages_over_the_limits_are_cut_in_the_report(
+    shared: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With T5's tokenizer 1,783 of the 2,217 passages are over its limits, most of them targets."""
+    monkeypatch.setenv("GNER_HOME", str(tmp_path))
+    command = [
+        *("data", "lengths", "pile-ner-sample", "--source", str(shared / "datasets")),
+        *("--backbone", str(root / "params" / "models" / "flan-t5-small.yaml")),
+        *("--tokenizer", str(shared / "tokenizers" / "t5"), "--json"),
+    ]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0
+    (found,) = json.loads(result.stdout)
+    assert (found["sentences"], found["over"]) == (2217, 1783)
+    assert found["cut"]["sentences"] == 6057
+    assert found["cut"]["over"] < 60
+
+
+def test_a_missing_tokenizer_is_named(root: Path, tmp_path: Path) -> None:
+    backbone = read_backbone(root / "params" / "models" / "flan-t5-small.yaml")
+    with pytest.raises(InputError, match=r"give a folder with a tokenizer\.json"):
+        TokenCounter(tmp_path, backbone, BIO)
