@@ -51,6 +51,7 @@ def train(step: Step, run: RunContext) -> ArtifactRef:
             "train": step.identity["train"],
             "model": str(run.path(step.inputs["model"])),
             "sentences": str(run.path(data) / SENTENCES),
+            **_choice(step, run),
             "execution": execution.model_dump(mode="json"),
         }
         with _tracked(step, run) as mlrun:

@@ -21,6 +21,7 @@ from gner_core.backbones.encode import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.params import (
     BackboneParams,
+    Choice,
     DeepspeedLauncher,
     ExecutionParams,
     TargetForm,
@@ -38,6 +39,7 @@ from gner_core.training.batches import (
 from gner_core.training.examples import Batch, Examples, collate
 from gner_core.training.guards import Load
 from gner_core.training.trainer import StageTrainer, freeze_layers
+from gner_core.training.validation import Looks, Validation, split_off
 from gner_core.worker import Request
 
 
@@ -51,6 +53,9 @@ class TrainRequest(Request):
     """Folder of the model to start from."""
     sentences: str
     """Parquet file of the training sentences."""
+    choose: Choice
+    validation: str | None
+    """Parquet file of the sentences by which weights are chosen, where they are a sample."""
     execution: ExecutionParams
 
 
@@ -67,7 +72,9 @@ class Stage:
         self.devices = int(os.environ.get("WORLD_SIZE", "1"))
         self.device = int(os.environ.get("RANK", "0"))
         self.tokenizer = load_tokenizer(Path(request.model))
-        self.sentences = read_sentences(Path(request.sentences))
+        self.sentences, held_out = split_off(
+            read_sentences(Path(request.sentences)), request.choose
+        )
         encoder = Encoder(self.tokenizer, request.backbone, request.target)
         self.examples = Examples(self.sentences, encoder, request.train)
         self.lengths = self.examples.lengths()
@@ -76,6 +83,12 @@ class Stage:
             global_batch=request.train.global_batch,
             length_window=request.train.length_window,
             seed=request.train.seed,
+        )
+        self.validation = Validation.of(
+            request.choose,
+            held_out if request.validation is None else read_sentences(Path(request.validation)),
+            self.examples,
+            updates=self.updates,
         )
 
     def _size(self, pair: tuple[int, int]) -> int:
@@ -156,10 +169,29 @@ class Stage:
             batches=self._batches(micro_batch),
             label_tokens=self.label_tokens,
             keep=request.execution.keep_checkpoints,
-            callbacks=callbacks,
+            callbacks=[*callbacks, *([Looks(self.validation.marks)] if self.validation else [])],
+            **self._looks(micro_batch),
         )
 
+    def _looks(self, micro_batch: int) -> dict[str, Any]:
+        """Return what the Trainer needs to look at the validation loss."""
+        if self.validation is None:
+            return {}
+        plan = self.validation.share_of(
+            micro_batch=micro_batch, devices=self.devices, device=self.device
+        )
+        return {
+            "validation": self._loader(self.validation.examples, plan),
+            "validation_tokens": self.validation.label_tokens,
+        }
+
     def _batches(self, micro_batch: int) -> DataLoader[Batch]:
+        plan = share_of(
+            self.updates, micro_batch=micro_batch, devices=self.devices, device=self.device
+        )
+        return self._loader(self.examples, plan)
+
+    def _loader(self, examples: Examples, plan: list[list[Place]]) -> DataLoader[Batch]:
         # What all prompts begin with is shared by a cache, which goes with neither of these.
         execution = self.request.execution
         zero = isinstance(execution.launcher, DeepspeedLauncher)
@@ -170,13 +202,11 @@ class Stage:
             pad=self.tokenizer.pad_token_id,
             share_prefix=not alone,
         )
-        plan = share_of(
-            self.updates, micro_batch=micro_batch, devices=self.devices, device=self.device
-        )
         return DataLoader(
-            self.examples,
+            examples,
             batch_sampler=plan,
             collate_fn=form,
+            generator=torch.Generator(),  # else it draws from the one of the training
             pin_memory=torch.cuda.is_available(),
         )
 

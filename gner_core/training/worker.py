@@ -5,8 +5,8 @@ train, try again with smaller micro-batches when memory runs out, save safetenso
 tokenizer, and a journal of metrics per update. With the launcher `plain` this process trains; with
 the others it supervises ranks, each of which is this module again.
 
-The output folder gets: model and tokenizer files, `metrics.jsonl` (one line per weight update)
-and `summary.json`.
+The output folder gets: files of the chosen weights and of the tokenizer, `metrics.jsonl` (one line
+per weight update) and `summary.json`.
 """
 
 import gc
@@ -22,14 +22,16 @@ from transformers import AutoConfig
 
 from gner_core.errors import InputError
 from gner_core.params import PlainLauncher
+from gner_core.training import best
 from gner_core.training.checkpoints import newest_whole, update_of
-from gner_core.training.guards import Journal, StopOnSignal, journal_line
+from gner_core.training.guards import Journal, StopOnSignal, journal_lines
 from gner_core.training.launching import RANK_RESULT, STOPPED, supervise
 from gner_core.training.lifeline import LIFELINE, end_with
 from gner_core.training.log import say
 from gner_core.training.memory import halve, is_out_of_memory, micro_batch
 from gner_core.training.stage import Stage, TrainRequest
 from gner_core.training.trainer import StageTrainer
+from gner_core.training.validation import VALIDATION_LOSS, best_so_far
 from gner_core.worker import REQUEST, Report, run_worker
 
 JOURNAL = "metrics.jsonl"
@@ -89,6 +91,7 @@ def work(request: TrainRequest, report: Report) -> dict[str, Any]:
         "micro_batch": size,
         "devices": stage.devices,
         "resumed_from": update_of(checkpoint) if checkpoint else 0,
+        "chosen": _chosen(trainer, stage),
         "device": str(trainer.args.device),
         "seconds_this_attempt": round(time.monotonic() - started, 1),
     }
@@ -104,6 +107,8 @@ def _attempt(stage: Stage, checkpoint: Path | None, size: int, report: Report) -
         scratch=scratch,
         diverged_factor=stage.request.execution.diverged_factor,
     )
+    if stage.device == 0:
+        best.restore(checkpoint, scratch)
     with StopOnSignal(scratch) as stop:
         trainer = stage.trainer(micro_batch=size, checkpoint=checkpoint, callbacks=[journal, stop])
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -116,14 +121,30 @@ def _attempt(stage: Stage, checkpoint: Path | None, size: int, report: Report) -
     return trainer
 
 
+def _chosen(trainer: StageTrainer, stage: Stage) -> dict[str, Any]:
+    """Return which weights are published: of which update, and by what they were chosen."""
+    found = best_so_far(trainer.state.log_history)
+    if stage.validation is None or found is None:
+        return {"update": trainer.state.global_step, "by": "last"}
+    return {
+        "update": found.update,
+        "by": stage.request.choose.kind,
+        VALIDATION_LOSS: found.loss,
+        **stage.validation.facts(),
+    }
+
+
 def _publish(trainer: StageTrainer, stage: Stage, summary: dict[str, Any]) -> None:
     output = Path(stage.request.output)
-    weights = trainer.weights()  # with the help of all ranks
+    weights = trainer.weights() if stage.validation is None else None  # all ranks help
     if not trainer.is_world_process_zero():
         return
-    journal = [journal_line(entry) for entry in trainer.state.log_history if "loss" in entry]
+    journal = journal_lines(trainer.state.log_history)
     try:
-        trainer.model.save_pretrained(output, state_dict=weights)
+        if stage.validation is None:
+            trainer.model.save_pretrained(output, state_dict=weights)
+        else:
+            best.publish(Path(stage.request.scratch), output)
         stage.tokenizer.save_pretrained(output)
         (output / JOURNAL).write_text("".join(f"{json.dumps(line)}\n" for line in journal))
         (output / SUMMARY).write_text(json.dumps(summary, indent=1))
