@@ -391,7 +391,9 @@ class Experiment(Model):
             targets = sorted({*sample.corpora} & {*self.zero_shot.corpora})
             if title == "adaptation" and targets:
                 reasons.append(f"chosen on the zero-shot targets {', '.join(targets)}")
-            tests = {(name, t.split) for t in (self.zero_shot, self.supervised) for name in t.corpora}
+            tests = {
+                (name, t.split) for t in (self.zero_shot, self.supervised) for name in t.corpora
+            }
             made = {name: self.corpora[name].made.get(sample.split) for name in sample.corpora}
             copies = [
                 name

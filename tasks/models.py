@@ -88,8 +88,18 @@ def generate(step: Step, run: RunContext) -> ArtifactRef:
     return step.ref
 
 
+def _choice(step: Step, run: RunContext) -> dict[str, Any]:
+    """Return what a request says about the choice of weights."""
+    stage = run.experiment.stages()[step.title]
+    validation = step.inputs.get("validation")
+    return {
+        "choose": stage.choose.model_dump(mode="json"),
+        "validation": str(run.path(validation) / SENTENCES) if validation else None,
+    }
+
+
 def _tracked(step: Step, run: RunContext) -> AbstractContextManager[StepRun]:
-    params = step.identity["train"]
+    params = {**step.identity["train"], "choose": step.identity["choose"]}
     return run.tracker.step_run(step.title, key=step.ref.key, kind="training", params=params)
 
 

@@ -192,6 +192,7 @@ def _stage(step: Step, run: RunContext) -> StageView:
         recipe=step.identity["train"],
         summary=_json(run, step, SUMMARY),
         curve=[json.loads(line) for line in lines],
+        leak=run.experiment.leaks().get(step.title, ""),
     )
 
 

@@ -128,7 +128,7 @@ class StageTrainer(Trainer):
         self.model.train()
         if self.accelerator.num_processes > 1:
             torch.distributed.all_reduce(summed)
-        return summed.item() / self.validation_tokens
+        return float(summed) / self.validation_tokens
 
     def _keep_best(self) -> None:
         """Write the weights as the best so far.

@@ -20,7 +20,7 @@ from typing import Any, Self
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from gner_core.errors import InputError
-from gner_core.params import ChooseHeldOut, ChooseLast, Choice, Interval
+from gner_core.params import Choice, ChooseHeldOut, ChooseLast, Interval
 from gner_core.records import Sentence
 from gner_core.training.batches import Place, Update, cut_update
 from gner_core.training.examples import Examples
@@ -84,9 +84,7 @@ class Validation:
         changes: dict[str, Any] = {"epochs": 1}
         if not isinstance(choice, ChooseHeldOut):
             changes["external_types"] = "all"
-        examples = Examples(
-            sentences, training.encoder, training.params.model_copy(update=changes)
-        )
+        examples = Examples(sentences, training.encoder, training.params.model_copy(update=changes))
         if isinstance(choice, ChooseHeldOut):
             examples.pool = training.pool  # held-out types are not known in training
         return cls(examples, examples.lengths()[0], marks(choice.every, updates))
@@ -149,7 +147,7 @@ class Looks(TrainerCallback):
         self.marked = marked
 
     def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        self, _args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Have `StageTrainer.evaluate` called between the log and the checkpoint of an update."""
         control.should_evaluate = state.global_step in self.marked

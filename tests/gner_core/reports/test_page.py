@@ -44,7 +44,8 @@ def content() -> ReportContent:
         "schedule": "cosine",
         "frozen_layers": 0,
     }
-    summary = {"sentences": 5, "left_out": 1, "updates": 2, "device": "cpu"}
+    chosen = {"update": 2, "by": "last"}
+    summary = {"sentences": 5, "left_out": 1, "updates": 2, "device": "cpu", "chosen": chosen}
     return ReportContent(
         name="toy",
         backbone="Tiny <b>",
@@ -55,7 +56,7 @@ def content() -> ReportContent:
             CorpusRow("toy", "test", {**counts, "repairs": {"blank tokens dropped": 7}}, "CC0")
         ],
         samples=[SampleRow("supervised", "toy", {**counts, "of": 2000, "method": "random"})],
-        stages=[StageView("adaptation", recipe, summary, curve)],
+        stages=[StageView("adaptation", recipe, summary, curve, leak="")],
         evaluations=[EvaluationView("supervised", "held out", summarise(sentences))],
         examples=choose_examples({"supervised": sentences}, count=2),
         prompt=HOSTILE,
@@ -69,6 +70,25 @@ def test_the_page_shows_scores_counts_curves_examples_and_steps(content: ReportC
     for text in ("77,000,000", "1,234", "7 blank tokens dropped", "abc123", "12.3", "<svg", "50.0"):
         assert text in page, text
     assert not re.search(r"""(src|href)=["']https?:|url\(["']?https?:|@import""", page)
+
+
+def test_the_page_says_which_weights_were_chosen_and_whether_that_leaks(
+    content: ReportContent,
+) -> None:
+    (stage,) = content.stages
+    assert "the last update" in render(content)
+    looked = [{**point, "validation_loss": 1.5} for point in stage.curve]
+    chosen = {"by": "sample", "update": 1, "validation_loss": 1.5, "sentences": 9, "left_out": 2}
+    changed = replace(
+        stage,
+        summary={**stage.summary, "chosen": chosen},
+        curve=looked,
+        leak="chosen on the zero-shot targets mit-movie",
+    )
+    page = render(replace(content, stages=[changed]))
+    assert "update 1: the lowest loss, 1.5000, on 7 validation sentences" in page
+    assert "leaks:</strong> adaptation is chosen on the zero-shot targets mit-movie" in page
+    assert "leaks" not in render(content)
 
 
 def test_model_output_is_shown_as_text(content: ReportContent) -> None:

@@ -24,7 +24,7 @@ from tests.gner_core.training.conftest import Ask, journal, silent
 from tests.gner_core.training.test_training import Killed, dying_after
 
 HELD_OUT = {"kind": "held_out", "sentences": 8, "seed": 5, "every": 1}
-RISING = {"epochs": 4, "learning_rate": 0.3, "schedule": "constant"}  # soon too large
+RISING = {"epochs": 4, "learning_rate": 0.6, "schedule": "constant"}  # too large
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -70,9 +70,7 @@ def test_the_validation_loss_is_that_of_the_published_weights_without_dropout(
 
 
 def sample() -> dict[str, Any]:
-    return {
-        "corpora": ["news"], "split": "valid", "per_corpus": 8, "method": "first", "seed": 1
-    }
+    return {"corpora": ["news"], "split": "valid", "per_corpus": 8, "method": "first", "seed": 1}
 
 
 def test_looking_changes_nothing_in_the_training(
