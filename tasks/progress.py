@@ -31,7 +31,7 @@ SAMPLED_SECONDS = 20.0
 NOTED_LINES = 40
 """Lines of note that are shown of one worker."""
 LINE_CHARACTERS = 300
-NOTED = re.compile(r"^gner: |\b(warning|error|exception|traceback)\b", re.IGNORECASE)
+NOTED = re.compile(r"^gner: |warning|error|exception|traceback", re.IGNORECASE)
 
 Event = dict[str, Any]
 

@@ -23,7 +23,7 @@ from transformers import AutoConfig
 from gner_core.errors import InputError
 from gner_core.params import PlainLauncher
 from gner_core.training import best
-from gner_core.training.checkpoints import newest_whole, update_of
+from gner_core.training.checkpoints import checkpoints, newest_whole, update_of
 from gner_core.training.guards import Journal, StopOnSignal, journal_lines
 from gner_core.training.launching import RANK_RESULT, STOPPED, supervise
 from gner_core.training.lifeline import LIFELINE, end_with
@@ -152,8 +152,13 @@ def _publish(trainer: StageTrainer, stage: Stage, summary: dict[str, Any]) -> No
         reason = " ".join(str(error).split())
         raise InputError(
             f"{output}: cannot be written ({reason}); free some space and give the same command: "
-            f"the training is kept in {stage.request.scratch}"
+            f"it goes on from {_kept(Path(stage.request.scratch))}"
         ) from error
+
+
+def _kept(scratch: Path) -> str:
+    found = checkpoints(scratch)
+    return f"the checkpoint of update {update_of(found[-1])}" if found else "the beginning"
 
 
 def _try_writing(folder: Path) -> None:

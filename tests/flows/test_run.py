@@ -213,3 +213,28 @@ def test_a_run_killed_in_training_goes_on_to_the_same_result(
     assert len(adaptations) == 1
     history = client.get_metric_history(adaptations[0].info.run_id, "loss")
     assert sorted(metric.step for metric in history) == list(range(1, 9))  # each point once
+
+
+@pytest.mark.slow
+def test_a_run_without_its_mlflow_server_is_logged_by_the_next_one(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path / "home", root)
+    environment = {**home.environment(), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        [*GNER, "run", "params/tiny.yaml"],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).count("does not answer") == 1
+    again = home.gner("run", "params/tiny.yaml")
+    assert ran_steps(again.out) == []
+    (adaptation,) = (run for run in runs(home) if run.info.run_name == "adaptation")
+    client = MlflowClient(f"sqlite:///{home.folder}/mlflow.db")
+    history = client.get_metric_history(adaptation.info.run_id, "loss")
+    assert sorted(metric.step for metric in history) == list(range(1, 9))
