@@ -26,6 +26,7 @@ from rich.progress import Progress as Bars
 
 SECONDS_BETWEEN_LINES = 15.0  # in a log; a terminal gets live bars
 SECONDS_BETWEEN_ARTIFACTS = 1.0
+SECONDS_AFTER_FAULT = 60.0
 SAMPLED_SECONDS = 20.0
 """Between two ordinary lines of a worker's log that are shown."""
 NOTED_LINES = 40
@@ -123,7 +124,8 @@ class _Shown:
     def __init__(self, progress: Progress, title: str, bar: TaskID) -> None:
         self.progress, self.title, self.bar = progress, title, bar
         self.log = logger()
-        self.last_line = self.last_artifact = time.monotonic()
+        self.last_line = time.monotonic()
+        self.next_artifact = 0.0
         self.artifact: UUID | None = None
         self.first: tuple[float, int] | None = None
         self.metrics: dict[str, float] = {}
@@ -137,10 +139,8 @@ class _Shown:
         if not self.progress.live and now - self.last_line > SECONDS_BETWEEN_LINES:
             self.last_line = now
             self.log.info("%s: %d/%d  %s  %s", self.title, done, total, detail, self._left(event))
-        if TaskRunContext.get() and (
-            now - self.last_artifact > SECONDS_BETWEEN_ARTIFACTS or done == total
-        ):
-            self.last_artifact = now
+        if TaskRunContext.get() and (now > self.next_artifact or done == total):
+            self.next_artifact = now + SECONDS_BETWEEN_ARTIFACTS
             self._publish(100.0 * done / max(total, 1), detail)
 
     def _left(self, event: Event) -> str:
@@ -149,9 +149,14 @@ class _Shown:
         return f"{seconds / done * (event['total'] - event['done']):.0f} s left" if done else ""
 
     def _publish(self, share: float, detail: str) -> None:
-        if self.artifact is None:
-            key = re.sub(r"[^a-z0-9]+", "-", self.title.lower())
-            created = create_progress_artifact(share, key=key, description=detail or self.title)
-            self.artifact = cast(UUID, created)
-        else:
-            update_progress_artifact(self.artifact, share, description=detail or self.title)
+        """Show progress in the Prefect UI; a server that is away costs a warning and a pause."""
+        try:
+            if self.artifact is None:
+                key = re.sub(r"[^a-z0-9]+", "-", self.title.lower())
+                created = create_progress_artifact(share, key=key, description=detail or self.title)
+                self.artifact = cast(UUID, created)
+            else:
+                update_progress_artifact(self.artifact, share, description=detail or self.title)
+        except Exception as error:  # noqa: BLE001 (whatever the client raises: the work goes on)
+            self.log.warning("%s: progress cannot be shown (%s)", self.title, error)
+            self.next_artifact = time.monotonic() + SECONDS_AFTER_FAULT
