@@ -117,6 +117,7 @@ def assert_kills_change_nothing(
         in_writes += kill(workers, asked, moment, draw)
         assert newest(asked) >= before  # a checkpoint that counts is never lost
     assert in_writes >= kills // 6
+    print(f"{kills} kills: {moments}; {in_writes} while a checkpoint was being written")  # noqa: T201
     last = newest(asked)
     workers.run(MODULE, asked.model_dump(mode="json"), on_event=lambda event: None)
     one, other = (tmp_path / name / "out" for name in ("whole", "killed"))
@@ -128,6 +129,8 @@ def assert_kills_change_nothing(
 def test_three_kills_change_nothing(
     workers: Workers, ask: Ask, tiny_model: TinyModel, tmp_path: Path
 ) -> None:
+    if tiny_model.backbone.family == "decoder_only":
+        pytest.skip("the slow test is for both families")
     assert_kills_change_nothing(workers, ask, tiny_model, tmp_path, kills=3, epochs=12)
 
 
