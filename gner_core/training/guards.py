@@ -32,6 +32,11 @@ from gner_core.training.validation import VALIDATION_LOSS
 from gner_core.worker import Report
 
 WINDOW = 20  # updates whose mean loss is compared
+JUDGED = {
+    "loss": "the loss",
+    "grad_norm": "the norm of the gradients",
+    VALIDATION_LOSS: "the validation loss",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +114,8 @@ class Journal(TrainerCallback):
             return
         line = journal_line(entry)
         step = int(line.pop("step"))
+        self._judge(step, line)
         if "loss" in line:
-            self._judge(step, line)
             line |= self._figures(step, state.max_steps)
         if state.is_world_process_zero:
             self._send(step, state.max_steps, line)
@@ -138,10 +143,10 @@ class Journal(TrainerCallback):
             self.deaf = True
 
     def _judge(self, step: int, line: dict[str, float]) -> None:
-        for name, what in (("loss", "the loss"), ("grad_norm", "the norm of the gradients")):
+        for name, what in JUDGED.items():
             if not math.isfinite(line.get(name, 0.0)):
                 raise InputError(f"update {step}: {what} is {line[name]}; {self._advice()}")
-        mean = self._mean_with(line["loss"])
+        mean = self._mean_with(line["loss"]) if "loss" in line else 0.0
         if mean > self.diverged_factor * self.lowest:
             raise InputError(
                 f"update {step}: the loss runs away: {mean:.4g} over the last {WINDOW} updates, "

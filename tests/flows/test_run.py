@@ -62,6 +62,13 @@ def test_mlflow_holds_parent_children_metrics_data_and_tables(tiny_home: Home) -
     history = client.get_metric_history(training.info.run_id, "loss")
     assert sorted(metric.step for metric in history) == list(range(1, 9))  # each point once
     assert history[-1].value < history[0].value
+    live = {"label_tokens_per_second", "padding_share", "memory_gb", "seconds_left"}
+    assert live | {"learning_rate", "grad_norm"} <= set(training.data.metrics)
+    chosen = children["finetuning"]
+    looks = client.get_metric_history(chosen.info.run_id, "validation_loss")
+    assert sorted(metric.step for metric in looks) == [2, 4, 5]
+    assert chosen.data.tags["gner.chosen"] == "update 5"
+    assert chosen.data.params["choose.kind"] == "held_out"
     evaluation = children["supervised test"]
     assert {"news/f1", "sports/precision", "mean/recall"} <= set(evaluation.data.metrics)
     assert evaluation.inputs.dataset_inputs[0].dataset.name == "supervised sentences"

@@ -135,6 +135,16 @@ def test_best_weights_that_cannot_be_written_stop_with_a_way_out(
     assert equal(whole / "out", place / "out")
 
 
+def test_a_validation_loss_that_is_no_number_stops_before_anything_is_kept(
+    tiny_model: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([2.0, float("nan")])
+    monkeypatch.setattr(StageTrainer, "_validation_loss", lambda self: next(losses))
+    with pytest.raises(InputError, match=r"update 2: the validation loss is nan; training stopped"):
+        work(ask(tiny_model, choose=HELD_OUT), silent)
+    assert not (tmp_path / "out" / "model.safetensors").exists()
+
+
 def test_all_sentences_held_out_leave_none_to_train_on(tiny_model: TinyModel, ask: Ask) -> None:
     with pytest.raises(InputError, match="24 held out of 24 leave none to train on"):
         work(ask(tiny_model, choose={**HELD_OUT, "sentences": 24}), silent)
