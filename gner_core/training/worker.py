@@ -26,7 +26,7 @@ from gner_core.training import best
 from gner_core.training.checkpoints import checkpoints, newest_whole, update_of
 from gner_core.training.guards import Journal, StopOnSignal, journal_lines
 from gner_core.training.launching import RANK_RESULT, STOPPED, supervise
-from gner_core.training.lifeline import LIFELINE, end_with
+from gner_core.training.lifeline import LIFELINE, end_with, held
 from gner_core.training.log import say
 from gner_core.training.memory import halve, is_out_of_memory, micro_batch
 from gner_core.training.stage import Stage, TrainRequest
@@ -36,15 +36,19 @@ from gner_core.worker import REQUEST, Report, run_worker
 
 JOURNAL = "metrics.jsonl"
 SUMMARY = "summary.json"
+IN_USE = "in-use"
+"""A file in the scratch folder that is locked while a worker trains there."""
 
 
 def start(request: TrainRequest, report: Report) -> dict[str, Any]:
     """Train in this process, or supervise the ranks that do."""
     scratch = Path(request.scratch)
-    if isinstance(request.execution.launcher, PlainLauncher):
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
-        return work(request, report)
-    return supervise(str(scratch / REQUEST), request.execution.launcher, scratch=scratch)
+    _try_writing(scratch)
+    with held(scratch / IN_USE):  # one whose flow was killed may still write its last checkpoint
+        if isinstance(request.execution.launcher, PlainLauncher):
+            os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+            return work(request, report)
+        return supervise(str(scratch / REQUEST), request.execution.launcher, scratch=scratch)
 
 
 def work(request: TrainRequest, report: Report) -> dict[str, Any]:

@@ -17,7 +17,9 @@ import psutil
 import pytest
 
 from gner_core.training.checkpoints import WRITING, checkpoints, update_of
+from gner_core.training.lifeline import held
 from gner_core.training.stage import TrainRequest
+from gner_core.training.worker import IN_USE
 from tasks.launch import Workers
 from tests.gner_core.conftest import TinyModel
 from tests.gner_core.training.conftest import Ask, journal
@@ -139,6 +141,20 @@ def test_twenty_kills_change_nothing(
     workers: Workers, ask: Ask, tiny_model: TinyModel, tmp_path: Path
 ) -> None:
     assert_kills_change_nothing(workers, ask, tiny_model, tmp_path, kills=20, epochs=80)
+
+
+def test_a_worker_waits_until_an_earlier_one_has_left_the_scratch_folder(
+    workers: Workers, ask: Ask, tiny_model: TinyModel, tmp_path: Path
+) -> None:
+    if tiny_model.backbone.family == "decoder_only":
+        pytest.skip("once is enough")
+    asked = ask(tiny_model)
+    with held(Path(asked.scratch) / IN_USE):
+        attempt = Attempt(workers, asked)
+        time.sleep(2)
+        assert attempt.updates() == 0 and attempt.thread.is_alive()
+    attempt.thread.join(60)
+    assert attempt.error == "" and attempt.updates() == 6
 
 
 def test_sigterm_writes_a_checkpoint_and_then_stops(
