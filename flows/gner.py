@@ -33,7 +33,7 @@ from tasks.data import draw_sample, fetch_files, prepare_corpus
 from tasks.home import home_folder, open_store
 from tasks.launch import Workers
 from tasks.models import generate, import_backbone, train
-from tasks.plan import Plan, plan_experiment, used_corpora
+from tasks.plan import Plan, plan_experiment, used_corpora, validation_of
 from tasks.progress import Progress
 from tasks.results import REPORT, macro_scores, score_predictions, write_report
 from tasks.steps import CACHE
@@ -145,8 +145,12 @@ def _walk(plan: Plan, run: RunContext, submit: Submit) -> None:
     }
     learned_from = [samples["adaptation"], samples["finetuning"]]
     backbone = submit(import_backbone, plan.backbone, run, after=learned_from)
-    adapted = submit(train, plan.adaptation, run, after=[backbone, samples["adaptation"]])
-    finetuned = submit(train, plan.finetuning, run, after=[adapted, samples["finetuning"]])
+    drawn = {
+        title: [samples[name] for name in (title, validation_of(title)) if name in samples]
+        for title in ("adaptation", "finetuning")
+    }
+    adapted = submit(train, plan.adaptation, run, after=[backbone, *drawn["adaptation"]])
+    finetuned = submit(train, plan.finetuning, run, after=[adapted, *drawn["finetuning"]])
     tested: list[Pending] = []
     for title, evaluation in plan.evaluations.items():
         checkpoint = {"baseline": backbone, "zero-shot": adapted, "supervised": finetuned}[title]

@@ -29,7 +29,8 @@ PRELOADED = (
     "gner_core.training.worker",
     "gner_core.generation.worker",
 )
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 120.0
+"""For the last update and the checkpoint of a large model; other jobs end at once."""
 POLL_SECONDS = 0.2
 
 

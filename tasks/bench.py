@@ -62,7 +62,7 @@ def measure_training(
         run = RunContext(
             experiment,
             store=open_store(),
-            tracker=Tracker(None, ""),  # nothing of this is tracked
+            tracker=Tracker("", artifacts=None),  # nothing of this is tracked
             progress=progress,
             workers=workers,
         )

@@ -79,7 +79,7 @@ def measure_generation(
         run = RunContext(
             experiment,
             store=open_store(),
-            tracker=Tracker(None, ""),  # nothing of this is tracked
+            tracker=Tracker("", artifacts=None),  # nothing of this is tracked
             progress=progress,
             workers=workers,
         )

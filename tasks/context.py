@@ -18,7 +18,7 @@ from typing import Any
 from gner_core.params import Experiment
 from gner_core.store import Store
 from tasks.launch import LOG, Workers
-from tasks.progress import Progress, logger
+from tasks.progress import LogSample, Progress, logger
 from tasks.steps import Step, about
 from tasks.tracking import Tracker
 
@@ -73,7 +73,10 @@ class RunContext:
         folder: Path,
         on_event: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
-        """Run a worker for a step: its log goes into the artifact, its progress on the screen."""
+        """Run a worker for a step: its log goes into the artifact, its progress on the screen.
+
+        A sample of the log goes into ours, too.
+        """
         scratch = self.store.unfinished(step.ref)
         common = {
             "output": str(folder),
@@ -87,5 +90,7 @@ class RunContext:
                 if on_event:
                     on_event(event)
 
-            self.workers.run(module, {**request, **common}, on_event=both)
+            sample = LogSample(step.title, f"{step.ref.path}/{LOG}")
+            self.workers.run(module, {**request, **common}, on_event=both, on_line=sample)
+            sample.end()
         (folder / LOG).write_bytes((scratch / LOG).read_bytes())

@@ -13,7 +13,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,25 @@ SERVER_ENVIRONMENT = {
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # asks for GPUs without touching CUDA before the fork
 }
 Event = dict[str, Any]
+
+
+class Tail:
+    """The lines that a file gets from now on, each once and as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        """Begin at the end of the file, which may not exist yet."""
+        path.touch()
+        self._path = path
+        self._at = path.stat().st_size
+
+    def new(self) -> Iterator[str]:
+        """Yield the lines that were finished since the last call."""
+        with self._path.open("rb") as file:
+            file.seek(self._at)
+            for line in file:
+                if line.endswith(b"\n"):
+                    self._at += len(line)
+                    yield line.decode(errors="replace")
 
 
 class Workers:
@@ -75,7 +95,12 @@ class Workers:
         self._stopping.set()
 
     def run(
-        self, module: str, request: Mapping[str, Any], *, on_event: Callable[[Event], None]
+        self,
+        module: str,
+        request: Mapping[str, Any],
+        *,
+        on_event: Callable[[Event], None],
+        on_line: Callable[[str], object] = len,
     ) -> dict[str, Any]:
         """Run a worker module with a request; return the result that it wrote.
 
@@ -83,6 +108,8 @@ class Workers:
             module: a module with a function `main(path of the request)`.
             request: JSON values; `scratch` names the folder of request, progress, result and log.
             on_event: called with every progress event, in order.
+            on_line: called with every line that the worker adds to its log; by default nothing
+                is done with it.
 
         Raises:
             InputError: with the worker's own message, when the input was at fault.
@@ -99,14 +126,19 @@ class Workers:
             "request": str(scratch / REQUEST),
             "log": str(scratch / LOG),
         }
+        events, lines = Tail(scratch / PROGRESS), Tail(scratch / LOG)
         self._send(order)
-        with (scratch / PROGRESS).open() as progress:
-            while (code := self._code(number)) is None and not self._stopping.wait(POLL_SECONDS):
-                _pass_on(progress.readlines(), on_event)
-            if code is None:
+        while True:
+            code = self._code(number)  # first: what was written before it is passed on
+            for event in events.new():
+                with suppress(json.JSONDecodeError):  # half a line, written on a full disk
+                    on_event(json.loads(event))
+            for line in lines.new():
+                on_line(line)
+            if code is not None:
+                return _result(scratch, code)
+            if self._stopping.wait(POLL_SECONDS):
                 raise RuntimeError(f"{module} was stopped")
-            _pass_on(progress.readlines(), on_event)
-        return _result(scratch, code)
 
     def _code(self, number: int) -> int | None:
         """Return the exit code of a worker, None while it runs."""
@@ -130,11 +162,6 @@ class Workers:
         for line in server.stdout:
             answer = json.loads(line)
             self._codes[answer["id"]] = answer["code"]
-
-
-def _pass_on(lines: list[str], on_event: Callable[[Event], None]) -> None:
-    for line in lines:
-        on_event(json.loads(line))
 
 
 def _result(scratch: Path, code: int) -> dict[str, Any]:

@@ -5,7 +5,9 @@ Owns requests to the child processes and what of their work is tracked. The work
 """
 
 import json
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,20 +53,20 @@ def train(step: Step, run: RunContext) -> ArtifactRef:
             "train": step.identity["train"],
             "model": str(run.path(step.inputs["model"])),
             "sentences": str(run.path(data) / SENTENCES),
+            **_choice(step, run),
             "execution": execution.model_dump(mode="json"),
         }
         with _tracked(step, run) as mlrun:
-            _name_input(mlrun, run, data, context="training")
 
             def live(event: dict[str, Any]) -> None:
-                mlrun.point(event["metrics"], step=event["done"])
+                mlrun.point(event["metrics"], step=event["done"], at=event["time"])
 
             run.child(step, "gner_core.training.worker", request, folder=folder, on_event=live)
-            _replay(mlrun, folder)  # what an attempt that was killed could not send
-            mlrun.tags({"gner.checkpoint": step.ref.path})
+            _finish(mlrun, step, folder)  # with what a killed attempt could not send
 
     if not run.ensure(step, build):
-        _track_published(step, run)
+        with _tracked(step, run, reuse_as=step.title) as mlrun:
+            _finish(mlrun, step, run.path(step))
     return step.ref
 
 
@@ -90,30 +92,32 @@ def generate(step: Step, run: RunContext) -> ArtifactRef:
     return step.ref
 
 
-def _tracked(step: Step, run: RunContext) -> AbstractContextManager[StepRun]:
-    params = step.identity["train"]
-    return run.tracker.step_run(step.title, key=step.ref.key, kind="training", params=params)
+def _choice(step: Step, run: RunContext) -> dict[str, Any]:
+    """Return what a request says about the choice of weights."""
+    stage = run.experiment.stages()[step.title]
+    validation = step.inputs.get("validation")
+    return {
+        "choose": stage.choose.model_dump(mode="json"),
+        "validation": str(run.path(validation) / SENTENCES) if validation else None,
+    }
 
 
-def _name_input(mlrun: StepRun, run: RunContext, data: Step, *, context: str) -> None:
-    source = str(run.path(data) / SENTENCES)
-    mlrun.dataset(name=data.title, digest=data.ref.key, source=source, context=context)
+@contextmanager
+def _tracked(step: Step, run: RunContext, *, reuse_as: str | None = None) -> Iterator[StepRun]:
+    params = {**step.identity["train"], "choose": step.identity["choose"]}
+    with run.tracker.step_run(
+        step.title, key=step.ref.key, kind="training", params=params, reuse_as=reuse_as
+    ) as mlrun:
+        data = step.inputs["data"]
+        source = str(run.path(data) / SENTENCES)
+        mlrun.dataset(name=data.title, digest=data.ref.key, source=source, context="training")
+        yield mlrun
 
 
-def _track_published(step: Step, run: RunContext) -> None:
-    """Link the run that trained this checkpoint; where MLflow lacks it, log it from the store."""
-    known = run.tracker.logged(step.ref.key)
-    if known:
-        run.tracker.link(step.title, known)
-        return
-    with _tracked(step, run) as mlrun:
-        _name_input(mlrun, run, step.inputs["data"], context="training")
-        _replay(mlrun, run.path(step))
-        mlrun.tags({"gner.checkpoint": step.ref.path})
-
-
-def _replay(mlrun: StepRun, folder: Path) -> None:
-    """Log the metrics of all weight updates; those that are there already are passed over."""
+def _finish(mlrun: StepRun, step: Step, folder: Path) -> None:
+    """Log the figures of all updates, those that are there already once, and the choice."""
     for line in (folder / JOURNAL).read_text().splitlines():
         point = json.loads(line)
-        mlrun.point(point, step=point.pop("step"))
+        mlrun.point(point, step=point.pop("step"), at=time.time())
+    chosen = json.loads((folder / SUMMARY).read_text())["chosen"]
+    mlrun.tags({"gner.checkpoint": step.ref.path, "gner.chosen": f"update {chosen['update']}"})

@@ -62,6 +62,11 @@ def used_corpora(experiment: Experiment) -> dict[str, CorpusParams]:
     return {name: corpus for name, corpus in experiment.corpora.items() if name in named}
 
 
+def validation_of(stage: str) -> str:
+    """Return the name of the sample by which a stage's weights are chosen."""
+    return f"{stage} validation"
+
+
 def plan_experiment(experiment: Experiment) -> Plan:
     """Return the plan of an experiment.
 
@@ -77,22 +82,28 @@ def plan_experiment(experiment: Experiment) -> Plan:
         "zero-shot": sample_step("zero-shot sentences", experiment.zero_shot, corpora),
         "finetuning": sample_step("fine-tuning sentences", experiment.finetuning.data, corpora),
         "supervised": sample_step("supervised sentences", experiment.supervised, corpora),
+        **{
+            validation_of(title): sample_step(validation_of(title), sample, corpora)
+            for title, sample in experiment.validation().items()
+        },
     }
     learned_from = {name: samples[name] for name in ("adaptation", "finetuning")}
     base = backbone_step(backbone, root, learned_from)
     adaptation = train_step(
         "adaptation",
-        experiment.adaptation.train,
+        experiment.adaptation,
         experiment,
         model=base,
         data=samples["adaptation"],
+        validation=samples.get(validation_of("adaptation")),
     )
     finetuning = train_step(
         "finetuning",
-        experiment.finetuning.train,
+        experiment.finetuning,
         experiment,
         model=adaptation,
         data=samples["finetuning"],
+        validation=samples.get(validation_of("finetuning")),
     )
     tested = {
         "zero-shot": (adaptation, samples["zero-shot"]),

@@ -25,7 +25,14 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, Time
 from rich.progress import Progress as Bars
 
 SECONDS_BETWEEN_LINES = 15.0  # in a log; a terminal gets live bars
-SECONDS_BETWEEN_ARTIFACTS = 2.0
+SECONDS_BETWEEN_ARTIFACTS = 1.0
+SECONDS_AFTER_FAULT = 60.0
+SAMPLED_SECONDS = 20.0
+"""Between two ordinary lines of a worker's log that are shown."""
+NOTED_LINES = 40
+"""Lines of note that are shown of one worker."""
+LINE_CHARACTERS = 300
+NOTED = re.compile(r"^gner: |warning|error|exception|traceback", re.IGNORECASE)
 
 Event = dict[str, Any]
 
@@ -75,26 +82,65 @@ class Progress:
             self.bars.remove_task(bar)
 
 
+class LogSample:
+    """Shows a sample of a worker's log: the log itself stays a file.
+
+    Shown are lines of note (`gner: …`, warnings and errors), up to a number, and of the others one
+    every few seconds: thousands of lines would cost a Prefect server seconds and megabytes.
+    """
+
+    def __init__(self, title: str, kept_in: str) -> None:
+        """Name the step and the file in which the whole log is."""
+        self.title, self.kept_in = title, kept_in
+        self.log = logger()
+        self.noted = self.seen = self.shown = 0
+        self.last = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        """Take the next line."""
+        line = line.strip()
+        if not line:
+            return
+        self.seen += 1
+        if NOTED.search(line) and self.noted < NOTED_LINES:
+            self.noted += 1
+            self._show(logging.WARNING, line)
+        elif time.monotonic() - self.last > SAMPLED_SECONDS:
+            self.last = time.monotonic()
+            self._show(logging.INFO, line)
+
+    def end(self) -> None:
+        """Say where the rest is."""
+        if self.shown:
+            rest = (self.title, self.shown, self.seen, self.kept_in)
+            self.log.info("%s: %d of %d log lines shown, all are in %s", *rest)
+
+    def _show(self, level: int, line: str) -> None:
+        self.shown += 1
+        self.log.log(level, "%s | %s", self.title, line[:LINE_CHARACTERS])
+
+
 class _Shown:
     def __init__(self, progress: Progress, title: str, bar: TaskID) -> None:
         self.progress, self.title, self.bar = progress, title, bar
         self.log = logger()
-        self.last_line = self.last_artifact = time.monotonic()
+        self.last_line = time.monotonic()
+        self.next_artifact = 0.0
         self.artifact: UUID | None = None
         self.first: tuple[float, int] | None = None
+        self.metrics: dict[str, float] = {}
 
     def __call__(self, event: Event) -> None:
         done, total, now = event["done"], event["total"], time.monotonic()
-        detail = "  ".join(f"{name} {value:.4g}" for name, value in event["metrics"].items())
+        self.metrics |= event["metrics"]
+        detail = "  ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
         self.progress.bars.update(self.bar, completed=done, total=total, detail=detail)
         self.first = self.first or (event["time"], done)
         if not self.progress.live and now - self.last_line > SECONDS_BETWEEN_LINES:
             self.last_line = now
             self.log.info("%s: %d/%d  %s  %s", self.title, done, total, detail, self._left(event))
-        if TaskRunContext.get() and (
-            now - self.last_artifact > SECONDS_BETWEEN_ARTIFACTS or done == total
-        ):
-            self.last_artifact = now
+        if TaskRunContext.get() and (now > self.next_artifact or done == total):
+            self.next_artifact = now + SECONDS_BETWEEN_ARTIFACTS
             self._publish(100.0 * done / max(total, 1), detail)
 
     def _left(self, event: Event) -> str:
@@ -103,9 +149,14 @@ class _Shown:
         return f"{seconds / done * (event['total'] - event['done']):.0f} s left" if done else ""
 
     def _publish(self, share: float, detail: str) -> None:
-        if self.artifact is None:
-            key = re.sub(r"[^a-z0-9]+", "-", self.title.lower())
-            created = create_progress_artifact(share, key=key, description=detail or self.title)
-            self.artifact = cast(UUID, created)
-        else:
-            update_progress_artifact(self.artifact, share, description=detail or self.title)
+        """Show progress in the Prefect UI; a server that is away costs a warning and a pause."""
+        try:
+            if self.artifact is None:
+                key = re.sub(r"[^a-z0-9]+", "-", self.title.lower())
+                created = create_progress_artifact(share, key=key, description=detail or self.title)
+                self.artifact = cast(UUID, created)
+            else:
+                update_progress_artifact(self.artifact, share, description=detail or self.title)
+        except Exception as error:  # noqa: BLE001 (whatever the client raises: the work goes on)
+            self.log.warning("%s: progress cannot be shown (%s)", self.title, error)
+            self.next_artifact = time.monotonic() + SECONDS_AFTER_FAULT

@@ -6,6 +6,7 @@ Owns what is gathered from which artifact and what goes to MLflow. Rules and loo
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,14 +96,14 @@ def _track(step: Step, run: RunContext) -> None:
             for name, row in summary["corpora"].items()
         ]
         create_table_artifact(rows, key=f"scores-{step.title}", description=f"Scores: {step.title}")
-    known = run.tracker.logged(step.ref.key)
-    if known:
-        run.tracker.link(step.title, known)
-        return
     generate = step.inputs["predictions"]
     params = {**generate.identity["decode"], **step.identity["match"]}
     with run.tracker.step_run(
-        f"{step.title} test", key=step.ref.key, kind="evaluation", params=params
+        f"{step.title} test",
+        key=step.ref.key,
+        kind="evaluation",
+        params=params,
+        reuse_as=step.title,
     ) as mlrun:
         data = generate.inputs["data"]
         mlrun.dataset(
@@ -119,15 +120,19 @@ def _track(step: Step, run: RunContext) -> None:
             mlrun.values({"calibration_error": summary["calibration"]["all"]["error"]})
         mlrun.values({f"texts/{name}": count for name, count in summary["texts"].items()})
         mlrun.tags({"gner.checkpoint": generate.inputs["model"].ref.path})
-        scored = read_scored(run.path(step) / SCORED)
-        columns: dict[str, list[Any]] = {
-            "id": [s.id for s in scored],
-            "sentence": [" ".join(s.words) for s in scored],
-            "generated": [s.text for s in scored],
-            "gold": [_shown(s.words, s.gold) for s in scored],
-            "predicted": [_shown(s.written or s.words, s.predicted) for s in scored],
-        }
-        mlrun.table("predictions.json", columns)
+        mlrun.table("predictions.json", partial(_columns, run.path(step) / SCORED))
+
+
+def _columns(file: Path) -> dict[str, list[str]]:
+    """Return the columns of the table of scored sentences."""
+    scored = read_scored(file)
+    return {
+        "id": [s.id for s in scored],
+        "sentence": [" ".join(s.words) for s in scored],
+        "generated": [s.text for s in scored],
+        "gold": [_shown(s.words, s.gold) for s in scored],
+        "predicted": [_shown(s.written or s.words, s.predicted) for s in scored],
+    }
 
 
 def _shown(words: Sequence[str], tags: Sequence[str]) -> str:
@@ -194,6 +199,7 @@ def _stage(step: Step, run: RunContext) -> StageView:
         recipe=step.identity["train"],
         summary=_json(run, step, SUMMARY),
         curve=[json.loads(line) for line in lines],
+        leak=run.experiment.leaks().get(step.title, ""),
     )
 
 

@@ -29,7 +29,7 @@ from gner_core.params import (
     FolderSource,
     RandomSource,
     SampleParams,
-    TrainParams,
+    StageParams,
 )
 from gner_core.store import ArtifactRef
 from tasks.home import corpora_cache
@@ -44,10 +44,10 @@ VERSIONS = {
     "backbone": 2,
     "corpus": 3,
     "generate": 3,
-    "report": 3,
+    "report": 4,
     "sample": 2,
     "score": 4,
-    "train": 4,
+    "train": 5,
 }
 """Raise a number in the commit that changes what the step writes."""
 
@@ -164,11 +164,25 @@ def backbone_step(backbone: BackboneParams, data_root: str, samples: Mapping[str
 
 
 def train_step(
-    title: str, stage: TrainParams, experiment: Experiment, *, model: Step, data: Step
+    title: str,
+    stage: StageParams,
+    experiment: Experiment,
+    *,
+    model: Step,
+    data: Step,
+    validation: Step | None,
 ) -> Step:
-    """Train one stage from a backbone or an earlier stage."""
-    identity = {"train": _values(stage, leave_out=set()), **_asked(experiment)}
-    return Step("train", title, identity, {"model": model, "data": data})
+    """Train one stage from a backbone or an earlier stage.
+
+    `validation` are the sentences by which weights are chosen, where they are a sample.
+    """
+    identity = {
+        "train": _values(stage.train, leave_out=set()),
+        "choose": _values(stage.choose, leave_out={"data"}),
+        **_asked(experiment),
+    }
+    chosen_by = {"validation": validation} if validation else {}
+    return Step("train", title, identity, {"model": model, "data": data, **chosen_by})
 
 
 def generate_step(title: str, experiment: Experiment, *, model: Step, data: Step) -> Step:

@@ -5,22 +5,30 @@ each evaluation is a child run, found again by its step key: a step that is skip
 twice, its run is linked from the new parent.
 
 Default: an SQLite file and a folder below the home folder, no server. MLFLOW_TRACKING_URI is
-honoured. A tracking server that fails never fails a run: the fault is logged once and the
-artifacts in the store stay the truth.
+honoured. A tracking server that fails neither stops nor stalls a run: all calls wait their turn
+in an outbox (`tasks.outbox`) with a thread of its own, and are made when the server is back. What
+was not sent in the end is logged from the store by the next run of the same command.
+
+Every call may be made twice: points keep their time, by which MLflow knows them again; runs are
+looked for by a tag before they are made; files are replaced.
 
 Example:
-    tracker = Tracker.start(experiment, home=Path(".gner"), flow_run_id=None)
-    with tracker.step_run("train", step, params) as run:
-        run.point({"loss": 0.3}, step=1)
+    tracker = Tracker.start(name="demo", params={}, tags={}, home=Path(".gner"))
+    with tracker.step_run("train", key=key, kind="training", params=params) as run:
+        run.point({"loss": 0.3}, step=1, at=time.time())
+    tracker.finish("FINISHED")
 """
 
+import json
 import logging
 import os
 import time
+import uuid
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,51 +46,67 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
 from gner_core.errors import InputError
+from tasks.outbox import Outbox
 
 EXPERIMENT = "gner"
-KEY, COMPLETE, KIND = "gner.key", "gner.complete", "gner.kind"
+KEY, COMPLETE, KIND, FLOW = "gner.key", "gner.complete", "gner.kind", "gner.flow"
+PARENT = "mlflow.parentRunId"
+TABLES = "mlflow.loggedArtifacts"
+"""The tag by which the MLflow UI knows that a file is a table."""
 BATCH = 100  # params in one call: the server's limit
+METRICS_BATCH = 1000
 PARAM_CHARACTERS = 6000  # the server's limit
 SECONDS_BETWEEN_SENDS = 2.0
 SERVING_MODEL = Path(__file__).with_name("serving_model.py")
 """What MLflow runs to serve a checkpoint; never imported here."""
+REFUSED = (400, 404, 409)
 
 log = logging.getLogger("gner")
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every try; the outbox of one
 
 
 class StepRun:
-    """The MLflow run of one step; `None` as id means that tracking is off for it."""
+    """The MLflow run of a flow run or of one of its steps."""
 
-    def __init__(self, tracker: "Tracker", run_id: str | None, already: Iterable[int] = ()) -> None:
+    def __init__(self, tracker: "Tracker") -> None:
+        """Bind a run that the outbox opens before anything else of it is sent."""
         self.tracker = tracker
-        self.run_id = run_id
-        self._logged = set(already)  # steps that are there, also from an attempt that was killed
+        self.run_id: str | None = None
+        """None until it is open, and for good where nothing of it is to be logged."""
+        self.sent: defaultdict[str, set[int]] = defaultdict(set)
+        """Per metric the steps that are there, also from an attempt that was killed."""
         self._waiting: list[Metric] = []
-        self._sent = time.monotonic()
+        self._flushed = time.monotonic()
 
-    def point(self, metrics: Mapping[str, float], *, step: int) -> None:
-        """Log metrics of one step of the work, once; sent in batches every two seconds."""
-        if step in self._logged:
-            return
-        self._logged.add(step)
-        now = int(time.time() * 1000)
-        self._waiting += [Metric(name, float(v), now, step) for name, v in metrics.items()]
-        if time.monotonic() - self._sent > SECONDS_BETWEEN_SENDS:
+    def point(self, metrics: Mapping[str, float], *, step: int, at: float) -> None:
+        """Log metrics of one step of the work, each once; sent every two seconds.
+
+        Args:
+            at: seconds since the epoch.
+        """
+        self._waiting += [Metric(k, float(v), int(at * 1000), step) for k, v in metrics.items()]
+        if time.monotonic() - self._flushed > SECONDS_BETWEEN_SENDS:
             self.flush()
 
     def flush(self) -> None:
         """Send what waits."""
         waiting, self._waiting = self._waiting, []
-        self._sent = time.monotonic()
-        for start in range(0, len(waiting), 1000):
-            part = waiting[start : start + 1000]
-            self.call(partial(_log_metrics, metrics=part))
+        self._flushed = time.monotonic()
+        for start in range(0, len(waiting), METRICS_BATCH):
+            self.call(partial(self._send, points=waiting[start : start + METRICS_BATCH]))
+
+    def _send(self, client: MlflowClient, run: str, *, points: Sequence[Metric]) -> None:
+        new = {(m.key, m.step): m for m in points if m.step not in self.sent[m.key]}
+        if new:
+            client.log_batch(run, metrics=list(new.values()))
+        for name, step in new:
+            self.sent[name].add(step)
 
     def values(self, metrics: Mapping[str, float]) -> None:
         """Log final numbers."""
         now = int(time.time() * 1000)
         final = [Metric(name, float(value), now, 0) for name, value in metrics.items()]
-        self.call(lambda c, run: c.log_batch(run, metrics=final))
+        self.call(partial(self._send, points=final))
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Set tags."""
@@ -91,123 +115,157 @@ class StepRun:
 
     def dataset(self, *, name: str, digest: str, source: str, context: str) -> None:
         """Name a data set that the step read."""
-        entity = Dataset(name, digest, "local", f'{{"uri": "{source}"}}')
+        entity = Dataset(name, digest, "local", json.dumps({"uri": source}))
         given = DatasetInput(entity, [InputTag("mlflow.data.context", context)])
         self.call(lambda c, run: c.log_inputs(run, [given]))
 
-    def table(self, name: str, columns: Mapping[str, Sequence[Any]]) -> None:
-        """Log a table that the MLflow UI shows."""
-        data = {key: list(values) for key, values in columns.items()}
-        self.call(lambda c, run: c.log_table(run, data, name))
+    def table(self, name: str, make: Callable[[], Mapping[str, Sequence[Any]]]) -> None:
+        """Log a table that the MLflow UI shows; it is only made if it is to be logged."""
+
+        def send(client: MlflowClient, run: str) -> None:  # MLflow's own call would append
+            columns = make()
+            rows = [list(row) for row in zip(*columns.values(), strict=True)]
+            client.log_dict(run, {"columns": list(columns), "data": rows}, name)
+            client.set_tag(run, TABLES, json.dumps([{"path": name, "type": "table"}]))
+
+        self.call(send)
 
     def file(self, path: Path) -> None:
         """Log a file."""
         self.call(lambda c, run: c.log_artifact(run, str(path)))
 
+    def end(self, status: str) -> None:
+        """Send what waits and end the run as FINISHED, FAILED or KILLED."""
+        self.flush()
+        now = int(time.time() * 1000)
+        self.call(lambda c, run: c.set_terminated(run, status, now))
+
     def call(self, work: Callable[[MlflowClient, str], Any]) -> None:
-        """Call MLflow with this run's id, if tracking is on."""
-        if self.run_id is not None:
-            run_id = self.run_id
-            self.tracker.attempt(lambda client: work(client, run_id))
+        """Have a call made with this run's id."""
+
+        def do() -> None:
+            if self.run_id is not None:
+                work(self.tracker.client, self.run_id)
+
+        self.tracker.outbox.put(do)
 
 
 class Tracker:
     """The parent run of one flow run, and its children."""
 
-    def __init__(self, client: MlflowClient | None, uri: str) -> None:
-        self.client = client
+    def __init__(self, uri: str, *, artifacts: str | None) -> None:
+        """Name the tracking store and where it keeps files; None leaves that to the server."""
         self.uri = uri
-        self.experiment_id = ""
-        self.parent = StepRun(self, None)
+        self._artifacts = artifacts
+        self.outbox = Outbox(f"MLflow at {uri}", hopeless=_hopeless)
+        self.parent = StepRun(self)
 
     @classmethod
     def start(
         cls, *, name: str, params: Mapping[str, Any], tags: Mapping[str, str], home: Path
     ) -> "Tracker":
-        """Open the tracking store and create the parent run of a flow run."""
-        uri, place = tracking_uri(home)
-        tracker = cls(None, uri)
-        try:
-            tracker.client = MlflowClient(uri)
-            tracker.experiment_id = experiment_id(tracker.client, place)
-        except MlflowException as error:
-            tracker._give_up(error)
-            return tracker
-        tracker.parent = StepRun(tracker, tracker._create(name, {**tags, KIND: "flow"}))
-        tracker._params(tracker.parent, params)
+        """Open the tracking store and the parent run of a flow run."""
+        uri, artifacts = tracking_uri(home)
+        tracker = cls(uri, artifacts=artifacts)
+        flow = uuid.uuid4().hex
+        given = {**tags, KIND: "flow", FLOW: flow}
+        began = int(time.time() * 1000)
+        tracker.outbox.put(
+            lambda: tracker._open(
+                tracker.parent, f"tags.`{FLOW}` = '{flow}'", name, given, params, began=began
+            )
+        )
         return tracker
 
     def finish(self, status: str) -> None:
-        """End the parent run as FINISHED, FAILED or KILLED."""
-        self.parent.flush()
-        self.parent.call(lambda c, run: c.set_terminated(run, status))
-
-    def logged(self, key: str) -> str | None:
-        """Return the id of the complete run of a step, if there is one."""
-        query = f"tags.`{KEY}` = '{key}' and tags.`{COMPLETE}` = 'yes'"
-        return self._find(query)
-
-    def link(self, title: str, run_id: str) -> None:
-        """Note on the parent that a step's result comes from an earlier run."""
-        self.parent.tags({f"gner.reused.{title}": run_id})
+        """End the parent run; wait until all is sent, or not at all where the server is away."""
+        self.parent.end(status)
+        unsent = self.outbox.close()
+        if unsent:
+            log.warning(
+                "%s: %d messages were not sent; losses and scores will be, from the store, by "
+                "the next run of the same command",
+                self.outbox.service,
+                unsent,
+            )
 
     @contextmanager
     def step_run(
-        self, title: str, *, key: str, kind: str, params: Mapping[str, Any]
+        self,
+        title: str,
+        *,
+        key: str,
+        kind: str,
+        params: Mapping[str, Any],
+        reuse_as: str | None = None,
     ) -> Iterator[StepRun]:
-        """Open the child run of a step; go on with one that an earlier attempt left open."""
-        run_id = self._find(f"tags.`{KEY}` = '{key}' and attributes.status = 'RUNNING'")
-        if run_id:
-            run = StepRun(self, run_id, self._steps(run_id))
-            run.tags({"mlflow.parentRunId": self.parent.run_id or ""})
-        else:
-            tags = {KEY: key, KIND: kind, "mlflow.parentRunId": self.parent.run_id or ""}
-            run = StepRun(self, self._create(title, tags))
-            self._params(run, params)
+        """Open the child run of a step; go on with one that an earlier attempt left open.
+
+        Args:
+            reuse_as: where given, and where a complete run of the step is there already, the
+                parent links that one by this name, and nothing is logged.
+        """
+        run, began = StepRun(self), int(time.time() * 1000)
+
+        def start() -> None:
+            known = reuse_as and self._find(f"tags.`{KEY}` = '{key}' and tags.`{COMPLETE}` = 'yes'")
+            if known:
+                if self.parent.run_id is not None:
+                    self.client.set_tag(self.parent.run_id, f"gner.reused.{reuse_as}", known)
+                return
+            tags = {KEY: key, KIND: kind, PARENT: self.parent.run_id or ""}
+            left_open = f"tags.`{KEY}` = '{key}' and attributes.status = 'RUNNING'"
+            self._open(run, left_open, title, tags, params, began=began)
+
+        self.outbox.put(start)
         try:
             yield run
         except BaseException:
-            run.flush()
-            run.call(lambda c, run: c.set_terminated(run, "FAILED"))
+            run.end("FAILED")
             raise
         run.flush()
         run.tags({COMPLETE: "yes"})
-        run.call(lambda c, run: c.set_terminated(run, "FINISHED"))
+        run.end("FINISHED")
 
-    def attempt(self, work: Callable[[MlflowClient], Any]) -> Any:
-        """Call MLflow; a fault switches tracking off for the rest of this run."""
-        if self.client is None:
-            return None
-        try:
-            return work(self.client)
-        except MlflowException as error:
-            self._give_up(error)
-            return None
+    # ------------------------------------------------- in the thread of the outbox
 
-    def _give_up(self, error: MlflowException) -> None:
-        reason = _first_line(error)
-        log.warning("tracking is off for this run: %s does not work (%s)", self.uri, reason)
-        self.client = None
+    @cached_property
+    def client(self) -> MlflowClient:
+        """The client; an SQLite file is made on its first call."""
+        return MlflowClient(self.uri)
 
-    def _create(self, name: str, tags: Mapping[str, str]) -> str | None:
-        created = self.attempt(
-            lambda c: c.create_run(self.experiment_id, run_name=name, tags=dict(tags))
-        )
-        return created.info.run_id if created else None
+    @cached_property
+    def _experiment(self) -> str:
+        return experiment_id(self.client, self._artifacts)
 
-    def _params(self, run: StepRun, values: Mapping[str, Any]) -> None:
-        items = [Param(k, str(v)[:PARAM_CHARACTERS]) for k, v in _flat(values)]
+    def _open(
+        self,
+        run: StepRun,
+        query: str,
+        name: str,
+        tags: Mapping[str, str],
+        params: Mapping[str, Any],
+        *,
+        began: int,
+    ) -> None:
+        """Give a run its id: that of the run which the query finds, or of a new one."""
+        run_id = self._find(query)
+        if run_id is None:
+            made = self.client.create_run(self._experiment, began, dict(tags), name)
+            run_id = str(made.info.run_id)
+        else:
+            self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in tags.items()])
+        items = [Param(k, str(v)[:PARAM_CHARACTERS]) for k, v in _flat(params)]
         for start in range(0, len(items), BATCH):
-            part = items[start : start + BATCH]
-            run.call(partial(_log_params, params=part))
+            self.client.log_batch(run_id, params=items[start : start + BATCH])
+        for metric in self.client.get_run(run_id).data.metrics:
+            history = self.client.get_metric_history(run_id, metric)
+            run.sent[metric] |= {point.step for point in history}
+        run.run_id = run_id
 
     def _find(self, query: str) -> str | None:
-        found = self.attempt(lambda c: c.search_runs([self.experiment_id], query, max_results=1))
-        return found[0].info.run_id if found else None
-
-    def _steps(self, run_id: str) -> set[int]:
-        history = self.attempt(lambda c: c.get_metric_history(run_id, "loss"))
-        return {metric.step for metric in history or []}
+        found = self.client.search_runs([self._experiment], query, max_results=1)
+        return str(found[0].info.run_id) if found else None
 
 
 def tracking_uri(home: Path) -> tuple[str, str | None]:
@@ -263,12 +321,11 @@ def _first_line(error: MlflowException) -> str:
     return str(error).strip().splitlines()[0][:200]
 
 
-def _log_metrics(client: MlflowClient, run_id: str, *, metrics: list[Metric]) -> None:
-    client.log_batch(run_id, metrics=metrics)
-
-
-def _log_params(client: MlflowClient, run_id: str, *, params: list[Param]) -> None:
-    client.log_batch(run_id, params=params)
+def _hopeless(error: Exception) -> bool:
+    """Say whether a call would fail again although the server is there."""
+    if isinstance(error, MlflowException):
+        return error.get_http_status_code() in REFUSED
+    return not isinstance(error, OSError) or isinstance(error, FileNotFoundError)
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

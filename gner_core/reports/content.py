@@ -58,12 +58,14 @@ class SampleRow:
 
 @dataclass(frozen=True, slots=True)
 class StageView:
-    """A training stage: recipe, summary and one point per weight update."""
+    """A training stage: recipe, summary, one point per weight update."""
 
     title: str
     recipe: Mapping[str, Any]
     summary: Mapping[str, Any]
     curve: Sequence[Mapping[str, float]]
+    leak: str
+    """How the choice of the weights has seen what they are tested on; empty for not at all."""
 
 
 @dataclass(frozen=True, slots=True)

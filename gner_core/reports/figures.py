@@ -25,12 +25,19 @@ COLOURS = ("#2563eb", "#d97706", "#059669", "#7c3aed")
 
 
 def loss_curves(stages: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
-    """Return the training loss of every stage over its weight updates, side by side."""
+    """Return the loss of every stage over its weight updates, side by side.
+
+    Points mark the validation loss where weights are chosen by it.
+    """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, max(1, len(stages)), figsize=(8.4, 2.5), squeeze=False)
         for colour, axis, (title, curve) in zip(COLOURS, axes[0], stages.items(), strict=False):
             steps = [point["step"] for point in curve]
             axis.plot(steps, [point["loss"] for point in curve], color=colour, linewidth=1.4)
+            looks = [(p["step"], p["validation_loss"]) for p in curve if "validation_loss" in p]
+            if looks:
+                axis.plot(*zip(*looks, strict=True), "o", color="#1f2937", markersize=3)
+                axis.legend(["training", "validation"], frameon=False)
             axis.set(title=title, xlabel="weight update", ylabel="loss per label token")
             axis.set_ylim(bottom=0)
         figure.tight_layout()

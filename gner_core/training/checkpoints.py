@@ -1,8 +1,8 @@
 """Checkpoints of an unfinished training: whole or not there, and the same whatever wrote them.
 
 A checkpoint holds float32 weights, AdamW's two averages by parameter name, the schedule, the
-random states and the Trainer's state (its update is the position in the data). Nothing in it
-depends on launcher, number of devices or ZeRO stage, so any of them goes on from it.
+random states, the Trainer's state (its update is the position in the data) and the best weights
+until then, where weights are chosen (`training.best`). Nothing in it depends on launcher, number of devices or ZeRO stage, so any of them goes on from it.
 
 Owns the files of a checkpoint, their check sums, which checkpoint is the newest whole one, and
 how many stay. Does not own what is in the states (`training.states`) or when one is written
@@ -47,10 +47,13 @@ def begin(folder: Path, update: int) -> Path:
 
 def finish(aside: Path, folder: Path, *, keep: int) -> None:
     """Let a checkpoint that was written aside count, and remove all but the `keep` newest."""
-    files = sorted(file for file in aside.iterdir() if file.is_file())
-    sums = {file.name: {"bytes": file.stat().st_size, "crc32": _crc32(file)} for file in files}
+    files = sorted(file for file in aside.rglob("*") if file.is_file())
+    sums = {
+        file.relative_to(aside).as_posix(): {"bytes": file.stat().st_size, "crc32": _crc32(file)}
+        for file in files
+    }
     (aside / FILES).write_text(json.dumps(sums, indent=1))
-    for file in (*files, aside / FILES, aside):
+    for file in (*files, aside / FILES, *{file.parent for file in files}):
         _sync(file)
     shutil.rmtree(folder / aside.name, ignore_errors=True)
     os.rename(aside, folder / aside.name)

@@ -28,9 +28,15 @@ from gner_core.training.checkpoints import checkpoints, update_of
 from gner_core.training.lifeline import STOP
 from gner_core.training.log import say
 from gner_core.training.trainer import any_device
+from gner_core.training.validation import VALIDATION_LOSS
 from gner_core.worker import Report
 
 WINDOW = 20  # updates whose mean loss is compared
+JUDGED = {
+    "loss": "the loss",
+    "grad_norm": "the norm of the gradients",
+    VALIDATION_LOSS: "the validation loss",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +49,19 @@ class Load:
     """Padded tokens beside `tokens`."""
 
 
+def journal_lines(log_history: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
+    """Return what is kept of a Trainer's log, a line per update: the same in every attempt."""
+    lines: dict[int, dict[str, float]] = {}
+    for entry in log_history:
+        if "loss" in entry or VALIDATION_LOSS in entry:
+            line = journal_line(entry)
+            lines.setdefault(int(line["step"]), {}).update(line)
+    return list(lines.values())
+
+
 def journal_line(entry: dict[str, Any]) -> dict[str, float]:
-    """Return what is kept of one log entry of the Trainer: the same in every attempt."""
-    names = ("loss", "learning_rate", "grad_norm")  # the last is not known to ZeRO 0
+    """Return what is kept of one log entry of the Trainer."""
+    names = ("loss", "learning_rate", "grad_norm", VALIDATION_LOSS)  # ZeRO 0 knows no norm
     known = {name: float(entry[name]) for name in names if entry.get(name) is not None}
     return {"step": entry["step"], **known}
 
@@ -68,7 +84,8 @@ class Journal(TrainerCallback):
         self.loads = loads
         self.scratch = scratch
         self.diverged_factor = diverged_factor
-        self.clock = 0.0
+        self.clock = self.begun = 0.0
+        self.first = 0  # update of this attempt
         self.deaf = False
         self.recent: deque[float] = deque(maxlen=WINDOW)
         self.lowest = math.inf
@@ -77,6 +94,7 @@ class Journal(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Take up the losses of earlier attempts."""
+        self.begun = time.monotonic()
         for entry in state.log_history:
             if "loss" in entry:
                 self._mean_with(entry["loss"])
@@ -92,17 +110,23 @@ class Journal(TrainerCallback):
     ) -> None:
         """Judge and report an update. A checkpoint is written after this, never of a bad state."""
         entry = state.log_history[-1]
-        if "loss" not in entry:
+        if "loss" not in entry and VALIDATION_LOSS not in entry:
             return
         line = journal_line(entry)
         step = int(line.pop("step"))
         self._judge(step, line)
+        if "loss" in line:
+            line |= self._figures(step, state.max_steps)
         if state.is_world_process_zero:
-            self._send(step, state.max_steps, {**line, **self._figures(step)})
+            self._send(step, state.max_steps, line)
 
-    def _figures(self, step: int) -> dict[str, float]:
-        load, seconds = self.loads[step - 1], time.monotonic() - self.clock
+    def _figures(self, step: int, total: int) -> dict[str, float]:
+        load, now = self.loads[step - 1], time.monotonic()
+        seconds = now - self.clock
+        self.first = self.first or step
+        pace = (now - self.begun) / (step - self.first + 1)  # of this attempt, with all it does
         return {
+            "seconds_left": round(pace * (total - step), 1),
             "tokens_per_second": round(load.tokens / seconds, 1),
             "label_tokens_per_second": round(load.label_tokens / seconds, 1),
             "padding_share": round(load.filling / (load.filling + load.tokens), 4),
@@ -119,10 +143,10 @@ class Journal(TrainerCallback):
             self.deaf = True
 
     def _judge(self, step: int, line: dict[str, float]) -> None:
-        for name, what in (("loss", "the loss"), ("grad_norm", "the norm of the gradients")):
+        for name, what in JUDGED.items():
             if not math.isfinite(line.get(name, 0.0)):
                 raise InputError(f"update {step}: {what} is {line[name]}; {self._advice()}")
-        mean = self._mean_with(line["loss"])
+        mean = self._mean_with(line["loss"]) if "loss" in line else 0.0
         if mean > self.diverged_factor * self.lowest:
             raise InputError(
                 f"update {step}: the loss runs away: {mean:.4g} over the last {WINDOW} updates, "

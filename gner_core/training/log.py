@@ -8,6 +8,9 @@ import sys
 
 
 def say(message: str) -> None:
-    """Write a line at once, so that it is there whatever happens next."""
-    sys.stderr.write(f"{message}\n")
+    """Write a line at once, so that it is there whatever happens next.
+
+    Its mark lets those who show a sample of the log show all such lines.
+    """
+    sys.stderr.write(f"gner: {message}\n")
     sys.stderr.flush()

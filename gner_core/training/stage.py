@@ -21,6 +21,7 @@ from gner_core.backbones.encode import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.params import (
     BackboneParams,
+    Choice,
     DeepspeedLauncher,
     ExecutionParams,
     TargetForm,
@@ -39,6 +40,7 @@ from gner_core.training.batches import (
 from gner_core.training.examples import Batch, Examples, collate
 from gner_core.training.guards import Load
 from gner_core.training.trainer import StageTrainer, freeze_layers, fuse_activations
+from gner_core.training.validation import Looks, Validation, split_off
 from gner_core.worker import Request
 
 
@@ -52,6 +54,9 @@ class TrainRequest(Request):
     """Folder of the model to start from."""
     sentences: str
     """Parquet file of the training sentences."""
+    choose: Choice
+    validation: str | None
+    """Parquet file of the sentences by which weights are chosen, where they are a sample."""
     execution: ExecutionParams
 
 
@@ -68,7 +73,9 @@ class Stage:
         self.devices = int(os.environ.get("WORLD_SIZE", "1"))
         self.device = int(os.environ.get("RANK", "0"))
         self.tokenizer = load_tokenizer(Path(request.model))
-        self.sentences = read_sentences(Path(request.sentences))
+        self.sentences, held_out = split_off(
+            read_sentences(Path(request.sentences)), request.choose
+        )
         encoder = Encoder(self.tokenizer, request.backbone, request.target)
         self.examples = Examples(self.sentences, encoder, request.train)
         self.lengths = self.examples.lengths()
@@ -77,6 +84,12 @@ class Stage:
             global_batch=request.train.global_batch,
             length_window=request.train.length_window,
             seed=request.train.seed,
+        )
+        self.validation = Validation.of(
+            request.choose,
+            held_out if request.validation is None else read_sentences(Path(request.validation)),
+            self.examples,
+            updates=self.updates,
         )
 
     def _size(self, pair: tuple[int, int]) -> int:
@@ -146,7 +159,8 @@ class Stage:
             batches=self._batches(micro_batch),
             label_tokens=self.label_tokens,
             keep=self.request.execution.keep_checkpoints,
-            callbacks=callbacks,
+            callbacks=[*callbacks, *([Looks(self.validation.marks)] if self.validation else [])],
+            **self._looks(micro_batch),
         )
 
     def model(self, checkpoint: Path | None) -> PreTrainedModel:
@@ -183,20 +197,36 @@ class Stage:
         alone = zero or execution.gradient_checkpointing or execution.torch_compile
         return self.request.backbone.family == "decoder_only" and not alone
 
+    def _looks(self, micro_batch: int) -> dict[str, Any]:
+        """Return what the Trainer needs to look at the validation loss."""
+        if self.validation is None:
+            return {}
+        plan = self.validation.share_of(
+            micro_batch=micro_batch, devices=self.devices, device=self.device
+        )
+        return {
+            "validation": self._loader(self.validation.examples, plan),
+            "validation_tokens": self.validation.label_tokens,
+        }
+
     def _batches(self, micro_batch: int) -> DataLoader[Batch]:
+        plan = share_of(
+            self.updates, micro_batch=micro_batch, devices=self.devices, device=self.device
+        )
+        return self._loader(self.examples, plan)
+
+    def _loader(self, examples: Examples, plan: list[list[Place]]) -> DataLoader[Batch]:
         form = partial(
             collate,
             family=self.request.backbone.family,
             pad=self.tokenizer.pad_token_id,
             share_prefix=self.shares_prefix,
         )
-        plan = share_of(
-            self.updates, micro_batch=micro_batch, devices=self.devices, device=self.device
-        )
         return DataLoader(
-            self.examples,
+            examples,
             batch_sampler=plan,
             collate_fn=form,
+            generator=torch.Generator(),  # else it draws from the one of the training
             pin_memory=torch.cuda.is_available(),
         )
 

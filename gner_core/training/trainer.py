@@ -1,11 +1,12 @@
 """The transformers Trainer with gner's order of batches, its loss, and checkpoints that survive.
 
-Owns three changes to the Trainer, nothing else:
+Owns four changes to the Trainer, nothing else:
 - batches come from a plan (`training.batches`), not from a sampler;
 - the loss is the mean over the label tokens of the whole global batch. T5 ignores the Trainer's
   token count, which would multiply loss and gradients by accumulation steps and world size;
 - checkpoints are written aside and renamed, in one form for all launchers; one that cannot be
-  written (a full disk) costs a warning, not the training.
+  written (a full disk) costs a warning, not the training;
+- an evaluation is the loss on the validation sentences, and keeps the best weights.
 
 For decoder-only backbones the tokens that all prompts of a micro-batch begin with (the
 instruction) run through the model once instead of once per sentence; gradients are the same.
@@ -29,12 +30,15 @@ from torch.utils.data import DataLoader
 from transformers import DynamicCache, PreTrainedModel, Trainer
 from transformers.activations import NewGELUActivation
 
-from gner_core.training.adapters import save_for_resume
+from gner_core.errors import InputError
+from gner_core.training import best
+from gner_core.training.adapters import save_for_resume, save_published
 from gner_core.training.checkpoints import CHECKPOINT, WRITING, begin, finish
 from gner_core.training.examples import IGNORED, Batch
 from gner_core.training.log import say
 from gner_core.training.loss import LabelHead, summed_cross_entropy
 from gner_core.training.states import full_averages, full_weights, restore_averages
+from gner_core.training.validation import VALIDATION_LOSS, best_so_far
 
 AVERAGES = "optimizer.safetensors"
 SCHEDULE = "schedule.json"
@@ -50,6 +54,8 @@ class StageTrainer(Trainer):
         batches: DataLoader[Any],
         label_tokens: Sequence[int],
         keep: int,
+        validation: DataLoader[Any] | None = None,
+        validation_tokens: int = 0,
         **options: Any,
     ) -> None:
         """Create the trainer.
@@ -58,6 +64,8 @@ class StageTrainer(Trainer):
             batches: this device's micro-batches in order.
             label_tokens: label tokens of every weight update, over all devices.
             keep: how many checkpoints stay.
+            validation: this device's micro-batches of the validation sentences.
+            validation_tokens: their label tokens, over all devices.
             options: passed on to transformers' Trainer.
         """
         super().__init__(**options)
@@ -65,6 +73,8 @@ class StageTrainer(Trainer):
         self.head = LabelHead(self.model)
         self.label_tokens = label_tokens
         self.keep = keep
+        self.validation = validation
+        self.validation_tokens = validation_tokens
         # Our loss is scaled for the global batch: the Trainer must not divide it again.
         self.model_accepts_loss_kwargs = True
 
@@ -79,17 +89,68 @@ class StageTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
-        """Return the summed cross-entropy over the label tokens of the whole global batch."""
+        """Return the mean cross-entropy over the label tokens of the whole global batch."""
+        summed, logits = self._summed_loss(model, inputs)
+        # Devices average their gradients, where we want the sum.
+        scale = self.accelerator.num_processes / self.label_tokens[self.state.global_step]
+        loss = summed * scale
+        return (loss, logits) if return_outputs else loss
+
+    def _summed_loss(
+        self, model: torch.nn.Module, inputs: Batch
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the summed cross-entropy of a micro-batch, and its logits."""
         bare: PreTrainedModel = self.accelerator.unwrap_model(model, keep_torch_compile=False)
         labels = predicted_labels(inputs)
         run = _decoder_only_logits if "prefix" in inputs else _encoder_decoder_logits
         with self.accelerator.autocast():
             logits = self.head.logits(labels, partial(run, model, bare, inputs))
         summed = summed_cross_entropy(logits, labels[labels != IGNORED])
-        # Devices average their gradients, where we want the sum.
-        scale = self.accelerator.num_processes / self.label_tokens[self.state.global_step]
-        loss = summed * scale
-        return (loss, logits) if return_outputs else loss
+        return summed, logits
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Look at the validation loss: log it, and keep the weights where it is the lowest."""
+        self.log({VALIDATION_LOSS: self._validation_loss()})
+        chosen = best_so_far(self.state.log_history)
+        if chosen is not None and chosen.update == self.state.global_step:
+            self._keep_best()
+        self.control.should_evaluate = False  # else the end of an epoch repeats it
+        return {}
+
+    @torch.no_grad()
+    def _validation_loss(self) -> float:
+        """Return the mean cross-entropy over the label tokens of all validation sentences."""
+        assert self.validation is not None
+        summed = torch.zeros((), dtype=torch.float64, device=self.args.device)
+        self.model.eval()
+        for batch in self.validation:
+            summed += self._summed_loss(self.model_wrapped, self._prepare_inputs(batch))[0]
+        self.model.train()
+        if self.accelerator.num_processes > 1:
+            torch.distributed.all_reduce(summed)
+        return float(summed) / self.validation_tokens
+
+    def _keep_best(self) -> None:
+        """Write the weights as the best so far.
+
+        Raises:
+            InputError: on every device, where they cannot be written; nothing else is lost.
+        """
+        scratch, weights = Path(str(self.args.output_dir)), self.weights()
+        failed: Exception | None = None
+        try:
+            if self.is_world_process_zero():
+                with best.replaced(scratch) as aside:
+                    save_published(self.model, aside, weights=weights)
+        except Exception as error:  # noqa: BLE001 (safetensors, torch and the system each raise their own)
+            failed = error
+        if self._anyone(failed):
+            reason = " ".join(str(failed).split())
+            raise InputError(
+                f"{scratch}: the best weights, of update {self.state.global_step}, cannot be "
+                f"written ({reason}); free some space and give the same command: it goes on from "
+                "the last checkpoint"
+            ) from failed
 
     def weights(self) -> dict[str, torch.Tensor] | None:
         """Return all weights for `save_pretrained`; every device must call it."""
@@ -140,6 +201,7 @@ class StageTrainer(Trainer):
                 save_file(averages, aside / AVERAGES)
                 (aside / SCHEDULE).write_text(json.dumps(self.lr_scheduler.state_dict()))
                 self.state.save_to_json(str(aside / TRAINER_STATE))
+                best.take_in(folder, aside)
         except Exception as error:  # noqa: BLE001 (safetensors, torch and the system each raise their own)
             failed = error
         if self._anyone(failed):

@@ -5,8 +5,8 @@ train, try again with smaller micro-batches when memory runs out, save safetenso
 tokenizer, and a journal of metrics per update. With the launcher `plain` this process trains; with
 the others it supervises ranks, each of which is this module again.
 
-The output folder gets: model and tokenizer files, `gner.json` (what the checkpoint is),
-`metrics.jsonl` (one line per weight update) and `summary.json`.
+The output folder gets: files of the chosen weights and of the tokenizer, `gner.json` (what the
+checkpoint is), `metrics.jsonl` (one line per weight update) and `summary.json`.
 """
 
 import gc
@@ -24,28 +24,34 @@ from gner_core.backbones.load import is_out_of_memory
 from gner_core.checkpoint import VERSION, Description, describe
 from gner_core.errors import InputError
 from gner_core.params import PlainLauncher
+from gner_core.training import best
 from gner_core.training.adapters import save_published
-from gner_core.training.checkpoints import newest_whole, update_of
-from gner_core.training.guards import Journal, StopOnSignal, journal_line
+from gner_core.training.checkpoints import checkpoints, newest_whole, update_of
+from gner_core.training.guards import Journal, StopOnSignal, journal_lines
 from gner_core.training.launching import RANK_RESULT, STOPPED, supervise
-from gner_core.training.lifeline import LIFELINE, end_with
+from gner_core.training.lifeline import LIFELINE, end_with, held
 from gner_core.training.log import say
 from gner_core.training.memory import halve, micro_batch
 from gner_core.training.stage import Stage, TrainRequest
 from gner_core.training.trainer import StageTrainer
+from gner_core.training.validation import VALIDATION_LOSS, best_so_far
 from gner_core.worker import REQUEST, Report, run_worker
 
 JOURNAL = "metrics.jsonl"
 SUMMARY = "summary.json"
+IN_USE = "in-use"
+"""A file in the scratch folder that is locked while a worker trains there."""
 
 
 def start(request: TrainRequest, report: Report) -> dict[str, Any]:
     """Train in this process, or supervise the ranks that do."""
     scratch = Path(request.scratch)
-    if isinstance(request.execution.launcher, PlainLauncher):
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
-        return work(request, report)
-    return supervise(str(scratch / REQUEST), request.execution.launcher, scratch=scratch)
+    _try_writing(scratch)
+    with held(scratch / IN_USE):  # one whose flow was killed may still write its last checkpoint
+        if isinstance(request.execution.launcher, PlainLauncher):
+            os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+            return work(request, report)
+        return supervise(str(scratch / REQUEST), request.execution.launcher, scratch=scratch)
 
 
 def work(request: TrainRequest, report: Report) -> dict[str, Any]:
@@ -92,6 +98,7 @@ def work(request: TrainRequest, report: Report) -> dict[str, Any]:
         "micro_batch": size,
         "devices": stage.devices,
         "resumed_from": update_of(checkpoint) if checkpoint else 0,
+        "chosen": _chosen(trainer, stage),
         "device": str(trainer.args.device),
         "seconds_this_attempt": round(time.monotonic() - started, 1),
     }
@@ -107,6 +114,8 @@ def _attempt(stage: Stage, checkpoint: Path | None, size: int, report: Report) -
         scratch=scratch,
         diverged_factor=stage.request.execution.diverged_factor,
     )
+    if stage.device == 0:
+        best.restore(checkpoint, scratch)
     with StopOnSignal(scratch) as stop:
         trainer = stage.trainer(micro_batch=size, checkpoint=checkpoint, callbacks=[journal, stop])
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -119,14 +128,30 @@ def _attempt(stage: Stage, checkpoint: Path | None, size: int, report: Report) -
     return trainer
 
 
+def _chosen(trainer: StageTrainer, stage: Stage) -> dict[str, Any]:
+    """Return which weights are published: of which update, and by what they were chosen."""
+    found = best_so_far(trainer.state.log_history)
+    if stage.validation is None or found is None:
+        return {"update": trainer.state.global_step, "by": "last"}
+    return {
+        "update": found.update,
+        "by": stage.request.choose.kind,
+        VALIDATION_LOSS: found.loss,
+        **stage.validation.facts(),
+    }
+
+
 def _publish(trainer: StageTrainer, stage: Stage, summary: dict[str, Any]) -> None:
     output = Path(stage.request.output)
-    weights = trainer.weights()  # with the help of all ranks
+    weights = trainer.weights() if stage.validation is None else None  # all ranks help
     if not trainer.is_world_process_zero():
         return
-    journal = [journal_line(entry) for entry in trainer.state.log_history if "loss" in entry]
+    journal = journal_lines(trainer.state.log_history)
     try:
-        save_published(trainer.model, output, weights=weights)
+        if stage.validation is None:
+            save_published(trainer.model, output, weights=weights)
+        else:
+            best.publish(Path(stage.request.scratch), output)
         stage.tokenizer.save_pretrained(output)
         describe(output, _description(stage))
         (output / JOURNAL).write_text("".join(f"{json.dumps(line)}\n" for line in journal))
@@ -135,7 +160,7 @@ def _publish(trainer: StageTrainer, stage: Stage, summary: dict[str, Any]) -> No
         reason = " ".join(str(error).split())
         raise InputError(
             f"{output}: cannot be written ({reason}); free some space and give the same command: "
-            f"the training is kept in {stage.request.scratch}"
+            f"it goes on from {_kept(Path(stage.request.scratch))}"
         ) from error
 
 
@@ -145,6 +170,11 @@ def _description(stage: Stage) -> Description:
     return Description(
         version=VERSION, backbone=request.backbone, target=request.target, types=tuple(types)
     )
+
+
+def _kept(scratch: Path) -> str:
+    found = checkpoints(scratch)
+    return f"the checkpoint of update {update_of(found[-1])}" if found else "the beginning"
 
 
 def _try_writing(folder: Path) -> None:

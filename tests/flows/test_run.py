@@ -62,6 +62,13 @@ def test_mlflow_holds_parent_children_metrics_data_and_tables(tiny_home: Home) -
     history = client.get_metric_history(training.info.run_id, "loss")
     assert sorted(metric.step for metric in history) == list(range(1, 9))  # each point once
     assert history[-1].value < history[0].value
+    live = {"label_tokens_per_second", "padding_share", "memory_gb", "seconds_left"}
+    assert live | {"learning_rate", "grad_norm"} <= set(training.data.metrics)
+    chosen = children["finetuning"]
+    looks = client.get_metric_history(chosen.info.run_id, "validation_loss")
+    assert sorted(metric.step for metric in looks) == [2, 4, 5]
+    assert chosen.data.tags["gner.chosen"] == "update 5"
+    assert chosen.data.params["choose.kind"] == "held_out"
     evaluation = children["supervised test"]
     assert {"news/f1", "sports/precision", "mean/recall"} <= set(evaluation.data.metrics)
     assert evaluation.inputs.dataset_inputs[0].dataset.name == "supervised sentences"
@@ -213,3 +220,28 @@ def test_a_run_killed_in_training_goes_on_to_the_same_result(
     assert len(adaptations) == 1
     history = client.get_metric_history(adaptations[0].info.run_id, "loss")
     assert sorted(metric.step for metric in history) == list(range(1, 9))  # each point once
+
+
+@pytest.mark.slow
+def test_a_run_without_its_mlflow_server_is_logged_by_the_next_one(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path / "home", root)
+    environment = {**home.environment(), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        [*GNER, "run", "params/tiny.yaml"],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).count("does not answer") == 1
+    again = home.gner("run", "params/tiny.yaml")
+    assert ran_steps(again.out) == []
+    (adaptation,) = (run for run in runs(home) if run.info.run_name == "adaptation")
+    client = MlflowClient(f"sqlite:///{home.folder}/mlflow.db")
+    history = client.get_metric_history(adaptation.info.run_id, "loss")
+    assert sorted(metric.step for metric in history) == list(range(1, 9))

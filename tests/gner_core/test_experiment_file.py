@@ -32,6 +32,8 @@ def test_includes_are_read_and_overrides_win(tiny: Path) -> None:
         ("supervised.split=train", r"finetuning and supervised both use split 'train'"),
         ("no.such.place=1", r"no section 'no'; there are: name, data_root"),
         ("decode.beams", r"must have the form key.path=value"),
+        ("adaptation.choose={}", r"adaptation.choose: Unable to extract tag using discriminator"),
+        ("adaptation.choose.every=0", r"adaptation.choose.last.every: unknown key"),
         ("backbone.source.hiden=3", r"backbone.source.random.hiden: unknown key; allowed: arch"),
     ],
 )
@@ -72,3 +74,24 @@ def test_a_file_that_extends_another_holds_only_what_differs(root: Path, tmp_pat
     itself.write_text("extends: itself.yaml")
     with pytest.raises(InputError, match="extends itself"):
         read_experiment(itself, overrides=[])
+
+
+def choosing(split: str) -> str:
+    data = f"{{corpora: [music], split: {split}, per_corpus: 4, method: first, seed: 1}}"
+    return f"adaptation.choose={{kind: sample, every: epoch, data: {data}}}"
+
+
+def test_weights_are_never_chosen_on_a_test_set(tiny: Path) -> None:
+    with pytest.raises(InputError, match=r"adaptation.choose.data names a test set: music"):
+        read_experiment(tiny, overrides=[choosing("test")])
+
+
+def test_a_choice_that_has_seen_its_targets_is_marked(tiny: Path, root: Path) -> None:
+    assert read_experiment(tiny, overrides=[]).leaks() == {}
+    seen = read_experiment(tiny, overrides=[choosing("valid")])
+    assert seen.leaks() == {"adaptation": "chosen on the zero-shot targets music"}
+    published = root / "params" / "paper" / "published-t5-base.yaml"
+    copied = "corpora.mit-movie.made.valid={rule: same_as, of: test}"
+    leak = read_experiment(published, overrides=[copied]).leaks()["adaptation"]
+    assert "chosen on the zero-shot targets crossner-ai," in leak
+    assert leak.endswith("their split 'valid' is the test set: mit-movie")

@@ -48,7 +48,8 @@ def content() -> ReportContent:
         "schedule": "cosine",
         "frozen_layers": 0,
     }
-    summary = {"sentences": 5, "left_out": 1, "updates": 2, "device": "cpu"}
+    chosen = {"update": 2, "by": "last"}
+    summary = {"sentences": 5, "left_out": 1, "updates": 2, "device": "cpu", "chosen": chosen}
     return ReportContent(
         name="toy",
         backbone="Tiny <b>",
@@ -59,7 +60,7 @@ def content() -> ReportContent:
             CorpusRow("toy", "test", {**counts, "repairs": {"blank tokens dropped": 7}}, "CC0")
         ],
         samples=[SampleRow("supervised", "toy", {**counts, "of": 2000, "method": "random"})],
-        stages=[StageView("adaptation", recipe, summary, curve)],
+        stages=[StageView("adaptation", recipe, summary, curve, leak="")],
         evaluations=[EvaluationView("supervised", "held out", summarise(sentences))],
         examples=choose_examples({"supervised": sentences}, count=2),
         prompt=HOSTILE,
@@ -83,6 +84,25 @@ def test_confidence_is_shown_where_decoding_was_guided(content: ReportContent) -
     assert "<h2>Confidence" in page
     assert "100.0 <small>of 1</small>" in page
     assert ">21.5<" in page  # the error: (0.05 + 0.38) / 2
+
+
+def test_the_page_says_which_weights_were_chosen_and_whether_that_leaks(
+    content: ReportContent,
+) -> None:
+    (stage,) = content.stages
+    assert "the last update" in render(content)
+    looked = [{**point, "validation_loss": 1.5} for point in stage.curve]
+    chosen = {"by": "sample", "update": 1, "validation_loss": 1.5, "sentences": 9, "left_out": 2}
+    changed = replace(
+        stage,
+        summary={**stage.summary, "chosen": chosen},
+        curve=looked,
+        leak="chosen on the zero-shot targets mit-movie",
+    )
+    page = render(replace(content, stages=[changed]))
+    assert "update 1: the lowest loss, 1.5000, on 7 validation sentences" in page
+    assert "leaks:</strong> adaptation is chosen on the zero-shot targets mit-movie" in page
+    assert "leaks" not in render(content)
 
 
 def test_model_output_is_shown_as_text(content: ReportContent) -> None:

@@ -27,11 +27,15 @@ def ask(
         *,
         sentences: list[Sentence] = news,
         train: dict[str, Any] | None = None,
+        choose: dict[str, Any] | None = None,
+        validation: list[Sentence] | None = None,
         **changes: Any,
     ) -> TrainRequest:
         for folder in ("out", "scratch"):
             (place / folder).mkdir(parents=True, exist_ok=True)
         write_sentences(place / "s.parquet", sentences)
+        if validation:
+            write_sentences(place / "v.parquet", validation)
         values = {
             "output": str(place / "out"),
             "scratch": str(place / "scratch"),
@@ -41,6 +45,8 @@ def ask(
             "train": recipe.model_copy(update=train or {}),
             "model": str(model.folder),
             "sentences": str(place / "s.parquet"),
+            "choose": choose or {"kind": "last"},
+            "validation": str(place / "v.parquet") if validation else None,
             "execution": {**execution.model_dump(), **changes},
         }
         return TrainRequest.model_validate(values)

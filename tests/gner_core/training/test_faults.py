@@ -1,11 +1,15 @@
 """What can go wrong in a training: each with its message, and nothing lost."""
 
 import errno
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from gner_core.errors import InputError
 from gner_core.training import worker
@@ -38,11 +42,31 @@ def test_another_architecture_is_named(tiny_model: TinyModel, ask: Ask) -> None:
         work(ask(TinyModel(tiny_model.folder, wrong)), silent)
 
 
+def test_a_missing_tensor_is_named(steady_model: TinyModel, ask: Ask) -> None:
+    file = steady_model.folder / "model.safetensors"
+    weights = load_file(file)
+    name = max(weights)
+    del weights[name]
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(InputError, match="weights are missing: "):
+        work(ask(steady_model), silent)
+
+
+def test_tensors_of_other_sizes_are_named(steady_model: TinyModel, ask: Ask) -> None:
+    file = steady_model.folder / "model.safetensors"
+    halved = {name: tensor[: len(tensor) // 2].clone() for name, tensor in load_file(file).items()}
+    save_file(halved, file, metadata={"format": "pt"})
+    with pytest.raises(InputError, match="cannot load tiny"):
+        work(ask(steady_model), silent)
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "/sys/kernel"])
+@pytest.mark.parametrize("folder", ["output", "scratch"])
 def test_a_folder_that_cannot_be_written_is_named_before_any_work(
-    tiny_model: TinyModel, ask: Ask
+    tiny_model: TinyModel, ask: Ask, folder: str, place: str
 ) -> None:
-    asked = ask(tiny_model).model_copy(update={"output": "/proc/nowhere"})
-    with pytest.raises(InputError, match=r"/proc/nowhere: cannot be written .*; nothing was"):
+    asked = ask(tiny_model).model_copy(update={folder: place})
+    with pytest.raises(InputError, match=rf"{place}: cannot be written .*; nothing was"):
         work(asked, silent)
 
 
@@ -179,6 +203,54 @@ def test_a_result_that_cannot_be_written_keeps_the_training(
     asked = ask(tiny_model)
     with monkeypatch.context() as patch:
         patch.setattr(worker, "JOURNAL", "no/such/folder")
-        with pytest.raises(InputError, match="the training is kept in"):
+        with pytest.raises(InputError, match="goes on from the checkpoint of update 6"):
             work(asked, silent)
     assert work(asked, silent)["summary"]["resumed_from"] == 6
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Let the system refuse to make any file larger than this."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_system_that_takes_no_more_bytes_loses_nothing(
+    tiny_model: TinyModel, ask: Ask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work(ask(tiny_model, tmp_path / "whole"), silent)
+    place = tmp_path / "full"
+    asked = ask(tiny_model, place, keep_checkpoints=9)
+    with pytest.raises(Killed):
+        work(asked, dying_after(3))
+    with room_for(40_000), pytest.raises(InputError) as end:
+        work(asked, silent)
+    assert "File too large" in str(end.value)
+    assert str(end.value).endswith("goes on from the checkpoint of update 2")
+    assert "no checkpoint after update 4" in capsys.readouterr().err
+    assert work(asked, silent)["summary"]["resumed_from"] == 2
+    assert journal(tmp_path / "whole") == journal(place)
+
+
+def test_no_room_for_a_look_halves_the_micro_batch_and_chooses_the_same(
+    steady_model: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose = {"kind": "held_out", "sentences": 8, "seed": 1, "every": 2}
+    whole = work(ask(steady_model, tmp_path / "whole", choose=choose), silent)["summary"]
+    plain = StageTrainer._summed_loss
+
+    def greedy(self: StageTrainer, model: Any, inputs: Any) -> Any:
+        if not torch.is_grad_enabled() and len(inputs["labels"]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return plain(self, model, inputs)
+
+    monkeypatch.setattr(StageTrainer, "_summed_loss", greedy)
+    summary = work(ask(steady_model, tmp_path / "small", choose=choose), silent)["summary"]
+    assert summary["micro_batch"] == 2
+    assert summary["chosen"]["update"] == whole["chosen"]["update"]
+    loss = whole["chosen"]["validation_loss"]
+    assert summary["chosen"]["validation_loss"] == pytest.approx(loss, abs=2e-5)

@@ -1,4 +1,9 @@
-"""One process, two ranks and ZeRO: the same curve, and checkpoints that load in each other."""
+"""One process, two ranks and ZeRO: the same curve, and checkpoints that load in each other.
+
+The long versions, with DeepSpeed and all combinations:
+
+    pytest -m slow tests/gner_core/training/test_launchers.py
+"""
 
 import json
 import os
@@ -19,7 +24,11 @@ from tests.gner_core.training.conftest import Ask, journal
 TORCHRUN = {"kind": "torchrun", "processes": 2}
 
 
-def zero(root: Path, stage: int) -> dict[str, Any]:
+PLAIN = {"kind": "plain"}
+HELD_OUT = {"kind": "held_out", "sentences": 5, "seed": 5, "every": 2}
+
+
+def zero(root: Path, stage: int | str) -> dict[str, Any]:
     config = str(root / "params" / "deepspeed" / f"zero{stage}.json")
     return {"kind": "deepspeed", "processes": 2, "config": config}
 
@@ -40,7 +49,7 @@ def start(request: Any, place: Path) -> "subprocess.Popen[bytes]":
 
 
 def finish(process: "subprocess.Popen[bytes]", place: Path) -> None:
-    assert process.wait(120) == 0, (place / "log").read_text()[-3000:]
+    assert process.wait(240) == 0, (place / "log").read_text()[-3000:]
 
 
 def assert_same(one: list[dict[str, float]], other: list[dict[str, float]]) -> None:
@@ -49,14 +58,23 @@ def assert_same(one: list[dict[str, float]], other: list[dict[str, float]]) -> N
         assert a["loss"] == pytest.approx(b["loss"], abs=1e-4)
         if "grad_norm" in b:  # ZeRO 0 does not know it
             assert a["grad_norm"] == pytest.approx(b["grad_norm"], abs=1e-3)
+        if "validation_loss" in a:
+            assert a["validation_loss"] == pytest.approx(b["validation_loss"], abs=1e-4)
 
 
 def trained(
-    model: TinyModel, ask: Ask, place: Path, launcher: dict[str, Any], *, epochs: int
+    model: TinyModel,
+    ask: Ask,
+    place: Path,
+    launcher: dict[str, Any],
+    *,
+    epochs: int,
+    train_batch: int = 2,
 ) -> list[dict[str, float]]:
-    """The curve of a training with a shorter last update, which keeps all checkpoints."""
-    changes = {"train_batch": 2, "launcher": launcher, "keep_checkpoints": 99}
-    asked = ask(model, place, train={"global_batch": 7, "epochs": epochs}, **changes)
+    """The curve of a training with looks and a shorter last update; it keeps all checkpoints."""
+    changes = {"train_batch": train_batch, "launcher": launcher, "keep_checkpoints": 99}
+    train = {"global_batch": 7, "epochs": epochs}
+    asked = ask(model, place, train=train, choose=HELD_OUT, **changes)
     finish(start(asked, place), place)
     return journal(place)
 
@@ -71,33 +89,85 @@ def resumed_from(place: Path) -> int:
     return update
 
 
+def chosen(place: Path) -> int:
+    update: int = json.loads((place / "out" / "summary.json").read_text())["chosen"]["update"]
+    return update
+
+
 def test_two_ranks_give_the_curve_of_one_and_take_its_checkpoints(
     steady_model: TinyModel, ask: Ask, tmp_path: Path
 ) -> None:
     one, two, back = (tmp_path / name for name in ("one", "two", "back"))
-    curve = trained(steady_model, ask, one, {"kind": "plain"}, epochs=1)
+    curve = trained(steady_model, ask, one, PLAIN, epochs=1)
     assert_same(curve, trained(steady_model, ask, two, TORCHRUN, epochs=1))
     hand_over(two, back, 2)
-    assert_same(curve, trained(steady_model, ask, back, {"kind": "plain"}, epochs=1))
+    assert_same(curve, trained(steady_model, ask, back, PLAIN, epochs=1))
     assert resumed_from(back) == 2
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+@pytest.mark.parametrize("stage", ["0", "1", "2", "3", "2-offload", "3-offload"])
 def test_zero_gives_the_curve_of_one_and_takes_its_checkpoints(
-    steady_model: TinyModel, ask: Ask, tmp_path: Path, root: Path, stage: int
+    steady_model: TinyModel, ask: Ask, tmp_path: Path, root: Path, stage: str
 ) -> None:
-    """Twenty-one updates; from one process to ZeRO, and from ZeRO to two ranks."""
+    """Twenty updates and more; from one process to ZeRO, and from ZeRO to two ranks."""
     one, zeros, there, back = (tmp_path / name for name in ("one", "zero", "there", "back"))
     launcher = zero(root, stage)
-    curve = trained(steady_model, ask, one, {"kind": "plain"}, epochs=6)
-    assert len(curve) == 21
-    assert_same(curve, trained(steady_model, ask, zeros, launcher, epochs=6))
+    curve = trained(steady_model, ask, one, PLAIN, epochs=8)
+    assert len(curve) == 22
+    assert_same(curve, trained(steady_model, ask, zeros, launcher, epochs=8))
+    assert chosen(zeros) == chosen(one)
     hand_over(one, there, 10)
-    assert_same(curve, trained(steady_model, ask, there, launcher, epochs=6))
+    assert_same(curve, trained(steady_model, ask, there, launcher, epochs=8))
     hand_over(zeros, back, 12)
-    assert_same(curve, trained(steady_model, ask, back, TORCHRUN, epochs=6))
+    assert_same(curve, trained(steady_model, ask, back, TORCHRUN, epochs=8))
     assert (resumed_from(there), resumed_from(back)) == (10, 12)
+    assert chosen(there) == chosen(back) == chosen(one)
+
+
+@pytest.mark.slow
+def test_accumulation_and_ranks_change_neither_loss_nor_gradient(
+    steady_model: TinyModel, ask: Ask, tmp_path: Path
+) -> None:
+    """Seven sentences an update: 1, 4 and 7 micro-batches on one rank, 1 and 4 on each of two."""
+    curves = [
+        trained(steady_model, ask, tmp_path / f"{n}", launcher, epochs=8, train_batch=size)
+        for n, (launcher, size) in enumerate(
+            [(PLAIN, 7), (PLAIN, 2), (PLAIN, 1), (TORCHRUN, 4), (TORCHRUN, 1)]
+        )
+    ]
+    assert len(curves[0]) == 22
+    for curve in curves[1:]:
+        assert_same(curves[0], curve)
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_ends_all_ranks_with_the_message(
+    steady_model: TinyModel, ask: Ask, tmp_path: Path
+) -> None:
+    wild = {"learning_rate": 1e30, "epochs": 8}
+    asked = ask(steady_model, tmp_path, train=wild, launcher=TORCHRUN)
+    assert start(asked, tmp_path).wait(120) == 2
+    error = json.loads((tmp_path / "scratch" / RESULT).read_text())["error"]
+    assert "is nan; training stopped" in error or "runs away" in error or "is inf" in error
+
+
+@pytest.mark.slow
+def test_sigterm_stops_all_ranks_behind_a_checkpoint(
+    tiny_model: TinyModel, ask: Ask, tmp_path: Path
+) -> None:
+    asked = ask(tiny_model, train={"epochs": 40}, launcher=TORCHRUN, checkpoint_every=999)
+    supervisor = start(asked, tmp_path)
+    progress = tmp_path / "scratch" / "progress.jsonl"
+    deadline = time.monotonic() + 90
+    while not progress.exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    supervisor.terminate()
+    assert supervisor.wait(60) == 143
+    (checkpoint,) = (tmp_path / "scratch").glob("checkpoint-*")
+    finish(start(asked, tmp_path), tmp_path)
+    assert f"checkpoint-{resumed_from(tmp_path)}" == checkpoint.name
+    assert len(journal(tmp_path)) == 120
 
 
 @pytest.mark.parametrize("victim", ["supervisor", pytest.param("launcher", marks=pytest.mark.slow)])

@@ -1,0 +1,65 @@
+"""The files of the best weights so far: replaced as a whole, and safe in every checkpoint.
+
+They lie in a folder `best` beside the checkpoints, as `save_pretrained` writes them. A checkpoint
+takes them in as hard links, which cost no space, so whatever checkpoint a training goes on from,
+it has the weights that were the best until then. Weights that became the best after the newest
+checkpoint may be lost with a kill: they are found again on the way.
+
+Example:
+    with replaced(scratch) as aside:
+        model.save_pretrained(aside)
+    take_in(scratch, checkpoint)       # while a checkpoint is written
+    restore(checkpoint, scratch)       # before a training goes on
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+BEST = "best"
+WRITING = ".best"
+
+
+@contextmanager
+def replaced(scratch: Path) -> Iterator[Path]:
+    """Give an empty folder; what is written there becomes the best weights if all goes well."""
+    aside = scratch / WRITING
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    try:
+        yield aside
+        shutil.rmtree(scratch / BEST, ignore_errors=True)
+        os.rename(aside, scratch / BEST)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def take_in(scratch: Path, checkpoint: Path) -> None:
+    """Add the best weights to a checkpoint that is being written; nothing where there are none."""
+    _linked(scratch / BEST, checkpoint / BEST)
+
+
+def restore(checkpoint: Path | None, scratch: Path) -> None:
+    """Let the best weights be those of a checkpoint, or none without one."""
+    shutil.rmtree(scratch / BEST, ignore_errors=True)
+    if checkpoint is not None:
+        _linked(checkpoint / BEST, scratch / BEST)
+
+
+def publish(scratch: Path, output: Path) -> None:
+    """Copy the best weights into the output folder."""
+    shutil.copytree(scratch / BEST, output, dirs_exist_ok=True)
+
+
+def _linked(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=_link)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without links
+        shutil.copyfile(source, target)

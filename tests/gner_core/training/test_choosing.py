@@ -1,0 +1,165 @@
+"""Which weights are published: the last, or the best on sentences that are not trained on."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from gner_core.backbones.encode import Encoder
+from gner_core.backbones.load import load_model, load_tokenizer
+from gner_core.errors import InputError
+from gner_core.records import Sentence
+from gner_core.schemas.targets import BIO
+from gner_core.training.checkpoints import checkpoints, newest_whole
+from gner_core.training.examples import Examples, collate
+from gner_core.training.trainer import StageTrainer
+from gner_core.training.validation import marks
+from gner_core.training.worker import work
+from tests.gner_core.conftest import TinyModel
+from tests.gner_core.training.conftest import Ask, journal, silent
+from tests.gner_core.training.test_training import Killed, dying_after
+
+HELD_OUT = {"kind": "held_out", "sentences": 8, "seed": 5, "every": 1}
+RISING = {"epochs": 4, "learning_rate": 0.6, "schedule": "constant"}  # too large
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(load_file(folder / "model.safetensors"))
+
+
+def equal(one: Path, other: Path) -> bool:
+    a, b = weights(one), weights(other)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_the_published_weights_are_those_with_the_lowest_validation_loss(
+    tiny_model: TinyModel, ask: Ask, tmp_path: Path
+) -> None:
+    asked = ask(tiny_model, choose=HELD_OUT, train=RISING, checkpoint_every=1, keep_checkpoints=99)
+    chosen = work(asked, silent)["summary"]["chosen"]
+    curve = [line["validation_loss"] for line in journal(tmp_path)]
+    assert len(curve) == 8  # 16 of 24 sentences, 8 an update, 4 epochs
+    assert chosen["validation_loss"] == min(curve)
+    assert chosen["update"] == curve.index(min(curve)) + 1 < 8
+    assert (chosen["by"], chosen["sentences"], chosen["left_out"]) == ("held_out", 8, 0)
+    assert equal(tmp_path / "out", tmp_path / "scratch" / f"checkpoint-{chosen['update']}")
+
+
+def test_the_validation_loss_is_that_of_the_published_weights_without_dropout(
+    tiny_model: TinyModel, ask: Ask, news: list[Sentence], tmp_path: Path
+) -> None:
+    choose = {"kind": "sample", "every": "epoch", "data": sample()}
+    asked = ask(tiny_model, sentences=news[:16], validation=news[16:], choose=choose)
+    chosen = work(asked, silent)["summary"]["chosen"]
+    encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
+    examples = Examples(news[16:], encoder, asked.train)
+    rows = [examples[(0, index)] for index in range(8)]
+    model = load_model(tmp_path / "out", tiny_model.backbone, dtype="float32").eval()
+    summed = 0.0
+    for row in rows:  # one at a time, by transformers' own loss
+        batch = collate([row], family=tiny_model.backbone.family, pad=0, share_prefix=False)
+        given = {name: batch[name] for name in ("input_ids", "attention_mask", "labels")}
+        summed += model(**given).loss.item() * len(row.target)
+    tokens = sum(len(row.target) for row in rows)
+    assert chosen["validation_loss"] == pytest.approx(summed / tokens, abs=1e-5)
+    assert chosen["label_tokens"] == tokens
+
+
+def sample() -> dict[str, Any]:
+    return {"corpora": ["news"], "split": "valid", "per_corpus": 8, "method": "first", "seed": 1}
+
+
+def test_looking_changes_nothing_in_the_training(
+    tiny_model: TinyModel, ask: Ask, news: list[Sentence], tmp_path: Path
+) -> None:
+    blind, seeing = tmp_path / "blind", tmp_path / "seeing"
+    work(ask(tiny_model, blind, sentences=news[:16]), silent)
+    choose = {"kind": "sample", "every": 1, "data": sample()}
+    asked = ask(tiny_model, seeing, sentences=news[:16], validation=news[16:], choose=choose)
+    work(asked, silent)
+    without = [{k: v for k, v in x.items() if k != "validation_loss"} for x in journal(seeing)]
+    assert journal(blind) == without
+
+
+def test_a_killed_training_chooses_the_same_weights(
+    tiny_model: TinyModel, ask: Ask, tmp_path: Path
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    first = work(ask(tiny_model, whole, choose=HELD_OUT, train=RISING), silent)
+    asked = ask(tiny_model, broken, choose=HELD_OUT, train=RISING)
+    with pytest.raises(Killed):
+        work(asked, dying_after(5))
+    shutil.rmtree(broken / "scratch" / "best")  # the newest ones may be lost with a kill
+    assert work(asked, silent)["summary"]["chosen"] == first["summary"]["chosen"]
+    assert journal(whole) == journal(broken)
+    assert equal(whole / "out", broken / "out")
+
+
+def test_damaged_best_weights_damage_their_checkpoint(
+    tiny_model: TinyModel, ask: Ask, tmp_path: Path
+) -> None:
+    asked = ask(tiny_model, choose=HELD_OUT, keep_checkpoints=3)
+    with pytest.raises(Killed):
+        work(asked, dying_after(4))
+    kept = checkpoints(Path(asked.scratch))
+    assert [path.name for path in kept] == ["checkpoint-2"]
+    (kept[0] / "best" / "model.safetensors").write_bytes(b"x")
+    said: list[str] = []
+    assert newest_whole(Path(asked.scratch), warn=said.append) is None
+    assert "best/model.safetensors has 1 bytes" in said[0]
+
+
+def test_best_weights_that_cannot_be_written_stop_with_a_way_out(
+    tiny_model: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, place = tmp_path / "whole", tmp_path / "full"
+    work(ask(tiny_model, whole, choose=HELD_OUT), silent)
+    asked = ask(tiny_model, place, choose=HELD_OUT)
+    plain = StageTrainer._keep_best
+
+    def full(self: StageTrainer) -> None:
+        if self.state.global_step == 3:
+            (place / "scratch" / ".best").write_text("in the way")
+        plain(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StageTrainer, "_keep_best", full)
+        with pytest.raises(InputError, match=r"best weights, of update 3, cannot be written"):
+            work(asked, silent)
+    (place / "scratch" / ".best").unlink()
+    assert work(asked, silent)["summary"]["resumed_from"] == 2
+    assert equal(whole / "out", place / "out")
+
+
+def test_a_validation_loss_that_is_no_number_stops_before_anything_is_kept(
+    tiny_model: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([2.0, float("nan")])
+    monkeypatch.setattr(StageTrainer, "_validation_loss", lambda self: next(losses))
+    with pytest.raises(InputError, match=r"update 2: the validation loss is nan; training stopped"):
+        work(ask(tiny_model, choose=HELD_OUT), silent)
+    assert not (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_all_sentences_held_out_leave_none_to_train_on(tiny_model: TinyModel, ask: Ask) -> None:
+    with pytest.raises(InputError, match="24 held out of 24 leave none to train on"):
+        work(ask(tiny_model, choose={**HELD_OUT, "sentences": 24}), silent)
+
+
+def test_looks_are_at_intervals_or_ends_of_epochs_and_at_the_end() -> None:
+    updates = [[(0, 0), (0, 1)], [(0, 2), (1, 0)], [(1, 1), (1, 2)], [(2, 0)], [(2, 1)]]
+    assert marks(2, updates) == {2, 4, 5}
+    assert marks(99, updates) == {5}
+    assert marks("epoch", updates) == {2, 3, 5}
+
+
+def test_the_summary_on_disk_says_what_was_chosen(
+    tiny_model: TinyModel, ask: Ask, tmp_path: Path
+) -> None:
+    work(ask(tiny_model), silent)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["chosen"] == {"update": 6, "by": "last"}

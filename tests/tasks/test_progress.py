@@ -1,0 +1,81 @@
+"""What is shown of a worker's progress and log."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tasks import progress
+from tasks.launch import Tail
+from tasks.progress import LogSample, Progress
+
+
+def test_twenty_thousand_lines_of_a_log_become_a_handful_and_none_of_note_is_missing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logging.getLogger("gner").propagate = True
+    caplog.set_level(logging.INFO, "gner")
+    sample = LogSample("adaptation", "train/abc/worker.log")
+    for number in range(20_000):
+        if number == 9_000:
+            sample("gner: out of memory with micro-batches of 8; going on with 4\n")
+        sample(f"{{'loss': {number}}}\n")
+    sample.end()
+    messages = [record.message for record in caplog.records]
+    assert messages == [
+        "adaptation | gner: out of memory with micro-batches of 8; going on with 4",
+        "adaptation: 1 of 20001 log lines shown, all are in train/abc/worker.log",
+    ]
+    assert caplog.records[0].levelname == "WARNING"
+
+
+def test_ordinary_lines_are_shown_now_and_then_and_endless_warnings_are_cut(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logging.getLogger("gner").propagate = True
+    caplog.set_level(logging.INFO, "gner")
+    sample = LogSample("adaptation", "worker.log")
+    for _ in range(1000):
+        sample("UserWarning: again\n")
+    assert len(caplog.records) == progress.NOTED_LINES
+    monkeypatch.setattr(progress, "SAMPLED_SECONDS", 0.0)
+    sample("{'loss': 1}\n")
+    assert caplog.records[-1].message == "adaptation | {'loss': 1}"
+
+
+def test_a_tail_gives_each_new_line_once_and_whole(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    file.write_text("old\n")
+    tail = Tail(file)
+    with file.open("a") as handle:
+        handle.write("one\ntw")
+        handle.flush()
+        assert list(tail.new()) == ["one\n"]
+        handle.write("o\n")
+    assert list(tail.new()) == ["two\n"]
+    assert list(tail.new()) == []
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_progress_is_sent_to_prefect_once_a_second_and_never_stops_the_work(
+    monkeypatch: pytest.MonkeyPatch, away: bool
+) -> None:
+    shown: list[str] = []
+
+    def send(*given: object, description: str, **_: object) -> str:
+        shown.append(description)
+        if away:
+            raise ConnectionError("no server")
+        return "id"
+
+    inside = type("TaskRunContext", (), {"get": staticmethod(lambda: True)})
+    monkeypatch.setattr(progress, "TaskRunContext", inside)
+    monkeypatch.setattr(progress, "create_progress_artifact", send)
+    monkeypatch.setattr(progress, "update_progress_artifact", send)
+    with Progress(Console(quiet=True)) as bars, bars.bar("adaptation") as show:
+        for number in range(1, 2001):
+            metrics = {"loss": 2 / number} if number % 10 else {"validation_loss": 1 / number}
+            show({"time": number, "done": number, "total": 2000, "metrics": metrics})
+    assert 2 <= len(shown) <= 4  # the first, the last, and one a second
+    assert "loss 0.001001  validation_loss 0.0005" in shown[-1]
