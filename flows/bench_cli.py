@@ -74,8 +74,8 @@ def generate(
         Path | None, typer.Option(help="Folder of a checkpoint; else the published one.")
     ] = None,
     mode: Annotated[
-        list[Literal["free", "guided"]] | None, typer.Option(help="Repeatable; both.")
-    ] = None,
+        Literal["free", "guided", "both"], typer.Option(help="Ways of decoding.")
+    ] = "both",
     beams: Annotated[list[int] | None, typer.Option(min=1, help="Repeatable; 1.")] = None,
     batch: Annotated[list[int] | None, typer.Option(min=1, help="Repeatable; 4.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
@@ -97,7 +97,7 @@ def generate(
         setup = GenerationSetup(
             evaluation=evaluation,
             checkpoint=checkpoint,
-            modes=mode or ("free", "guided"),
+            modes=("free", "guided") if mode == "both" else (mode,),
             beams=beams or (1,),
             batches=batch or (4,),
         )
