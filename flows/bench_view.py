@@ -72,25 +72,16 @@ def generation_table(backbone: str, rows: "Sequence[GenerationRow]") -> Table:
     table = Table(
         title=f"{backbone}: {some['sentences']:,} sentences, {some['words']:,} words",
         title_justify="left",
-        caption="passes: forward passes of the decoder for each word. copies: texts that repeat the "
-        "sentence with valid labels. same: of free greedy copies, those with the same labels.",
+        caption="inst/s: instances a second. free: against free greedy decoding. passes: forward "
+        "passes of the decoder a word. copies: texts that repeat the sentence with valid labels. "
+        "same: of free greedy copies, those with the same labels. GB: peak memory.",
         caption_justify="left",
         box=SIMPLE_HEAD,
         show_edge=False,
     )
-    table.add_column("decoding")
-    for name in (
-        "beams",
-        "batch",
-        "instances / s",
-        "free",
-        "passes",
-        "copies",
-        "same",
-        "F1",
-        "memory",
-    ):
-        table.add_column(name, justify="right")
+    table.add_column("decoding", no_wrap=True)
+    for name in ("beams", "batch", "inst/s", "free", "passes", "copies", "same", "F1", "GB"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         figures = row.figures
         speed = figures["sentences"] / figures["seconds"]
@@ -101,10 +92,10 @@ def generation_table(backbone: str, rows: "Sequence[GenerationRow]") -> Table:
             f"{speed:,.2f}",
             "" if row.times_free is None else f"{row.times_free:.2f}×",
             f"{figures['passes_per_word']:.2f}",
-            f"{100 * sum(figures['copies']) / figures['sentences']:.1f} %",
-            "" if row.same is None else f"{row.same[0]} of {row.same[1]}",
+            f"{100 * sum(figures['copies']) / figures['sentences']:.1f}%",
+            "" if row.same is None else f"{row.same[0]}/{row.same[1]}",
             f"{100 * row.f1:.1f}",
-            f"{figures['memory_bytes'] / 1e9:.2f} GB",
+            f"{figures['memory_bytes'] / 1e9:.2f}",
             style="bold" if row.mode == "guided" else None,
         )
     return table

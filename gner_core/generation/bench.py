@@ -33,10 +33,11 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     able = [index for part in job.parts for index in part]
     cuts = [0, *accumulate(len(part) for part in job.parts)]
     report(0, len(able))
-    job.answer(job.parts[0])
-    done: dict[int, Prediction] = {}
     passes: list[int] = []
     job.decoder.register_forward_pre_hook(lambda *_: passes.append(1))
+    loaded = _memory_bytes()
+    job.answer(job.parts[0])
+    done: dict[int, Prediction] = {}
     sentence_passes = 0
     started = time.perf_counter()
     for start, stop in pairwise(cuts):
@@ -60,6 +61,7 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
             "seconds": seconds,
             "passes_per_word": sentence_passes / words,
             "memory_bytes": _memory_bytes(),
+            "memory_for_model": loaded,
             "cut_off": sum(not prediction.finished for prediction in predictions),
             "copies": [
                 prediction.finished and prediction.text == _copy(job, prediction, one.predicted)
