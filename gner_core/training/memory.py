@@ -23,7 +23,7 @@ GPU_SHARE = 0.85  # of its memory; the rest is for what is not counted
 CPU_BATCH = 8  # more does not make a CPU faster
 BYTES_OF_TRAINING = 16  # per weight: itself, its gradient, two averages, in float32
 ACTIVATIONS_PER_LAYER = 40  # numbers per token, in widths, that wait for the backward pass
-KEPT_PER_LOGIT = 3  # the logits, their float32 form, their gradient
+KEPT_PER_LOGIT = 2  # itself and its gradient
 
 
 def micro_batch(

@@ -9,7 +9,8 @@ Owns four changes to the Trainer, nothing else:
 - an evaluation is the loss on the validation sentences, and keeps the best weights.
 
 For decoder-only backbones the tokens that all prompts of a micro-batch begin with (the
-instruction) run through the model once instead of once per sentence; gradients are the same.
+instruction) run through the model once instead of once per sentence, and for both families logits
+are computed for label tokens only (`training.loss`); gradients are the same.
 
 Example:
     trainer = StageTrainer(model=model, args=arguments, batches=batches, label_tokens=counts, ...)

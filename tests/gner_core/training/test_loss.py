@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from gner_core.records import Sentence
 from gner_core.training.examples import IGNORED
 from gner_core.training.loss import LabelHead, summed_cross_entropy
 from gner_core.training.stage import Stage
@@ -72,9 +73,9 @@ WAYS: list[Any] = [
 
 @pytest.mark.parametrize("way", WAYS)
 def test_each_way_of_computing_gives_the_same_curve(
-    steady_model: TinyModel, ask: Ask, tmp_path: Path, way: dict[str, Any]
+    steady_model: TinyModel, ask: Ask, news: list[Sentence], tmp_path: Path, way: dict[str, Any]
 ) -> None:
-    train = {"epochs": 1}
-    work(ask(steady_model, tmp_path / "plain", train=train), silent)
-    work(ask(steady_model, tmp_path / "other", train=train, **way), silent)
+    given: dict[str, Any] = {"sentences": news[:8]}  # an update of each of two epochs
+    work(ask(steady_model, tmp_path / "plain", **given), silent)
+    work(ask(steady_model, tmp_path / "other", **given, **way), silent)
     assert_equal_curves(journal(tmp_path / "plain"), journal(tmp_path / "other"), 1e-4)
