@@ -100,7 +100,7 @@ class StageTrainer(Trainer):
     def _summed_loss(
         self, model: torch.nn.Module, inputs: Batch
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the summed cross-entropy of a micro-batch, and its logits."""
+        """Return the summed cross-entropy of a micro-batch, and the logits of its labels."""
         bare: PreTrainedModel = self.accelerator.unwrap_model(model, keep_torch_compile=False)
         labels = predicted_labels(inputs)
         run = _decoder_only_logits if "prefix" in inputs else _encoder_decoder_logits
