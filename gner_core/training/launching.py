@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.errors import InputError
-from gner_core.params import DeepspeedLauncher, TorchrunLauncher
+from gner_core.execution_params import DeepspeedLauncher, TorchrunLauncher
 from gner_core.training.lifeline import LIFELINE, STOP, held
 from gner_core.training.memory import micro_batch_limit
 

@@ -19,14 +19,8 @@ from transformers import PreTrainedModel, TrainerCallback, TrainingArguments, se
 
 from gner_core.backbones.encode import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
-from gner_core.params import (
-    BackboneParams,
-    Choice,
-    DeepspeedLauncher,
-    ExecutionParams,
-    TargetForm,
-    TrainParams,
-)
+from gner_core.execution_params import DeepspeedLauncher, ExecutionParams
+from gner_core.params import BackboneParams, Choice, TargetForm, TrainParams
 from gner_core.records import read_sentences
 from gner_core.training.adapters import add_adapters
 from gner_core.training.batches import (

@@ -23,7 +23,7 @@ from transformers import AutoConfig
 from gner_core.backbones.load import is_out_of_memory
 from gner_core.checkpoint import VERSION, Description, describe
 from gner_core.errors import InputError
-from gner_core.params import PlainLauncher
+from gner_core.execution_params import PlainLauncher
 from gner_core.training import best
 from gner_core.training.adapters import save_published
 from gner_core.training.checkpoints import checkpoints, newest_whole, update_of

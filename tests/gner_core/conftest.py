@@ -8,8 +8,9 @@ from typing import Literal
 import pytest
 
 from gner_core.corpora.prepare import corpus_folder, read_split
+from gner_core.execution_params import ExecutionParams
 from gner_core.experiment_file import read_experiment
-from gner_core.params import BackboneParams, ExecutionParams, TrainParams
+from gner_core.params import BackboneParams, TrainParams
 from gner_core.records import Sentence
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import torch
 
+from gner_core.execution_params import ExecutionParams
 from gner_core.generation.job import GenerateRequest
 from gner_core.generation.worker import work as generate
-from gner_core.params import DecodeParams, ExecutionParams, TrainParams
+from gner_core.params import DecodeParams, TrainParams
 from gner_core.records import Sentence, read_predictions, write_sentences
 from gner_core.schemas.targets import BIO
 from gner_core.training.worker import TrainRequest

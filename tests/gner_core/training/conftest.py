@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from gner_core.params import ExecutionParams, TrainParams
+from gner_core.execution_params import ExecutionParams
+from gner_core.params import TrainParams
 from gner_core.records import Sentence, write_sentences
 from gner_core.training.stage import TrainRequest
 from tests.gner_core.conftest import TinyModel
