@@ -96,6 +96,8 @@ def _request(plan: Plan, run: RunContext, setup: BenchSetup) -> Mapping[str, Any
         "backbone": experiment.backbone.model_dump(mode="json"),
         "target": experiment.target.model_dump(mode="json"),
         "train": train.train.model_dump(mode="json"),
+        "choose": {"kind": "last"},  # looks at validation sentences are not measured
+        "validation": None,
         "model": str(run.path(plan.backbone)),
         "sentences": str(run.path(plan.samples[setup.stage]) / SENTENCES),
         "execution": experiment.execution.model_dump(mode="json"),
