@@ -27,7 +27,7 @@ from rich.progress import Progress as Bars
 SECONDS_BETWEEN_LINES = 15.0  # in a log; a terminal gets live bars
 SECONDS_BETWEEN_ARTIFACTS = 1.0
 SECONDS_AFTER_FAULT = 60.0
-SAMPLED_SECONDS = 20.0
+SAMPLED_SECONDS = 60.0
 """Between two ordinary lines of a worker's log that are shown."""
 NOTED_LINES = 40
 """Lines of note that are shown of one worker."""
