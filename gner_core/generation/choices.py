@@ -23,6 +23,8 @@ ANCHOR = "a(O)"
 """Stands before a word that is not the first, so that it gets its tokens inside a text."""
 AFTER = -1
 """Key of the child that stands for the end of a word whose tokens begin those of another option."""
+KEPT_TRIES = 20_000
+"""A few hundred megabytes at most: beyond, all are forgotten before the next batch."""
 Tokens = tuple[int, ...]
 
 
@@ -63,16 +65,6 @@ class Choices:
         follow = self._first_token(word + 1)
         return [follow if key == AFTER else key for key in node.children]
 
-    def longest(self) -> int:
-        """Return the most tokens that the sentence can take, with its end token."""
-        table = self.table
-        at_most = (
-            max(len(ids) for ids in table.options(w, self.types, first=n == 0, inside="").values())
-            for n, w in enumerate(self.words)
-        )
-        # I- may be longer than B-, by a token in odd vocabularies; options of I- are not made here.
-        return sum(at_most) + len(self.words) + 1
-
     def shortest(self) -> int:
         """Return the tokens of the sentence without any entity, with its end token."""
         options = self.table.options
@@ -88,7 +80,7 @@ class Choices:
 
 
 class ChoiceTable:
-    """Tokens and tries of words, each made once."""
+    """Tokens and tries of words, each made once as long as there are not too many."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Bind a tokenizer.
@@ -105,10 +97,13 @@ class ChoiceTable:
 
     def of(self, words: Sequence[str], types: Sequence[str]) -> Choices:
         """Return the choices of a sentence."""
-        return Choices(self, tuple(words), tuple(types))
+        return Choices(self, tuple(words), tuple(sorted(types)))
 
     def learn(self, sentences: Iterable[tuple[Sequence[str], Sequence[str]]]) -> None:
         """Make the tokens of whole sentences in one call of the tokenizer."""
+        if len(self._roots) > KEPT_TRIES:
+            self._tokens.clear()
+            self._roots.clear()
         wanted: dict[tuple[str, bool], dict[str, None]] = {}
         for words, types in sentences:
             tags = ["O", *(f"B-{name}" for name in types)]

@@ -82,6 +82,7 @@ class GuidedGenerator:
             )
         self.encoder = encoder
         self.beams = beams
+        self.table = ChoiceTable(encoder.tokenizer)
         self.forward: Forward
         with torch.inference_mode():
             self.forward = forward_of(model.eval(), encoder)
@@ -101,9 +102,8 @@ class GuidedGenerator:
         for ask in asks:
             if not ask.words or not ask.types or len(set(ask.types)) < len(ask.types):
                 raise InputError("guided decoding needs words, and types that do not repeat")
-        table = ChoiceTable(self.encoder.tokenizer)
-        table.learn((ask.words, ask.types) for ask in asks)
-        courses = self._begin(asks, table)
+        self.table.learn((ask.words, ask.types) for ask in asks)
+        courses = self._begin(asks)
         if self.beams > 1:
             courses = decode_with_beams(courses, self.forward, self.beams)
         else:
@@ -113,8 +113,8 @@ class GuidedGenerator:
             for course in sorted(courses, key=lambda course: course.index)
         ]
 
-    def _begin(self, asks: Sequence[GuidedAsk], table: ChoiceTable) -> list[Course]:
-        choices = [table.of(ask.words, ask.types) for ask in asks]
+    def _begin(self, asks: Sequence[GuidedAsk]) -> list[Course]:
+        choices = [self.table.of(ask.words, ask.types) for ask in asks]
         prompts = self.encoder.prompts((ask.words, ask.types) for ask in asks)
         room = int(GROWTH * max(sentence.shortest() for sentence in choices))
         stem = self._stem(asks, prompts)
