@@ -1,0 +1,108 @@
+"""`gner bench train`: both sides on the same sentences, and figures that mean what they say."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+from typer.testing import CliRunner
+
+from flows.bench_view import training_table
+from flows.cli import app
+from gner_core.errors import InputError
+from gner_core.training.bench import BenchRequest, work
+from gner_core.training.flops import ModelWork, named_peak
+from gner_core.training.plain import plain_trainer, shuffled
+from gner_core.training.stage import Stage
+from gner_core.training.trainer import freeze_layers
+from tests.gner_core.conftest import TinyModel
+from tests.gner_core.training.conftest import Ask, silent
+
+
+def request(ask: Ask, model: TinyModel, **changes: Any) -> BenchRequest:
+    """Two measured updates of a tiny model."""
+    values = {"side": "gner", "updates": 2, "warm_up": 1, "one_in": 1, "peak_of": "H200"}
+    return BenchRequest.model_validate({**ask(model).model_dump(), **values, **changes})
+
+
+def test_both_sides_train_on_the_same_sentences(tiny_model: TinyModel, ask: Ask) -> None:
+    sides = [
+        work(request(ask, tiny_model, side=side), silent)["figures"] for side in ("plain", "gner")
+    ]
+    plain, ours = sides
+    assert plain["label_tokens"] == ours["label_tokens"] > 0
+    assert plain["sentences"] == ours["sentences"] == 16
+    assert plain["planned_padding_share"] > ours["planned_padding_share"]
+    assert all(side["label_tokens_per_second"] > 0 for side in sides)
+    assert all(side["memory_bytes"] > 0 for side in sides)
+
+
+def test_one_in_two_micro_batches_is_half_an_update(tiny_model: TinyModel, ask: Ask) -> None:
+    figures = work(request(ask, tiny_model, one_in=2), silent)["figures"]
+    assert figures["sentences"] == 8  # of two updates of 8, in micro-batches of 4
+
+
+def test_more_updates_than_there_are_sentences_are_refused(tiny_model: TinyModel, ask: Ask) -> None:
+    with pytest.raises(InputError, match=r"make 3 whole updates of 8; 10 are wanted: lower"):
+        work(request(ask, tiny_model, updates=9), silent)
+    with pytest.raises(InputError, match="--device H999: not known; known: A100-80G"):
+        named_peak("H999", dtype="float32")
+
+
+def test_the_baseline_has_the_loss_of_the_stage(steady_model: TinyModel, ask: Ask) -> None:
+    """Same weights, same sentences: what differs is only the way of computing."""
+    losses = []
+    for side in ("plain", "gner"):
+        stage = Stage(ask(steady_model, train={"epochs": 1}, checkpoint_every=100))
+        if side == "plain":
+            stage.updates = shuffled(stage.updates, seed=1)
+        trainer = (
+            plain_trainer(stage, micro_batch=8, callbacks=[])
+            if side == "plain"
+            else stage.trainer(micro_batch=8, checkpoint=None, callbacks=[])
+        )
+        trainer.args.max_steps = 1
+        trainer.train()
+        losses.append(trainer.state.log_history[0]["loss"])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+
+
+def test_operations_of_a_llama_are_six_for_each_weight_and_token(
+    tiny_model: TinyModel,
+) -> None:
+    if tiny_model.backbone.family == "encoder_decoder":
+        pytest.skip("counted by hand for the other family")
+    model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(tiny_model.folder))
+    head = model.lm_head.weight.numel()
+    layers = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear)) - head
+    whole = ModelWork.of(model)
+    attention = 2 * 2 * 3 * model.config.hidden_size * 2 * 30 * 30 / 2  # two layers, causal
+    assert whole.flops([(20, 10)], shared=0) == 6 * (30 * layers + 10 * head) + attention
+    # A prefix of 12 tokens of two sentences is computed once.
+    saved = 2 * whole.flops([(20, 10)], shared=0) - whole.flops([(20, 10)] * 2, shared=12)
+    assert saved == 6 * 12 * layers + 2 * 2 * 3 * model.config.hidden_size * 2 * 12 * 12 / 2
+    freeze_layers(model, 2)
+    assert ModelWork.of(model).target == 2 * layers
+
+
+def test_the_command_prints_a_table(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("GNER_HOME", str(tmp_path))
+    options = ["--updates", "1", "--warm-up", "1", "--stage", "finetuning", "--json"]
+    result = CliRunner().invoke(app, ["bench", "train", "params/tiny.yaml", *options])
+    assert result.exit_code == 0, result.output
+    sides = json.loads(result.stdout)
+    assert {side: len(rounds) for side, rounds in sides.items()} == {"plain": 1, "gner": 1}
+    table = training_table("tiny", "finetuning", sides)
+    assert [str(cell) for cell in table.columns[0].cells] == [
+        "label tokens / s",
+        "padding, these updates",
+        f"padding, {sides['gner'][0]['planned_updates']} whole updates",
+        "peak memory",
+        "model FLOP utilisation",
+    ]
+    assert not list((tmp_path / "work").glob("bench-*"))
