@@ -132,7 +132,17 @@ class DecoderOnlyForward(Forward):
     """Prompt and answer stand in one sequence; what many prompts begin with is computed once."""
 
     def __init__(self, model: PreTrainedModel, encoder: Encoder) -> None:
-        """Start without any stem."""
+        """Start without any stem.
+
+        Raises:
+            InputError: for layers that do not see all tokens before.
+        """
+        kinds = {*(getattr(model.config, "layer_types", None) or ["full_attention"])}
+        if kinds != {"full_attention"}:
+            raise InputError(
+                f"guided decoding needs layers that see the whole text; {type(model).__name__} has "
+                f"{', '.join(sorted(kinds))}; set decode.mode: free"
+            )
         self.stems: dict[tuple[int, ...], Cache] = {}
         super().__init__(model, encoder)
 
