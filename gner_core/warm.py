@@ -32,6 +32,8 @@ PRELOADED = (
 GRACE_SECONDS = 120.0
 """For the last update and the checkpoint of a large model; other jobs end at once."""
 POLL_SECONDS = 0.2
+IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""By this process: the end of standard input is its only sign to stop."""
 
 
 def serve() -> None:
@@ -65,6 +67,8 @@ def _become_job(order: dict[str, Any]) -> None:
     code = 1
     try:
         os.setsid()
+        for number in IGNORED:  # a job ends at SIGTERM, unless it has something to save
+            signal.signal(number, signal.SIG_DFL)
         log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (log, 1), (log, 2)):
@@ -109,6 +113,6 @@ def _signal(jobs: dict[int, int], number: signal.Signals) -> None:
 
 
 if __name__ == "__main__":
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, signal.SIG_IGN)  # the end of standard input is the only sign to stop
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
     serve()

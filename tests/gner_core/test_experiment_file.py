@@ -26,7 +26,7 @@ def test_includes_are_read_and_overrides_win(tiny: Path) -> None:
         ("decode.beems=4", r"tiny.yaml: decode.beems: unknown key; allowed: beams, mode, seed"),
         ("decode.beams=0", r"decode.beams: .*greater than or equal to 1, got 0"),
         ("decode.beams=many", r"decode.beams: .*valid integer.*got 'many'"),
-        ("decode.mode=magic", r"decode.mode: Input should be 'free', got 'magic'"),
+        ("decode.mode=magic", r"decode.mode: Input should be 'free' or 'guided', got 'magic'"),
         ("zero_shot.corpora=[mars]", r"zero_shot.corpora names 'mars'; known: astronomy"),
         ("zero_shot.split=train", r"zero_shot: music has no split 'train', only valid, test"),
         ("supervised.split=train", r"finetuning and supervised both use split 'train'"),

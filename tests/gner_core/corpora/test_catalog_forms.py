@@ -168,6 +168,7 @@ FORMS: dict[str, tuple[Layout, Labels, dict[str, int]]] = {
     "pile-ner": (conversations, OPEN, {}),
     "pile-ner-sample": (orphans(TAB), OPEN, ORPHANS),
     "pile-ner-sample-short": (orphans(TAB), OPEN, ORPHANS),
+    "pile-ner-sample-cut": (orphans(TAB), OPEN, ORPHANS),
     "conll2003": (crossner_conll, CROSSNER, {}),
     "conllpp": (conll_2003, WIKI, {"-DOCSTART- sentences left out": 2}),
     "ontonotes": (conll_2003, ("PERSON", "GPE", "ORG"), {"-DOCSTART- sentences left out": 2}),
