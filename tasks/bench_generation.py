@@ -61,6 +61,8 @@ class GenerationRow:
     """Instances a second against free greedy decoding with the same batch."""
     same: tuple[int, int] | None
     """Of the well-formed texts of free greedy decoding: sentences with the same labels, and all."""
+    differ: Sequence[tuple[str, str, str]]
+    """The others of these: id, the free text, the guided text."""
 
 
 def measure_generation(
@@ -144,6 +146,9 @@ def _row(
     figures, scored = found[way]
     free = found.get(("free", 1, batch))
     macro = tally(scored, "pair").scores(without=())["macro"]
+    compared = free is not None and (mode, beams) == ("guided", 1)
+    copies = _copies(free, scored) if free and compared else []
+    differ = [(a.id, a.text, b.text) for a, b in copies if a.predicted != b.predicted]
     return GenerationRow(
         mode,
         beams,
@@ -151,14 +156,14 @@ def _row(
         figures,
         macro["f1"],
         free[0]["seconds"] / figures["seconds"] if free else None,
-        _same(free, scored) if free and (mode, beams) == ("guided", 1) else None,
+        (len(copies) - len(differ), len(copies)) if compared else None,
+        differ,
     )
 
 
-def _same(free: tuple[Mapping[str, Any], list[Scored]], scored: list[Scored]) -> tuple[int, int]:
-    copies = [
-        (one, other)
-        for copy, one, other in zip(free[0]["copies"], free[1], scored, strict=True)
-        if copy
-    ]
-    return sum(one.predicted == other.predicted for one, other in copies), len(copies)
+def _copies(
+    free: tuple[Mapping[str, Any], list[Scored]], scored: list[Scored]
+) -> list[tuple[Scored, Scored]]:
+    """Return the sentences that free decoding copies well, as it and as the other way labels them."""
+    pairs = zip(free[0]["copies"], free[1], scored, strict=True)
+    return [(one, other) for copy, one, other in pairs if copy]

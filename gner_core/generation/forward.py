@@ -92,7 +92,7 @@ class Forward(ABC):
             places.append([*range(feed.start, feed.start + len(feed.tokens)), *[-1] * filling])
             wanted += [n * width + index for index in feed.wanted]
         positions = torch.tensor(places, device=self.device)
-        self.cache.aim(rows, positions)
+        self.cache.aim_at(rows, positions)
         hidden = self._run(torch.tensor(ids, device=self.device), positions.clamp(min=0))
         return hidden.flatten(0, 1)[torch.tensor(wanted, device=self.device)]
 
@@ -244,7 +244,7 @@ class EncoderDecoderForward(Forward):
 
     def _run(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         self.positions = positions
-        rows = self.cache.active
+        rows = self.cache.aim.active
         crossing = DynamicCache(config=self.model.config)
         crossing.layers = [_known_layer(keys[rows], values[rows]) for keys, values in self.cross]
         cache = EncoderDecoderCache(self.cache, crossing)

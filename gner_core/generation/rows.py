@@ -8,11 +8,12 @@ Owns storage, the places of a forward pass and their mask. Does not own what is 
 
 Example:
     cache = RowCache(layers=30, rows=4, columns=300)
-    cache.aim(range(4), positions)          # of the tokens of the next pass: (4, tokens)
+    cache.aim_at(range(4), positions)       # of the tokens of the next pass: (4, tokens)
     model(input_ids=ids, attention_mask=cache.mask(dtype), past_key_values=cache, ...)
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -23,21 +24,33 @@ GROWTH = 1.25
 """When a cache is too short, it becomes so many times longer than what is needed."""
 
 
+@dataclass(slots=True)
+class Aim:
+    """Where a pass writes and what it sees; known to the cache and to its layers."""
+
+    rows: int
+    columns: int
+    active: slice | torch.Tensor = field(default_factory=lambda: slice(0))
+    row_index: torch.Tensor = field(default_factory=lambda: torch.empty(0))
+    places: torch.Tensor = field(default_factory=lambda: torch.empty(0))
+    width: int = 0
+
+
 class RowLayer(CacheLayerMixin):
     """Keys and values of one layer: (rows, 1 + columns, heads, width).
 
     The first column takes what is fed only as filling; no token sees it.
     """
 
-    def __init__(self, cache: "RowCache") -> None:
+    def __init__(self, aim: Aim) -> None:
         """Storage is made when the first keys come."""
         super().__init__()
-        self.cache = cache
+        self.aim = aim  # not the cache: a ring of references would keep it in memory
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         """Make storage; of zeros, since what is masked must still be a number."""
         for name, states in (("keys", key_states), ("values", value_states)):
-            shape = (self.cache.rows, 1 + self.cache.columns, states.shape[1], states.shape[3])
+            shape = (self.aim.rows, 1 + self.aim.columns, states.shape[1], states.shape[3])
             setattr(self, name, states.new_zeros(shape))
         self.is_initialized = True
 
@@ -47,12 +60,12 @@ class RowLayer(CacheLayerMixin):
         """Store (rows, heads, tokens, width) and return all columns up to the furthest row's."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        cache = self.cache
-        self.keys[cache.row_index, cache.places] = key_states.transpose(1, 2)
-        self.values[cache.row_index, cache.places] = value_states.transpose(1, 2)
+        aim = self.aim
+        self.keys[aim.row_index, aim.places] = key_states.transpose(1, 2)
+        self.values[aim.row_index, aim.places] = value_states.transpose(1, 2)
         return (
-            self.keys[cache.active, 1 : 1 + cache.width].transpose(1, 2),
-            self.values[cache.active, 1 : 1 + cache.width].transpose(1, 2),
+            self.keys[aim.active, 1 : 1 + aim.width].transpose(1, 2),
+            self.values[aim.active, 1 : 1 + aim.width].transpose(1, 2),
         )
 
     def lengthen(self, columns: int) -> None:
@@ -65,7 +78,7 @@ class RowLayer(CacheLayerMixin):
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:  # noqa: ARG002
         """Return how many columns a pass sees, and their offset."""
-        return self.cache.width, 0
+        return self.aim.width, 0
 
     def get_seq_length(self) -> int:
         """Return 0: rows have no common length."""
@@ -81,33 +94,34 @@ class RowCache(Cache):
 
     def __init__(self, *, layers: int, rows: int, columns: int) -> None:
         """Make room for `rows` sequences of, at first, `columns` tokens."""
-        super().__init__(layers=[RowLayer(self) for _ in range(layers)])
-        self.rows = rows
-        self.columns = columns
+        self.aim = Aim(rows, columns)
+        super().__init__(layers=[RowLayer(self.aim) for _ in range(layers)])
 
-    def aim(self, rows: Sequence[int], positions: torch.Tensor) -> None:
+    def aim_at(self, rows: Sequence[int], positions: torch.Tensor) -> None:
         """Say where the next pass writes.
 
         Args:
             rows: that take part; neighbours in ascending order cost no copy of what they see.
             positions: (rows, tokens) from 0; -1 for filling.
         """
+        aim = self.aim
         index = torch.tensor(rows, device=positions.device)
         neighbours = list(rows) == list(range(rows[0], rows[0] + len(rows)))
-        self.active = slice(rows[0], rows[0] + len(rows)) if neighbours else index
-        self.row_index = index[:, None]
-        self.width = int(positions.max()) + 1
-        self.places = positions + 1
-        if self.width > self.columns:
-            self.columns = int(GROWTH * self.width)
+        aim.active = slice(rows[0], rows[0] + len(rows)) if neighbours else index
+        aim.row_index = index[:, None]
+        aim.places = positions + 1
+        aim.width = int(positions.max()) + 1
+        if aim.width > aim.columns:
+            aim.columns = int(GROWTH * aim.width)
             for layer in self.layers:
                 if layer.is_initialized:
-                    layer.lengthen(self.columns)
+                    layer.lengthen(aim.columns)
 
     def mask(self, dtype: torch.dtype) -> torch.Tensor:
         """Return what is added to attention: 0 for tokens that are seen; (rows, 1, tokens, columns)."""
-        columns = torch.arange(1, 1 + self.width, device=self.places.device)
-        unseen = columns > self.places.clamp(min=1)[:, None, :, None]
+        places = self.aim.places
+        columns = torch.arange(1, 1 + self.aim.width, device=places.device)
+        unseen = columns > places.clamp(min=1)[:, None, :, None]
         return torch.zeros(unseen.shape, dtype=dtype, device=unseen.device).masked_fill_(
             unseen, torch.finfo(dtype).min
         )
