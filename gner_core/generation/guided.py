@@ -35,7 +35,7 @@ from gner_core.generation.guided_beams import decode_with_beams
 from gner_core.generation.rows import GROWTH
 from gner_core.schemas.targets import BIO
 
-CPU_TOKENS, GPU_TOKENS = 20, 512
+CPU_TOKENS, GPU_TOKENS = 24, 512
 """Tokens of a pass, over all rows, that take hardly longer than one: weights must be read anyway."""
 
 
