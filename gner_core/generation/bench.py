@@ -9,7 +9,6 @@ Does not own the table (`flows.bench_view`) or the order of measurements (`tasks
 import resource
 import sys
 import time
-from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +29,8 @@ PREDICTIONS, SCORED = "predictions.parquet", "scored.parquet"
 def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     """Generate for all sentences; write predictions and scored sentences, return the figures."""
     job = Job(request)
-    able = [index for part in job.parts for index in part]
-    cuts = [0, *accumulate(len(part) for part in job.parts)]
-    report(0, len(able))
+    total = sum(map(len, job.parts))
+    report(0, total)
     passes: list[int] = []
     job.decoder.register_forward_pre_hook(lambda *_: passes.append(1))
     loaded = _memory_bytes()
@@ -40,11 +38,11 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     done: dict[int, Prediction] = {}
     sentence_passes = 0
     started = time.perf_counter()
-    for start, stop in pairwise(cuts):
-        part, before = able[start:stop], len(passes)
+    for part in job.parts:
+        before = len(passes)
         done.update(zip(part, job.answer(part), strict=True))
         sentence_passes += (len(passes) - before) * len(part)  # every sentence takes part
-        report(stop, len(able))
+        report(len(done), total)
     seconds = time.perf_counter() - started
     predictions = [done[index] for index in sorted(done)]
     output = Path(request.output)
