@@ -16,14 +16,11 @@ from typing import Any, Literal
 from rich.console import Console
 
 from gner_core.params import Experiment
-from tasks.context import RunContext
+from tasks.context import RunContext, untracked_run
 from tasks.data import SENTENCES, draw_sample, prepare_corpus
-from tasks.home import home_folder, open_store
-from tasks.launch import Workers
+from tasks.home import home_folder
 from tasks.models import import_backbone
 from tasks.plan import Plan, plan_experiment
-from tasks.progress import Progress
-from tasks.tracking import Tracker
 
 SIDES = ("plain", "gner")
 Stage = Literal["adaptation", "finetuning"]
@@ -56,23 +53,14 @@ def measure_training(
         InputError: for faults of corpora, backbone or setup.
     """
     plan = plan_experiment(experiment)
-    workers = Workers()
-    workers.warm_up()
-    with Progress(console) as progress, workers:
-        run = RunContext(
-            experiment,
-            store=open_store(),
-            tracker=Tracker("", artifacts=None),  # nothing of this is tracked
-            progress=progress,
-            workers=workers,
-        )
+    with untracked_run(experiment, console=console) as run:
         _prepare(plan, run, setup.stage)
         common = _request(plan, run, setup)
         sides: dict[str, list[Figures]] = {side: [] for side in SIDES}
         for number in range(setup.rounds):
             for side in SIDES:
                 title = f"{side}, round {number + 1} of {setup.rounds}"
-                with progress.bar(title) as show:
+                with run.progress.bar(title) as show:
                     sides[side].append(_measured({**common, "side": side}, run, show))
     return sides
 

@@ -22,13 +22,10 @@ from gner_core.errors import InputError
 from gner_core.params import DecodeParams, Experiment
 from gner_core.scoring.evaluate import tally
 from gner_core.scoring.scored import Scored, read_scored
-from tasks.context import RunContext
+from tasks.context import RunContext, untracked_run
 from tasks.data import SENTENCES, draw_sample, prepare_corpus
-from tasks.home import home_folder, open_store
-from tasks.launch import Workers
+from tasks.home import home_folder
 from tasks.plan import Plan, plan_experiment
-from tasks.progress import Progress
-from tasks.tracking import Tracker
 
 SCORED = "scored.parquet"
 Mode = Literal["free", "guided"]
@@ -74,24 +71,18 @@ def measure_generation(
         InputError: for faults of corpora or checkpoint, and where no checkpoint is published.
     """
     plan = plan_experiment(experiment)
-    workers = Workers()
-    workers.warm_up()
     found: dict[tuple[Mode, int, int], tuple[Mapping[str, Any], list[Scored]]] = {}
-    with Progress(console) as progress, workers:
-        run = RunContext(
-            experiment,
-            store=open_store(),
-            tracker=Tracker("", artifacts=None),  # nothing of this is tracked
-            progress=progress,
-            workers=workers,
-        )
+    with untracked_run(experiment, console=console) as run:
         common = {**_sentences(plan, run, setup), "model": str(_checkpoint(plan, run, setup))}
         for mode, beams, batch in product(setup.modes, setup.beams, setup.batches):
             decode = experiment.decode.model_copy(update={"mode": mode, "beams": beams})
             request = {**common, **_decoding(experiment, decode, batch)}
-            with progress.bar(f"{mode}, beams {beams}, batch {batch}") as show, _place() as place:
+            with (
+                run.progress.bar(f"{mode}, beams {beams}, batch {batch}") as show,
+                _place() as place,
+            ):
                 places = {"output": str(place), "scratch": str(place)}
-                result = workers.run(
+                result = run.workers.run(
                     "gner_core.generation.bench", {**request, **places}, on_event=show
                 )
                 found[mode, beams, batch] = (result["figures"], read_scored(place / SCORED))

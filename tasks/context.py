@@ -9,14 +9,17 @@ Example:
 """
 
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Semaphore
 from typing import Any
 
+from rich.console import Console
+
 from gner_core.params import Experiment
 from gner_core.store import Store
+from tasks.home import open_store
 from tasks.launch import LOG, Workers
 from tasks.progress import LogSample, Progress, logger
 from tasks.steps import Step, about
@@ -94,3 +97,18 @@ class RunContext:
             self.workers.run(module, {**request, **common}, on_event=both, on_line=sample)
             sample.end()
         (folder / LOG).write_bytes((scratch / LOG).read_bytes())
+
+
+@contextmanager
+def untracked_run(experiment: Experiment, *, console: Console) -> Iterator[RunContext]:
+    """Give a run for measurements: steps go into the store as ever, nothing is sent to MLflow."""
+    workers = Workers()
+    workers.warm_up()
+    with Progress(console) as progress, workers:
+        yield RunContext(
+            experiment,
+            store=open_store(),
+            tracker=Tracker("", artifacts=None),
+            progress=progress,
+            workers=workers,
+        )
