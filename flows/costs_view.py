@@ -10,17 +10,17 @@ from collections.abc import Iterator, Sequence
 
 from gner_core.costs.devices import DeviceProfile
 from gner_core.costs.energy import EnergyParams, footprint
-from gner_core.reports.paper.numbers import PAPER_GPU_HOURS, PAPER_KG
+from gner_core.reports.paper.numbers import paper_gpu_hours, paper_kg
 from tasks.costs import PlannedStep
 
 HEAD = f"{'state':<10} {'step':<9} {'key':<20} {'M tokens':>9} {'PFLOP':>9} {'GB/GPU':>7} {'GPU h':>8}  title"
-NO_KEY = "after fetching"
+NO_KEY = "(after-fetching)"
 
 
 def plain_lines(steps: Sequence[PlannedStep]) -> Iterator[str]:
     """Yield state, kind, key and title of every step."""
     for planned in steps:
-        yield f"{_state(planned):<10} {planned.step.kind:<9} {_key(planned):<20}  {_title(planned)}"
+        yield f"{_head(planned)}  {_title(planned)}"
 
 
 def cost_lines(
@@ -55,16 +55,13 @@ def _line(planned: PlannedStep, device: DeviceProfile) -> str:
     elif planned.note:
         cells = ("?", "?", "?", "?")
     numbers = f"{cells[0]:>9} {cells[1]:>9} {cells[2]:>7} {cells[3]:>8}"
-    head = f"{_state(planned):<10} {planned.step.kind:<9} {_key(planned):<20}"
-    return f"{head} {numbers}  {_title(planned)}{note}"
+    return f"{_head(planned)} {numbers}  {_title(planned)}{note}"
 
 
-def _state(planned: PlannedStep) -> str:
-    return "published" if planned.published else "pending"
-
-
-def _key(planned: PlannedStep) -> str:
-    return NO_KEY if planned.step.unfetched else planned.step.ref.key
+def _head(planned: PlannedStep) -> str:
+    state = "published" if planned.published else "pending"
+    key = NO_KEY if planned.step.unfetched else planned.step.ref.key
+    return f"{state:<10} {planned.step.kind:<9} {key:<20}"
 
 
 def _title(planned: PlannedStep) -> str:
@@ -115,8 +112,8 @@ def _totals(
             f"{device.watts:g} W, {values}"
         )
     yield (
-        f"paper      {PAPER_GPU_HOURS:g} GPU hours of A100-80G for all its models, "
-        f"{PAPER_KG:g} kg CO2eq (Appendix G)"
+        f"paper      {paper_gpu_hours():g} GPU hours of A100-80G for all its models, "
+        f"{paper_kg():g} kg CO2eq (Appendix G)"
     )
 
 

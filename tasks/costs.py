@@ -7,12 +7,12 @@ tokenizer on some sentences of the published sample, else taken from params/cost
 Owns gathering. Does not own formulas (`gner_core.costs`) or looks (`flows.costs_view`).
 
 Example:
-    costs = CostReader(open_store(), read_device(["A100-80G"])).read([("", experiment, plan)])
-    costs[-1].cost.gpu_hours
+    reader = CostReader(store, read_device(["A100-80G"]))
+    steps = [reader.priced(step) for step in planned_steps([("", experiment, plan)], store)]
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -46,16 +46,32 @@ class UnknownCostError(Exception):
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """A step with its cost."""
+    """A step of one or several experiments."""
 
     step: Step
+    experiment: Experiment
+    """The first that needs it; as far as the step goes the others say the same."""
     published: bool
     points: tuple[str, ...]
     """Labels of the experiments that need it."""
-    cost: StepCost | None
-    """None for steps that need no device, and where the cost cannot be said."""
-    note: str
-    """Where sentences and lengths come from, or why the cost cannot be said."""
+    cost: StepCost | None = None
+    """None for steps that need no device, and where the cost is not asked for or not known."""
+    note: str = ""
+    """Where sentences and lengths come from, or why the cost is not known."""
+
+
+def planned_steps(points: Iterable[Point], store: Store) -> list[PlannedStep]:
+    """Return every step of all experiments once, in an order in which they can run."""
+    found: dict[str, PlannedStep] = {}
+    for label, experiment, plan in points:
+        for step in plan.steps():
+            known = found.get(step.ref.path)
+            if known is None:
+                published = store.has(step.ref)
+                found[step.ref.path] = PlannedStep(step, experiment, published, (label,))
+            elif label not in known.points:
+                found[step.ref.path] = replace(known, points=(*known.points, label))
+    return list(found.values())
 
 
 class CostReader:
@@ -68,27 +84,16 @@ class CostReader:
         self.table = read_lengths(LENGTHS)
         self._volumes: dict[tuple[str, str, str], tuple[list[Volume], str]] = {}
 
-    def read(self, points: Iterable[Point]) -> list[PlannedStep]:
-        """Return every step of all experiments once, in an order in which they can run."""
-        found: dict[str, PlannedStep] = {}
-        for label, experiment, plan in points:
-            for step in plan.steps():
-                known = found.get(step.ref.path)
-                if known is None:
-                    found[step.ref.path] = self._planned(step, label, experiment)
-                elif label not in known.points:
-                    found[step.ref.path] = replace(known, points=(*known.points, label))
-        return list(found.values())
-
-    def _planned(self, step: Step, label: str, experiment: Experiment) -> PlannedStep:
-        cost, note = None, ""
-        if step.kind in (LEARNING, WRITING):
-            try:
-                of = self._training if step.kind == LEARNING else self._generation
-                cost, note = of(step, experiment)
-            except UnknownCostError as error:
-                note = str(error)
-        return PlannedStep(step, self.store.has(step.ref), (label,), cost, note)
+    def priced(self, planned: PlannedStep) -> PlannedStep:
+        """Return a step with its cost, or why that is not known."""
+        ways = {LEARNING: self._training, WRITING: self._generation}
+        if planned.step.kind not in ways:
+            return planned
+        try:
+            cost, note = ways[planned.step.kind](planned.step, planned.experiment)
+        except UnknownCostError as error:
+            return replace(planned, note=str(error))
+        return replace(planned, cost=cost, note=note)
 
     def _training(self, step: Step, experiment: Experiment) -> tuple[StepCost, str]:
         volumes, note = self._sentences(step, step.inputs["data"], experiment)
@@ -211,11 +216,6 @@ class CostReader:
     def _statistics(self, step: Step) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.store.fetch(step.ref) / STATISTICS).read_text())
         return found
-
-
-def pending(steps: Iterable[PlannedStep]) -> Iterator[PlannedStep]:
-    """Yield the steps that are not published."""
-    return (planned for planned in steps if not planned.published)
 
 
 def _shape(experiment: Experiment) -> ModelShape:

@@ -47,7 +47,7 @@ VERSIONS = {
     "backbone": 2,
     "corpus": 3,
     "generate": 3,
-    "report": 4,
+    "report": 5,
     "sample": 2,
     "score": 4,
     "train": 5,
@@ -117,7 +117,7 @@ def corpus_step(name: str, corpus: CorpusParams, data_root: str) -> Step:
     """
     folder = corpus_place(name, corpus, data_root)
     digests: dict[Split, list[str] | str] = {
-        split: _digests(name, corpus, folder, split=split, in_cache=data_root == CACHE)
+        split: _digests(corpus, folder, split=split, in_cache=data_root == CACHE)
         for split in corpus.files
     }
     identity = _values(corpus, leave_out=NOT_IDENTITY)
@@ -143,7 +143,7 @@ def corpus_place(name: str, corpus: CorpusParams, data_root: str) -> Path:
 
 
 def _digests(
-    name: str, corpus: CorpusParams, folder: Path, *, split: Split, in_cache: bool
+    corpus: CorpusParams, folder: Path, *, split: Split, in_cache: bool
 ) -> list[str] | str:
     paths = sorted(corpus.files[split])
     if in_cache and all(path in corpus.pins for path in paths):
