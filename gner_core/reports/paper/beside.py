@@ -61,8 +61,9 @@ class Row:
     source: str
     """Where the paper's number stands."""
     tested: int | None = None
-    """Sentences that we tested, of `of` in the paper's test set."""
+    """Sentences that we tested."""
     of: int | None = None
+    """Sentences of the paper's test set; corpora of a mean that is not over all."""
     rerun: float | None = None
     """What a third party got with the published recipe."""
     others: Mapping[str, float] = field(default_factory=dict)
@@ -103,6 +104,11 @@ class RowsOfTest:
     rows: Sequence[Row]
     notes: Sequence[str]
     """Where the paper contradicts itself."""
+
+    @property
+    def has_rerun(self) -> bool:
+        """Say whether a third party ran this test again with the same model."""
+        return any(row.rerun is not None for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +237,7 @@ class _Counterpart:
             paper=_average([row.paper for row in ran]),
             std=None,
             source=f"mean of the {len(ran)} corpora run",
+            of=len(ran),
             rerun=_average([row.rerun for row in ran]),
             others={
                 name: value

@@ -38,7 +38,7 @@ def paper(row: Row) -> str:
     """Return the paper's number as it prints it, with the deviation of its five runs."""
     if row.paper is None:
         return NOT_STATED
-    return f"{row.paper:.2f}".removesuffix("0") + (f" ± {row.std:g}" if row.std else "")
+    return f"{row.paper:.2f}".removesuffix("0") + (f" ± {row.std:.1f}" if row.std else "")
 
 
 def difference(row: Row) -> str:
