@@ -88,7 +88,7 @@ def check(
 ) -> None:
     """Validate parameter files; files below models/ and corpora/ are backbones and catalogs."""
     with input_errors():
-        from gner_core.experiment_file import check_file
+        from gner_core.sweep_file import check_file
 
         for file in files:
             typer.echo(f"ok  {file}  ({check_file(file)})")

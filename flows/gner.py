@@ -24,18 +24,18 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
-from flows.runner import Pending, Submit, direct, on_prefect
+from flows.runner import Submit, direct, on_prefect
+from flows.walk import submit_steps, wait_for
 from gner_core.experiment_file import read_experiment
 from gner_core.params import Experiment
 from gner_core.store import Store
 from tasks.context import RunContext
-from tasks.data import draw_sample, fetch_files, prepare_corpus
+from tasks.data import fetch_files
 from tasks.home import home_folder, open_store
 from tasks.launch import Workers
-from tasks.models import generate, import_backbone, train
-from tasks.plan import Plan, plan_experiment, used_corpora, validation_of
+from tasks.plan import Plan, plan_experiment, used_corpora
 from tasks.progress import Progress
-from tasks.results import REPORT, macro_scores, score_predictions, write_report
+from tasks.results import REPORT, macro_scores
 from tasks.steps import CACHE
 from tasks.tracking import Tracker
 
@@ -109,7 +109,8 @@ def _run(
         try:
             with submitter(sum(1 for _ in plan.steps())) as submit:
                 try:
-                    _walk(plan, run, submit)
+                    steps = list(plan.steps())
+                    wait_for(steps, submit_steps(steps, lambda _: run, submit))
                 except BaseException:
                     workers.stop()  # those of other steps end, too
                     raise
@@ -132,37 +133,6 @@ def fetch_corpora(
         fetched = [submit(fetch_files, name, corpus, after=[]) for name, corpus in corpora]
         for pending in fetched:
             pending.result()
-
-
-def _walk(plan: Plan, run: RunContext, submit: Submit) -> None:
-    """Submit every step behind its inputs and wait for all of them."""
-    corpora = {
-        name: submit(prepare_corpus, step, run, after=[]) for name, step in plan.corpora.items()
-    }
-    samples = {
-        name: submit(draw_sample, step, run, after=[corpora[corpus] for corpus in step.inputs])
-        for name, step in plan.samples.items()
-    }
-    learned_from = [samples["adaptation"], samples["finetuning"]]
-    backbone = submit(import_backbone, plan.backbone, run, after=learned_from)
-    drawn = {
-        title: [samples[name] for name in (title, validation_of(title)) if name in samples]
-        for title in ("adaptation", "finetuning")
-    }
-    adapted = submit(train, plan.adaptation, run, after=[backbone, *drawn["adaptation"]])
-    finetuned = submit(train, plan.finetuning, run, after=[adapted, *drawn["finetuning"]])
-    tested: list[Pending] = []
-    for title, evaluation in plan.evaluations.items():
-        checkpoint = {"baseline": backbone, "zero-shot": adapted, "supervised": finetuned}[title]
-        sentences = samples["zero-shot" if title == "zero-shot" else "supervised"]
-        written = submit(generate, evaluation.generate, run, after=[checkpoint, sentences])
-        scored = submit(score_predictions, evaluation.score, run, after=[written])
-        tested += [written, scored]
-    report = submit(write_report, plan.report, run, after=[*tested, finetuned])
-    # In this order the first error to be raised is the cause, not what follows from it.
-    models = [backbone, adapted, finetuned]
-    for pending in (*corpora.values(), *samples.values(), *models, *tested, report):
-        pending.result()
 
 
 def _outcome(plan: Plan, run: RunContext, store: Store, home: Path) -> Outcome:

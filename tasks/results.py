@@ -159,6 +159,7 @@ def _content(step: Step, run: RunContext) -> ReportContent:
         if title != "baseline"
     }
     manifests = {name: run.store.manifest(given.ref) for name, given in inputs.items()}
+    stages = list(experiment.stages())
     first = next(iter(named["generate"].values()))
     example = read_predictions(run.path(first) / PREDICTIONS)[0]
     return ReportContent(
@@ -177,7 +178,7 @@ def _content(step: Step, run: RunContext) -> ReportContent:
             for use, given in named["sample"].items()
             for corpus, counts in _json(run, given, STATISTICS).items()
         ],
-        stages=[_stage(inputs[title], run) for title in ("adaptation", "finetuning")],
+        stages=[_stage(inputs[title], run) for title in stages],
         evaluations=[
             EvaluationView(title, EXPLANATIONS[title], _json(run, given, SCORES))
             for title, given in named["score"].items()
@@ -188,7 +189,7 @@ def _content(step: Step, run: RunContext) -> ReportContent:
             StepRow(m["step"], m["title"], m["key"], m["seconds"], m["created"])
             for m in manifests.values()
         ],
-        packages=manifests["finetuning"]["packages"],
+        packages=manifests[stages[-1]]["packages"],
     )
 
 

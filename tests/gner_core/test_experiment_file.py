@@ -64,7 +64,7 @@ def test_every_params_file_loads(root: Path) -> None:
 
 def test_a_file_that_extends_another_holds_only_what_differs(root: Path, tmp_path: Path) -> None:
     paper = root / "params" / "paper"
-    large = read_experiment(paper / "full.yaml", overrides=[])
+    large = read_experiment(paper / "flan-t5-large.yaml", overrides=[])
     small = read_experiment(paper / "flan-t5-small.yaml", overrides=[])
     assert (large.adaptation.train.epochs, small.adaptation.train.epochs) == (10, 20)
     assert small.backbone.parameters < large.backbone.parameters
