@@ -13,7 +13,7 @@ import typer
 from flows.bench_cli import generate as bench_generate
 from flows.bench_cli import train as bench_train
 from flows.data_cli import app as data
-from flows.faults import input_errors
+from flows.faults import input_errors, show_fault
 from flows.predict_cli import log_model, predict
 from flows.score_cli import beams, bench_app, compare, score
 
@@ -49,44 +49,65 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print the steps an
 
 @app.command()
 def run(params: ParamsFile, overrides: Overrides = None, dry_run: DryRun = False) -> None:
-    """Run an experiment: finished steps are skipped, interrupted ones go on.
+    """Run an experiment, a sweep or a study: finished steps are skipped, interrupted ones go on.
 
     Under Prefect where PREFECT_API_URL or the active profile names a server, else in this process.
+    Points of a sweep that fail do not stop the others; the exit code is 1 then.
     """
     with input_errors():
         from rich.console import Console
 
-        from gner_core.experiment_file import read_experiment
+        from gner_core.params import Experiment
+        from gner_core.sweep_file import read_runnable
 
         console = Console()
-        experiment = read_experiment(params, overrides=overrides or [])
+        found = read_runnable(params, overrides=overrides or [])
         if dry_run:
-            from tasks.home import open_store
-            from tasks.plan import plan_experiment
+            from flows.points_view import dry_run_lines
 
-            store = open_store()
-            for step in plan_experiment(experiment).steps():
-                state = "published" if store.has(step.ref) else "pending"
-                typer.echo(f"{state:<10} {step.kind:<9} {step.ref.key}  {step.title}")
+            for line in dry_run_lines(params, overrides or []):
+                typer.echo(line)
             return
         from prefect.settings import get_current_settings
 
         if get_current_settings().api.url:
             from flows.gner import gner
+            from flows.points import PointsFailedError
+            from flows.sweep import sweep
 
-            typer.echo(f"report: {gner(str(params), overrides or [])}")
+            flow = gner if isinstance(found, Experiment) else sweep
+            try:
+                typer.echo(f"report: {flow(str(params), overrides or [])}")
+            except PointsFailedError as error:
+                show_fault(str(error))
+                raise typer.Exit(1) from None
             return
-        from flows.gner import run_here
-
         _log_to(console)
-        _print_outcome(run_here(experiment, console=console), console)
+        if isinstance(found, Experiment):
+            from flows.gner import run_here
+
+            _print_outcome(run_here(found, console=console), console)
+            return
+        from flows.points import run_points
+        from flows.points_view import show_points
+        from flows.runner import direct_submitter
+
+        outcome = run_points(found, direct_submitter, console)
+        show_points(outcome, console)
+        if outcome.failures:
+            raise typer.Exit(1)
 
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Experiment, backbone or catalog files.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files of experiments, sweeps, backbones or catalogs.")
+    ],
 ) -> None:
-    """Validate parameter files; files below models/ and corpora/ are backbones and catalogs."""
+    """Validate parameter files; files below models/ and corpora/ are backbones and catalogs.
+
+    Every point of a sweep is read and, where its corpora are at hand, its steps are planned.
+    """
     with input_errors():
         from gner_core.sweep_file import check_file
 

@@ -66,6 +66,32 @@ class Sweep:
         """Its name."""
         return self.params.name
 
+    def x_of(self, point: SweepPoint) -> tuple[float | None, str]:
+        """Return where a point lies in the figure, and how that is written.
+
+        None lies behind all numbers: full context. Rows of a table have no place.
+        """
+        experiment = point.experiment
+        if self.params.figure == "parameters":
+            return float(experiment.backbone.parameters), _short(experiment.backbone.parameters)
+        if self.params.figure == "beams":
+            return float(experiment.decode.beams), str(experiment.decode.beams)
+        if self.params.figure == "context":
+            words = experiment.target.context
+            return (None, "full") if words == "full" else (float(words), str(words))
+        return None, ""
+
+    def line_of(self, point: SweepPoint) -> str:
+        """Return the name of the line on which a point lies; empty where there is one."""
+        aside = (self.params.x_axis, self.params.seeds)
+        names = [label for axis, label in point.labels.items() if axis not in aside]
+        if self.params.figure == "context":
+            names.append(point.experiment.target.labels)
+        families = {one.experiment.backbone.family for one in self.points}
+        if self.params.figure == "parameters" and len(families) > 1:
+            names.append(point.experiment.backbone.family.replace("_", "-"))
+        return ", ".join(names)
+
 
 @dataclass(frozen=True, slots=True)
 class Study:
@@ -192,6 +218,14 @@ def _refuse_keys_of_axes(override: str, params: SweepParams) -> None:
         for own in {own for keys in values.values() for own in keys}:
             if key == own or key.startswith(f"{own}.") or own.startswith(f"{key}."):
                 raise InputError(f"--set {override}: {own} is set by the axis {axis}")
+
+
+def _short(number: int) -> str:
+    for size, sign in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if number >= size:
+            scaled = number / size
+            return f"{scaled:.1f}{sign}" if scaled < 10 else f"{scaled:.0f}{sign}"
+    return str(number)
 
 
 def _slug(label: str) -> str:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from gner_core.params import Experiment
 from gner_core.store import ArtifactRef
-from gner_core.sweep_file import Runnable, Study, Sweep, read_runnable
+from gner_core.sweep_file import Runnable, Sweep, read_runnable
 from tasks.plan import Plan, plan_experiment
 from tasks.steps import Step
 
@@ -24,7 +24,7 @@ class PlannedPoint(NamedTuple):
     """An experiment of a file with its plan."""
 
     label: str
-    """For people: what it is in its sweep, or its name."""
+    """For people: what it is in its sweep or study; empty where the file is one experiment."""
     experiment: Experiment
     plan: Plan
 
@@ -44,12 +44,11 @@ def plan_points(path: Path, *, overrides: Sequence[str] = ()) -> list[PlannedPoi
 def labelled(found: Runnable) -> list[tuple[str, Experiment]]:
     """Return the experiments of what was read, each with a label that no other has."""
     if isinstance(found, Experiment):
-        return [(found.name, found)]
+        return [("", found)]
     if isinstance(found, Sweep):
         return [(point.label, point.experiment) for point in found.points]
-    assert isinstance(found, Study)
     return [
-        (f"{part.name}: {label}" if isinstance(part, Sweep) else label, experiment)
+        (" / ".join(filter(None, (part.name, label))), experiment)
         for part in found.parts
         for label, experiment in labelled(part)
     ]

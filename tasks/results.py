@@ -49,7 +49,7 @@ EXPLANATIONS = {
 }
 
 
-@task(name="score", cache_policy=NO_CACHE, task_run_name="score {step.title}")
+@task(name="score", cache_policy=NO_CACHE, task_run_name="score {step.title}{run.suffix}")
 def score_predictions(step: Step, run: RunContext) -> ArtifactRef:
     """Publish scored sentences and the summary of an evaluation; log both to MLflow."""
     predictions = step.inputs["predictions"]
@@ -68,7 +68,7 @@ def score_predictions(step: Step, run: RunContext) -> ArtifactRef:
     return step.ref
 
 
-@task(name="report", cache_policy=NO_CACHE, task_run_name="report {step.title}")
+@task(name="report", cache_policy=NO_CACHE, task_run_name="report {step.title}{run.suffix}")
 def write_report(step: Step, run: RunContext) -> ArtifactRef:
     """Publish the HTML page and attach it to the parent run."""
 
@@ -95,7 +95,9 @@ def _track(step: Step, run: RunContext) -> None:
             {"corpus": name, **{column: row[column] for column in shown}}
             for name, row in summary["corpora"].items()
         ]
-        create_table_artifact(rows, key=f"scores-{step.title}", description=f"Scores: {step.title}")
+        create_table_artifact(
+            rows, key=f"scores-{step.title}", description=f"Scores: {step.title}{run.suffix}"
+        )
     generate = step.inputs["predictions"]
     params = {**generate.identity["decode"], **step.identity["match"]}
     with run.tracker.step_run(

@@ -47,6 +47,7 @@ VERSIONS = {
     "report": 4,
     "sample": 2,
     "score": 4,
+    "sweep-report": 1,
     "train": 5,
 }
 """Raise a number in the commit that changes what the step writes."""
