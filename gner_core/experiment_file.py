@@ -72,11 +72,15 @@ def read_catalog(path: Path) -> dict[str, CorpusParams]:
     Raises:
         InputError: as `read_experiment`, and for a corpus that two files name.
     """
-    values = read_included(path)
+    return validated_catalog(read_included(path), path)
+
+
+def validated_catalog(values: Mapping[str, Any], place: Path | str) -> dict[str, CorpusParams]:
+    """Return the corpora that the values of a catalog hold, as `validated` does."""
     try:
         return TypeAdapter(dict[str, CorpusParams]).validate_python(values)
     except ValidationError as error:
-        raise InputError(_explain(path, error, inside="corpora")) from None
+        raise InputError(_explain(place, error, inside="corpora")) from None
 
 
 def read_backbone(path: Path) -> BackboneParams:
@@ -136,7 +140,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         InputError: for a missing or malformed file, or one that holds no mapping.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -35,6 +35,7 @@ from gner_core.experiment_file import (
     read_values,
     read_yaml,
     validated,
+    validated_catalog,
 )
 from gner_core.params import Experiment
 from gner_core.sweep_params import StudyParams, SweepParams
@@ -159,6 +160,10 @@ def _sweep(path: Path, values: dict[str, Any], overrides: Sequence[str]) -> Swee
         _set_all(common, params.fixed, where="fixed", file=path)
         for override in passed_on:
             apply_override(common, override)
+        if "corpora" in common and not any(
+            key.startswith("corpora") for _, key in params.keys_of_axes()
+        ):
+            common["corpora"] = validated_catalog(common["corpora"], base)  # once for all points
         return common
 
     points = list(_points(path, params, below))
@@ -178,7 +183,7 @@ def _points(
     for chosen in product(*(values.items() for values in params.axes.values())):
         labels = {axis: label for axis, (label, _) in zip(params.axes, chosen, strict=True)}
         base = next((path.parent / keys["base"] for _, keys in chosen if "base" in keys), None)
-        values = deepcopy(below(base or Path(params.base or "")))
+        values = _copied(below(base or Path(params.base or "")))
         for axis, (label, keys) in zip(params.axes, chosen, strict=True):
             set_here = {key: value for key, value in keys.items() if key != "base"}
             _set_all(values, set_here, where=f"axes.{axis}.{label}", file=path)
@@ -190,6 +195,11 @@ def _points(
             raise InputError(f"{path}: {names[name]} and {label} are both named {name}")
         names[name] = label
         yield point
+
+
+def _copied(value: Any) -> Any:
+    """Copy sections, so that a point changes only its own; params are frozen and stay."""
+    return {k: _copied(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _set_all(values: dict[str, Any], keys: Mapping[str, Any], *, where: str, file: Path) -> None:
@@ -214,10 +224,9 @@ def _own_overrides(
 
 def _refuse_keys_of_axes(override: str, params: SweepParams) -> None:
     key = override.partition("=")[0]
-    for axis, values in params.axes.items():
-        for own in {own for keys in values.values() for own in keys}:
-            if key == own or key.startswith(f"{own}.") or own.startswith(f"{key}."):
-                raise InputError(f"--set {override}: {own} is set by the axis {axis}")
+    for axis, own in params.keys_of_axes():
+        if key == own or key.startswith(f"{own}.") or own.startswith(f"{key}."):
+            raise InputError(f"--set {override}: {own} is set by the axis {axis}")
 
 
 def _short(number: int) -> str:

@@ -68,21 +68,26 @@ class SweepParams(Model):
         if self.base is None and not any(bases):
             raise ValueError("base: missing; name an experiment file, or set base in an axis")
         owners: dict[str, str] = {"base": "(the sweep)"} if self.base else {}
-        for axis, values in self.axes.items():
-            for key in {key for keys in values.values() for key in keys}:
-                if key in ("name", "extends"):
-                    raise ValueError(f"axes.{axis}: cannot set {key}")
-                if owners.setdefault(key, axis) != axis:
-                    raise ValueError(f"axes.{axis} sets {key}, and so does {owners[key]}")
+        for axis, key in self.keys_of_axes():
+            if key in ("name", "extends"):
+                raise ValueError(f"axes.{axis}: cannot set {key}")
+            if owners.setdefault(key, axis) != axis:
+                raise ValueError(f"axes.{axis} sets {key}, and so does {owners[key]}")
         return self
+
+    def keys_of_axes(self) -> list[tuple[str, str]]:
+        """Return each axis with each dotted key that some value of it sets."""
+        return [
+            (axis, key)
+            for axis, values in self.axes.items()
+            for key in dict.fromkeys(key for keys in values.values() for key in keys)
+        ]
 
     @property
     def x_axis(self) -> str | None:
         """The axis along which the figure goes; None for a table."""
-        for axis, values in self.axes.items():
-            if any(key in FIGURES[self.figure] for keys in values.values() for key in keys):
-                return axis
-        return None
+        drawn = FIGURES[self.figure]
+        return next((axis for axis, key in self.keys_of_axes() if key in drawn), None)
 
 
 class StudyParams(Model):
