@@ -13,7 +13,7 @@ import typer
 from flows.bench_cli import generate as bench_generate
 from flows.bench_cli import train as bench_train
 from flows.data_cli import app as data
-from flows.faults import input_errors
+from flows.faults import input_errors, show_fault
 from flows.predict_cli import log_model, predict
 from flows.score_cli import beams, bench_app, compare, score
 
@@ -67,24 +67,24 @@ def run(
     device: Device = None,
     grid: Grid = None,
 ) -> None:
-    """Run an experiment: finished steps are skipped, interrupted ones go on.
+    """Run an experiment, a sweep or a study: finished steps are skipped, interrupted ones go on.
 
     Under Prefect where PREFECT_API_URL or the active profile names a server, else in this process.
+    Points of a sweep that fail do not stop the others; the exit code is 1 then.
     """
     with input_errors():
         from rich.console import Console
 
         from gner_core.errors import InputError
-        from gner_core.experiment_file import read_experiment
+        from gner_core.params import Experiment
+        from gner_core.sweep_file import read_runnable
 
         console = Console()
-        experiment = read_experiment(params, overrides=overrides or [])
+        found = read_runnable(params, overrides=overrides or [])
         if dry_run:
             from flows.dry_run import dry_run_lines
-            from tasks.plan import plan_experiment
 
-            points = [("", experiment, plan_experiment(experiment))]
-            for line in dry_run_lines(points, devices=device or [], grid=grid):
+            for line in dry_run_lines(params, overrides or [], devices=device or [], grid=grid):
                 typer.echo(line)
             return
         if device or grid is not None:
@@ -93,22 +93,44 @@ def run(
 
         if get_current_settings().api.url:
             from flows.gner import gner
+            from flows.points import PointsFailedError
+            from flows.sweep import sweep
 
-            typer.echo(f"report: {gner(str(params), overrides or [])}")
+            flow = gner if isinstance(found, Experiment) else sweep
+            try:
+                typer.echo(f"report: {flow(str(params), overrides or [])}")
+            except PointsFailedError as error:
+                show_fault(str(error))
+                raise typer.Exit(1) from None
             return
-        from flows.gner import run_here
-
         _log_to(console)
-        _print_outcome(run_here(experiment, console=console), console)
+        if isinstance(found, Experiment):
+            from flows.gner import run_here
+
+            _print_outcome(run_here(found, console=console), console)
+            return
+        from flows.points import run_points
+        from flows.points_view import show_points
+        from flows.runner import direct_submitter
+
+        outcome = run_points(found, direct_submitter, console)
+        show_points(outcome, console)
+        if outcome.failures:
+            raise typer.Exit(1)
 
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Experiment, backbone or catalog files.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files of experiments, sweeps, backbones or catalogs.")
+    ],
 ) -> None:
-    """Validate parameter files; files below models/ and corpora/ are backbones and catalogs."""
+    """Validate parameter files; files below models/ and corpora/ are backbones and catalogs.
+
+    Every point of a sweep is read and, where its corpora are at hand, its steps are planned.
+    """
     with input_errors():
-        from gner_core.experiment_file import check_file
+        from gner_core.sweep_file import check_file
 
         for file in files:
             typer.echo(f"ok  {file}  ({check_file(file)})")

@@ -13,7 +13,9 @@ from gner_core.costs.energy import EnergyParams, footprint
 from gner_core.reports.paper.numbers import paper_gpu_hours, paper_kg
 from tasks.planned import PlannedStep
 
-HEAD = f"{'state':<10} {'step':<9} {'key':<20} {'tokens':>7} {'FLOP':>7} {'memory':>8} {'GPU h':>8}  title"
+HEAD = f"{'state':<10} {'step':<12} {'key':<20} {'tokens':>7} {'FLOP':>7} {'memory':>8} {'GPU h':>8}  title"
+NAMED = 3
+"""Experiments that are named behind a step; of others only the number is given."""
 SCALES = ("", "k", "M", "G", "T", "P", "E", "Z")
 NO_KEY = "(after-fetching)"
 
@@ -75,17 +77,16 @@ def _hours_text(hours: float) -> str:
 def _head(planned: PlannedStep) -> str:
     state = "published" if planned.published else "pending"
     key = NO_KEY if planned.step.unfetched else planned.step.ref.key
-    return f"{state:<10} {planned.step.kind:<9} {key:<20}"
+    return f"{state:<10} {planned.step.kind:<12} {key:<20}"
 
 
 def _title(planned: PlannedStep) -> str:
-    """Return the title, with the experiments that share the step where there are several."""
-    points = [point for point in planned.points if point]
-    if not points:
+    """Return the title, with the experiments that need the step where there are several."""
+    users = planned.users
+    if not users:
         return planned.step.title
-    if len(points) > 3:
-        return f"{planned.step.title}  [{points[0]} and {len(points) - 1} more]"
-    return f"{planned.step.title}  [{'; '.join(points)}]"
+    more = f" and {len(users) - NAMED} more" if len(users) > NAMED else ""
+    return f"{planned.step.title}  [{'; '.join(users[:NAMED])}{more}]"
 
 
 def _device_lines(device: DeviceProfile) -> Iterator[str]:
@@ -116,6 +117,7 @@ def _totals(
         f"total      {_hours_text(total)} GPU hours: {_hours_text(trained)} training, "
         f"{_hours_text(written)} generating"
     )
+    yield from _parts(steps)
     yield f"pending    {_hours_text(left)} GPU hours"
     if unknown:
         yield f"unknown    {unknown} steps, marked ?, are in no total"
@@ -132,6 +134,19 @@ def _totals(
         f"paper      {paper_gpu_hours():g} GPU hours of A100-80G for all its models, "
         f"{paper_kg():g} kg CO2eq (Appendix G)"
     )
+
+
+def _parts(steps: Sequence[PlannedStep]) -> Iterator[str]:
+    """Yield the hours of each part of a study: a step counts for the first that needs it."""
+    parts: dict[str, list[PlannedStep]] = {}
+    for planned in steps:
+        name = planned.users[0].split(" / ")[0] if planned.users else ""
+        parts.setdefault(name, []).append(planned)
+    parts.pop("", None)
+    if len(parts) > 1:
+        for name, own in parts.items():
+            hours = _hours(own, "train") + _hours(own, "generate")
+            yield f"  {_hours_text(hours):>10}  {name}, what the parts above do not have"
 
 
 def _unknown(planned: PlannedStep) -> bool:

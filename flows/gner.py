@@ -10,37 +10,33 @@ Example:
 
 import os
 import shutil
-import subprocess
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
-from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
-from flows.runner import Pending, Submit, direct, on_prefect
-from gner_core.experiment_file import read_experiment
+from flows.points import FETCHES_AT_ONCE, TASKS_AT_ONCE, run_points, show_on_prefect
+from flows.provenance import provenance
+from flows.runner import Submitter, direct_submitter, prefect_submitter
+from flows.walk import submit_steps, wait_for
 from gner_core.params import Experiment
 from gner_core.store import Store
+from gner_core.sweep_file import read_runnable
 from tasks.context import RunContext
-from tasks.data import draw_sample, fetch_files, prepare_corpus
+from tasks.data import fetch_files
 from tasks.home import home_folder, open_store
 from tasks.launch import Workers
-from tasks.models import generate, import_backbone, train
-from tasks.plan import Plan, plan_experiment, used_corpora, validation_of
+from tasks.plan import Plan, plan_experiment, used_corpora
 from tasks.progress import Progress
-from tasks.results import REPORT, macro_scores, score_predictions, write_report
+from tasks.results import REPORT, macro_scores
 from tasks.steps import CACHE
 from tasks.tracking import Tracker
-
-FETCHES_AT_ONCE = 4
-TASKS_AT_ONCE = 64  # waiting for a worker costs a thread; workers are limited by the params
 
 
 @dataclass(frozen=True)
@@ -63,29 +59,31 @@ def _run_name() -> str:
     task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
 )
 def gner(params: str, overrides: list[str] | None = None) -> str:
-    """Run an experiment file under Prefect.
+    """Run the file of an experiment, a sweep or a study under Prefect.
 
     Args:
-        params: path of the experiment file, relative to the working directory.
+        params: path of the file, relative to the working directory.
         overrides: values to set, such as `decode.beams=4`.
 
     Returns:
-        The path of the report.
+        The path of the report; of a sweep or a study the paths of its pages.
     """
-    experiment = read_experiment(Path(params), overrides=overrides or [])
-    outcome = _run(experiment, lambda _: nullcontext(on_prefect), Console(quiet=True))
+    experiment = read_runnable(Path(params), overrides=overrides or [])
+    if not isinstance(experiment, Experiment):
+        return show_on_prefect(run_points(experiment, prefect_submitter, Console(quiet=True)))
+    outcome = _run(experiment, prefect_submitter, Console(quiet=True))
     create_markdown_artifact(_markdown(experiment, outcome), key=f"report-{experiment.name}")
     return str(outcome.report)
 
 
 def run_here(experiment: Experiment, *, console: Console) -> Outcome:
     """Run an experiment in this process, without a Prefect server."""
-    return _run(experiment, lambda workers: direct(workers=workers), console)
+    return _run(experiment, direct_submitter, console)
 
 
 def _run(
     experiment: Experiment,
-    submitter: Callable[[int], AbstractContextManager[Submit]],
+    submitter: Submitter,
     console: Console,
 ) -> Outcome:
     if experiment.data_root == CACHE:  # first: keys need the hashes of files without a pin
@@ -98,7 +96,7 @@ def _run(
     tracker = Tracker.start(
         name=experiment.name,
         params=experiment.model_dump(mode="json"),
-        tags={"gner.report": plan.report.ref.key, **_provenance()},
+        tags={"gner.report": plan.report.ref.key, **provenance()},
         home=home,
     )
     status = "FAILED"
@@ -109,7 +107,8 @@ def _run(
         try:
             with submitter(sum(1 for _ in plan.steps())) as submit:
                 try:
-                    _walk(plan, run, submit)
+                    steps = list(plan.steps())
+                    wait_for(steps, submit_steps(steps, lambda _: run, submit))
                 except BaseException:
                     workers.stop()  # those of other steps end, too
                     raise
@@ -123,46 +122,13 @@ def _run(
     return outcome
 
 
-def fetch_corpora(
-    experiment: Experiment, submitter: Callable[[int], AbstractContextManager[Submit]]
-) -> None:
+def fetch_corpora(experiment: Experiment, submitter: Submitter) -> None:
     """Have the files of all corpora in the cache; what is there is not fetched again."""
     with submitter(FETCHES_AT_ONCE) as submit:
         corpora = used_corpora(experiment).items()
         fetched = [submit(fetch_files, name, corpus, after=[]) for name, corpus in corpora]
         for pending in fetched:
             pending.result()
-
-
-def _walk(plan: Plan, run: RunContext, submit: Submit) -> None:
-    """Submit every step behind its inputs and wait for all of them."""
-    corpora = {
-        name: submit(prepare_corpus, step, run, after=[]) for name, step in plan.corpora.items()
-    }
-    samples = {
-        name: submit(draw_sample, step, run, after=[corpora[corpus] for corpus in step.inputs])
-        for name, step in plan.samples.items()
-    }
-    learned_from = [samples["adaptation"], samples["finetuning"]]
-    backbone = submit(import_backbone, plan.backbone, run, after=learned_from)
-    drawn = {
-        title: [samples[name] for name in (title, validation_of(title)) if name in samples]
-        for title in ("adaptation", "finetuning")
-    }
-    adapted = submit(train, plan.adaptation, run, after=[backbone, *drawn["adaptation"]])
-    finetuned = submit(train, plan.finetuning, run, after=[adapted, *drawn["finetuning"]])
-    tested: list[Pending] = []
-    for title, evaluation in plan.evaluations.items():
-        checkpoint = {"baseline": backbone, "zero-shot": adapted, "supervised": finetuned}[title]
-        sentences = samples["zero-shot" if title == "zero-shot" else "supervised"]
-        written = submit(generate, evaluation.generate, run, after=[checkpoint, sentences])
-        scored = submit(score_predictions, evaluation.score, run, after=[written])
-        tested += [written, scored]
-    report = submit(write_report, plan.report, run, after=[*tested, finetuned])
-    # In this order the first error to be raised is the cause, not what follows from it.
-    models = [backbone, adapted, finetuned]
-    for pending in (*corpora.values(), *samples.values(), *models, *tested, report):
-        pending.result()
 
 
 def _outcome(plan: Plan, run: RunContext, store: Store, home: Path) -> Outcome:
@@ -173,19 +139,6 @@ def _outcome(plan: Plan, run: RunContext, store: Store, home: Path) -> Outcome:
     os.replace(aside, shown)
     scores = {title: macro_scores(e.score, run) for title, e in plan.evaluations.items()}
     return Outcome(shown, scores, run.tracker.uri)
-
-
-def _provenance() -> dict[str, str]:
-    """Return tags that say from which code and in which Prefect run this comes."""
-    here = Path(__file__).parent
-    git = subprocess.run(
-        ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    tags = {"mlflow.source.git.commit": git.stdout.strip()} if git.returncode == 0 else {}
-    context = FlowRunContext.get()
-    if context and context.flow_run:
-        tags["prefect.flow_run_id"] = str(context.flow_run.id)
-    return tags
 
 
 def _markdown(experiment: Experiment, outcome: Outcome) -> str:

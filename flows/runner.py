@@ -11,7 +11,7 @@ Example:
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 from prefect import Task
@@ -29,6 +29,10 @@ class Submit(Protocol):
 
     def __call__(self, task: Task[..., Any], *arguments: object, after: Sequence[Any]) -> Pending:
         """Return at once."""
+
+
+Submitter = Callable[[int], AbstractContextManager[Submit]]
+"""Gives a `Submit` for so many steps."""
 
 
 def on_prefect(task: Task[..., Any], *arguments: object, after: Sequence[Any]) -> Pending:
@@ -49,6 +53,16 @@ def direct(*, workers: int) -> Iterator[Submit]:
             return pool.submit(_after, after, task.fn, *arguments)
 
         yield submit
+
+
+def prefect_submitter(_: int) -> AbstractContextManager[Submit]:
+    """Give the `Submit` of the Prefect flow run around us; its task runner limits the threads."""
+    return nullcontext(on_prefect)
+
+
+def direct_submitter(steps: int) -> AbstractContextManager[Submit]:
+    """Give a `Submit` of this process for so many steps."""
+    return direct(workers=steps)
 
 
 def _after(before: Sequence[Any], function: Callable[..., Any], *arguments: object) -> Any:

@@ -1,7 +1,7 @@
 """Reads an experiment file: YAML, with other files included and values overridden.
 
 Owns the way from text to a valid `Experiment`, and errors that name file, key path and what is
-allowed. Does not own the fields (`gner_core.params`).
+allowed. Does not own the fields (`gner_core.params`), nor sweeps (`gner_core.sweep_file`).
 
 A text at `backbone` or `corpora` is the path of another YAML file, relative to the one it
 stands in; a catalog may also be a folder of YAML files. Overrides come last: `decode.beams=4`, values written as in YAML.
@@ -13,21 +13,20 @@ Example:
     experiment = read_experiment(Path("params/demo.yaml"), overrides=["decode.beams=4"])
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from gner_core.corpus_params import CorpusParams
-from gner_core.costs.devices import read_profile
-from gner_core.costs.energy import ENERGY, read_energy
-from gner_core.costs.lengths import read_lengths
+from gner_core.corpus_params import CorpusParams, Model
 from gner_core.errors import InputError
 from gner_core.params import BackboneParams, Experiment
 
 INCLUDES = ("backbone", "corpora")
 EXTENDS = "extends"
+M = TypeVar("M", bound=Model)
 
 
 def read_experiment(path: Path, *, overrides: list[str]) -> Experiment:
@@ -37,13 +36,34 @@ def read_experiment(path: Path, *, overrides: list[str]) -> Experiment:
         InputError: for a missing or malformed file, a bad override, or any value that does not
             fit; all faults of the values are named at once.
     """
-    values = _read_extended(path)
+    values = read_values(path)
     for override in overrides:
-        _apply(values, override)
+        apply_override(values, override)
+    return validated(Experiment, values, path)
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Read the values of a file with all that it extends and includes; nothing is checked yet.
+
+    Raises:
+        InputError: for a missing or malformed file.
+    """
+    return _read_extended(path)
+
+
+def validated(kind: type[M], values: Mapping[str, Any], place: Path | str) -> M:
+    """Return the params that hold the values of a file.
+
+    Args:
+        place: the file, and where in it, for messages.
+
+    Raises:
+        InputError: that names all faults at once.
+    """
     try:
-        return Experiment.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        raise InputError(_explain(path, error)) from None
+        raise InputError(_explain(place, error, of=kind)) from None
 
 
 def read_catalog(path: Path) -> dict[str, CorpusParams]:
@@ -52,11 +72,15 @@ def read_catalog(path: Path) -> dict[str, CorpusParams]:
     Raises:
         InputError: as `read_experiment`, and for a corpus that two files name.
     """
-    values = _read_included(path)
+    return validated_catalog(read_included(path), path)
+
+
+def validated_catalog(values: Mapping[str, Any], place: Path | str) -> dict[str, CorpusParams]:
+    """Return the corpora that the values of a catalog hold, as `validated` does."""
     try:
         return TypeAdapter(dict[str, CorpusParams]).validate_python(values)
     except ValidationError as error:
-        raise InputError(_explain(path, error, inside="corpora")) from None
+        raise InputError(_explain(place, error, inside="corpora")) from None
 
 
 def read_backbone(path: Path) -> BackboneParams:
@@ -66,7 +90,7 @@ def read_backbone(path: Path) -> BackboneParams:
         InputError: for a missing or malformed file, or any value that does not fit.
     """
     try:
-        return BackboneParams.model_validate(_read_yaml(path))
+        return BackboneParams.model_validate(read_yaml(path))
     except ValidationError as error:
         raise InputError(_explain(path, error, inside="backbone")) from None
 
@@ -75,10 +99,10 @@ def _read_extended(path: Path, *, seen: tuple[Path, ...] = ()) -> dict[str, Any]
     """Read a file over the one that it extends, with what both include."""
     if path.resolve() in seen:
         raise InputError(f"{path}: extends itself")
-    values = _read_yaml(path)
+    values = read_yaml(path)
     for key in INCLUDES:
         if isinstance(values.get(key), str):
-            values[key] = _read_included(path.parent / values[key])
+            values[key] = read_included(path.parent / values[key])
     base = values.pop(EXTENDS, None)
     if base is None:
         return values
@@ -94,12 +118,13 @@ def _laid_over(below: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _read_included(path: Path) -> dict[str, Any]:
+def read_included(path: Path) -> dict[str, Any]:
+    """Read what `backbone` or `corpora` names: a YAML file, or a folder of them."""
     if not path.is_dir():
-        return _read_yaml(path)
+        return read_yaml(path)
     values: dict[str, Any] = {}
     for file in sorted(path.glob("*.yaml")):
-        part = _read_yaml(file)
+        part = read_yaml(file)
         if twice := values.keys() & part.keys():
             raise InputError(f"{file}: {', '.join(sorted(twice))}: also in another file of {path}")
         values |= part
@@ -108,9 +133,14 @@ def _read_included(path: Path) -> dict[str, Any]:
     return values
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read the mapping that a YAML file holds.
+
+    Raises:
+        InputError: for a missing or malformed file, or one that holds no mapping.
+    """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -128,44 +158,65 @@ def _unshared(value: Any) -> Any:
     return [_unshared(item) for item in value] if isinstance(value, list) else value
 
 
-def _apply(values: dict[str, Any], override: str) -> None:
+def apply_override(values: dict[str, Any], override: str) -> None:
+    """Set one value in the form `key.path=value`, as written in YAML.
+
+    Raises:
+        InputError: for another form, or a section that is not there.
+    """
     path, equals, text = override.partition("=")
-    keys = path.split(".")
-    if not equals or not all(keys):
+    if not equals:
         raise InputError(f"--set {override}: must have the form key.path=value")
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise InputError(f"--set {override}: {text!r} is not a YAML value") from None
+    assign(values, path, value, where=f"--set {override}")
+
+
+def assign(values: dict[str, Any], path: str, value: Any, *, where: str) -> None:
+    """Set the value at a dotted key path.
+
+    Args:
+        where: who asks for it, for messages.
+
+    Raises:
+        InputError: for an empty key, or a section that is not there.
+    """
+    keys = path.split(".")
+    if not all(keys):
+        raise InputError(f"{where}: must have the form key.path=value")
     place: Any = values
     for depth, key in enumerate(keys[:-1]):
         if not isinstance(place.get(key), dict):
             known = ", ".join(str(name) for name in place)
             raise InputError(
-                f"--set {override}: no section {'.'.join(keys[: depth + 1])!r}; there are: {known}"
+                f"{where}: no section {'.'.join(keys[: depth + 1])!r}; there are: {known}"
             )
         place = place[key]
     place[keys[-1]] = value
 
 
-def _explain(path: Path, error: ValidationError, *, inside: str = "") -> str:
+def _explain(
+    path: Path | str, error: ValidationError, *, of: type[Model] = Experiment, inside: str = ""
+) -> str:
     """Return all faults in one line; `inside` is the key of an experiment that was validated."""
     lines = []
     for fault in error.errors(include_url=False):
         place = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "extra_forbidden":
-            message = f"unknown key; allowed: {', '.join(_fields_at((*inside.split(), *fault['loc'][:-1])))}"
+            message = f"unknown key; allowed: {', '.join(_fields_at(of, (*inside.split(), *fault['loc'][:-1])))}"
         elif fault["type"] != "value_error" and not isinstance(fault["input"], dict):
             message += f", got {fault['input']!r}"
         lines.append(f"{path}: {place}: {message}")
     return "; ".join(lines)
 
 
-def _fields_at(loc: tuple[int | str, ...]) -> list[str]:
+def _fields_at(of: type[Model], loc: tuple[int | str, ...]) -> list[str]:
     """Return the names of the fields of the model at a place of a validation error."""
-    schema: dict[str, Any] = Experiment.model_json_schema()
-    definitions = schema["$defs"]
+    schema: dict[str, Any] = of.model_json_schema()
+    definitions = schema.get("$defs", {})
     place = schema
     for part in loc:
         place = _resolve(place, definitions)
@@ -179,36 +230,10 @@ def _fields_at(loc: tuple[int | str, ...]) -> list[str]:
 
 
 def _resolve(place: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in place:
-        place = definitions[place["$ref"].rsplit("/", 1)[1]]
+    while "$ref" in place or "anyOf" in place:
+        if "$ref" in place:
+            place = definitions[place["$ref"].rsplit("/", 1)[1]]
+        else:  # a section that may be null, else none
+            sections = [one for one in place["anyOf"] if "$ref" in one]
+            place = sections[0] if len(sections) == 1 else {}
     return place
-
-
-def check_file(path: Path) -> str:
-    """Validate any file of params/ by the folder it stands in; return what it is.
-
-    Raises:
-        InputError: as `read_experiment`.
-    """
-    folders = path.absolute().parent.parts[-2:]
-    if "corpora" in folders:
-        read_catalog(path)
-        return "catalog"
-    if "devices" in folders:
-        read_profile(path)
-        return "device"
-    if "costs" in folders:
-        return _check_costs(path)
-    if "models" not in folders:
-        read_experiment(path, overrides=[])
-        return "experiment"
-    read_backbone(path)
-    return "backbone"
-
-
-def _check_costs(path: Path) -> str:
-    if path.name == ENERGY.name:
-        read_energy(path)
-        return "energy"
-    read_lengths(path)
-    return "lengths"

@@ -311,10 +311,10 @@ class Experiment(Model):
     """Task adaptation: the first stage (Pile-NER in the paper)."""
     zero_shot: SampleParams
     """Test sentences of types and domains that adaptation has not seen."""
-    finetuning: StageParams
-    """Supervised fine-tuning: the second stage, from the adapted checkpoint."""
-    supervised: SampleParams
-    """Held-out sentences of the corpora of the second stage."""
+    finetuning: StageParams | None
+    """Supervised fine-tuning: the second stage, from the adapted checkpoint; null for none."""
+    supervised: SampleParams | None
+    """Held-out sentences of the corpora of the second stage; null without one."""
     baseline: bool
     """Also test the untrained backbone on the supervised test sentences."""
     target: TargetForm
@@ -335,15 +335,26 @@ class Experiment(Model):
                     raise ValueError(
                         f"{place}: {name} has no split {sample.split!r}, only {splits}"
                     )
-        if self.finetuning.data.split == self.supervised.split:
-            raise ValueError(f"finetuning and supervised both use split {self.supervised.split!r}")
         for title, sample in self.validation().items():
-            for test in (self.zero_shot, self.supervised):
+            for test in self.tests().values():
                 both = sorted({*sample.corpora} & {*test.corpora})
                 if both and sample.split == test.split:
                     raise ValueError(
                         f"{title}.choose.data names a test set: {both[0]}, split {test.split!r}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _second_stage_is_whole(self) -> "Experiment":
+        if (self.finetuning is None) != (self.supervised is None):
+            raise ValueError("finetuning and supervised belong together: set both to null, or none")
+        if self.finetuning and self.supervised:
+            if self.finetuning.data.split == self.supervised.split:
+                raise ValueError(
+                    f"finetuning and supervised both use split {self.supervised.split!r}"
+                )
+        elif self.baseline:
+            raise ValueError("baseline needs the sentences of supervised; set baseline: false")
         return self
 
     @model_validator(mode="after")
@@ -355,7 +366,18 @@ class Experiment(Model):
 
     def stages(self) -> dict[str, StageParams]:
         """Return the training stages in their order."""
-        return {"adaptation": self.adaptation, "finetuning": self.finetuning}
+        second = {"finetuning": self.finetuning} if self.finetuning else {}
+        return {"adaptation": self.adaptation, **second}
+
+    def tests(self) -> dict[str, SampleParams]:
+        """Return the samples on which checkpoints are tested, by the key at which they stand."""
+        second = {"supervised": self.supervised} if self.supervised else {}
+        return {"zero_shot": self.zero_shot, **second}
+
+    def evaluations(self) -> tuple[str, ...]:
+        """Return the titles of the evaluations in their order."""
+        first = ("baseline",) if self.baseline else ()
+        return (*first, "zero-shot", *(("supervised",) if self.supervised else ()))
 
     def validation(self) -> dict[str, SampleParams]:
         """Return the sample by which weights are chosen, of each stage that has one."""
@@ -364,13 +386,12 @@ class Experiment(Model):
 
     def samples(self) -> dict[str, SampleParams]:
         """Return every sample of the experiment by the key path at which it stands."""
-        return {
-            "adaptation.data": self.adaptation.data,
-            "zero_shot": self.zero_shot,
-            "finetuning.data": self.finetuning.data,
-            "supervised": self.supervised,
-            **{f"{title}.choose.data": sample for title, sample in self.validation().items()},
-        }
+        first = {"adaptation.data": self.adaptation.data, "zero_shot": self.zero_shot}
+        second = {}
+        if self.finetuning and self.supervised:
+            second = {"finetuning.data": self.finetuning.data, "supervised": self.supervised}
+        chosen_on = {f"{title}.choose.data": data for title, data in self.validation().items()}
+        return {**first, **second, **chosen_on}
 
     def leaks(self) -> dict[str, str]:
         """Return per stage how the choice of its weights has seen what it is tested on."""
@@ -380,9 +401,7 @@ class Experiment(Model):
             targets = sorted({*sample.corpora} & {*self.zero_shot.corpora})
             if title == "adaptation" and targets:
                 reasons.append(f"chosen on the zero-shot targets {', '.join(targets)}")
-            tests = {
-                (name, t.split) for t in (self.zero_shot, self.supervised) for name in t.corpora
-            }
+            tests = {(name, t.split) for t in self.tests().values() for name in t.corpora}
             made = {name: self.corpora[name].made.get(sample.split) for name in sample.corpora}
             copies = [
                 name

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from rich.console import Console
 
+from gner_core.errors import InputError
 from gner_core.params import Experiment
 from tasks.context import RunContext, untracked_run
 from tasks.corpora import SENTENCES
@@ -53,6 +54,8 @@ def measure_training(
     Raises:
         InputError: for faults of corpora, backbone or setup.
     """
+    if setup.stage not in experiment.stages():
+        raise InputError(f"{experiment.name}: has no stage {setup.stage}")
     plan = plan_experiment(experiment)
     with untracked_run(experiment, console=console) as run:
         _prepare(plan, run, setup.stage)
@@ -80,7 +83,7 @@ def _prepare(plan: Plan, run: RunContext, stage: Stage) -> None:
 
 def _request(plan: Plan, run: RunContext, setup: BenchSetup) -> Mapping[str, Any]:
     experiment = run.experiment
-    train = {"adaptation": experiment.adaptation, "finetuning": experiment.finetuning}[setup.stage]
+    train = experiment.stages()[setup.stage]
     return {
         "backbone": experiment.backbone.model_dump(mode="json"),
         "target": experiment.target.model_dump(mode="json"),

@@ -71,6 +71,8 @@ def measure_generation(
     Raises:
         InputError: for faults of corpora or checkpoint, and where no checkpoint is published.
     """
+    if setup.evaluation not in experiment.evaluations():
+        raise InputError(f"{experiment.name}: has no evaluation {setup.evaluation}")
     plan = plan_experiment(experiment)
     found: dict[tuple[Mode, int, int], tuple[Mapping[str, Any], list[Scored]]] = {}
     with untracked_run(experiment, console=console) as run:
@@ -101,7 +103,7 @@ def _sentences(plan: Plan, run: RunContext, setup: GenerationSetup) -> dict[str,
 def _checkpoint(plan: Plan, run: RunContext, setup: GenerationSetup) -> Path:
     if setup.checkpoint is not None:
         return setup.checkpoint.absolute()
-    step = plan.adaptation if setup.evaluation == "zero-shot" else plan.finetuning
+    step = plan.evaluations[setup.evaluation].generate.inputs["model"]
     if not run.store.has(step.ref):
         raise InputError(
             f"{step.title}: no checkpoint is published yet; run the experiment first, or name a "

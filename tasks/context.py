@@ -11,8 +11,9 @@ Example:
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from copy import copy
 from pathlib import Path
-from threading import Semaphore
+from threading import Condition
 from typing import Any
 
 from rich.console import Console
@@ -24,6 +25,28 @@ from tasks.launch import LOG, Workers
 from tasks.progress import LogSample, Progress, logger
 from tasks.steps import Step, about, refuse_unfetched
 from tasks.tracking import Tracker
+
+
+class Turns:
+    """Lets a worker start while fewer than its experiment's `parallel_workers` run."""
+
+    def __init__(self) -> None:
+        """Nobody has a turn yet."""
+        self._running = 0
+        self._changed = Condition()
+
+    @contextmanager
+    def one_of(self, at_once: int) -> Iterator[None]:
+        """Wait for a turn, and hold it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._running < at_once)
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
 
 
 class RunContext:
@@ -44,7 +67,15 @@ class RunContext:
         self.tracker = tracker
         self.progress = progress
         self.workers = workers
-        self.turns = Semaphore(experiment.execution.parallel_workers)
+        self.turns = Turns()
+        self.suffix = ""
+        """Behind titles of steps, where several points of a sweep have one of that title."""
+
+    def at_point(self, experiment: Experiment, *, tracker: Tracker, suffix: str) -> "RunContext":
+        """Return the same run for steps of a point of a sweep: store, workers and turns are shared."""
+        point = copy(self)
+        point.experiment, point.tracker, point.suffix = experiment, tracker, suffix
+        return point
 
     def ensure(self, step: Step, build: Callable[[Path], Any]) -> bool:
         """Have the step's artifact published, by `build(folder)` if need be; True if it ran.
@@ -54,18 +85,20 @@ class RunContext:
         """
         refuse_unfetched(step)
         log = logger()
-        turn = self.turns if step.in_worker else nullcontext()
+        title = f"{step.kind} {step.title}{self.suffix}"
+        at_once = self.experiment.execution.parallel_workers
+        turn = self.turns.one_of(at_once) if step.in_worker else nullcontext()
         with self.store.lock(step.ref):
             if self.store.has(step.ref):
-                log.info("%s %s: skipped, published as %s", step.kind, step.title, step.ref.key)
+                log.info("%s: skipped, published as %s", title, step.ref.key)
                 return False
             with turn:
-                log.info("%s %s: running", step.kind, step.title)
+                log.info("%s: running", title)
                 started = time.monotonic()
                 with self.store.publish(step.ref, about=about(step)) as folder:
                     build(folder)
                 self.store.discard(step.ref)
-        log.info("%s %s: done in %.1f s", step.kind, step.title, time.monotonic() - started)
+        log.info("%s: done in %.1f s", title, time.monotonic() - started)
         return True
 
     def path(self, step: Step) -> Path:
@@ -91,14 +124,15 @@ class RunContext:
             "scratch": str(scratch),
             "threads": self.experiment.execution.threads,
         }
-        with self.progress.bar(step.title) as show:
+        title = f"{step.title}{self.suffix}"
+        with self.progress.bar(title) as show:
 
             def both(event: dict[str, Any]) -> None:
                 show(event)
                 if on_event:
                     on_event(event)
 
-            sample = LogSample(step.title, f"{step.ref.path}/{LOG}")
+            sample = LogSample(title, f"{step.ref.path}/{LOG}")
             self.workers.run(module, {**request, **common}, on_event=both, on_line=sample)
             sample.end()
         (folder / LOG).write_bytes((scratch / LOG).read_bytes())

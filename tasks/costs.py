@@ -4,12 +4,12 @@ Sentences are those of the published sample,
 else of the published corpus, else of Table 8. Their lengths are counted by the published
 tokenizer on some sentences of the published sample, else taken from params/costs/lengths.yaml.
 
-Owns gathering. Does not own which steps there are (`tasks.planned`), formulas (`gner_core.costs`) or
+Owns gathering. Does not own which steps there are (`tasks.points`), formulas (`gner_core.costs`) or
 looks (`flows.costs_view`).
 
 Example:
     reader = CostReader(store, read_device(["A100-80G"]))
-    steps = [reader.priced(step) for step in planned_steps([("", experiment, plan)], store)]
+    steps = [reader.priced(step) for step in planned_steps(shared_steps(points).values(), store)]
 """
 
 import json
@@ -27,6 +27,7 @@ from gner_core.errors import InputError
 from gner_core.execution_params import DeepspeedLauncher, ExecutionParams, PlainLauncher
 from gner_core.params import DecodeParams, Experiment, SampleParams, TargetForm, TrainParams
 from gner_core.records import read_sentences
+from gner_core.schemas.targets import BIO
 from gner_core.store import Store
 from tasks.corpora import SENTENCES, STATISTICS
 from tasks.planned import PlannedStep
@@ -157,6 +158,8 @@ class CostReader:
             )
         stand_ins = sum(column[name].stand_in for name in sample.corpora)
         origin = f"table, {stand_ins} of {len(sample.corpora)} stand-ins" if stand_ins else "table"
+        if TargetForm.model_validate(step.identity["target"]) != BIO:
+            origin += ", as BIO in full context"
         return {name: column[name] for name in sample.corpora}, origin
 
     def _column(self, experiment: Experiment) -> dict[str, Lengths]:

@@ -43,7 +43,7 @@ def fetch_files(name: str, corpus: CorpusParams) -> str:
     return str(fetched_corpus(name, corpus, mirror=None, offline=False, report=LoggedFetch()))
 
 
-@task(name="prepare-corpus", cache_policy=NO_CACHE, task_run_name="corpus {step.title}")
+@task(name="prepare-corpus", cache_policy=NO_CACHE, task_run_name="corpus {step.title}{run.suffix}")
 def prepare_corpus(step: Step, run: RunContext) -> ArtifactRef:
     """Publish one corpus: a Parquet file per split, and statistics with all repairs."""
     corpus = run.experiment.corpora[step.title]

@@ -24,7 +24,9 @@ JOURNAL = "metrics.jsonl"
 SUMMARY = "summary.json"
 
 
-@task(name="import-backbone", cache_policy=NO_CACHE, task_run_name="backbone {step.title}")
+@task(
+    name="import-backbone", cache_policy=NO_CACHE, task_run_name="backbone {step.title}{run.suffix}"
+)
 def import_backbone(step: Step, run: RunContext) -> ArtifactRef:
     """Publish the backbone as safetensors weights with its tokenizer."""
 
@@ -40,7 +42,7 @@ def import_backbone(step: Step, run: RunContext) -> ArtifactRef:
     return step.ref
 
 
-@task(name="train", cache_policy=NO_CACHE, task_run_name="train {step.title}")
+@task(name="train", cache_policy=NO_CACHE, task_run_name="train {step.title}{run.suffix}")
 def train(step: Step, run: RunContext) -> ArtifactRef:
     """Publish the checkpoint of a training stage; its metrics go to MLflow while it runs."""
     execution = run.experiment.execution
@@ -70,7 +72,7 @@ def train(step: Step, run: RunContext) -> ArtifactRef:
     return step.ref
 
 
-@task(name="generate", cache_policy=NO_CACHE, task_run_name="generate {step.title}")
+@task(name="generate", cache_policy=NO_CACHE, task_run_name="generate {step.title}{run.suffix}")
 def generate(step: Step, run: RunContext) -> ArtifactRef:
     """Publish what a checkpoint writes for the sentences of an evaluation."""
     execution = run.experiment.execution

@@ -9,7 +9,7 @@ Example:
         print(step.ref.path, step.title)
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gner_core.corpus_params import CorpusParams
@@ -24,6 +24,9 @@ from tasks.steps import (
     score_step,
     train_step,
 )
+
+TESTED = {"baseline": "", "zero-shot": "adaptation", "supervised": "finetuning"}
+"""Title of an evaluation → the training whose checkpoint it tests."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class Plan:
     samples: dict[str, Step]
     backbone: Step
     adaptation: Step
-    finetuning: Step
+    finetuning: Step | None
+    """None where the experiment has no second stage."""
     evaluations: dict[str, Evaluation]
     report: Step
 
@@ -50,10 +54,15 @@ class Plan:
         """Yield every step after its inputs."""
         yield from self.corpora.values()
         yield from self.samples.values()
-        yield from (self.backbone, self.adaptation, self.finetuning)
+        yield from (self.backbone, *self.stages().values())
         for evaluation in self.evaluations.values():
             yield from (evaluation.generate, evaluation.score)
         yield self.report
+
+    def stages(self) -> dict[str, Step]:
+        """Return the trainings in their order."""
+        second = {"finetuning": self.finetuning} if self.finetuning else {}
+        return {"adaptation": self.adaptation, **second}
 
 
 def used_corpora(experiment: Experiment) -> dict[str, CorpusParams]:
@@ -77,43 +86,31 @@ def plan_experiment(experiment: Experiment) -> Plan:
     corpora = {
         name: corpus_step(name, corpus, root) for name, corpus in used_corpora(experiment).items()
     }
+    stages = experiment.stages()
     samples = {
-        "adaptation": sample_step("adaptation sentences", experiment.adaptation.data, corpora),
-        "zero-shot": sample_step("zero-shot sentences", experiment.zero_shot, corpora),
-        "finetuning": sample_step("fine-tuning sentences", experiment.finetuning.data, corpora),
-        "supervised": sample_step("supervised sentences", experiment.supervised, corpora),
-        **{
-            validation_of(title): sample_step(validation_of(title), sample, corpora)
-            for title, sample in experiment.validation().items()
-        },
+        title: sample_step(name, experiment.samples()[place], corpora)
+        for place, (title, name) in _samples(stages).items()
+        if place in experiment.samples()
     }
-    learned_from = {name: samples[name] for name in ("adaptation", "finetuning")}
-    base = backbone_step(backbone, root, learned_from)
-    adaptation = train_step(
-        "adaptation",
-        experiment.adaptation,
-        experiment,
-        model=base,
-        data=samples["adaptation"],
-        validation=samples.get(validation_of("adaptation")),
-    )
-    finetuning = train_step(
-        "finetuning",
-        experiment.finetuning,
-        experiment,
-        model=adaptation,
-        data=samples["finetuning"],
-        validation=samples.get(validation_of("finetuning")),
-    )
-    tested = {
-        "zero-shot": (adaptation, samples["zero-shot"]),
-        "supervised": (finetuning, samples["supervised"]),
-    }
-    if experiment.baseline:
-        tested = {"baseline": (base, samples["supervised"]), **tested}
+    base = backbone_step(backbone, root, {title: samples[title] for title in stages})
+    model, trained = base, {}
+    for title, stage in stages.items():
+        model = trained[title] = train_step(
+            title,
+            stage,
+            experiment,
+            model=model,
+            data=samples[title],
+            validation=samples.get(validation_of(title)),
+        )
     evaluations = {}
-    for title, (model, data) in tested.items():
-        generate = generate_step(title, experiment, model=model, data=data)
+    for title in experiment.evaluations():
+        generate = generate_step(
+            title,
+            experiment,
+            model=trained.get(TESTED[title], base),
+            data=samples["zero-shot" if title == "zero-shot" else "supervised"],
+        )
         evaluations[title] = Evaluation(generate, score_step(title, experiment, generate))
     report = report_step(
         experiment,
@@ -121,10 +118,22 @@ def plan_experiment(experiment: Experiment) -> Plan:
             **{f"corpus {name}": step for name, step in corpora.items()},
             **{f"sample {name}": step for name, step in samples.items()},
             "backbone": base,
-            "adaptation": adaptation,
-            "finetuning": finetuning,
+            **trained,
             **{f"generate {title}": e.generate for title, e in evaluations.items()},
             **{f"score {title}": e.score for title, e in evaluations.items()},
         },
     )
+    adaptation, finetuning = trained["adaptation"], trained.get("finetuning")
     return Plan(corpora, samples, base, adaptation, finetuning, evaluations, report)
+
+
+def _samples(stages: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return, for each place of a sample in an experiment, its name in the plan and its title."""
+    chosen_on = {f"{stage}.choose.data": validation_of(stage) for stage in stages}
+    return {
+        "adaptation.data": ("adaptation", "adaptation sentences"),
+        "zero_shot": ("zero-shot", "zero-shot sentences"),
+        "finetuning.data": ("finetuning", "fine-tuning sentences"),
+        "supervised": ("supervised", "supervised sentences"),
+        **{place: (name, name) for place, name in chosen_on.items()},
+    }

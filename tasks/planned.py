@@ -1,23 +1,20 @@
-"""The steps of one or many experiments before any runs: each once, and whether it is published.
+"""The steps of a file before any runs: each once, whether it is published, and what it costs.
 
-Owns which experiments share a step. Does not own what it costs (`tasks.costs`).
+Owns the row of a step. Does not own which points share it (`tasks.points`) or costs (`tasks.costs`).
 
 Example:
-    for planned in planned_steps([("", experiment, plan)], open_store()):
+    for planned in planned_steps(shared_steps(plan_points(path)).values(), open_store()):
         print(planned.step.title, planned.published)
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gner_core.costs.estimate import StepCost
 from gner_core.params import Experiment
 from gner_core.store import Store
-from tasks.plan import Plan
+from tasks.points import SharedStep
 from tasks.steps import Step
-
-Point = tuple[str, Experiment, Plan]
-"""Label, experiment and plan; the label names the experiment where there are several."""
 
 
 @dataclass(frozen=True)
@@ -28,23 +25,19 @@ class PlannedStep:
     experiment: Experiment
     """The first that needs it; as far as the step goes the others say the same."""
     published: bool
-    points: tuple[str, ...]
-    """Labels of the experiments that need it."""
+    users: tuple[str, ...]
+    """Labels of the experiments that need it; none where the file is one experiment."""
     cost: StepCost | None = None
     """None for steps that need no device, and where the cost is not asked for or not known."""
     note: str = ""
     """Where sentences and lengths come from, or why the cost is not known."""
 
 
-def planned_steps(points: Iterable[Point], store: Store) -> list[PlannedStep]:
-    """Return every step of all experiments once, in an order in which they can run."""
-    found: dict[str, PlannedStep] = {}
-    for label, experiment, plan in points:
-        for step in plan.steps():
-            known = found.get(step.ref.path)
-            if known is None:
-                published = store.has(step.ref)
-                found[step.ref.path] = PlannedStep(step, experiment, published, (label,))
-            elif label not in known.points:
-                found[step.ref.path] = replace(known, points=(*known.points, label))
-    return list(found.values())
+def planned_steps(steps: Iterable[SharedStep], store: Store) -> list[PlannedStep]:
+    """Return the rows of steps, in their order."""
+    return [
+        PlannedStep(
+            one.step, one.experiment, store.has(one.step.ref), tuple(filter(None, one.users))
+        )
+        for one in steps
+    ]

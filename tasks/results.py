@@ -49,7 +49,7 @@ EXPLANATIONS = {
 }
 
 
-@task(name="score", cache_policy=NO_CACHE, task_run_name="score {step.title}")
+@task(name="score", cache_policy=NO_CACHE, task_run_name="score {step.title}{run.suffix}")
 def score_predictions(step: Step, run: RunContext) -> ArtifactRef:
     """Publish scored sentences and the summary of an evaluation; log both to MLflow."""
     predictions = step.inputs["predictions"]
@@ -68,7 +68,7 @@ def score_predictions(step: Step, run: RunContext) -> ArtifactRef:
     return step.ref
 
 
-@task(name="report", cache_policy=NO_CACHE, task_run_name="report {step.title}")
+@task(name="report", cache_policy=NO_CACHE, task_run_name="report {step.title}{run.suffix}")
 def write_report(step: Step, run: RunContext) -> ArtifactRef:
     """Publish the HTML page, and as JSON what stands beside the paper's numbers; track the page."""
 
@@ -97,7 +97,9 @@ def _track(step: Step, run: RunContext) -> None:
             {"corpus": name, **{column: row[column] for column in shown}}
             for name, row in summary["corpora"].items()
         ]
-        create_table_artifact(rows, key=f"scores-{step.title}", description=f"Scores: {step.title}")
+        create_table_artifact(
+            rows, key=f"scores-{step.title}", description=f"Scores: {step.title}{run.suffix}"
+        )
     generate = step.inputs["predictions"]
     params = {**generate.identity["decode"], **step.identity["match"]}
     with run.tracker.step_run(
@@ -161,6 +163,7 @@ def _content(step: Step, run: RunContext) -> ReportContent:
         if title != "baseline"
     }
     manifests = {name: run.store.manifest(given.ref) for name, given in inputs.items()}
+    stages = list(experiment.stages())
     first = next(iter(named["generate"].values()))
     example = read_predictions(run.path(first) / PREDICTIONS)[0]
     summaries = {title: _json(run, given, SCORES) for title, given in named["score"].items()}
@@ -180,7 +183,7 @@ def _content(step: Step, run: RunContext) -> ReportContent:
             for use, given in named["sample"].items()
             for corpus, counts in _json(run, given, STATISTICS).items()
         ],
-        stages=[_stage(inputs[title], run) for title in ("adaptation", "finetuning")],
+        stages=[_stage(inputs[title], run) for title in stages],
         evaluations=[
             EvaluationView(title, EXPLANATIONS[title], summary)
             for title, summary in summaries.items()
@@ -189,7 +192,11 @@ def _content(step: Step, run: RunContext) -> ReportContent:
             experiment.backbone.name,
             parameters=experiment.backbone.parameters,
             beams=first.identity["decode"]["beams"],
-            scores=summaries,
+            scores={
+                title: summary
+                for title, summary in summaries.items()
+                if _tested(named["score"][title]).identity["split"] == "test"
+            },
         ),
         examples=choose_examples(scored, count=experiment.report.examples),
         prompt=prompt(example.words, example.types),
@@ -197,8 +204,13 @@ def _content(step: Step, run: RunContext) -> ReportContent:
             StepRow(m["step"], m["title"], m["key"], m["seconds"], m["created"])
             for m in manifests.values()
         ],
-        packages=manifests["finetuning"]["packages"],
+        packages=manifests[stages[-1]]["packages"],
     )
+
+
+def _tested(score: Step) -> Step:
+    """Return the sample that was scored; the paper tests its split `test`."""
+    return score.inputs["predictions"].inputs["data"]
 
 
 def _stage(step: Step, run: RunContext) -> StageView:

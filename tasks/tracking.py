@@ -28,6 +28,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -134,6 +135,12 @@ class StepRun:
         """Log a file."""
         self.call(lambda c, run: c.log_artifact(run, str(path)))
 
+    def complete(self) -> None:
+        """End the run as FINISHED, with the mark that it needs not be logged again."""
+        self.flush()
+        self.tags({COMPLETE: "yes"})
+        self.end("FINISHED")
+
     def end(self, status: str) -> None:
         """Send what waits and end the run as FINISHED, FAILED or KILLED."""
         self.flush()
@@ -205,6 +212,34 @@ class Tracker:
             reuse_as: where given, and where a complete run of the step is there already, the
                 parent links that one by this name, and nothing is logged.
         """
+        run = self._child(title, key=key, kind=kind, params=params, reuse_as=reuse_as)
+        try:
+            yield run
+        except BaseException:
+            run.end("FAILED")
+            raise
+        run.complete()
+
+    def below(
+        self,
+        title: str,
+        *,
+        key: str,
+        kind: str,
+        params: Mapping[str, Any],
+        reuse_as: str | None = None,
+    ) -> "Tracker":
+        """Return a tracker whose parent run is a child of ours, as of a point of a sweep.
+
+        It is opened as `step_run` does; end it by its `parent`, before our `finish`.
+        """
+        tracker = copy(self)
+        tracker.parent = self._child(title, key=key, kind=kind, params=params, reuse_as=reuse_as)
+        return tracker
+
+    def _child(
+        self, title: str, *, key: str, kind: str, params: Mapping[str, Any], reuse_as: str | None
+    ) -> StepRun:
         run, began = StepRun(self), int(time.time() * 1000)
 
         def start() -> None:
@@ -218,14 +253,7 @@ class Tracker:
             self._open(run, left_open, title, tags, params, began=began)
 
         self.outbox.put(start)
-        try:
-            yield run
-        except BaseException:
-            run.end("FAILED")
-            raise
-        run.flush()
-        run.tags({COMPLETE: "yes"})
-        run.end("FINISHED")
+        return run
 
     # ------------------------------------------------- in the thread of the outbox
 

@@ -81,6 +81,13 @@ def test_the_graph_of_the_paper_is_shown_before_anything_is_fetched(
     assert done.code == 0, done.err
     rows = [line for line in done.out.splitlines() if line.startswith("pending ")]
     assert sum(" corpus " in row for row in rows) == 24
-    (pile,) = [row for row in rows if row.endswith(" pile-ner")]
+    (pile,) = [row for row in rows if " corpus " in row and "  pile-ner  [" in row]
     assert "(after-fetching)" in pile
     assert not any(" ? " in row for row in rows)
+    trained = [row for row in rows if " train " in row]
+    # Six models: two stages, and stage 1 with four more seeds; 13 forms of the target (Table 1).
+    assert len(trained) == 6 * (2 + 4) + 13
+    parts = [line for line in done.out.splitlines() if line.endswith("parts above do not have")]
+    total = next(line for line in done.out.splitlines() if line.startswith("total "))
+    hours = [float(line.split()[0].replace(",", "")) for line in parts]
+    assert sum(hours) == pytest.approx(float(total.split()[1].replace(",", "")), rel=0.01)

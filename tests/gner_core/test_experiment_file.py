@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from gner_core.errors import InputError
-from gner_core.experiment_file import check_file, read_experiment
+from gner_core.experiment_file import read_experiment
+from gner_core.sweep_file import check_file
 
 
 @pytest.fixture
@@ -30,6 +31,8 @@ def test_includes_are_read_and_overrides_win(tiny: Path) -> None:
         ("zero_shot.corpora=[mars]", r"zero_shot.corpora names 'mars'; known: astronomy"),
         ("zero_shot.split=train", r"zero_shot: music has no split 'train', only valid, test"),
         ("supervised.split=train", r"finetuning and supervised both use split 'train'"),
+        ("supervised=null", r"finetuning and supervised belong together: set both to null"),
+        ("finetuning.tain=1", r"finetuning.tain: unknown key; allowed: choose, data, train"),
         ("no.such.place=1", r"no section 'no'; there are: name, data_root"),
         ("decode.beams", r"must have the form key.path=value"),
         ("adaptation.choose={}", r"adaptation.choose: Unable to extract tag using discriminator"),
@@ -58,13 +61,13 @@ def test_missing_and_malformed_files_are_named(tmp_path: Path) -> None:
 def test_every_params_file_loads(root: Path) -> None:
     files = sorted((root / "params").rglob("*.yaml"))
     assert len(files) > 5
-    kinds = {check_file(file) for file in files}
-    assert kinds == {"experiment", "backbone", "catalog"}
+    kinds = {check_file(file).split(",")[0] for file in files}
+    assert kinds == {"experiment", "backbone", "catalog", "sweep", "study"}
 
 
 def test_a_file_that_extends_another_holds_only_what_differs(root: Path, tmp_path: Path) -> None:
     paper = root / "params" / "paper"
-    large = read_experiment(paper / "full.yaml", overrides=[])
+    large = read_experiment(paper / "flan-t5-large.yaml", overrides=[])
     small = read_experiment(paper / "flan-t5-small.yaml", overrides=[])
     assert (large.adaptation.train.epochs, small.adaptation.train.epochs) == (10, 20)
     assert small.backbone.parameters < large.backbone.parameters

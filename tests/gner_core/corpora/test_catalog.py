@@ -83,7 +83,7 @@ def test_every_row_of_table_8_is_there(catalog: dict[str, CorpusParams], shared:
 
 
 def test_roles_are_those_of_the_paper(catalog: dict[str, CorpusParams], root: Path) -> None:
-    full = read_experiment(root / "params" / "paper" / "full.yaml", overrides=[])
+    full = read_experiment(root / "params" / "paper" / "flan-t5-large.yaml", overrides=[])
     in_table = {name: corpus for name, corpus in catalog.items() if corpus.table8}
     by_role = {
         role: {name for name, corpus in in_table.items() if role in corpus.roles}
@@ -153,10 +153,10 @@ def test_zero_shot_labels_are_those_of_the_authors(
 
 def test_the_papers_choice_of_the_mit_valid_split_stays_selectable(root: Path) -> None:
     override = "corpora.mit-movie.made.valid={rule: same_as, of: test}"
-    full = read_experiment(root / "params" / "paper" / "full.yaml", overrides=[override])
+    full = read_experiment(root / "params" / "paper" / "flan-t5-large.yaml", overrides=[override])
     assert full.corpora["mit-movie"].made["valid"].rule == "same_as"
     assert full.corpora["mit-restaurant"].made["valid"].rule == "taken_out"
-    ours = read_experiment(root / "params" / "paper" / "full.yaml", overrides=[])
+    ours = read_experiment(root / "params" / "paper" / "flan-t5-large.yaml", overrides=[])
     keys = {corpus_step("mit-movie", e.corpora["mit-movie"], "cache").ref for e in (full, ours)}
     assert len(keys) == 2
 

@@ -1,0 +1,44 @@
+"""The flow of the deployments `sweep/…`: one experiment times axes, or a study of several sweeps.
+
+Example:
+    prefect deployment run sweep/beam-size --params '{"overrides": ["base=params/tiny.yaml"]}'
+"""
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.runtime import flow_run
+from prefect.task_runners import ThreadPoolTaskRunner
+from rich.console import Console
+
+from flows.points import TASKS_AT_ONCE, run_points, show_on_prefect
+from flows.runner import prefect_submitter
+from gner_core.errors import InputError
+from gner_core.params import Experiment
+from gner_core.sweep_file import read_runnable
+
+
+def _run_name() -> str:
+    """Name a flow run after its file."""
+    return Path(flow_run.get_parameters()["params"]).stem
+
+
+@flow(
+    name="sweep",
+    flow_run_name=_run_name,
+    task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
+)
+def sweep(params: str, overrides: list[str] | None = None) -> str:
+    """Run a sweep or a study under Prefect; the run fails, in the end, when points failed.
+
+    Args:
+        params: path of the file, relative to the working directory.
+        overrides: values to set, such as `base=params/tiny.yaml` or `decode.mode=free`.
+
+    Returns:
+        The paths of the pages.
+    """
+    found = read_runnable(Path(params), overrides=overrides or [])
+    if isinstance(found, Experiment):
+        raise InputError(f"{params}: an experiment without axes; the flow gner runs it")
+    return show_on_prefect(run_points(found, prefect_submitter, Console(quiet=True)))

@@ -1,0 +1,180 @@
+"""What the page of a sweep shows: one row for each combination of values, seeds taken together.
+
+Owns reading a figure out of the summary of an evaluation, means and standard deviations over seeds,
+and the table as CSV and JSON. Does not own looks (`reports.sweep_figures`, `reports.sweep_page`).
+
+Example:
+    rows = rows_of(points, show=("zero-shot/f1",), seeds="seed")
+    rows[0].cells["zero-shot/f1"].mean  # 0.6347
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+ERRORS = ("UE", "NE", "BE")
+"""Of Table 1: their share of the gold entities."""
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PointView:
+    """A point of a sweep that has run."""
+
+    name: str
+    """Name of its experiment, and of its report."""
+    labels: Mapping[str, str]
+    """Axis → label of its value."""
+    parameters: int
+    """Of the backbone."""
+    series: str
+    """The line of the figure on which it lies."""
+    x: float | None
+    """Where on that line; None lies behind all numbers (full context)."""
+    x_label: str
+    scores: Mapping[str, Mapping[str, Any]]
+    """Title of an evaluation → its summary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A figure of a row: a share, not points."""
+
+    mean: float
+    deviation: float | None
+    """Standard deviation (n - 1) over seeds; None for a single run."""
+    interval: Interval | None
+    """Bootstrap interval of a single run, 95 %; None over seeds."""
+    runs: int
+
+    @property
+    def error(self) -> Interval | None:
+        """How far the error bar reaches below and above the mean."""
+        if self.deviation is not None:
+            return self.deviation, self.deviation
+        if self.interval is not None:
+            return self.mean - self.interval[0], self.interval[1] - self.mean
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Points that differ in nothing but the seed."""
+
+    labels: Mapping[str, str]
+    """Axis → label, without the seeds."""
+    names: Sequence[str]
+    """Names of the experiments."""
+    parameters: int
+    series: str
+    x: float | None
+    x_label: str
+    cells: Mapping[str, Cell]
+    """Score → figure; a score that the points have not is left out."""
+    corpora: Mapping[str, Mapping[str, float]]
+    """Title of an evaluation → corpus → mean F1."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepContent:
+    """The whole page of a sweep."""
+
+    name: str
+    figure: str
+    show: Sequence[str]
+    axes: Sequence[str]
+    """Without the seeds."""
+    seeds: str | None
+    rows: Sequence[Row]
+    missing: Sequence[str]
+    """Labels of points that failed."""
+
+
+def rows_of(points: Sequence[PointView], *, show: Sequence[str], seeds: str | None) -> list[Row]:
+    """Return the rows in the order of their first points."""
+    groups: dict[tuple[str, ...], list[PointView]] = {}
+    for point in points:
+        key = tuple(label for axis, label in point.labels.items() if axis != seeds)
+        groups.setdefault(key, []).append(point)
+    return [_row(group, show, seeds) for group in groups.values()]
+
+
+def _row(group: Sequence[PointView], show: Sequence[str], seeds: str | None) -> Row:
+    first = group[0]
+    cells = {}
+    for score in show:
+        evaluation, measure = score.split("/")
+        found = [_measured(point.scores[evaluation], measure) for point in group]
+        known = [one for one in found if one is not None]
+        if known:
+            cells[score] = _cell(known, over_seeds=seeds is not None)
+    titles = dict.fromkeys(score.split("/")[0] for score in show)
+    return Row(
+        labels={axis: label for axis, label in first.labels.items() if axis != seeds},
+        names=[point.name for point in group],
+        parameters=first.parameters,
+        series=first.series,
+        x=first.x,
+        x_label=first.x_label,
+        cells=cells,
+        corpora={title: _corpora([point.scores[title] for point in group]) for title in titles},
+    )
+
+
+def _cell(found: Sequence[tuple[float, Interval | None]], *, over_seeds: bool) -> Cell:
+    values = [value for value, _ in found]
+    if over_seeds:
+        deviation = stdev(values) if len(values) > 1 else None
+        return Cell(fmean(values), deviation, None, len(values))
+    return Cell(values[0], None, found[0][1], 1)
+
+
+def _measured(summary: Mapping[str, Any], measure: str) -> tuple[float, Interval | None] | None:
+    """Return a figure of an evaluation and its interval; None where it has no such figure."""
+    if measure in ERRORS:
+        if "errors" not in summary:
+            return None  # entities without a place in the sentence have no error classes
+        counts = summary["errors"]["all"]["counts"]
+        return counts.get(measure, 0) / max(counts.get("gold", 0), 1), None
+    if measure == "strict_f1":
+        return _mean(summary["span"], "f1") if "span" in summary else None
+    return _mean(summary, measure)
+
+
+def _mean(summary: Mapping[str, Any], ratio: str) -> tuple[float, Interval | None]:
+    macro = summary["macro"]
+    interval = macro.get("interval") if ratio == "f1" else None
+    return macro[ratio], (interval[0], interval[1]) if interval else None
+
+
+def _corpora(summaries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    return {
+        name: fmean(summary["corpora"][name]["f1"] for summary in summaries)
+        for name in summaries[0]["corpora"]
+    }
+
+
+def as_json(content: SweepContent) -> dict[str, Any]:
+    """Return everything as JSON values; figures are shares."""
+    return {**asdict(content), "rows": [asdict(row) for row in content.rows]}
+
+
+def as_csv(content: SweepContent) -> str:
+    """Return the table as CSV: figures in points, with deviation, interval and number of runs."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    columns = [f"{score}{part}" for score in content.show for part in ("", " std", " low", " high")]
+    writer.writerow([*content.axes, "parameters", "runs", *columns])
+    for row in content.rows:
+        cells: list[str] = []
+        for score in content.show:
+            cell = row.cells.get(score)
+            interval = (cell and cell.interval) or (None, None)
+            figures = (cell and cell.mean, cell and cell.deviation, *interval)
+            cells += ["" if one is None else f"{100 * one:.4f}" for one in figures]
+        labels = [row.labels[axis] for axis in content.axes]
+        writer.writerow([*labels, row.parameters, len(row.names), *cells])
+    return buffer.getvalue()

@@ -1,0 +1,41 @@
+"""Renders the page of a sweep as one HTML file without outside resources.
+
+Every text is escaped by the template engine.
+"""
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from gner_core.reports.page import TEMPLATES
+from gner_core.reports.sweep_content import Cell, SweepContent
+
+
+def render_sweep(content: SweepContent, *, svg: str) -> str:
+    """Return the page.
+
+    Args:
+        svg: the figure, made here and not from anybody's text.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["cell"] = shown
+    environment.filters["thousands"] = lambda number: f"{number:,}"
+    return environment.get_template("sweep.html.j2").render(
+        content=content,
+        svg=Markup(svg[svg.index("<svg") :]),  # noqa: S704
+    )
+
+
+def shown(cell: Cell) -> str:
+    """Return a figure in points: `63.5 ± 0.2` over seeds, `63.5 (61.0–65.9)` of one run."""
+    text = f"{100 * cell.mean:.1f}"
+    if cell.deviation is not None:
+        return f"{text} ± {100 * cell.deviation:.1f}"
+    if cell.interval is not None:
+        return f"{text} ({100 * cell.interval[0]:.1f}–{100 * cell.interval[1]:.1f})"
+    return text
