@@ -144,9 +144,10 @@ def _parts(steps: Sequence[PlannedStep]) -> Iterator[str]:
         parts.setdefault(name, []).append(planned)
     parts.pop("", None)
     if len(parts) > 1:
+        yield "of which   (a step counts for the first part that needs it)"
         for name, own in parts.items():
             hours = _hours(own, "train") + _hours(own, "generate")
-            yield f"  {_hours_text(hours):>10}  {name}, what the parts above do not have"
+            yield f"  {_hours_text(hours):>10}  {name}"
 
 
 def _unknown(planned: PlannedStep) -> bool:

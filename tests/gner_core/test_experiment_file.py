@@ -62,7 +62,8 @@ def test_every_params_file_loads(root: Path) -> None:
     files = sorted((root / "params").rglob("*.yaml"))
     assert len(files) > 5
     kinds = {check_file(file).split(",")[0] for file in files}
-    assert kinds == {"experiment", "backbone", "catalog", "sweep", "study"}
+    parts = {"backbone", "catalog", "device", "lengths", "energy"}
+    assert kinds == {"experiment", "sweep", "study", *parts}
 
 
 def test_a_file_that_extends_another_holds_only_what_differs(root: Path, tmp_path: Path) -> None:
