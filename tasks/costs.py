@@ -66,14 +66,15 @@ class CostReader:
     def _training(self, step: Step, experiment: Experiment) -> tuple[StepCost, str]:
         volumes, note = self._sentences(step, step.inputs["data"], experiment)
         train = TrainParams.model_validate(step.identity["train"])
+        learned, looks = self._split(step, experiment, volumes, train)
         execution = experiment.execution
         return (
             training_cost(
-                volumes,
+                learned,
                 backbone=experiment.backbone,
                 shape=_shape(experiment),
                 train=train,
-                looks=self._looks(step, experiment, volumes, train),
+                looks=looks,
                 device=self.device,
                 micro_batch=execution.train_batch,
                 spread=_spread(execution),
@@ -96,22 +97,24 @@ class CostReader:
             note,
         )
 
-    def _looks(
+    def _split(
         self, step: Step, experiment: Experiment, volumes: list[Volume], train: TrainParams
-    ) -> list[Volume]:
-        """Return the sentences of all looks at the validation loss by which weights are chosen."""
+    ) -> tuple[list[Volume], list[Volume]]:
+        """Return the sentences that are learned from, and those of all looks at a validation loss."""
         choose = step.identity["choose"]
-        if choose["kind"] == "last":
-            return []
         total = sum(volume.sentences for volume in volumes)
+        learned, looked = volumes, list[Volume]()
         if choose["kind"] == "held_out":
-            share = choose["sentences"] / total
-            looked = [replace(v, sentences=share * v.sentences) for v in volumes]
-        else:
+            share = min(1.0, choose["sentences"] / total)
+            looked = _scaled(volumes, share)
+            learned = _scaled(volumes, 1 - share)
+        elif choose["kind"] == "sample":
             looked, _ = self._sentences(step, step.inputs["validation"], experiment)
-        updates = train.epochs * -(-total // train.global_batch)
+        if not looked:
+            return learned, []
+        updates = train.epochs * -(-sum(v.sentences for v in learned) // train.global_batch)
         times = train.epochs if choose["every"] == "epoch" else updates / choose["every"]
-        return [replace(volume, sentences=times * volume.sentences) for volume in looked]
+        return learned, _scaled(looked, times)
 
     def _sentences(
         self, step: Step, data: Step, experiment: Experiment
@@ -186,6 +189,10 @@ class CostReader:
     def _statistics(self, step: Step) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.store.fetch(step.ref) / STATISTICS).read_text())
         return found
+
+
+def _scaled(volumes: list[Volume], times: float) -> list[Volume]:
+    return [replace(volume, sentences=times * volume.sentences) for volume in volumes]
 
 
 def _shape(experiment: Experiment) -> ModelShape:

@@ -82,7 +82,8 @@ def test_looks_at_held_out_sentences_are_counted(root: Path, tmp_path: Path) -> 
         for case in (("paper/flan-t5-large.yaml", []), ("paper/flan-t5-large.yaml", [held_out]))
     )
     assert plain and looking
-    assert looking.flops / plain.flops - 1 == pytest.approx(4000 / 105_545 / 3, rel=0.01)
+    share = 4000 / 105_545  # not learned from; forward only, a third of an update, each epoch
+    assert looking.flops / plain.flops == pytest.approx(1 - share + share / 3, rel=1e-4)
 
 
 def test_a_cost_that_cannot_be_said_says_why(root: Path, tmp_path: Path) -> None:
