@@ -27,6 +27,7 @@ from gner_core.reports.content import (
     StepRow,
     choose_examples,
 )
+from gner_core.reports.figures import DRAWING
 from gner_core.reports.page import render
 from gner_core.schemas.prompts import prompt
 from gner_core.scoring.evaluate import summarise
@@ -73,7 +74,10 @@ def write_report(step: Step, run: RunContext) -> ArtifactRef:
     """Publish the HTML page and attach it to the parent run."""
 
     def build(folder: Path) -> None:
-        (folder / REPORT).write_text(render(_content(step, run)), encoding="utf-8")
+        content = _content(step, run)
+        with DRAWING:  # points of a sweep write theirs at the same time
+            page = render(content)
+        (folder / REPORT).write_text(page, encoding="utf-8")
 
     run.ensure(step, build)
     run.tracker.parent.file(run.path(step) / REPORT)
