@@ -47,8 +47,26 @@ Overrides = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print the steps and their keys.")]
 
 
+Device = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="With --dry-run: costs on A100-80G, H100-SXM, H200 or L40S, or a file measured by "
+        "gner bench train|generate --json; repeatable, the device first."
+    ),
+]
+Grid = Annotated[
+    float | None, typer.Option(min=0, help="With --device: kg CO2eq of a kWh of your grid.")
+]
+
+
 @app.command()
-def run(params: ParamsFile, overrides: Overrides = None, dry_run: DryRun = False) -> None:
+def run(
+    params: ParamsFile,
+    overrides: Overrides = None,
+    dry_run: DryRun = False,
+    device: Device = None,
+    grid: Grid = None,
+) -> None:
     """Run an experiment, a sweep or a study: finished steps are skipped, interrupted ones go on.
 
     Under Prefect where PREFECT_API_URL or the active profile names a server, else in this process.
@@ -57,17 +75,20 @@ def run(params: ParamsFile, overrides: Overrides = None, dry_run: DryRun = False
     with input_errors():
         from rich.console import Console
 
+        from gner_core.errors import InputError
         from gner_core.params import Experiment
         from gner_core.sweep_file import read_runnable
 
         console = Console()
         found = read_runnable(params, overrides=overrides or [])
         if dry_run:
-            from flows.points_view import dry_run_lines
+            from flows.dry_run import dry_run_lines
 
-            for line in dry_run_lines(params, overrides or []):
+            for line in dry_run_lines(params, overrides or [], devices=device or [], grid=grid):
                 typer.echo(line)
             return
+        if device or grid is not None:
+            raise InputError("--device and --grid need --dry-run")
         from prefect.settings import get_current_settings
 
         if get_current_settings().api.url:

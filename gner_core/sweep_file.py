@@ -22,6 +22,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from gner_core.costs.devices import read_profile
+from gner_core.costs.energy import ENERGY, read_energy
+from gner_core.costs.lengths import read_lengths
 from gner_core.errors import InputError
 from gner_core.experiment_file import (
     EXTENDS,
@@ -254,7 +257,20 @@ def check_file(path: Path) -> str:
     if "models" in folders:
         read_backbone(path)
         return "backbone"
+    if "devices" in folders:
+        read_profile(path)
+        return "device"
+    if "costs" in folders:
+        return _check_costs(path)
     found = read_runnable(path, overrides=[])
     if isinstance(found, Sweep):
         return f"sweep, {len(found.points)} points"
     return "study" if isinstance(found, Study) else "experiment"
+
+
+def _check_costs(path: Path) -> str:
+    if path.name == ENERGY.name:
+        read_energy(path)
+        return "energy"
+    read_lengths(path)
+    return "lengths"

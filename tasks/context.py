@@ -23,7 +23,7 @@ from gner_core.store import Store
 from tasks.home import open_store
 from tasks.launch import LOG, Workers
 from tasks.progress import LogSample, Progress, logger
-from tasks.steps import Step, about
+from tasks.steps import Step, about, refuse_unfetched
 from tasks.tracking import Tracker
 
 
@@ -78,7 +78,12 @@ class RunContext:
         return point
 
     def ensure(self, step: Step, build: Callable[[Path], Any]) -> bool:
-        """Have the step's artifact published, by `build(folder)` if need be; True if it ran."""
+        """Have the step's artifact published, by `build(folder)` if need be; True if it ran.
+
+        Raises:
+            InputError: while files that determine its key are not here.
+        """
+        refuse_unfetched(step)
         log = logger()
         title = f"{step.kind} {step.title}{self.suffix}"
         at_once = self.experiment.execution.parallel_workers

@@ -16,7 +16,7 @@ from prefect.cache_policies import NO_CACHE
 
 from gner_core.store import ArtifactRef
 from tasks.context import RunContext
-from tasks.data import SENTENCES
+from tasks.corpora import SENTENCES
 from tasks.steps import Step
 from tasks.tracking import StepRun
 

@@ -29,20 +29,20 @@ from gner_core.reports.content import (
 )
 from gner_core.reports.figures import DRAWING
 from gner_core.reports.page import render
+from gner_core.reports.paper.beside import beside
 from gner_core.schemas.prompts import prompt
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.scored import read_scored, score, write_scored
 from gner_core.scoring.tally import RATIOS
 from gner_core.store import ArtifactRef
 from tasks.context import RunContext
-from tasks.corpora import STATISTICS
-from tasks.data import SENTENCES
+from tasks.corpora import SENTENCES, STATISTICS
 from tasks.models import JOURNAL, SUMMARY
 from tasks.steps import Step
 
 PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"
 SCORED, SCORES = "scored.parquet", "scores.json"
-REPORT = "report.html"
+REPORT, BESIDE = "report.html", "paper.json"
 EXPLANATIONS = {
     "baseline": "mean F1 before any training, supervised test",
     "zero-shot": "mean F1 on unseen types and domains",
@@ -71,13 +71,14 @@ def score_predictions(step: Step, run: RunContext) -> ArtifactRef:
 
 @task(name="report", cache_policy=NO_CACHE, task_run_name="report {step.title}{run.suffix}")
 def write_report(step: Step, run: RunContext) -> ArtifactRef:
-    """Publish the HTML page and attach it to the parent run."""
+    """Publish the HTML page, and as JSON what stands beside the paper's numbers; track the page."""
 
     def build(folder: Path) -> None:
         content = _content(step, run)
         with DRAWING:  # points of a sweep write theirs at the same time
             page = render(content)
         (folder / REPORT).write_text(page, encoding="utf-8")
+        (folder / BESIDE).write_text(json.dumps(content.beside.as_dict(), indent=1))
 
     run.ensure(step, build)
     run.tracker.parent.file(run.path(step) / REPORT)
@@ -168,6 +169,7 @@ def _content(step: Step, run: RunContext) -> ReportContent:
     stages = list(experiment.stages())
     first = next(iter(named["generate"].values()))
     example = read_predictions(run.path(first) / PREDICTIONS)[0]
+    summaries = {title: _json(run, given, SCORES) for title, given in named["score"].items()}
     return ReportContent(
         name=experiment.name,
         backbone=experiment.backbone.name,
@@ -186,9 +188,19 @@ def _content(step: Step, run: RunContext) -> ReportContent:
         ],
         stages=[_stage(inputs[title], run) for title in stages],
         evaluations=[
-            EvaluationView(title, EXPLANATIONS[title], _json(run, given, SCORES))
-            for title, given in named["score"].items()
+            EvaluationView(title, EXPLANATIONS[title], summary)
+            for title, summary in summaries.items()
         ],
+        beside=beside(
+            experiment.backbone.name,
+            parameters=experiment.backbone.parameters,
+            beams=first.identity["decode"]["beams"],
+            scores={
+                title: summary
+                for title, summary in summaries.items()
+                if _tested(named["score"][title]).identity["split"] == "test"
+            },
+        ),
         examples=choose_examples(scored, count=experiment.report.examples),
         prompt=prompt(example.words, example.types),
         steps=[
@@ -197,6 +209,11 @@ def _content(step: Step, run: RunContext) -> ReportContent:
         ],
         packages=manifests[stages[-1]]["packages"],
     )
+
+
+def _tested(score: Step) -> Step:
+    """Return the sample that was scored; the paper tests its split `test`."""
+    return score.inputs["predictions"].inputs["data"]
 
 
 def _stage(step: Step, run: RunContext) -> StageView:

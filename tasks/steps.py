@@ -37,6 +37,9 @@ from tasks.home import corpora_cache
 CACHE = "cache"
 """The `data_root` that stands for the folder of fetched corpora."""
 
+NOT_FETCHED = "not fetched"
+"""Stands in a provisional key for the hash of files that have no pin and are not here yet."""
+
 PACKAGES = ("gner", "torch", "transformers", "prefect", "mlflow", "pyarrow")
 """Packages whose versions go into every manifest."""
 
@@ -44,7 +47,7 @@ VERSIONS = {
     "backbone": 2,
     "corpus": 3,
     "generate": 3,
-    "report": 4,
+    "report": 5,
     "sample": 2,
     "score": 4,
     "sweep-report": 1,
@@ -66,6 +69,13 @@ class Step:
     def in_worker(self) -> bool:
         """Say whether the step needs a model, and so a child process."""
         return self.kind in ("backbone", "train", "generate")
+
+    @cached_property
+    def unfetched(self) -> tuple[str, ...]:
+        """Corpora whose files must be fetched before the key is known: until then it is provisional."""
+        below = [name for step in self.inputs.values() for name in step.unfetched]
+        own = [self.title] if NOT_FETCHED in self.identity.get("files", {}).values() else []
+        return tuple(dict.fromkeys(own + below))
 
     @cached_property
     def ref(self) -> ArtifactRef:
@@ -101,17 +111,29 @@ def corpus_step(name: str, corpus: CorpusParams, data_root: str) -> Step:
     """Prepare one corpus. The files count by content, not by name or place.
 
     In the cache a pinned file has the pinned bytes, so the key is known before it is fetched.
+    Without pins the step says that it is `unfetched`, and cannot run yet.
 
     Raises:
-        InputError: for a file that is missing, or not the one that is pinned.
+        InputError: for a file that is missing elsewhere, or not the one that is pinned.
     """
     folder = corpus_place(name, corpus, data_root)
-    digests = {
-        split: _digests(name, corpus, folder, split=split, in_cache=data_root == CACHE)
+    digests: dict[Split, list[str] | str] = {
+        split: _digests(corpus, folder, split=split, in_cache=data_root == CACHE)
         for split in corpus.files
     }
     identity = _values(corpus, leave_out=NOT_IDENTITY)
     return Step("corpus", name, {**identity, "name": name, "files": digests})
+
+
+def refuse_unfetched(step: Step) -> None:
+    """Stop before a step is built under a key that is not its own yet.
+
+    Raises:
+        InputError: while files that determine the key are not here.
+    """
+    if step.unfetched:
+        names = " ".join(step.unfetched)
+        raise InputError(f"{names}: not fetched yet; do it with: gner data fetch {names}")
 
 
 def corpus_place(name: str, corpus: CorpusParams, data_root: str) -> Path:
@@ -122,13 +144,13 @@ def corpus_place(name: str, corpus: CorpusParams, data_root: str) -> Path:
 
 
 def _digests(
-    name: str, corpus: CorpusParams, folder: Path, *, split: Split, in_cache: bool
-) -> list[str]:
+    corpus: CorpusParams, folder: Path, *, split: Split, in_cache: bool
+) -> list[str] | str:
     paths = sorted(corpus.files[split])
     if in_cache and all(path in corpus.pins for path in paths):
         return [corpus.pins[path].sha256 for path in paths]
     if in_cache and not all((folder / path).exists() for path in paths):
-        raise InputError(f"{name}: not fetched yet; do it with: gner data fetch {name}")
+        return NOT_FETCHED
     digests = []
     for file in split_files(corpus, folder, split=split):
         digest = _sha256(file, *_state(file))
@@ -227,7 +249,9 @@ def report_step(experiment: Experiment, inputs: Mapping[str, Step]) -> Step:
 def _asked(experiment: Experiment) -> dict[str, Any]:
     """Return what a checkpoint's weights do not say: prompts, limits, number format, targets."""
     return {
-        "backbone": _values(experiment.backbone, leave_out={"name", "parameters", "source"}),
+        "backbone": _values(
+            experiment.backbone, leave_out={"name", "parameters", "source", "shape"}
+        ),
         "target": _values(experiment.target, leave_out=set()),
     }
 

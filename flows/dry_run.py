@@ -1,0 +1,64 @@
+"""What `gner run FILE --dry-run` prints: the steps, and their costs where a device is named.
+
+Owns what is read for it. Does not own costs (`tasks.costs`) or looks (`flows.costs_view`).
+
+Example:
+    for line in dry_run_lines(Path("params/demo.yaml"), [], devices=["A100-80G"], grid=None):
+        typer.echo(line)
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from flows.costs_view import cost_lines, plain_lines
+from gner_core.errors import InputError
+from gner_core.params import Experiment
+from gner_core.sweep_file import read_runnable
+from tasks.home import open_store
+from tasks.planned import planned_steps
+from tasks.points import SharedStep, plan_points, shared_steps
+
+
+def dry_run_lines(
+    params: Path, overrides: Sequence[str], *, devices: Sequence[str], grid: float | None
+) -> Iterator[str]:
+    """Yield the lines of a dry run: every step of every point of a file once.
+
+    Args:
+        params: file of an experiment, a sweep or a study.
+        overrides: values to set.
+        devices: a device and measured files (`read_device`); none for no costs.
+        grid: kg CO2 equivalents of a kWh; None takes the one of params/costs/energy.yaml.
+
+    Raises:
+        InputError: for an unknown device, a faulty file, or a grid without a device.
+    """
+    if not devices and grid is not None:
+        raise InputError("--grid needs --device")
+    store = open_store()
+    steps = planned_steps(_steps(params, overrides), store)
+    if not devices:
+        yield from plain_lines(steps)
+        return
+    from gner_core.costs.devices import read_device
+    from gner_core.costs.energy import ENERGY, read_energy
+    from tasks.costs import CostReader
+
+    device, energy = read_device(devices), read_energy(ENERGY)
+    if grid is not None:
+        energy = energy.model_copy(update={"kg_per_kwh": grid})
+    reader = CostReader(store, device)
+    yield from cost_lines([reader.priced(step) for step in steps], device, energy)
+
+
+def _steps(params: Path, overrides: Sequence[str]) -> list[SharedStep]:
+    """Return every step with its users, those at the end of sweeps last."""
+    points = plan_points(params, overrides=overrides)
+    steps = list(shared_steps(points).values())
+    found = read_runnable(params, overrides=list(overrides))
+    if isinstance(found, Experiment):
+        return steps
+    from tasks.sweeps import sweep_report_steps
+
+    ends = sweep_report_steps(found, points)
+    return [*steps, *(SharedStep(step, points[0].experiment) for step in ends)]
