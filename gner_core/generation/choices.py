@@ -35,8 +35,8 @@ class Node:
     forced: Tokens
     children: dict[int, "Node"] = field(default_factory=dict)
     tag: str | None = None
-    draft: int | None = None
-    """Key of the child that leads to `O`, the likeliest tag of a word."""
+    leads: dict[str, int] = field(default_factory=dict)
+    """Tag → key of the child that leads to it."""
 
 
 class Choices:
@@ -176,6 +176,5 @@ def _trie(options: list[tuple[str, Tokens]], depth: int) -> Node:
         return node
     for key, group in groups.items():
         node.children[key] = _trie(group, shared + (key != AFTER))
-        if any(tag == "O" for tag, _ in group):
-            node.draft = key
+        node.leads.update((tag, key) for tag, _ in group)
     return node
