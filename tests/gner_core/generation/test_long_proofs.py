@@ -98,7 +98,7 @@ def test_guided_decoding_takes_hardly_more_memory_than_free(
             "source": {
                 "kind": "random",
                 "architecture": architecture,
-                "hidden": 128,
+                "hidden": 256,
                 "layers": 2,
                 "vocabulary": 800,
                 "seed": 1,
