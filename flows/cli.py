@@ -16,6 +16,7 @@ from flows.data_cli import app as data
 from flows.faults import input_errors
 from flows.predict_cli import log_model, predict
 from flows.score_cli import beams, bench_app, compare, score
+from flows.services_cli import down, up
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,6 +39,8 @@ app.command()(compare)
 app.command()(beams)
 app.command()(predict)
 app.command("log-model")(log_model)
+app.command()(up)
+app.command()(down)
 
 ParamsFile = Annotated[Path, typer.Argument(help="Experiment file, for example params/demo.yaml.")]
 Overrides = Annotated[

@@ -274,7 +274,15 @@ def tracking_uri(home: Path) -> tuple[str, str | None]:
     if uri:
         return uri, None
     home.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{home.absolute()}/mlflow.db", str(home.absolute() / "mlartifacts")
+    return _own_database(home), _own_artifacts(home)
+
+
+def _own_database(home: Path) -> str:
+    return f"sqlite:///{home.absolute()}/mlflow.db"
+
+
+def _own_artifacts(home: Path) -> str:
+    return str(home.absolute() / "mlartifacts")
 
 
 def experiment_id(client: MlflowClient, place: str | None) -> str:
@@ -285,6 +293,16 @@ def experiment_id(client: MlflowClient, place: str | None) -> str:
         tags = {"mlflow.experimentKind": "custom_model_development"}
         return str(client.create_experiment(EXPERIMENT, place, tags))
     return str(found.experiment_id)
+
+
+def prepare_database(home: Path) -> None:
+    """Have the home folder's own database with gner's experiment in it.
+
+    Before a server uses it: two processes that make its tables at once would fail, and an
+    experiment that a server makes keeps its files where runs without that server cannot log any.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    experiment_id(MlflowClient(_own_database(home)), _own_artifacts(home))
 
 
 def log_pyfunc(checkpoint: Path, *, name: str, beams: int, home: Path) -> tuple[str, str]:
