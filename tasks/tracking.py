@@ -46,6 +46,7 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
 from gner_core.errors import InputError
+from tasks.comparison import FlowRun, links, view, without_secrets
 from tasks.outbox import Outbox
 
 EXPERIMENT = "gner"
@@ -53,6 +54,9 @@ KEY, COMPLETE, KIND, FLOW = "gner.key", "gner.complete", "gner.kind", "gner.flow
 PARENT = "mlflow.parentRunId"
 TABLES = "mlflow.loggedArtifacts"
 """The tag by which the MLflow UI knows that a file is a table."""
+VIEW = "mlflow.sharedViewState."
+"""Begins the tags of an experiment that hold a view of its runs for the MLflow UI."""
+COMPARED = 20
 BATCH = 100  # params in one call: the server's limit
 METRICS_BATCH = 1000
 PARAM_CHARACTERS = 6000  # the server's limit
@@ -156,8 +160,11 @@ class Tracker:
     def __init__(self, uri: str, *, artifacts: str | None) -> None:
         """Name the tracking store and where it keeps files; None leaves that to the server."""
         self.uri = uri
+        self.shown_uri = without_secrets(uri)
+        self.links: dict[str, str] = {}
+        """To this flow run and its comparison with earlier ones; there after `finish`."""
         self._artifacts = artifacts
-        self.outbox = Outbox(f"MLflow at {uri}", hopeless=_hopeless)
+        self.outbox = Outbox(f"MLflow at {self.shown_uri}", hopeless=_hopeless)
         self.parent = StepRun(self)
 
     @classmethod
@@ -180,6 +187,7 @@ class Tracker:
     def finish(self, status: str) -> None:
         """End the parent run; wait until all is sent, or not at all where the server is away."""
         self.parent.end(status)
+        self.parent.call(self._compare)
         unsent = self.outbox.close()
         if unsent:
             log.warning(
@@ -262,6 +270,16 @@ class Tracker:
             history = self.client.get_metric_history(run_id, metric)
             run.sent[metric] |= {point.step for point in history}
         run.run_id = run_id
+
+    def _compare(self, client: MlflowClient, run_id: str) -> None:
+        """Have the UI show this flow run beside earlier ones of the same experiment."""
+        name = client.get_run(run_id).info.run_name
+        query = f"tags.`{KIND}` = 'flow' and attributes.run_name = '{name}'"
+        found = client.search_runs([self._experiment], query, max_results=COMPARED)
+        runs = [FlowRun(r.info.run_id, r.data.params, r.data.metrics) for r in found]
+        runs.sort(key=lambda run: run.run_id != run_id)  # this one first
+        client.set_experiment_tag(self._experiment, f"{VIEW}{name}", view(name, runs))
+        self.links = links(self.uri, experiment=self._experiment, name=name, runs=runs)
 
     def _find(self, query: str) -> str | None:
         found = self.client.search_runs([self._experiment], query, max_results=1)
