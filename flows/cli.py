@@ -18,7 +18,7 @@ from flows.data_cli import app as data
 from flows.faults import input_errors
 from flows.predict_cli import log_model, predict
 from flows.score_cli import beams, bench_app, compare, score
-from flows.services_cli import down, up
+from flows.services_cli import deploy, down, up
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,6 +44,7 @@ app.command()(predict)
 app.command("log-model")(log_model)
 app.command()(up)
 app.command()(down)
+app.command()(deploy)
 
 ParamsFile = Annotated[Path, typer.Argument(help="Experiment file, for example params/demo.yaml.")]
 Overrides = Annotated[

@@ -105,7 +105,7 @@ def _deployment(params: Path, overrides: Sequence[str], home: Path) -> float:
     settings = Settings(str(Path.cwd()), prefect_port=_free_port(), mlflow_port=_free_port())
     services.up(settings, say=len)
     try:
-        with SyncPrefectClient(f"{settings.prefect}/api") as client:
+        with SyncPrefectClient(settings.api) as client:
             deployment = client.read_deployment_by_name(DEPLOYED_AS)
             started = time.monotonic()
             run = client.create_flow_run_from_deployment(

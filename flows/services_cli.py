@@ -1,6 +1,7 @@
-"""`gner up` and `gner down`: the servers and workers of this machine.
+"""`gner up`, `gner down`, `gner deploy`: servers and workers of this machine, and what is on them.
 
-Owns options and what is printed. Processes are in `tasks.services`.
+Owns options and what is printed. Processes are in `tasks.services`, deployments in
+`tasks.prefect_setup`.
 """
 
 import sys
@@ -29,15 +30,11 @@ def up(
 ) -> None:
     """Start Prefect, MLflow and workers, and store the deployments; what runs is left alone."""
     with input_errors():
-        from gner_core.errors import InputError
         from tasks.home import home_folder
         from tasks.services import ServiceError, Services, Settings, has_gpu, locked
 
-        checkout = Path.cwd()
-        if not (checkout / "prefect.yaml").is_file():
-            raise InputError(f"{checkout}: no prefect.yaml here; run this in a checkout of gner")
         pools = ("cpu", "gpu") if has_gpu() else ("cpu",)
-        settings = Settings(str(checkout), host, prefect_port, mlflow_port, pools)
+        settings = Settings(str(_checkout()), host, prefect_port, mlflow_port, pools)
         with locked(home_folder()):
             services = Services(home_folder())
             try:
@@ -52,9 +49,7 @@ def up(
         typer.echo(
             f"\nPrefect  {settings.prefect}\nMLflow   {settings.mlflow}\n\nIn each terminal:"
         )
-        typer.echo(
-            f"  export PREFECT_API_URL={settings.prefect}/api MLFLOW_TRACKING_URI={settings.mlflow}"
-        )
+        typer.echo(f"  export PREFECT_API_URL={settings.api} MLFLOW_TRACKING_URI={settings.mlflow}")
         typer.echo("  prefect deployment run gner/demo --watch")
 
 
@@ -67,3 +62,26 @@ def down() -> None:
         with locked(home_folder()):
             ended = Services(home_folder()).down(say=typer.echo)
         typer.echo("all ended" if ended else "nothing was up")
+
+
+def deploy() -> None:
+    """Store work pools, automation and deployments on the server of PREFECT_API_URL."""
+    with input_errors():
+        from prefect.settings import get_current_settings
+
+        from gner_core.errors import InputError
+        from tasks.prefect_setup import answers, set_up
+
+        api = get_current_settings().api.url
+        if not api or not answers(f"{api}/health"):
+            raise InputError(f"PREFECT_API_URL: no Prefect server answers at {api}")
+        set_up(api, str(_checkout()), say=typer.echo)
+
+
+def _checkout() -> Path:
+    from gner_core.errors import InputError
+
+    checkout = Path.cwd()
+    if not (checkout / "prefect.yaml").is_file():
+        raise InputError(f"{checkout}: no prefect.yaml here; run this in a checkout of gner")
+    return checkout

@@ -8,9 +8,10 @@ Example:
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 ALWAYS = ("backbone.name", "decode.mode", "decode.beams", "adaptation.train.seed")
 """Parameters that are shown even where they are the same in all runs."""
@@ -82,5 +83,4 @@ def links(uri: str, *, experiment: str, name: str, runs: Sequence[FlowRun]) -> d
 
 def without_secrets(uri: str) -> str:
     """Return an address without the user and the password that it may hold."""
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return re.sub(r"(?<=://)[^/]*@", "", uri)

@@ -5,7 +5,7 @@ when their workers are stopped. Does not own the processes of servers and worker
 (`tasks.services`).
 
 Example:
-    set_up("http://127.0.0.1:4200", "/srv/gner", say=print)
+    set_up("http://127.0.0.1:4200/api", "/srv/gner", say=print)
 """
 
 import os
@@ -33,13 +33,13 @@ WORKING = ("PENDING", "RUNNING", "CANCELLING")
 """States of runs that a worker has taken."""
 
 
-def set_up(server: str, checkout: str, *, say: Callable[[str], object]) -> None:
+def set_up(api: str, checkout: str, *, say: Callable[[str], object]) -> None:
     """Create the work pools and the automation, and store the deployments of a checkout.
 
     Raises:
         InputError: when the deployments are refused; with what `prefect deploy` said.
     """
-    with SyncPrefectClient(f"{server}/api") as client:
+    with SyncPrefectClient(api) as client:
         for pool in POOLS:
             template = ProcessWorker.get_default_base_job_template()
             client.create_work_pool(
@@ -53,18 +53,18 @@ def set_up(server: str, checkout: str, *, say: Callable[[str], object]) -> None:
             client.update_automation(known[0].id, automation)
         else:
             client.create_automation(automation)
-    deploy(server, checkout)
+    deploy(api, checkout)
     say(f"{'deployments':<12} of {DEPLOYMENTS} are stored")
 
 
-def deploy(server: str, checkout: str) -> None:
+def deploy(api: str, checkout: str) -> None:
     """Store all deployments; each worker's own GNER_CHECKOUT will name their folder."""
     # With GNER_CHECKOUT set here, this machine's folder would be stored for all workers.
     environment = {name: value for name, value in os.environ.items() if name != "GNER_CHECKOUT"}
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
         cwd=checkout,
-        env={**environment, "PREFECT_API_URL": f"{server}/api"},
+        env={**environment, "PREFECT_API_URL": api},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -83,24 +83,20 @@ def answers(url: str) -> bool:
         return False
 
 
-def has_worker(server: str, pool: str, *, since: float) -> bool:
+def has_worker(api: str, pool: str, *, since: float) -> bool:
     """Say whether a worker of a pool has reported since a moment, in seconds since the epoch."""
-    try:
-        given = httpx.post(f"{server}/api/work_pools/{pool}/workers/filter", json={}, timeout=5)
-    except httpx.HTTPError:
-        return False
-    if not given.is_success:
-        return False
-    moments = (datetime.fromisoformat(worker["last_heartbeat_time"]) for worker in given.json())
-    return any(moment >= datetime.fromtimestamp(since, tz=UTC) for moment in moments)
+    moment = datetime.fromtimestamp(since, tz=UTC)
+    with SyncPrefectClient(api) as client:
+        seen = (worker.last_heartbeat_time for worker in client.read_workers_for_work_pool(pool))
+        return any(at is not None and at >= moment for at in seen)
 
 
-def cancel_runs(server: str, pools: Sequence[str]) -> Iterator[str]:
+def cancel_runs(api: str, pools: Sequence[str]) -> Iterator[str]:
     """Mark the runs as cancelled that workers of some pools had taken; yield their names.
 
     Only for workers that have ended: nobody else would ever report these runs.
     """
-    with SyncPrefectClient(f"{server}/api") as client:
+    with SyncPrefectClient(api) as client:
         taken = FlowRunFilter.model_validate({"state": {"type": {"any_": list(WORKING)}}})
         pool = WorkPoolFilter.model_validate({"name": {"any_": list(pools)}})
         for run in client.read_flow_runs(flow_run_filter=taken, work_pool_filter=pool):

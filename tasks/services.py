@@ -78,6 +78,11 @@ class Settings:
         return f"http://{self._reached}:{self.prefect_port}"
 
     @property
+    def api(self) -> str:
+        """What PREFECT_API_URL must be."""
+        return f"{self.prefect}/api"
+
+    @property
     def mlflow(self) -> str:
         """Address of the MLflow server, as programs of this machine reach it."""
         return f"http://{self._reached}:{self.mlflow_port}"
@@ -140,8 +145,8 @@ class Services:
         alive = self.alive()
         if alive and self.settings != settings:
             raise InputError(
-                f"{self.home / RECORD}: {', '.join(alive)} run with other settings "
-                f"({self.settings}); `gner down` ends them"
+                f"{self.home / RECORD}: {', '.join(alive)} run with other settings: "
+                f"{_differences(self.settings, settings)}; `gner down` ends them"
             )
         missing = [name for name in settings.services() if name not in alive]
         if not missing:
@@ -161,7 +166,7 @@ class Services:
                 self.start(name)
                 say(f"{name:<12} answers after {time.monotonic() - began:.1f} s")
                 if name == "prefect":
-                    prefect_setup.set_up(settings.prefect, settings.checkout, say=say)
+                    prefect_setup.set_up(settings.api, settings.checkout, say=say)
         except BaseException:
             self.end(started, say=say)
             raise
@@ -227,7 +232,7 @@ class Services:
             flows = [process for process in marked(self.mark) if not self._is_service(process)]
             _end_all(flows, seconds=STOP_SECONDS)
             if self.settings and "prefect" in self.alive():
-                for run in prefect_setup.cancel_runs(self.settings.prefect, self.settings.pools):
+                for run in prefect_setup.cancel_runs(self.settings.api, self.settings.pools):
                     say(f"run {run} is cancelled; what it had finished is kept")
         for name in reversed(names):
             self._stop(name, say=say)
@@ -259,11 +264,11 @@ class Services:
     def _answers(self, running: Running) -> bool:
         assert self.settings is not None
         if running.name == "prefect":
-            return prefect_setup.answers(f"{self.settings.prefect}/api/health")
+            return prefect_setup.answers(f"{self.settings.api}/health")
         if running.name == "mlflow":
             return prefect_setup.answers(f"{self.settings.mlflow}/health")
         pool = running.name.removeprefix(WORKER)
-        return prefect_setup.has_worker(self.settings.prefect, pool, since=running.started)
+        return prefect_setup.has_worker(self.settings.api, pool, since=running.started)
 
     def _write(self) -> None:
         """Keep the record, or remove it when nothing runs."""
@@ -322,7 +327,7 @@ def _command(
     inherited = {**os.environ, **QUIET}
     inherited.setdefault("PREFECT_HOME", str(home / "prefect"))
     inherited |= {
-        "PREFECT_API_URL": f"{settings.prefect}/api",
+        "PREFECT_API_URL": settings.api,
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
     }
     python = [sys.executable, "-m"]
@@ -349,6 +354,12 @@ def _command(
         "PREFECT_WORKER_PREFETCH_SECONDS": "0",
     }
     return [*python, "prefect", *worker], inherited | for_flows
+
+
+def _differences(old: Settings | None, new: Settings) -> str:
+    before = asdict(old) if old else {}
+    changed = [name for name, value in asdict(new).items() if value != before.get(name)]
+    return ", ".join(f"{name} {before.get(name)}" for name in changed)
 
 
 def _check_ports(settings: Settings, names: Sequence[str]) -> None:
