@@ -89,6 +89,8 @@ def macro_scores(step: Step, run: RunContext) -> dict[str, Any]:
 def _track(step: Step, run: RunContext) -> None:
     summary = macro_scores(step, run)
     run.tracker.parent.values({f"{step.title}/{name}": summary["macro"][name] for name in RATIOS})
+    of_corpora = summary["corpora"].items()
+    run.tracker.parent.values({f"{step.title}/{name}/f1": row["f1"] for name, row in of_corpora})
     if TaskRunContext.get():
         shown = ("sentences", "gold", "predicted", "right", *RATIOS)
         rows = [

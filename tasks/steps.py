@@ -44,7 +44,7 @@ VERSIONS = {
     "backbone": 2,
     "corpus": 3,
     "generate": 3,
-    "report": 4,
+    "report": 5,
     "sample": 2,
     "score": 4,
     "train": 5,

@@ -46,6 +46,7 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
 from gner_core.errors import InputError
+from tasks.comparison import FlowRun, links, view, without_secrets
 from tasks.outbox import Outbox
 
 EXPERIMENT = "gner"
@@ -53,6 +54,9 @@ KEY, COMPLETE, KIND, FLOW = "gner.key", "gner.complete", "gner.kind", "gner.flow
 PARENT = "mlflow.parentRunId"
 TABLES = "mlflow.loggedArtifacts"
 """The tag by which the MLflow UI knows that a file is a table."""
+VIEW = "mlflow.sharedViewState."
+"""Begins the tags of an experiment that hold a view of its runs for the MLflow UI."""
+COMPARED = 20
 BATCH = 100  # params in one call: the server's limit
 METRICS_BATCH = 1000
 PARAM_CHARACTERS = 6000  # the server's limit
@@ -156,8 +160,11 @@ class Tracker:
     def __init__(self, uri: str, *, artifacts: str | None) -> None:
         """Name the tracking store and where it keeps files; None leaves that to the server."""
         self.uri = uri
+        self.shown_uri = without_secrets(uri)
+        self.links: dict[str, str] = {}
+        """To this flow run and its comparison with earlier ones; there after `finish`."""
         self._artifacts = artifacts
-        self.outbox = Outbox(f"MLflow at {uri}", hopeless=_hopeless)
+        self.outbox = Outbox(f"MLflow at {self.shown_uri}", hopeless=_hopeless)
         self.parent = StepRun(self)
 
     @classmethod
@@ -180,6 +187,7 @@ class Tracker:
     def finish(self, status: str) -> None:
         """End the parent run; wait until all is sent, or not at all where the server is away."""
         self.parent.end(status)
+        self.parent.call(self._compare)
         unsent = self.outbox.close()
         if unsent:
             log.warning(
@@ -263,6 +271,16 @@ class Tracker:
             run.sent[metric] |= {point.step for point in history}
         run.run_id = run_id
 
+    def _compare(self, client: MlflowClient, run_id: str) -> None:
+        """Have the UI show this flow run beside earlier ones of the same experiment."""
+        name = client.get_run(run_id).info.run_name
+        query = f"tags.`{KIND}` = 'flow' and attributes.run_name = '{name}'"
+        found = client.search_runs([self._experiment], query, max_results=COMPARED)
+        runs = [FlowRun(r.info.run_id, r.data.params, r.data.metrics) for r in found]
+        runs.sort(key=lambda run: run.run_id != run_id)  # this one first
+        client.set_experiment_tag(self._experiment, f"{VIEW}{name}", view(name, runs))
+        self.links = links(self.uri, experiment=self._experiment, name=name, runs=runs)
+
     def _find(self, query: str) -> str | None:
         found = self.client.search_runs([self._experiment], query, max_results=1)
         return str(found[0].info.run_id) if found else None
@@ -274,7 +292,15 @@ def tracking_uri(home: Path) -> tuple[str, str | None]:
     if uri:
         return uri, None
     home.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{home.absolute()}/mlflow.db", str(home.absolute() / "mlartifacts")
+    return _own_database(home), _own_artifacts(home)
+
+
+def _own_database(home: Path) -> str:
+    return f"sqlite:///{home.absolute()}/mlflow.db"
+
+
+def _own_artifacts(home: Path) -> str:
+    return str(home.absolute() / "mlartifacts")
 
 
 def experiment_id(client: MlflowClient, place: str | None) -> str:
@@ -285,6 +311,16 @@ def experiment_id(client: MlflowClient, place: str | None) -> str:
         tags = {"mlflow.experimentKind": "custom_model_development"}
         return str(client.create_experiment(EXPERIMENT, place, tags))
     return str(found.experiment_id)
+
+
+def prepare_database(home: Path) -> None:
+    """Have the home folder's own database with gner's experiment in it.
+
+    Before a server uses it: two processes that make its tables at once would fail, and an
+    experiment that a server makes keeps its files where runs without that server cannot log any.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    experiment_id(MlflowClient(_own_database(home)), _own_artifacts(home))
 
 
 def log_pyfunc(checkpoint: Path, *, name: str, beams: int, home: Path) -> tuple[str, str]:
