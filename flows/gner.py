@@ -10,7 +10,6 @@ Example:
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -19,12 +18,13 @@ from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
-from prefect.context import FlowRunContext
+from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
 from flows.runner import Pending, Submit, direct, on_prefect
+from flows.signals import ended_by_signals
 from gner_core.experiment_file import read_experiment
 from gner_core.params import Experiment
 from gner_core.store import Store
@@ -34,7 +34,9 @@ from tasks.home import home_folder, open_store
 from tasks.launch import Workers
 from tasks.models import generate, import_backbone, train
 from tasks.plan import Plan, plan_experiment, used_corpora, validation_of
-from tasks.progress import Progress
+from tasks.progress import Progress, logger
+from tasks.provenance import facts, prefect_tags
+from tasks.provenance import tags as provenance_tags
 from tasks.results import REPORT, macro_scores, score_predictions, write_report
 from tasks.steps import CACHE
 from tasks.tracking import Tracker
@@ -98,11 +100,15 @@ def _run(
     tracker = Tracker.start(
         name=experiment.name,
         params=experiment.model_dump(mode="json"),
-        tags={"gner.report": plan.report.ref.key, **_provenance()},
+        tags={
+            "gner.report": plan.report.ref.key,
+            **provenance_tags(facts()),
+            **prefect_tags(),
+        },
         home=home,
     )
     status = "FAILED"
-    with Progress(console) as progress, workers:
+    with ended_by_signals(), Progress(console) as progress, workers:
         run = RunContext(
             experiment, store=store, tracker=tracker, progress=progress, workers=workers
         )
@@ -115,12 +121,22 @@ def _run(
                     raise
             outcome = _outcome(plan, run, store, home)
             status = "FINISHED"
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, TerminationSignal):
             status = "KILLED"
+            logger().warning("ending: workers write their checkpoints")
             raise
         finally:
+            tracker.parent.values(_costs(run))
             tracker.finish(status)
     return outcome
+
+
+def _costs(run: RunContext) -> dict[str, float]:
+    """Return what the workers of this flow run have used, summed over its steps."""
+    names = {name for used in run.usage.values() for name in used}
+    return {
+        f"cost/{name}": sum(used.get(name, 0.0) for used in run.usage.values()) for name in names
+    }
 
 
 def fetch_corpora(
@@ -173,19 +189,6 @@ def _outcome(plan: Plan, run: RunContext, store: Store, home: Path) -> Outcome:
     os.replace(aside, shown)
     scores = {title: macro_scores(e.score, run) for title, e in plan.evaluations.items()}
     return Outcome(shown, scores, run.tracker.uri)
-
-
-def _provenance() -> dict[str, str]:
-    """Return tags that say from which code and in which Prefect run this comes."""
-    here = Path(__file__).parent
-    git = subprocess.run(
-        ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    tags = {"mlflow.source.git.commit": git.stdout.strip()} if git.returncode == 0 else {}
-    context = FlowRunContext.get()
-    if context and context.flow_run:
-        tags["prefect.flow_run_id"] = str(context.flow_run.id)
-    return tags
 
 
 def _markdown(experiment: Experiment, outcome: Outcome) -> str:
