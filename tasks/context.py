@@ -50,8 +50,12 @@ class RunContext:
         """Have the step's artifact published, by `build(folder)` if need be; True if it ran."""
         log = logger()
         turn = self.turns if step.in_worker else nullcontext()
-        with self.store.lock(step.ref):
+        def tell(line: str) -> None:
+            log.info("%s %s: %s", step.kind, step.title, line)
+
+        with self.store.lock(step.ref, on_wait=tell):
             if self.store.has(step.ref):
+                self.store.discard(step.ref)  # another machine may have finished what we began
                 log.info("%s %s: skipped, published as %s", step.kind, step.title, step.ref.key)
                 return False
             with turn:

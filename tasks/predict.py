@@ -47,7 +47,7 @@ def find_checkpoint(name: str) -> Path:
     found = [ref for ref in refs if ref.step in STEPS and key and store.has(ref)]
     if not found:
         raise InputError(
-            f"{name}: neither a folder nor a checkpoint in the store {store.root}; "
+            f"{name}: neither a folder nor a checkpoint in the store {store.url}; "
             "gner run PARAMS --dry-run shows the keys of the steps train"
         )
     return store.fetch(found[0])
