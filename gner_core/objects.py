@@ -26,6 +26,7 @@ PAUSES = (0.5, 2.0)
 """Seconds before the second and the third try; the filesystems try again themselves, too."""
 FINAL = (FileNotFoundError, PermissionError, NotImplementedError)
 """What does not pass by itself."""
+READ = "read"
 R = TypeVar("R")
 
 
@@ -33,7 +34,7 @@ class Objects:
     """The objects below one URL, named by their path below it."""
 
     def __init__(self, url: str) -> None:
-        """Open the place; nothing is read or created.
+        """Open the place; nothing is read or created yet.
 
         Raises:
             InputError: for a protocol that is unknown or not installed, and a URL with a password.
@@ -68,7 +69,7 @@ class Objects:
         Raises:
             FileNotFoundError: when there is none.
         """
-        return bytes(self._try("read", name, self.filesystem.cat_file))
+        return bytes(self._try(READ, name, self.filesystem.cat_file))
 
     def write(self, name: str, data: bytes) -> None:
         """Write an object, over another if there is one."""
@@ -102,7 +103,7 @@ class Objects:
         Raises:
             FileNotFoundError: when there is none.
         """
-        self._try("read", name, lambda place: self.filesystem.get_file(place, str(file)))
+        self._try(READ, name, lambda place: self.filesystem.get_file(place, str(file)))
 
     def sizes(self, below: str) -> dict[str, int]:
         """Return the objects below a path with their sizes in bytes."""
@@ -133,18 +134,20 @@ class Objects:
         """Call `what(place)`, up to three times.
 
         Raises:
-            FileNotFoundError: at once.
+            FileNotFoundError: when there is nothing to read.
             InputError: for everything else, in the end.
         """
         pauses = list(PAUSES)
         while True:
             try:
                 return what(self._place(name))
-            except FileNotFoundError:
-                raise
             except Exception as error:
+                if done == READ and isinstance(error, FileNotFoundError):
+                    raise FileNotFoundError(self.url(name)) from None  # an answer, not a fault
                 if isinstance(error, FINAL) or not pauses:
-                    raise InputError(f"{self.url(name)}: cannot be {done} ({_reason(error)})") from error
+                    raise InputError(
+                        f"{self.url(name)}: cannot be {done} ({_reason(error)})"
+                    ) from error
                 time.sleep(pauses.pop(0))
 
 

@@ -50,6 +50,7 @@ class RunContext:
         """Have the step's artifact published, by `build(folder)` if need be; True if it ran."""
         log = logger()
         turn = self.turns if step.in_worker else nullcontext()
+
         def tell(line: str) -> None:
             log.info("%s %s: %s", step.kind, step.title, line)
 
