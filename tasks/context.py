@@ -54,8 +54,13 @@ class RunContext:
         """Have the step's artifact published, by `build(folder)` if need be; True if it ran."""
         log = logger()
         turn = self.turns if step.in_worker else nullcontext()
-        with self.store.lock(step.ref, given_up=self.workers.stopping):
+
+        def tell(line: str) -> None:
+            log.info("%s %s: %s", step.kind, step.title, line)
+
+        with self.store.lock(step.ref, given_up=self.workers.stopping, on_wait=tell):
             if self.store.has(step.ref):
+                self.store.discard(step.ref)  # another machine may have finished what we began
                 log.info("%s %s: skipped, published as %s", step.kind, step.title, step.ref.key)
                 return False
             with turn:
