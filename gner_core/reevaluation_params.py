@@ -10,13 +10,16 @@ Example:
     params.champion.alias
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from gner_core.corpus_params import CorpusParams, Model
 from gner_core.execution_params import ExecutionParams
 from gner_core.params import DecodeParams, MatchParams, SampleParams, known_sample
+
+TestName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+"""Lower-case with dashes."""
 
 
 class ComparisonParams(Model):
@@ -64,7 +67,7 @@ class Reevaluation(Model):
     """As in an experiment: a folder, "package" or "cache"."""
     corpora: dict[str, CorpusParams] = Field(min_length=1)
     """The catalog; the file may name another YAML file here."""
-    tests: dict[str, SampleParams] = Field(min_length=1)
+    tests: dict[TestName, SampleParams] = Field(min_length=1)
     """The fixed test sets by name. The mean is over all corpora of all of them."""
     decode: DecodeParams
     match: MatchParams

@@ -70,6 +70,11 @@ class Store:
         """Say whether the artifact is published."""
         return bool(self.filesystem.exists(f"{self.root}/{ref.path}/{MANIFEST}"))
 
+    def published(self, step: str) -> list[ArtifactRef]:
+        """Return all published artifacts of a step, by key."""
+        found = self.filesystem.glob(f"{self.root}/{step}/*/{MANIFEST}")
+        return [ArtifactRef(step, str(path).split("/")[-2]) for path in sorted(found)]
+
     def manifest(self, ref: ArtifactRef) -> dict[str, Any]:
         """Return the manifest of a published artifact.
 

@@ -15,8 +15,11 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from gner_core.store import ArtifactRef
+from tasks.checkpoints import published
 from tasks.context import RunContext
 from tasks.data import SENTENCES
+from tasks.events import announce
+from tasks.registry import register_later
 from tasks.steps import Step
 from tasks.tracking import StepRun
 
@@ -64,20 +67,23 @@ def train(step: Step, run: RunContext) -> ArtifactRef:
             run.child(step, "gner_core.training.worker", request, folder=folder, on_event=live)
             _finish(mlrun, step, folder)  # with what a killed attempt could not send
 
-    if not run.ensure(step, build):
+    if run.ensure(step, build):
+        announce(step)
+    else:
         with _tracked(step, run, reuse_as=step.title) as mlrun:
             _finish(mlrun, step, run.path(step))
+    register_later(run.tracker, published(step.ref, run.store))
     return step.ref
 
 
 @task(name="generate", cache_policy=NO_CACHE, task_run_name="generate {step.title}")
 def generate(step: Step, run: RunContext) -> ArtifactRef:
     """Publish what a checkpoint writes for the sentences of an evaluation."""
-    execution = run.experiment.execution
+    execution = run.setting.execution
 
     def build(folder: Path) -> None:
         request = {
-            "backbone": run.experiment.backbone.model_dump(mode="json"),
+            "backbone": run.setting.backbone.model_dump(mode="json"),
             "target": step.identity["target"],
             "decode": step.identity["decode"],
             "model": str(run.path(step.inputs["model"])),

@@ -157,7 +157,7 @@ class Tracker:
         """Name the tracking store and where it keeps files; None leaves that to the server."""
         self.uri = uri
         self._artifacts = artifacts
-        self.outbox = Outbox(f"MLflow at {uri}", hopeless=_hopeless)
+        self.outbox = Outbox(f"MLflow at {uri}", hopeless=hopeless)
         self.parent = StepRun(self)
 
     @classmethod
@@ -321,7 +321,7 @@ def _first_line(error: MlflowException) -> str:
     return str(error).strip().splitlines()[0][:200]
 
 
-def _hopeless(error: Exception) -> bool:
+def hopeless(error: Exception) -> bool:
     """Say whether a call would fail again although the server is there."""
     if isinstance(error, MlflowException):
         return error.get_http_status_code() in REFUSED
