@@ -112,7 +112,7 @@ class Judge:
             with answering():
                 champion = self.registry.champion()
             rival = self._rival(champion, trial)
-            if rival:
+            if rival and not all(self.run.store.has(step.ref) for step in rival.scores.values()):
                 self.evaluate(rival)
             with self._alias(), answering():
                 if self.registry.champion() == champion:  # no other evaluation ended meanwhile
