@@ -4,7 +4,6 @@ Owns arguments, the table at the end and exit codes: 0 done, 1 a fault of the pr
 machine, 2 a fault of the input, named on one line.
 """
 
-import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +16,7 @@ from flows.bench_cli import train as bench_train
 from flows.data_cli import app as data
 from flows.faults import input_errors
 from flows.predict_cli import log_model, predict
+from flows.reevaluate_cli import reevaluate
 from flows.score_cli import beams, bench_app, compare, score
 from flows.services_cli import deploy, down, up
 
@@ -41,6 +41,7 @@ app.command()(score)
 app.command()(compare)
 app.command()(beams)
 app.command()(predict)
+app.command()(reevaluate)
 app.command("log-model")(log_model)
 app.command()(up)
 app.command()(down)
@@ -91,8 +92,9 @@ def run(params: ParamsFile, overrides: Overrides = None, dry_run: DryRun = False
             typer.echo(f"report: {gner(str(params), overrides or [])}")
             return
         from flows.gner import run_here
+        from flows.log import log_to
 
-        _log_to(console)
+        log_to(console)
         _print_outcome(run_here(experiment, console=console), console)
 
 
@@ -106,22 +108,6 @@ def check(
 
         for file in files:
             typer.echo(f"ok  {file}  ({check_file(file)})")
-
-
-def _log_to(console: "Console") -> None:
-    from rich.logging import RichHandler
-
-    handler = RichHandler(
-        console=console,
-        show_path=False,
-        show_level=False,
-        log_time_format="%X",
-        omit_repeated_times=False,
-    )
-    log = logging.getLogger("gner")
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
 
 
 def _print_outcome(outcome: "Outcome", console: "Console") -> None:

@@ -181,7 +181,7 @@ class Tracker:
         self.links: dict[str, str] = {}
         """To this flow run and its comparison with earlier ones; there after `finish`."""
         self._artifacts = artifacts
-        self.outbox = Outbox(f"MLflow at {self.shown_uri}", hopeless=_hopeless)
+        self.outbox = Outbox(f"MLflow at {self.shown_uri}", hopeless=hopeless)
         self.parent = StepRun(self)
         self._steps: dict[str, StepRun] = {}
         """By key, those that this flow run logs."""
@@ -412,7 +412,7 @@ def _first_line(error: MlflowException) -> str:
     return str(error).strip().splitlines()[0][:200]
 
 
-def _hopeless(error: Exception) -> bool:
+def hopeless(error: Exception) -> bool:
     """Say whether a call would fail again although the server is there."""
     if isinstance(error, MlflowException):
         return error.get_http_status_code() in REFUSED
