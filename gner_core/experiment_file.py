@@ -20,6 +20,9 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from gner_core.corpus_params import CorpusParams, Model
+from gner_core.costs.devices import read_profile
+from gner_core.costs.energy import ENERGY, read_energy
+from gner_core.costs.lengths import read_lengths
 from gner_core.errors import InputError
 from gner_core.params import BackboneParams, Experiment
 from gner_core.reevaluation_params import Reevaluation
@@ -204,6 +207,11 @@ def check_file(path: Path) -> str:
     if "corpora" in folders:
         read_catalog(path)
         return "catalog"
+    if "devices" in folders:
+        read_profile(path)
+        return "device"
+    if "costs" in folders:
+        return _check_costs(path)
     if "models" in folders:
         read_backbone(path)
         return "backbone"
@@ -212,3 +220,11 @@ def check_file(path: Path) -> str:
         return "re-evaluation"
     read_experiment(path, overrides=[])
     return "experiment"
+
+
+def _check_costs(path: Path) -> str:
+    if path.name == ENERGY.name:
+        read_energy(path)
+        return "energy"
+    read_lengths(path)
+    return "lengths"

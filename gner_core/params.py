@@ -21,6 +21,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from gner_core.corpus_params import CorpusParams, Model, Split
+from gner_core.costs.shape import ModelShape
 from gner_core.execution_params import ExecutionParams
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -98,6 +99,16 @@ class BackboneParams(Model):
     """Decoder's limit; for decoder_only no more than max_source_tokens."""
     dtype: Literal["float32", "bfloat16"]
     """Number format of the computation; weights and optimizer stay float32 in training."""
+    shape: ModelShape | None = None
+    """Sizes from which a dry run reckons costs; enters no key. Null: its costs are not known."""
+
+    @model_validator(mode="after")
+    def _shape_has_the_parameters(self) -> "BackboneParams":
+        if self.shape and abs(self.shape.parameters() / self.parameters - 1) > 0.02:
+            raise ValueError(
+                f"shape has {self.shape.parameters():,} parameters, not {self.parameters:,}"
+            )
+        return self
 
     def fits(self, source: int, written: int) -> bool:
         """Say whether a prompt and a target of so many tokens are within the limits (App. B)."""

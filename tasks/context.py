@@ -25,7 +25,7 @@ from gner_core.worker import PROGRESS
 from tasks.home import open_store
 from tasks.launch import LOG, Workers
 from tasks.progress import Event, LogSample, Progress, logger
-from tasks.steps import Setting, Step, about
+from tasks.steps import Setting, Step, about, refuse_unfetched
 from tasks.tracking import Tracker
 
 
@@ -64,7 +64,12 @@ class RunContext:
         return other
 
     def ensure(self, step: Step, build: Callable[[Path], Any]) -> bool:
-        """Have the step's artifact published, by `build(folder)` if need be; True if it ran."""
+        """Have the step's artifact published, by `build(folder)` if need be; True if it ran.
+
+        Raises:
+            InputError: while files that determine its key are not here.
+        """
+        refuse_unfetched(step)
         log = logger()
         turn = self.turns if step.in_worker else nullcontext()
 

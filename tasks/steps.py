@@ -41,6 +41,9 @@ from tasks.provenance import facts
 CACHE = "cache"
 """The `data_root` that stands for the folder of fetched corpora."""
 
+NOT_FETCHED = "not fetched"
+"""Stands in a provisional key for the hash of files that have no pin and are not here yet."""
+
 VERSIONS = {
     "backbone": 2,
     "checkpoint": 1,
@@ -104,6 +107,13 @@ class Step:
         return self.kind in ("backbone", "train", "generate")
 
     @cached_property
+    def unfetched(self) -> tuple[str, ...]:
+        """Corpora whose files must be fetched before the key is known: until then it is provisional."""
+        below = [name for step in self.inputs.values() for name in step.unfetched]
+        own = [self.title] if NOT_FETCHED in self.identity.get("files", {}).values() else []
+        return tuple(dict.fromkeys(own + below))
+
+    @cached_property
     def ref(self) -> ArtifactRef:
         """The artifact that the step makes."""
         identity = {
@@ -136,17 +146,29 @@ def corpus_step(name: str, corpus: CorpusParams, data_root: str) -> Step:
     """Prepare one corpus. The files count by content, not by name or place.
 
     In the cache a pinned file has the pinned bytes, so the key is known before it is fetched.
+    Without pins the step says that it is `unfetched`, and cannot run yet.
 
     Raises:
-        InputError: for a file that is missing, or not the one that is pinned.
+        InputError: for a file that is missing elsewhere, or not the one that is pinned.
     """
     folder = corpus_place(name, corpus, data_root)
-    digests = {
-        split: _digests(name, corpus, folder, split=split, in_cache=data_root == CACHE)
+    digests: dict[Split, list[str] | str] = {
+        split: _digests(corpus, folder, split=split, in_cache=data_root == CACHE)
         for split in corpus.files
     }
     identity = _values(corpus, leave_out=NOT_IDENTITY)
     return Step("corpus", name, {**identity, "name": name, "files": digests})
+
+
+def refuse_unfetched(step: Step) -> None:
+    """Stop before a step is built under a key that is not its own yet.
+
+    Raises:
+        InputError: while files that determine the key are not here.
+    """
+    if step.unfetched:
+        names = " ".join(step.unfetched)
+        raise InputError(f"{names}: not fetched yet; do it with: gner data fetch {names}")
 
 
 def corpus_place(name: str, corpus: CorpusParams, data_root: str) -> Path:
@@ -157,13 +179,13 @@ def corpus_place(name: str, corpus: CorpusParams, data_root: str) -> Path:
 
 
 def _digests(
-    name: str, corpus: CorpusParams, folder: Path, *, split: Split, in_cache: bool
-) -> list[str]:
+    corpus: CorpusParams, folder: Path, *, split: Split, in_cache: bool
+) -> list[str] | str:
     paths = sorted(corpus.files[split])
     if in_cache and all(path in corpus.pins for path in paths):
         return [corpus.pins[path].sha256 for path in paths]
     if in_cache and not all((folder / path).exists() for path in paths):
-        raise InputError(f"{name}: not fetched yet; do it with: gner data fetch {name}")
+        return NOT_FETCHED
     digests = []
     for file in split_files(corpus, folder, split=split):
         digest = file_sha256(file)
@@ -280,7 +302,7 @@ def report_step(experiment: Experiment, inputs: Mapping[str, Step]) -> Step:
 def _asked(setting: Setting) -> dict[str, Any]:
     """Return what a checkpoint's weights do not say: prompts, limits, number format, targets."""
     return {
-        "backbone": _values(setting.backbone, leave_out={"name", "parameters", "source"}),
+        "backbone": _values(setting.backbone, leave_out={"name", "parameters", "source", "shape"}),
         "target": _values(setting.target, leave_out=set()),
     }
 
