@@ -5,17 +5,20 @@ machine, 2 a fault of the input, named on one line.
 """
 
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.bench_cli import generate as bench_generate
+from flows.bench_cli import overhead as bench_overhead
 from flows.bench_cli import train as bench_train
 from flows.data_cli import app as data
 from flows.faults import input_errors
 from flows.predict_cli import log_model, predict
 from flows.score_cli import beams, bench_app, compare, score
+from flows.services_cli import deploy, down, up
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,11 +36,15 @@ app.add_typer(data, name="data")
 app.add_typer(bench_app, name="bench")
 bench_app.command("train")(bench_train)
 bench_app.command("generate")(bench_generate)
+bench_app.command("overhead")(bench_overhead)
 app.command()(score)
 app.command()(compare)
 app.command()(beams)
 app.command()(predict)
 app.command("log-model")(log_model)
+app.command()(up)
+app.command()(down)
+app.command()(deploy)
 
 ParamsFile = Annotated[Path, typer.Argument(help="Experiment file, for example params/demo.yaml.")]
 Overrides = Annotated[
@@ -69,10 +76,17 @@ def run(params: ParamsFile, overrides: Overrides = None, dry_run: DryRun = False
                 state = "published" if store.has(step.ref) else "pending"
                 typer.echo(f"{state:<10} {step.kind:<9} {step.ref.key}  {step.title}")
             return
+        # Whoever shows signs of life less often is taken for dead (deploy/crash-zombies.yaml).
+        os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
         from prefect.settings import get_current_settings
 
-        if get_current_settings().api.url:
+        if server := get_current_settings().api.url:
             from flows.gner import gner
+            from gner_core.errors import InputError
+            from tasks.prefect_setup import answers
+
+            if not answers(f"{server}/health"):
+                raise InputError(f"PREFECT_API_URL: no Prefect server answers at {server}")
 
             typer.echo(f"report: {gner(str(params), overrides or [])}")
             return
@@ -127,3 +141,5 @@ def _print_outcome(outcome: "Outcome", console: "Console") -> None:
     console.print(table)
     console.print(f"report    {outcome.report}", soft_wrap=True)
     console.print(f"tracking  {outcome.tracking_uri}", soft_wrap=True)
+    for title, url in outcome.links.items():
+        console.print(f"{title:<18} {url}", soft_wrap=True)

@@ -9,8 +9,6 @@ Example:
 """
 
 import os
-import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -18,23 +16,26 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
-from prefect.context import FlowRunContext
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
 from flows.runner import Pending, Submit, direct, on_prefect
+from flows.signals import ended_by_signals
 from gner_core.experiment_file import read_experiment
 from gner_core.params import Experiment
-from gner_core.store import Store
+from gner_core.reports.page import with_links
 from tasks.context import RunContext
 from tasks.data import draw_sample, fetch_files, prepare_corpus
 from tasks.home import home_folder, open_store
 from tasks.launch import Workers
 from tasks.models import generate, import_backbone, train
 from tasks.plan import Plan, plan_experiment, used_corpora, validation_of
-from tasks.progress import Progress
+from tasks.progress import Progress, logger
+from tasks.provenance import facts, prefect_tags
+from tasks.provenance import tags as provenance_tags
 from tasks.results import REPORT, macro_scores, score_predictions, write_report
 from tasks.steps import CACHE
 from tasks.tracking import Tracker
@@ -50,6 +51,8 @@ class Outcome:
     report: Path
     scores: Mapping[str, Mapping[str, Any]]
     tracking_uri: str
+    links: Mapping[str, str]
+    """Addresses in MLflow by title; empty without a server."""
 
 
 def _run_name() -> str:
@@ -75,6 +78,8 @@ def gner(params: str, overrides: list[str] | None = None) -> str:
     experiment = read_experiment(Path(params), overrides=overrides or [])
     outcome = _run(experiment, lambda _: nullcontext(on_prefect), Console(quiet=True))
     create_markdown_artifact(_markdown(experiment, outcome), key=f"report-{experiment.name}")
+    for title, url in outcome.links.items():
+        create_link_artifact(url, title, key=title.lower().replace(" ", "-"))
     return str(outcome.report)
 
 
@@ -98,29 +103,45 @@ def _run(
     tracker = Tracker.start(
         name=experiment.name,
         params=experiment.model_dump(mode="json"),
-        tags={"gner.report": plan.report.ref.key, **_provenance()},
+        tags={
+            "gner.report": plan.report.ref.key,
+            **provenance_tags(facts()),
+            **prefect_tags(),
+        },
         home=home,
     )
     status = "FAILED"
-    with Progress(console) as progress, workers:
+    with ended_by_signals(), Progress(console) as progress, workers:
         run = RunContext(
             experiment, store=store, tracker=tracker, progress=progress, workers=workers
         )
         try:
             with submitter(sum(1 for _ in plan.steps())) as submit:
                 try:
-                    _walk(plan, run, submit)
+                    walk(plan, run, submit)
                 except BaseException:
                     workers.stop()  # those of other steps end, too
                     raise
-            outcome = _outcome(plan, run, store, home)
+            scores = {title: macro_scores(e.score, run) for title, e in plan.evaluations.items()}
             status = "FINISHED"
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, TerminationSignal):
             status = "KILLED"
+            logger().warning("ending: workers write their checkpoints")
             raise
         finally:
+            tracker.parent.values(_costs(run))
             tracker.finish(status)
-    return outcome
+    page = (store.fetch(plan.report.ref) / REPORT).read_text(encoding="utf-8")
+    shown = _show(with_links(page, tracker.links), home / "reports" / f"{experiment.name}.html")
+    return Outcome(shown, scores, tracker.shown_uri, tracker.links)
+
+
+def _costs(run: RunContext) -> dict[str, float]:
+    """Return what the workers of this flow run have used, summed over its steps."""
+    names = {name for used in run.usage.values() for name in used}
+    return {
+        f"cost/{name}": sum(used.get(name, 0.0) for used in run.usage.values()) for name in names
+    }
 
 
 def fetch_corpora(
@@ -134,7 +155,7 @@ def fetch_corpora(
             pending.result()
 
 
-def _walk(plan: Plan, run: RunContext, submit: Submit) -> None:
+def walk(plan: Plan, run: RunContext, submit: Submit) -> None:
     """Submit every step behind its inputs and wait for all of them."""
     corpora = {
         name: submit(prepare_corpus, step, run, after=[]) for name, step in plan.corpora.items()
@@ -165,33 +186,24 @@ def _walk(plan: Plan, run: RunContext, submit: Submit) -> None:
         pending.result()
 
 
-def _outcome(plan: Plan, run: RunContext, store: Store, home: Path) -> Outcome:
-    shown = home / "reports" / f"{run.experiment.name}.html"
-    shown.parent.mkdir(parents=True, exist_ok=True)
-    aside = shown.with_suffix(".part")
-    shutil.copyfile(store.fetch(plan.report.ref) / REPORT, aside)
-    os.replace(aside, shown)
-    scores = {title: macro_scores(e.score, run) for title, e in plan.evaluations.items()}
-    return Outcome(shown, scores, run.tracker.uri)
-
-
-def _provenance() -> dict[str, str]:
-    """Return tags that say from which code and in which Prefect run this comes."""
-    here = Path(__file__).parent
-    git = subprocess.run(
-        ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    tags = {"mlflow.source.git.commit": git.stdout.strip()} if git.returncode == 0 else {}
-    context = FlowRunContext.get()
-    if context and context.flow_run:
-        tags["prefect.flow_run_id"] = str(context.flow_run.id)
-    return tags
+def _show(page: str, place: Path) -> Path:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    aside = place.with_suffix(".part")
+    aside.write_text(page, encoding="utf-8")
+    os.replace(aside, place)
+    return place
 
 
 def _markdown(experiment: Experiment, outcome: Outcome) -> str:
-    lines = [f"# {experiment.name}", "", "| test | precision | recall | F1 |", "|---|---|---|---|"]
+    lines = [
+        f"# {experiment.name}",
+        "",
+        "| test | corpus | precision | recall | F1 |",
+        "|---|---|---|---|---|",
+    ]
     for title, summary in outcome.scores.items():
-        macro = summary["macro"]
-        cells = (f"{100 * macro[name]:.1f}" for name in ("precision", "recall", "f1"))
-        lines.append(f"| {title} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", f"Report: `{outcome.report}`"])
+        for corpus, row in {**summary["corpora"], "**mean**": summary["macro"]}.items():
+            cells = (f"{100 * row[name]:.1f}" for name in ("precision", "recall", "f1"))
+            lines.append(f"| {title} | {corpus} | {' | '.join(cells)} |")
+    found = [f"[{title}]({url})" for title, url in outcome.links.items()]
+    return "\n".join([*lines, "", " · ".join([*found, f"report: `{outcome.report}`"])])

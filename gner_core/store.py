@@ -37,15 +37,18 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import IO, Any
 from uuid import uuid4
 
-from gner_core.errors import InputError
+from gner_core.errors import InputError, Stopped
 from gner_core.fingerprint import file_sha256
 from gner_core.lease import leased
 from gner_core.objects import Objects
 
 MANIFEST = "manifest.json"
+LOCK_SECONDS = 0.1
+"""Between two attempts to get a lock that another process holds."""
 LEASE = "lease.json"
 ATTEMPTS = "attempts"
 DOWNLOADS = 3
@@ -130,9 +133,10 @@ class Store:
     def publish(self, ref: ArtifactRef, *, about: dict[str, Any]) -> Iterator[Path]:
         """Give a fresh folder to fill; publish it when the block ends without an error.
 
-        Call it under `lock`. `about` goes into the manifest beside the list of files with sizes
-        and SHA-256 sums, the time and the seconds that the block took. After an error nothing is
-        left behind. Where another machine was first, its artifact stands.
+        Call it under `lock`. `about`, as it is at the end of the block, goes into the manifest
+        beside the list of files with sizes and SHA-256 sums, the time and the seconds that the
+        block took. After an error nothing is left behind. Where another machine was first, its
+        artifact stands.
         """
         self._clear(ref)
         folder = self._staging(ref)
@@ -156,21 +160,35 @@ class Store:
             self._clear(ref)
 
     @contextmanager
-    def lock(self, ref: ArtifactRef, *, on_wait: Callable[[str], object] = len) -> Iterator[None]:
+    def lock(
+        self,
+        ref: ArtifactRef,
+        *,
+        given_up: Event | None = None,
+        on_wait: Callable[[str], object] = len,
+    ) -> Iterator[None]:
         """Hold the right to build `ref`; others wait.
 
         On this machine the kernel drops it with the process, however that ends. Machines that
         share a remote store have a lease: see `gner_core.lease` for what it cannot do. `on_wait`
         is called with a line that says which other machine is waited for.
+
+        Raises:
+            Stopped: when `given_up` was set while another process held the right.
         """
         with ExitStack() as stack:
-            stack.enter_context(self._locked(f"{ref.step}-{ref.key}"))
+            stack.enter_context(self._locked(f"{ref.step}-{ref.key}", given_up))
             if not self.objects.is_local and not self.has(ref):
+
+                def published() -> bool:
+                    _go_on(given_up, ref.path)
+                    return self.has(ref)
+
                 lease = leased(
                     self.objects,
                     f"{ref.path}/{LEASE}",
                     machine=self._machine(),
-                    unless=lambda: self.has(ref),
+                    unless=published,
                     on_wait=on_wait,
                 )
                 stack.enter_context(lease)
@@ -295,12 +313,27 @@ class Store:
         return f"{socket.gethostname()}-{file.read_text()}"
 
     @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
+    def _locked(self, name: str, given_up: Event | None = None) -> Iterator[None]:
         folder = self.scratch / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / name).open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            while not _locked(handle):
+                _go_on(given_up, name)
+                time.sleep(LOCK_SECONDS)
             yield
+
+
+def _locked(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _go_on(given_up: Event | None, name: str) -> None:
+    if given_up is not None and given_up.is_set():
+        raise Stopped(f"{name}: another process builds it; it was not waited for")
 
 
 def _inventory(folder: Path) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tests.flows.conftest import GNER, Home, ran_steps, skipped_steps
+from tasks.services import MARK, marked
+from tests.flows.conftest import GNER, PLANTED, Home, files_holding, ran_steps, skipped_steps
 
 
 def runs(home: Home) -> list[Run]:
@@ -77,6 +78,12 @@ def test_mlflow_holds_parent_children_metrics_data_and_tables(tiny_home: Home) -
     tables = [file.path for file in client.list_artifacts(evaluation.info.run_id)]
     assert tables == ["predictions.json"]
     assert [f.path for f in client.list_artifacts(parent.info.run_id)] == ["report.html"]
+
+
+def test_secrets_of_the_environment_are_written_nowhere(tiny_home: Home) -> None:
+    assert files_holding(tiny_home.folder, PLANTED.values()) == []  # with what it printed
+    names = files_holding(tiny_home.folder, ["adaptation.train.seed"])  # the search does find
+    assert tiny_home.folder / "mlflow.db" in names
 
 
 def test_the_same_command_again_skips_everything(tiny_home: Home) -> None:
@@ -184,13 +191,16 @@ def test_a_faulty_corpus_is_named_and_leaves_nothing_half_written(
 def test_a_run_killed_in_training_goes_on_to_the_same_result(
     tiny_home: Home, tmp_path: Path, root: Path
 ) -> None:
-    """SIGKILL to the flow process; its workers end too; the repeat resumes the training."""
+    """SIGKILL to the flow process; its workers end too; the repeat resumes the training.
+
+    No server is among its processes, and none of them is left.
+    """
     home = Home(tmp_path / "home", root)
     slow = ["--set", "execution.checkpoint_every=1"]
     flow = subprocess.Popen(
         [*GNER, "run", "params/tiny.yaml", *slow],
         cwd=root,
-        env=home.environment(),
+        env={**home.environment(), MARK: str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
@@ -200,10 +210,14 @@ def test_a_run_killed_in_training_goes_on_to_the_same_result(
         assert flow.poll() is None
         time.sleep(0.02)
     children = psutil.Process(flow.pid).children(recursive=True)
+    commands = [" ".join(process.cmdline()) for process in [*children, *marked(str(tmp_path))]]
+    assert any("gner_core.warm" in command for command in commands)
+    assert not [command for command in commands if "server" in command or "uvicorn" in command]
     os.kill(flow.pid, signal.SIGKILL)
     flow.wait()
     _, alive = psutil.wait_procs(children, timeout=15)
     assert alive == []
+    assert marked(str(tmp_path)) == []
     again = home.gner("run", "params/tiny.yaml", *slow)
     assert again.code == 0, again.out + again.err
     assert "backbone" in skipped_steps(again.out)
