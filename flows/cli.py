@@ -4,7 +4,6 @@ Owns arguments, the table at the end and exit codes: 0 done, 1 a fault of the pr
 machine, 2 a fault of the input, named on one line.
 """
 
-import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +16,7 @@ from flows.bench_cli import train as bench_train
 from flows.data_cli import app as data
 from flows.faults import input_errors
 from flows.predict_cli import log_model, predict
+from flows.reevaluate_cli import reevaluate
 from flows.score_cli import beams, bench_app, compare, score
 from flows.services_cli import deploy, down, up
 
@@ -41,6 +41,7 @@ app.command()(score)
 app.command()(compare)
 app.command()(beams)
 app.command()(predict)
+app.command()(reevaluate)
 app.command("log-model")(log_model)
 app.command()(up)
 app.command()(down)
@@ -54,8 +55,26 @@ Overrides = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print the steps and their keys.")]
 
 
+Device = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="With --dry-run: costs on A100-80G, H100-SXM, H200 or L40S, or a file measured by "
+        "gner bench train|generate --json; repeatable, the device first."
+    ),
+]
+Grid = Annotated[
+    float | None, typer.Option(min=0, help="With --device: kg CO2eq of a kWh of your grid.")
+]
+
+
 @app.command()
-def run(params: ParamsFile, overrides: Overrides = None, dry_run: DryRun = False) -> None:
+def run(
+    params: ParamsFile,
+    overrides: Overrides = None,
+    dry_run: DryRun = False,
+    device: Device = None,
+    grid: Grid = None,
+) -> None:
     """Run an experiment: finished steps are skipped, interrupted ones go on.
 
     Under Prefect where PREFECT_API_URL or the active profile names a server, else in this process.
@@ -63,26 +82,27 @@ def run(params: ParamsFile, overrides: Overrides = None, dry_run: DryRun = False
     with input_errors():
         from rich.console import Console
 
+        from gner_core.errors import InputError
         from gner_core.experiment_file import read_experiment
 
         console = Console()
         experiment = read_experiment(params, overrides=overrides or [])
         if dry_run:
-            from tasks.home import open_store
+            from flows.dry_run import dry_run_lines
             from tasks.plan import plan_experiment
 
-            store = open_store()
-            for step in plan_experiment(experiment).steps():
-                state = "published" if store.has(step.ref) else "pending"
-                typer.echo(f"{state:<10} {step.kind:<9} {step.ref.key}  {step.title}")
+            points = [("", experiment, plan_experiment(experiment))]
+            for line in dry_run_lines(points, devices=device or [], grid=grid):
+                typer.echo(line)
             return
+        if device or grid is not None:
+            raise InputError("--device and --grid need --dry-run")
         # Whoever shows signs of life less often is taken for dead (deploy/crash-zombies.yaml).
         os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
         from prefect.settings import get_current_settings
 
         if server := get_current_settings().api.url:
             from flows.gner import gner
-            from gner_core.errors import InputError
             from tasks.prefect_setup import answers
 
             if not answers(f"{server}/health"):
@@ -91,8 +111,9 @@ def run(params: ParamsFile, overrides: Overrides = None, dry_run: DryRun = False
             typer.echo(f"report: {gner(str(params), overrides or [])}")
             return
         from flows.gner import run_here
+        from flows.log import log_to
 
-        _log_to(console)
+        log_to(console)
         _print_outcome(run_here(experiment, console=console), console)
 
 
@@ -106,22 +127,6 @@ def check(
 
         for file in files:
             typer.echo(f"ok  {file}  ({check_file(file)})")
-
-
-def _log_to(console: "Console") -> None:
-    from rich.logging import RichHandler
-
-    handler = RichHandler(
-        console=console,
-        show_path=False,
-        show_level=False,
-        log_time_format="%X",
-        omit_repeated_times=False,
-    )
-    log = logging.getLogger("gner")
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
 
 
 def _print_outcome(outcome: "Outcome", console: "Console") -> None:

@@ -24,6 +24,7 @@ from rich.console import Console
 
 from flows.runner import Pending, Submit, direct, on_prefect
 from flows.signals import ended_by_signals
+from gner_core.corpus_params import CorpusParams
 from gner_core.experiment_file import read_experiment
 from gner_core.params import Experiment
 from gner_core.reports.page import with_links
@@ -94,7 +95,7 @@ def _run(
     console: Console,
 ) -> Outcome:
     if experiment.data_root == CACHE:  # first: keys need the hashes of files without a pin
-        fetch_corpora(experiment, submitter)
+        fetch_corpora(used_corpora(experiment), submitter)
     plan = plan_experiment(experiment)
     home, store = home_folder(), open_store()
     workers = Workers()
@@ -145,12 +146,12 @@ def _costs(run: RunContext) -> dict[str, float]:
 
 
 def fetch_corpora(
-    experiment: Experiment, submitter: Callable[[int], AbstractContextManager[Submit]]
+    corpora: Mapping[str, CorpusParams],
+    submitter: Callable[[int], AbstractContextManager[Submit]],
 ) -> None:
-    """Have the files of all corpora in the cache; what is there is not fetched again."""
+    """Have the files of corpora in the cache; what is there is not fetched again."""
     with submitter(FETCHES_AT_ONCE) as submit:
-        corpora = used_corpora(experiment).items()
-        fetched = [submit(fetch_files, name, corpus, after=[]) for name, corpus in corpora]
+        fetched = [submit(fetch_files, name, corpus, after=[]) for name, corpus in corpora.items()]
         for pending in fetched:
             pending.result()
 

@@ -1,7 +1,7 @@
 """Reads an experiment file: YAML, with other files included and values overridden.
 
-Owns the way from text to a valid `Experiment`, and errors that name file, key path and what is
-allowed. Does not own the fields (`gner_core.params`).
+Owns the way from text to a valid `Experiment` or `Reevaluation`, and errors that name file, key path and what is
+allowed. Does not own the fields (`gner_core.params`, `gner_core.reevaluation_params`).
 
 A text at `backbone` or `corpora` is the path of another YAML file, relative to the one it
 stands in; a catalog may also be a folder of YAML files. Overrides come last: `decode.beams=4`, values written as in YAML.
@@ -14,17 +14,22 @@ Example:
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from gner_core.corpus_params import CorpusParams
+from gner_core.corpus_params import CorpusParams, Model
+from gner_core.costs.devices import read_profile
+from gner_core.costs.energy import ENERGY, read_energy
+from gner_core.costs.lengths import read_lengths
 from gner_core.errors import InputError
 from gner_core.params import BackboneParams, Experiment
+from gner_core.reevaluation_params import Reevaluation
 
 INCLUDES = ("backbone", "corpora")
 EXTENDS = "extends"
+M = TypeVar("M", bound=Model)
 
 
 def read_experiment(path: Path, *, overrides: list[str]) -> Experiment:
@@ -34,13 +39,22 @@ def read_experiment(path: Path, *, overrides: list[str]) -> Experiment:
         InputError: for a missing or malformed file, a bad override, or any value that does not
             fit; all faults of the values are named at once.
     """
+    return _read_whole(path, Experiment, overrides)
+
+
+def read_reevaluation(path: Path, *, overrides: list[str]) -> Reevaluation:
+    """Read, complete and validate a re-evaluation file, as `read_experiment` does an experiment."""
+    return _read_whole(path, Reevaluation, overrides)
+
+
+def _read_whole(path: Path, kind: type[M], overrides: list[str]) -> M:
     values = _read_extended(path)
     for override in overrides:
         _apply(values, override)
     try:
-        return Experiment.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        raise InputError(_explain(path, error)) from None
+        raise InputError(_explain(path, error, of=kind)) from None
 
 
 def read_catalog(path: Path) -> dict[str, CorpusParams]:
@@ -145,23 +159,25 @@ def _apply(values: dict[str, Any], override: str) -> None:
     place[keys[-1]] = value
 
 
-def _explain(path: Path, error: ValidationError, *, inside: str = "") -> str:
+def _explain(
+    path: Path, error: ValidationError, *, of: type[Model] = Experiment, inside: str = ""
+) -> str:
     """Return all faults in one line; `inside` is the key of an experiment that was validated."""
     lines = []
     for fault in error.errors(include_url=False):
         place = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "extra_forbidden":
-            message = f"unknown key; allowed: {', '.join(_fields_at((*inside.split(), *fault['loc'][:-1])))}"
+            message = f"unknown key; allowed: {', '.join(_fields_at(of, (*inside.split(), *fault['loc'][:-1])))}"
         elif fault["type"] != "value_error" and not isinstance(fault["input"], dict):
             message += f", got {fault['input']!r}"
         lines.append(f"{path}: {place}: {message}")
     return "; ".join(lines)
 
 
-def _fields_at(loc: tuple[int | str, ...]) -> list[str]:
+def _fields_at(of: type[Model], loc: tuple[int | str, ...]) -> list[str]:
     """Return the names of the fields of the model at a place of a validation error."""
-    schema: dict[str, Any] = Experiment.model_json_schema()
+    schema: dict[str, Any] = of.model_json_schema()
     definitions = schema["$defs"]
     place = schema
     for part in loc:
@@ -191,8 +207,24 @@ def check_file(path: Path) -> str:
     if "corpora" in folders:
         read_catalog(path)
         return "catalog"
-    if "models" not in folders:
-        read_experiment(path, overrides=[])
-        return "experiment"
-    read_backbone(path)
-    return "backbone"
+    if "devices" in folders:
+        read_profile(path)
+        return "device"
+    if "costs" in folders:
+        return _check_costs(path)
+    if "models" in folders:
+        read_backbone(path)
+        return "backbone"
+    if "champion" in _read_extended(path):
+        read_reevaluation(path, overrides=[])
+        return "re-evaluation"
+    read_experiment(path, overrides=[])
+    return "experiment"
+
+
+def _check_costs(path: Path) -> str:
+    if path.name == ENERGY.name:
+        read_energy(path)
+        return "energy"
+    read_lengths(path)
+    return "lengths"

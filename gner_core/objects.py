@@ -118,6 +118,12 @@ class Objects:
 
         return self._try("listed", below, find)
 
+    def matching(self, pattern: str) -> list[str]:
+        """Return the names of the objects that a pattern such as `train/*/manifest.json` matches."""
+        start = len(self.root) + 1
+        found = self._try("listed", pattern, self.filesystem.glob)
+        return sorted(str(path)[start:] for path in found)
+
     def remove(self, names: list[str]) -> None:
         """Delete objects; one that is not there is no error."""
         for name in names:

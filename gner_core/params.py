@@ -15,11 +15,13 @@ Example:
     8
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from gner_core.corpus_params import CorpusParams, Model, Split
+from gner_core.costs.shape import ModelShape
 from gner_core.execution_params import ExecutionParams
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -97,6 +99,16 @@ class BackboneParams(Model):
     """Decoder's limit; for decoder_only no more than max_source_tokens."""
     dtype: Literal["float32", "bfloat16"]
     """Number format of the computation; weights and optimizer stay float32 in training."""
+    shape: ModelShape | None = None
+    """Sizes from which a dry run reckons costs; enters no key. Null: its costs are not known."""
+
+    @model_validator(mode="after")
+    def _shape_has_the_parameters(self) -> "BackboneParams":
+        if self.shape and abs(self.shape.parameters() / self.parameters - 1) > 0.02:
+            raise ValueError(
+                f"shape has {self.shape.parameters():,} parameters, not {self.parameters:,}"
+            )
+        return self
 
     def fits(self, source: int, written: int) -> bool:
         """Say whether a prompt and a target of so many tokens are within the limits (App. B)."""
@@ -183,6 +195,24 @@ class SampleParams(Model):
         if len(set(self.corpora)) != len(self.corpora):
             raise ValueError("corpora names one corpus twice")
         return self
+
+
+def known_sample(place: str, sample: SampleParams, corpora: Mapping[str, CorpusParams]) -> None:
+    """Refuse a sample whose corpora the catalog does not hold, or not with its split.
+
+    Args:
+        place: key path of the sample, for the message.
+
+    Raises:
+        ValueError: which pydantic turns into a fault of the file.
+    """
+    for name in sample.corpora:
+        if name not in corpora:
+            known = ", ".join(sorted(corpora))
+            raise ValueError(f"{place}.corpora names {name!r}; known: {known}")
+        if sample.split not in corpora[name].splits:
+            splits = ", ".join(corpora[name].splits)
+            raise ValueError(f"{place}: {name} has no split {sample.split!r}, only {splits}")
 
 
 class ChooseLast(Model):
@@ -315,15 +345,7 @@ class Experiment(Model):
     @model_validator(mode="after")
     def _samples_name_known_corpora(self) -> "Experiment":
         for place, sample in self.samples().items():
-            for name in sample.corpora:
-                if name not in self.corpora:
-                    known = ", ".join(sorted(self.corpora))
-                    raise ValueError(f"{place}.corpora names {name!r}; known: {known}")
-                if sample.split not in self.corpora[name].splits:
-                    splits = ", ".join(self.corpora[name].splits)
-                    raise ValueError(
-                        f"{place}: {name} has no split {sample.split!r}, only {splits}"
-                    )
+            known_sample(place, sample, self.corpora)
         if self.finetuning.data.split == self.supervised.split:
             raise ValueError(f"finetuning and supervised both use split {self.supervised.split!r}")
         for title, sample in self.validation().items():

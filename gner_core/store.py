@@ -93,6 +93,11 @@ class Store:
         """Say whether the artifact is published."""
         return self.objects.exists(f"{ref.path}/{MANIFEST}")
 
+    def published(self, step: str) -> list[ArtifactRef]:
+        """Return all published artifacts of a step, by key."""
+        found = self.objects.matching(f"{step}/*/{MANIFEST}")
+        return [ArtifactRef(step, name.split("/")[-2]) for name in found]
+
     def manifest(self, ref: ArtifactRef) -> dict[str, Any]:
         """Return the manifest of a published artifact.
 

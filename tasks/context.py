@@ -11,6 +11,7 @@ Example:
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from copy import copy
 from pathlib import Path
 from threading import Semaphore
 from typing import Any
@@ -24,7 +25,7 @@ from gner_core.worker import PROGRESS
 from tasks.home import open_store
 from tasks.launch import LOG, Workers
 from tasks.progress import Event, LogSample, Progress, logger
-from tasks.steps import Step, about
+from tasks.steps import Setting, Step, about, refuse_unfetched
 from tasks.tracking import Tracker
 
 
@@ -33,7 +34,7 @@ class RunContext:
 
     def __init__(
         self,
-        experiment: Experiment,
+        setting: Setting,
         *,
         store: Store,
         tracker: Tracker,
@@ -41,17 +42,34 @@ class RunContext:
         workers: Workers,
     ) -> None:
         """Bind what the tasks need."""
-        self.experiment = experiment
+        self.setting = setting
         self.store = store
         self.tracker = tracker
         self.progress = progress
         self.workers = workers
-        self.turns = Semaphore(experiment.execution.parallel_workers)
+        self.turns = Semaphore(setting.execution.parallel_workers)
         self.usage: dict[ArtifactRef, dict[str, float]] = {}
         """What the workers of this flow run's steps have used, see `gner_core.machine`."""
 
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment, for steps that only an experiment has."""
+        assert isinstance(self.setting, Experiment)
+        return self.setting
+
+    def with_setting(self, setting: Setting) -> "RunContext":
+        """Return the same run for another setting; turns, store and tracking are shared."""
+        other = copy(self)
+        other.setting = setting
+        return other
+
     def ensure(self, step: Step, build: Callable[[Path], Any]) -> bool:
-        """Have the step's artifact published, by `build(folder)` if need be; True if it ran."""
+        """Have the step's artifact published, by `build(folder)` if need be; True if it ran.
+
+        Raises:
+            InputError: while files that determine its key are not here.
+        """
+        refuse_unfetched(step)
         log = logger()
         turn = self.turns if step.in_worker else nullcontext()
 
@@ -76,8 +94,9 @@ class RunContext:
         return True
 
     def path(self, step: Step) -> Path:
-        """Return the local folder of a published step."""
-        return self.store.fetch(step.ref)
+        """Return the local folder of a published step, or of what is kept elsewhere."""
+        place = step.place or step.ref
+        return place if isinstance(place, Path) else self.store.fetch(place)
 
     def child(
         self,
@@ -100,7 +119,7 @@ class RunContext:
         common = {
             "output": str(folder),
             "scratch": str(scratch),
-            "threads": self.experiment.execution.threads,
+            "threads": self.setting.execution.threads,
         }
         with self.progress.bar(step.title) as show:
 

@@ -19,7 +19,7 @@ from gner_core.corpus_params import CorpusParams
 from gner_core.records import write_sentences
 from gner_core.store import Store
 from tasks.home import corpora_cache, is_offline
-from tasks.steps import about, corpus_place, corpus_step
+from tasks.steps import about, corpus_place, corpus_step, refuse_unfetched
 
 STATISTICS = "statistics.json"
 
@@ -56,6 +56,7 @@ def prepared_corpus(name: str, corpus: CorpusParams, *, data_root: str, store: S
         InputError: for a file that is missing, not the one that is pinned, or faulty.
     """
     step = corpus_step(name, corpus, data_root)
+    refuse_unfetched(step)
     with store.lock(step.ref):
         if not store.has(step.ref):
             source = corpus_place(name, corpus, data_root)

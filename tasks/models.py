@@ -17,10 +17,13 @@ from prefect.cache_policies import NO_CACHE
 from gner_core.execution_params import PlainLauncher
 from gner_core.store import ArtifactRef
 from gner_core.worker import PROGRESS
+from tasks.checkpoints import published
 from tasks.context import RunContext
 from tasks.data import SENTENCES
+from tasks.events import announce
 from tasks.progress import Event
 from tasks.provenance import costs, facts, tags
+from tasks.registry import register_later
 from tasks.steps import Step
 from tasks.tracking import StepRun
 
@@ -78,20 +81,23 @@ def train(step: Step, run: RunContext) -> ArtifactRef:
             )
             _finish(mlrun, step, folder, {**facts(), "usage": run.usage[step.ref]})
 
-    if not run.ensure(step, build):
+    if run.ensure(step, build):
+        announce(step)
+    else:
         with _tracked(step, run, reuse_as=step.title) as mlrun:
             _finish(mlrun, step, run.path(step), run.store.manifest(step.ref))
+    register_later(run.tracker, published(step.ref, run.store))
     return step.ref
 
 
 @task(name="generate", cache_policy=NO_CACHE, task_run_name="generate {step.title}")
 def generate(step: Step, run: RunContext) -> ArtifactRef:
     """Publish what a checkpoint writes for the sentences of an evaluation."""
-    execution = run.experiment.execution
+    execution = run.setting.execution
 
     def build(folder: Path) -> None:
         request = {
-            "backbone": run.experiment.backbone.model_dump(mode="json"),
+            "backbone": run.setting.backbone.model_dump(mode="json"),
             "target": step.identity["target"],
             "decode": step.identity["decode"],
             "model": str(run.path(step.inputs["model"])),

@@ -28,6 +28,7 @@ from gner_core.reports.content import (
     choose_examples,
 )
 from gner_core.reports.page import render
+from gner_core.reports.paper.beside import beside
 from gner_core.schemas.prompts import prompt
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.scored import read_scored, score, write_scored
@@ -42,7 +43,7 @@ from tasks.steps import Step
 
 PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"
 SCORED, SCORES = "scored.parquet", "scores.json"
-REPORT = "report.html"
+REPORT, BESIDE = "report.html", "paper.json"
 EXPLANATIONS = {
     "baseline": "mean F1 before any training, supervised test",
     "zero-shot": "mean F1 on unseen types and domains",
@@ -71,10 +72,12 @@ def score_predictions(step: Step, run: RunContext) -> ArtifactRef:
 
 @task(name="report", cache_policy=NO_CACHE, task_run_name="report {step.title}")
 def write_report(step: Step, run: RunContext) -> ArtifactRef:
-    """Publish the HTML page and attach it to the parent run."""
+    """Publish the HTML page, and as JSON what stands beside the paper's numbers; track the page."""
 
     def build(folder: Path) -> None:
-        (folder / REPORT).write_text(render(_content(step, run)), encoding="utf-8")
+        content = _content(step, run)
+        (folder / REPORT).write_text(render(content), encoding="utf-8")
+        (folder / BESIDE).write_text(json.dumps(content.beside.as_dict(), indent=1))
 
     run.ensure(step, build)
     run.tracker.parent.file(run.path(step) / REPORT)
@@ -167,6 +170,7 @@ def _content(step: Step, run: RunContext) -> ReportContent:
     manifests = {name: run.store.manifest(given.ref) for name, given in inputs.items()}
     first = next(iter(named["generate"].values()))
     example = read_predictions(run.path(first) / PREDICTIONS)[0]
+    summaries = {title: _json(run, given, SCORES) for title, given in named["score"].items()}
     return ReportContent(
         name=experiment.name,
         backbone=experiment.backbone.name,
@@ -185,9 +189,15 @@ def _content(step: Step, run: RunContext) -> ReportContent:
         ],
         stages=[_stage(inputs[title], run) for title in ("adaptation", "finetuning")],
         evaluations=[
-            EvaluationView(title, EXPLANATIONS[title], _json(run, given, SCORES))
-            for title, given in named["score"].items()
+            EvaluationView(title, EXPLANATIONS[title], summary)
+            for title, summary in summaries.items()
         ],
+        beside=beside(
+            experiment.backbone.name,
+            parameters=experiment.backbone.parameters,
+            beams=first.identity["decode"]["beams"],
+            scores=summaries,
+        ),
         examples=choose_examples(scored, count=experiment.report.examples),
         prompt=prompt(example.words, example.types),
         steps=[

@@ -14,21 +14,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gner_core.corpora.fetch.shelf import Shelf
 from gner_core.corpora.prepare import corpus_folder, split_files
 from gner_core.corpus_params import CorpusParams, Model, Split
 from gner_core.errors import InputError
+from gner_core.execution_params import ExecutionParams
 from gner_core.fingerprint import file_sha256, fingerprint
 from gner_core.params import (
     BackboneParams,
+    DecodeParams,
     Experiment,
     FolderSource,
+    MatchParams,
     RandomSource,
     SampleParams,
     StageParams,
+    TargetForm,
 )
+from gner_core.reevaluation_params import ComparisonParams
 from gner_core.store import ArtifactRef
 from tasks.home import corpora_cache
 from tasks.provenance import facts
@@ -36,8 +41,13 @@ from tasks.provenance import facts
 CACHE = "cache"
 """The `data_root` that stands for the folder of fetched corpora."""
 
+NOT_FETCHED = "not fetched"
+"""Stands in a provisional key for the hash of files that have no pin and are not here yet."""
+
 VERSIONS = {
     "backbone": 2,
+    "checkpoint": 1,
+    "compare": 1,
     "corpus": 3,
     "generate": 3,
     "report": 5,
@@ -48,6 +58,38 @@ VERSIONS = {
 """Raise a number in the commit that changes what the step writes."""
 
 
+class Setting(Protocol):
+    """What steps need to know of an experiment, or of the re-evaluation of one checkpoint."""
+
+    @property
+    def data_root(self) -> str:
+        """Folder of the corpus files."""
+
+    @property
+    def corpora(self) -> Mapping[str, CorpusParams]:
+        """The catalog."""
+
+    @property
+    def backbone(self) -> BackboneParams:
+        """How a prompt becomes the model's input."""
+
+    @property
+    def target(self) -> TargetForm:
+        """What the model writes."""
+
+    @property
+    def decode(self) -> DecodeParams:
+        """How text is generated."""
+
+    @property
+    def match(self) -> MatchParams:
+        """How text becomes tags."""
+
+    @property
+    def execution(self) -> ExecutionParams:
+        """How the work is done."""
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """A step that can be run: its kind, a title for people, its identity and its inputs."""
@@ -56,11 +98,20 @@ class Step:
     title: str
     identity: Mapping[str, Any]
     inputs: Mapping[str, "Step"] = field(default_factory=dict)
+    place: ArtifactRef | Path | None = None
+    """Where its content is, if not in the store under the step's own key."""
 
     @property
     def in_worker(self) -> bool:
         """Say whether the step needs a model, and so a child process."""
         return self.kind in ("backbone", "train", "generate")
+
+    @cached_property
+    def unfetched(self) -> tuple[str, ...]:
+        """Corpora whose files must be fetched before the key is known: until then it is provisional."""
+        below = [name for step in self.inputs.values() for name in step.unfetched]
+        own = [self.title] if NOT_FETCHED in self.identity.get("files", {}).values() else []
+        return tuple(dict.fromkeys(own + below))
 
     @cached_property
     def ref(self) -> ArtifactRef:
@@ -95,17 +146,29 @@ def corpus_step(name: str, corpus: CorpusParams, data_root: str) -> Step:
     """Prepare one corpus. The files count by content, not by name or place.
 
     In the cache a pinned file has the pinned bytes, so the key is known before it is fetched.
+    Without pins the step says that it is `unfetched`, and cannot run yet.
 
     Raises:
-        InputError: for a file that is missing, or not the one that is pinned.
+        InputError: for a file that is missing elsewhere, or not the one that is pinned.
     """
     folder = corpus_place(name, corpus, data_root)
-    digests = {
-        split: _digests(name, corpus, folder, split=split, in_cache=data_root == CACHE)
+    digests: dict[Split, list[str] | str] = {
+        split: _digests(corpus, folder, split=split, in_cache=data_root == CACHE)
         for split in corpus.files
     }
     identity = _values(corpus, leave_out=NOT_IDENTITY)
     return Step("corpus", name, {**identity, "name": name, "files": digests})
+
+
+def refuse_unfetched(step: Step) -> None:
+    """Stop before a step is built under a key that is not its own yet.
+
+    Raises:
+        InputError: while files that determine the key are not here.
+    """
+    if step.unfetched:
+        names = " ".join(step.unfetched)
+        raise InputError(f"{names}: not fetched yet; do it with: gner data fetch {names}")
 
 
 def corpus_place(name: str, corpus: CorpusParams, data_root: str) -> Path:
@@ -116,13 +179,13 @@ def corpus_place(name: str, corpus: CorpusParams, data_root: str) -> Path:
 
 
 def _digests(
-    name: str, corpus: CorpusParams, folder: Path, *, split: Split, in_cache: bool
-) -> list[str]:
+    corpus: CorpusParams, folder: Path, *, split: Split, in_cache: bool
+) -> list[str] | str:
     paths = sorted(corpus.files[split])
     if in_cache and all(path in corpus.pins for path in paths):
         return [corpus.pins[path].sha256 for path in paths]
     if in_cache and not all((folder / path).exists() for path in paths):
-        raise InputError(f"{name}: not fetched yet; do it with: gner data fetch {name}")
+        return NOT_FETCHED
     digests = []
     for file in split_files(corpus, folder, split=split):
         digest = file_sha256(file)
@@ -180,19 +243,48 @@ def train_step(
     return Step("train", title, identity, {"model": model, "data": data, **chosen_by})
 
 
-def generate_step(title: str, experiment: Experiment, *, model: Step, data: Step) -> Step:
+def checkpoint_step(title: str, files: Mapping[str, str], place: ArtifactRef | Path) -> Step:
+    """Name a checkpoint by its content alone, wherever it is and whoever made it.
+
+    Args:
+        files: name → SHA-256 of each file that its answers depend on.
+        place: where it is; it is not copied.
+    """
+    return Step("checkpoint", title, {"files": dict(files)}, place=place)
+
+
+def generate_step(title: str, setting: Setting, *, model: Step, data: Step) -> Step:
     """Let a checkpoint write its answers for a set of sentences."""
-    identity = {"decode": _values(experiment.decode, leave_out=set()), **_asked(experiment)}
+    identity = {"decode": _values(setting.decode, leave_out=set()), **_asked(setting)}
     return Step("generate", title, identity, {"model": model, "data": data})
 
 
-def score_step(title: str, experiment: Experiment, predictions: Step) -> Step:
+def score_step(title: str, setting: Setting, predictions: Step) -> Step:
     """Align and score what was generated."""
     identity = {
-        "match": _values(experiment.match, leave_out=set()),
-        "target": _values(experiment.target, leave_out=set()),
+        "match": _values(setting.match, leave_out=set()),
+        "target": _values(setting.target, leave_out=set()),
     }
     return Step("score", title, identity, {"predictions": predictions})
+
+
+def compare_step(
+    title: str,
+    comparison: ComparisonParams,
+    *,
+    champion: Mapping[str, Step],
+    candidate: Mapping[str, Step],
+) -> Step:
+    """Compare two checkpoints by their scored sentences.
+
+    Args:
+        champion: test → its step score; `candidate` the same of the other one.
+    """
+    inputs = {
+        **{f"champion {test}": step for test, step in champion.items()},
+        **{f"candidate {test}": step for test, step in candidate.items()},
+    }
+    return Step("compare", title, _values(comparison, leave_out=set()), inputs)
 
 
 def report_step(experiment: Experiment, inputs: Mapping[str, Step]) -> Step:
@@ -207,11 +299,11 @@ def report_step(experiment: Experiment, inputs: Mapping[str, Step]) -> Step:
     return Step("report", experiment.name, identity, inputs)
 
 
-def _asked(experiment: Experiment) -> dict[str, Any]:
+def _asked(setting: Setting) -> dict[str, Any]:
     """Return what a checkpoint's weights do not say: prompts, limits, number format, targets."""
     return {
-        "backbone": _values(experiment.backbone, leave_out={"name", "parameters", "source"}),
-        "target": _values(experiment.target, leave_out=set()),
+        "backbone": _values(setting.backbone, leave_out={"name", "parameters", "source", "shape"}),
+        "target": _values(setting.target, leave_out=set()),
     }
 
 

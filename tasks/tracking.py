@@ -29,12 +29,10 @@ import logging
 import os
 import time
 import uuid
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +40,11 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
-from mlflow.types.schema import AnyType
 
-from gner_core.errors import InputError, Stopped
+from gner_core.errors import Stopped
 from gner_core.processes import UNKNOWN, has_died, this_process
 from tasks.comparison import FlowRun, links, view, without_secrets
 from tasks.outbox import Outbox
@@ -71,8 +65,6 @@ BATCH = 100  # params in one call: the server's limit
 METRICS_BATCH = 1000
 PARAM_CHARACTERS = 6000  # the server's limit
 SECONDS_BETWEEN_SENDS = 2.0
-SERVING_MODEL = Path(__file__).with_name("serving_model.py")
-"""What MLflow runs to serve a checkpoint; never imported here."""
 REFUSED = (400, 404, 409)
 
 log = logging.getLogger("gner")
@@ -181,7 +173,7 @@ class Tracker:
         self.links: dict[str, str] = {}
         """To this flow run and its comparison with earlier ones; there after `finish`."""
         self._artifacts = artifacts
-        self.outbox = Outbox(f"MLflow at {self.shown_uri}", hopeless=_hopeless)
+        self.outbox = Outbox(f"MLflow at {self.shown_uri}", hopeless=hopeless)
         self.parent = StepRun(self)
         self._steps: dict[str, StepRun] = {}
         """By key, those that this flow run logs."""
@@ -372,47 +364,13 @@ def prepare_database(home: Path) -> None:
     experiment_id(MlflowClient(_own_database(home)), _own_artifacts(home))
 
 
-def log_pyfunc(checkpoint: Path, *, name: str, beams: int, home: Path) -> tuple[str, str]:
-    """Log a checkpoint with its weights as a model that MLflow serves; return its and MLflow's URI.
-
-    Raises:
-        InputError: when MLflow cannot be reached or refuses the model.
-    """
-    uri, place = tracking_uri(home)
-    signature = ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, "text")]),
-        outputs=Schema([ColSpec(AnyType(), "entities")]),
-        params=ParamSchema([ParamSpec("types", DataType.string, [], shape=(-1,))]),
-    )
-    mlflow.set_tracking_uri(uri)
-    try:
-        mlflow.set_experiment(experiment_id=experiment_id(MlflowClient(uri), place))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*An input example was not provided")  # it would
-            logged = mlflow.pyfunc.log_model(  # be predicted here, and load the model
-                name=name,
-                python_model=str(SERVING_MODEL),
-                artifacts={"checkpoint": str(checkpoint.absolute())},
-                signature=signature,
-                model_config={"beams": beams},
-                pip_requirements=[f"gner=={version('gner')}"],
-            )
-    except MlflowException as error:
-        raise InputError(f"{uri}: the model cannot be logged ({_first_line(error)})") from None
-    return str(logged.model_uri), uri
-
-
 def _is_free(run: Run) -> bool:
     """Say whether this process may log to a run that is there."""
     owner = run.data.tags.get(PROCESS, UNKNOWN)
     return run.info.status != RUNNING or owner == this_process() or has_died(owner)
 
 
-def _first_line(error: MlflowException) -> str:
-    return str(error).strip().splitlines()[0][:200]
-
-
-def _hopeless(error: Exception) -> bool:
+def hopeless(error: Exception) -> bool:
     """Say whether a call would fail again although the server is there."""
     if isinstance(error, MlflowException):
         return error.get_http_status_code() in REFUSED

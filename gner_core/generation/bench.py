@@ -54,6 +54,7 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     words = sum(len(prediction.words) for prediction in predictions)
     return {
         "figures": {
+            "parameters": request.backbone.parameters,
             "sentences": len(predictions),
             "skipped": len(job.sentences) - len(predictions),
             "words": words,

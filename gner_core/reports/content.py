@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gner_core.records import spans_of
+from gner_core.reports.paper.beside import Beside
 from gner_core.scoring.pairs import entity_pairs, normalised
 from gner_core.scoring.scored import Scored
 
@@ -101,6 +102,7 @@ class ReportContent:
     samples: Sequence[SampleRow]
     stages: Sequence[StageView]
     evaluations: Sequence[EvaluationView]
+    beside: Beside
     examples: Sequence[ExampleView]
     prompt: str
     steps: Sequence[StepRow]

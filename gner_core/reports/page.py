@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from gner_core.reports.content import ReportContent
 from gner_core.reports.figures import f1_bars, loss_curves, reliability
+from gner_core.reports.paper import view
 
 TEMPLATES = Path(__file__).parent
 HUES = 12  # colours of entity types
@@ -29,17 +30,19 @@ def render(content: ReportContent) -> str:
     environment.filters["points"] = lambda share: f"{100 * share:.1f}"
     environment.filters["thousands"] = lambda number: f"{number:,}"
     environment.filters["hue"] = lambda label: sum(label.encode()) % HUES * (360 // HUES)
+    for look in (view.ours, view.interval, view.paper, view.difference):
+        environment.filters[look.__name__] = look
     curves = loss_curves({stage.title: stage.curve for stage in content.stages})
     bars = f1_bars(
         {
-            view.title: {name: row["f1"] for name, row in view.scores["corpora"].items()}
-            for view in content.evaluations
+            one.title: {name: row["f1"] for name, row in one.scores["corpora"].items()}
+            for one in content.evaluations
         }
     )
     calibrated = {
-        view.title: view.scores["calibration"]["all"]
-        for view in content.evaluations
-        if "calibration" in view.scores
+        one.title: one.scores["calibration"]["all"]
+        for one in content.evaluations
+        if "calibration" in one.scores
     }
     return environment.get_template("page.html.j2").render(
         content=content,
@@ -49,6 +52,7 @@ def render(content: ReportContent) -> str:
         calibrated=calibrated,
         reliability=Markup(reliability(calibrated)),  # noqa: S704
         fault_names=_fault_names(content),
+        inside=view.INSIDE,
     )
 
 

@@ -5,7 +5,8 @@ logits for label tokens only, attention over what each token may see. Padding co
 nor does a prefix that several sentences share count more than once, so a utilisation says how
 much of the device does useful work.
 
-Owns the formulas and the peaks of devices. Does not own what is measured (`training.bench`).
+Owns the formulas for a loaded model and the peak that is measured. Does not own what is measured
+(`training.bench`) or the formulas before a model is there (`costs.work`).
 
 Example:
     work = ModelWork.of(model)
@@ -21,15 +22,8 @@ import torch
 from transformers import PreTrainedModel
 
 from gner_core.backbones.load import device
-from gner_core.errors import InputError
+from gner_core.costs.devices import named_device
 
-DEVICES = {
-    "A100-80G": {"bfloat16": 312e12, "float32": 19.5e12},
-    "H100-SXM": {"bfloat16": 989e12, "float32": 67e12},
-    "H200": {"bfloat16": 989e12, "float32": 67e12},
-    "L40S": {"bfloat16": 362e12, "float32": 91.6e12},
-}
-"""Dense operations a second by number format, from the makers' data sheets."""
 SECONDS = 1.0
 SIZE_ON_CPU, SIZE_ON_GPU = 2048, 8192
 
@@ -110,11 +104,9 @@ def named_peak(name: str, *, dtype: Literal["float32", "bfloat16"]) -> float:
     """Return the peak of a device by its name.
 
     Raises:
-        InputError: for a device that is not in the table.
+        InputError: for a device without a profile in params/devices/.
     """
-    if name not in DEVICES:
-        raise InputError(f"--device {name}: not known; known: {', '.join(DEVICES)}")
-    return DEVICES[name][dtype]
+    return named_device(name).flops[dtype]
 
 
 def settle() -> None:

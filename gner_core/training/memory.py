@@ -16,14 +16,11 @@ from typing import Literal
 import torch
 from transformers import PreTrainedConfig
 
+from gner_core.costs.memory import BYTES_OF_TRAINING, DEVICE_SHARE, bytes_per_token, fitting
 from gner_core.errors import InputError
 
 LIMIT = "micro-batch.json"
-GPU_SHARE = 0.85  # of its memory; the rest is for what is not counted
 CPU_BATCH = 8  # more does not make a CPU faster
-BYTES_OF_TRAINING = 16  # per weight: itself, its gradient, two averages, in float32
-ACTIVATIONS_PER_LAYER = 40  # numbers per token, in widths, that wait for the backward pass
-KEPT_PER_LOGIT = 2  # itself and its gradient
 
 
 def micro_batch(
@@ -81,11 +78,9 @@ def _fitting(longest: int, parameters: int, config: PreTrainedConfig) -> int:
     if not torch.cuda.is_available():
         return CPU_BATCH
     layers = config.num_hidden_layers + (getattr(config, "num_decoder_layers", None) or 0)
-    per_token = 2 * ACTIVATIONS_PER_LAYER * config.hidden_size * layers
-    per_token += 4 * KEPT_PER_LOGIT * config.vocab_size
+    per_token = bytes_per_token(
+        hidden=config.hidden_size, layers=layers, vocabulary=config.vocab_size
+    )
     memory = torch.cuda.get_device_properties(0).total_memory
-    left = GPU_SHARE * memory - BYTES_OF_TRAINING * parameters
-    size = 1
-    while 2 * size * longest * per_token <= left:
-        size *= 2
-    return size
+    left = DEVICE_SHARE * memory - BYTES_OF_TRAINING * parameters
+    return fitting(left, longest=longest, per_token=per_token)

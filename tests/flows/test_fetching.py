@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from flows.gner import fetch_corpora
 from flows.runner import direct
 from gner_core.errors import InputError
 from gner_core.experiment_file import read_experiment
 from gner_core.params import Experiment
+from tasks.context import untracked_run
 from tasks.plan import plan_experiment, used_corpora
 from tests.gner_core.faulty_server import FaultyServer, faulty_server, status
 
@@ -35,11 +37,16 @@ def test_a_run_fetches_what_it_needs_once_and_plans_the_same_keys(
     packaged = read_experiment(root / "params" / "tiny.yaml", overrides=[])
     with faulty_server() as server:
         experiment = from_server(packaged, server, root)
-        with pytest.raises(InputError, match=r"not fetched yet; do it with: gner data fetch"):
-            plan_experiment(experiment)
-        fetch_corpora(experiment, lambda workers: direct(workers=workers))
+        ahead = plan_experiment(experiment)
+        assert ahead.report.unfetched == tuple(ahead.corpora)
+        with (
+            untracked_run(experiment, console=Console(quiet=True)) as run,
+            pytest.raises(InputError, match=r"not fetched yet; do it with: gner data fetch"),
+        ):
+            run.ensure(next(iter(ahead.corpora.values())), lambda _: None)
+        fetch_corpora(used_corpora(experiment), lambda workers: direct(workers=workers))
         asked = {request.path for request in server.asked}
-        fetch_corpora(experiment, lambda workers: direct(workers=workers))
+        fetch_corpora(used_corpora(experiment), lambda workers: direct(workers=workers))
     used = used_corpora(experiment).values()
     assert asked == {f"/{name}" for c in used for names in c.files.values() for name in names}
     assert len(server.asked) == len(asked)
@@ -56,4 +63,4 @@ def test_a_corpus_that_cannot_be_had_ends_the_run_before_it_begins(
         experiment = from_server(packaged, server, root)
         server.always("/news-train.tsv", status(404))
         with pytest.raises(InputError, match=r"news: .*news-train.tsv"):
-            fetch_corpora(experiment, lambda workers: direct(workers=workers))
+            fetch_corpora(used_corpora(experiment), lambda workers: direct(workers=workers))

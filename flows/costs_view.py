@@ -1,0 +1,131 @@
+"""How a dry run with costs looks: a line for every step, then totals beside the paper's.
+
+Lines, not a table that is cut to the width of a terminal: they can be read by other programs.
+
+Example:
+    for line in cost_lines(steps, device, energy): typer.echo(line)
+"""
+
+from collections.abc import Iterator, Sequence
+
+from gner_core.costs.devices import DeviceProfile
+from gner_core.costs.energy import EnergyParams, footprint
+from gner_core.reports.paper.numbers import paper_gpu_hours, paper_kg
+from tasks.costs import PlannedStep
+
+HEAD = f"{'state':<10} {'step':<9} {'key':<20} {'M tokens':>9} {'PFLOP':>9} {'GB/GPU':>7} {'GPU h':>8}  title"
+NO_KEY = "(after-fetching)"
+
+
+def plain_lines(steps: Sequence[PlannedStep]) -> Iterator[str]:
+    """Yield state, kind, key and title of every step."""
+    for planned in steps:
+        yield f"{_head(planned)}  {_title(planned)}"
+
+
+def cost_lines(
+    steps: Sequence[PlannedStep], device: DeviceProfile, energy: EnergyParams
+) -> Iterator[str]:
+    """Yield every step with its costs, then what all of them cost.
+
+    Tokens are those that are learned from (prompts and targets of all epochs), or written.
+    """
+    yield HEAD
+    for planned in steps:
+        yield _line(planned, device)
+    yield ""
+    yield from _device_lines(device)
+    yield from _totals(steps, device, energy)
+
+
+def _line(planned: PlannedStep, device: DeviceProfile) -> str:
+    cost = planned.cost
+    cells = ("", "", "", "")
+    note = planned.note and f"  ({planned.note})"
+    if cost:
+        learned = planned.step.kind == "train"
+        tokens = cost.target_tokens + (cost.prompt_tokens if learned else 0)
+        too_large = device.memory_bytes is not None and cost.memory_bytes > device.memory_bytes
+        cells = (
+            f"{tokens / 1e6:,.1f}",
+            f"{cost.flops / 1e15:,.1f}",
+            f"{cost.memory_bytes / 1e9:,.1f}{'!' if too_large else ''}",
+            "?" if cost.gpu_hours is None else f"{cost.gpu_hours:,.2f}",
+        )
+    elif planned.note:
+        cells = ("?", "?", "?", "?")
+    numbers = f"{cells[0]:>9} {cells[1]:>9} {cells[2]:>7} {cells[3]:>8}"
+    return f"{_head(planned)} {numbers}  {_title(planned)}{note}"
+
+
+def _head(planned: PlannedStep) -> str:
+    state = "published" if planned.published else "pending"
+    key = NO_KEY if planned.step.unfetched else planned.step.ref.key
+    return f"{state:<10} {planned.step.kind:<9} {key:<20}"
+
+
+def _title(planned: PlannedStep) -> str:
+    """Return the title, with the experiments that share the step where there are several."""
+    points = [point for point in planned.points if point]
+    if not points:
+        return planned.step.title
+    if len(points) > 3:
+        return f"{planned.step.title}  [{points[0]} and {len(points) - 1} more]"
+    return f"{planned.step.title}  [{'; '.join(points)}]"
+
+
+def _device_lines(device: DeviceProfile) -> Iterator[str]:
+    known = [
+        f"{dtype}: {peak / 1e12:,.4g} TFLOP/s, {device.utilisation[dtype]:.0%} used in training"
+        for dtype, peak in device.flops.items()
+        if dtype in device.utilisation
+    ]
+    yield f"device     {device.name}; {'; '.join(known)}"
+    if device.assumed:
+        yield f"assumed    {device.assumed}"
+    yield (
+        "tokens     of prompts and targets in all epochs (train), of answers (generate); "
+        "no padding, no external types"
+    )
+    yield "memory     of one device, with sentences at the backbone's limits; ! is more than it has"
+
+
+def _totals(
+    steps: Sequence[PlannedStep], device: DeviceProfile, energy: EnergyParams
+) -> Iterator[str]:
+    unknown = sum(1 for s in steps if _unknown(s))
+    trained, written = _hours(steps, "train"), _hours(steps, "generate")
+    waiting = [planned for planned in steps if not planned.published]
+    left = _hours(waiting, "train") + _hours(waiting, "generate")
+    total = trained + written
+    yield f"total      {total:,.2f} GPU hours: {trained:,.2f} training, {written:,.2f} generating"
+    yield f"pending    {left:,.2f} GPU hours"
+    if unknown:
+        yield f"unknown    {unknown} steps, marked ?, are in no total"
+    values = f"overhead {energy.overhead:g} (PUE), grid {energy.kg_per_kwh:g} kg CO2eq/kWh"
+    if device.watts is None:
+        yield f"energy     ? (the device's profile states no watts); {values}"
+    else:
+        found = footprint(total, watts=device.watts, energy=energy)
+        yield (
+            f"energy     {found.kwh:,.2f} kWh, {found.kg:,.2f} kg CO2eq; "
+            f"{device.watts:g} W, {values}"
+        )
+    yield (
+        f"paper      {paper_gpu_hours():g} GPU hours of A100-80G for all its models, "
+        f"{paper_kg():g} kg CO2eq (Appendix G)"
+    )
+
+
+def _unknown(planned: PlannedStep) -> bool:
+    if planned.step.kind not in ("train", "generate"):
+        return False
+    return planned.cost is None or planned.cost.gpu_hours is None
+
+
+def _hours(steps: Sequence[PlannedStep], kind: str) -> float:
+    return sum(
+        planned.cost.gpu_hours or 0.0
+        for planned in steps
+        if planned.cost and planned.step.kind == kind
+    )

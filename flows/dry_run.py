@@ -1,0 +1,44 @@
+"""What `gner run FILE --dry-run` prints: the steps, and their costs where a device is named.
+
+Owns what is read for it. Does not own costs (`tasks.costs`) or looks (`flows.costs_view`).
+
+Example:
+    for line in dry_run_lines([("", experiment, plan)], devices=["A100-80G"], grid=None):
+        typer.echo(line)
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from flows.costs_view import cost_lines, plain_lines
+from gner_core.costs.devices import read_device
+from gner_core.costs.energy import ENERGY, read_energy
+from gner_core.errors import InputError
+from tasks.costs import CostReader, Point, planned_steps
+from tasks.home import open_store
+
+
+def dry_run_lines(
+    points: Iterable[Point], *, devices: Sequence[str], grid: float | None
+) -> Iterator[str]:
+    """Yield the lines of a dry run of one experiment or many; steps that they share come once.
+
+    Args:
+        points: label, experiment and plan of each; one experiment needs no label.
+        devices: a device and measured files (`read_device`); none for no costs.
+        grid: kg CO2 equivalents of a kWh; None takes the one of params/costs/energy.yaml.
+
+    Raises:
+        InputError: for an unknown device, a faulty file, or a grid without a device.
+    """
+    if not devices and grid is not None:
+        raise InputError("--grid needs --device")
+    store = open_store()
+    steps = planned_steps(points, store)
+    if not devices:
+        yield from plain_lines(steps)
+        return
+    device, energy = read_device(devices), read_energy(ENERGY)
+    if grid is not None:
+        energy = energy.model_copy(update={"kg_per_kwh": grid})
+    reader = CostReader(store, device)
+    yield from cost_lines([reader.priced(step) for step in steps], device, energy)

@@ -1,0 +1,158 @@
+"""What a device can do: a profile from params/devices/, or measured by `gner bench`.
+
+Owns the fields and where they come from. Does not own what follows from them (`costs.estimate`).
+
+Example:
+    device = read_device(["A100-80G"])
+    device = read_device(["A100-80G", "train.json"])  # its utilisation measured here
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from gner_core.corpus_params import Model
+from gner_core.errors import InputError
+
+PROFILES = Path(__file__).parents[2] / "params" / "devices"
+Format = Literal["float32", "bfloat16"]
+
+
+class MeasuredGeneration(Model):
+    """How fast one way of decoding was, by `gner bench generate`."""
+
+    mode: str
+    beams: int
+    parameters: int
+    """Of the model that was measured."""
+    words_per_second: float
+
+
+class DeviceProfile(Model):
+    """A device; what is not known is null, and costs that need it are not known either."""
+
+    name: str
+    flops: dict[Format, float]
+    """Dense operations a second at most, by number format."""
+    utilisation: dict[Format, float]
+    """Share of them that a training uses for its model, padding not counted."""
+    memory_bytes: float | None = Field(gt=0)
+    bandwidth: float | None = Field(gt=0)
+    """Bytes a second from its memory."""
+    watts: float | None = Field(gt=0)
+    """Power at work."""
+    seconds_per_layer: float | None = Field(gt=0)
+    """Time that the host needs to start one layer of a forward pass of one token."""
+    generation: tuple[MeasuredGeneration, ...] = ()
+    assumed: str
+    """What of this is no data sheet and no measurement, and why it is taken."""
+
+
+def named_device(name: str) -> DeviceProfile:
+    """Return the profile of a device.
+
+    Raises:
+        InputError: for a name without a profile, or a faulty profile.
+    """
+    file = PROFILES / f"{name}.yaml"
+    if Path(name).name != name or not file.is_file():
+        known = ", ".join(sorted(path.stem for path in PROFILES.glob("*.yaml")))
+        raise InputError(f"--device {name}: not known; known: {known}")
+    return read_profile(file)
+
+
+def read_profile(path: Path) -> DeviceProfile:
+    """Read a profile.
+
+    Raises:
+        InputError: for a file that cannot be read or does not fit.
+    """
+    try:
+        return DeviceProfile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not a device profile: {_first(error)}") from None
+
+
+def read_device(places: Sequence[str]) -> DeviceProfile:
+    """Return the first device with what the others measured.
+
+    Args:
+        places: names of profiles, and files with the output of `gner bench train --json` or
+            `gner bench generate --json`, at least one.
+
+    Raises:
+        InputError: for an unknown name or a file that holds no such figures.
+    """
+    device: DeviceProfile | None = None
+    for place in places:
+        if not place.endswith(".json"):
+            if device:
+                raise InputError(f"--device {place}: name a device once, before measured files")
+            device = named_device(place)
+        else:
+            path = Path(place)
+            device = _measured(path, device or _unknown(path))
+    assert device is not None
+    return device
+
+
+def _unknown(path: Path) -> DeviceProfile:
+    return DeviceProfile(
+        name=path.name,
+        flops={},
+        utilisation={},
+        memory_bytes=None,
+        bandwidth=None,
+        watts=None,
+        seconds_per_layer=None,
+        assumed="",
+    )
+
+
+def _measured(path: Path, device: DeviceProfile) -> DeviceProfile:
+    """Lay measured figures over a profile."""
+    try:
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return device.model_copy(update=_training(found["gner"], device))
+        rows = (*device.generation, *(_generation(row) for row in found))
+        return device.model_copy(update={"generation": rows})
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise InputError(
+            f"{path}: no figures of gner bench train --json or gner bench generate --json "
+            f"({_first(error)})"
+        ) from None
+
+
+def _training(rounds: Sequence[Mapping[str, Any]], device: DeviceProfile) -> dict[str, Any]:
+    """Return the utilisation of the middle round, and the peak that it is a share of."""
+    dtype = rounds[0]["dtype"]
+    peak = max(float(one["peak_flops_per_second"]) for one in rounds)
+    used = median(float(one["flops_per_second"]) for one in rounds) / peak
+    return {
+        "name": f"{device.name} ({rounds[0]['device']}, measured)",
+        "flops": {**device.flops, dtype: peak},
+        "utilisation": {**device.utilisation, dtype: used},
+    }
+
+
+def _generation(row: Mapping[str, Any]) -> MeasuredGeneration:
+    figures = row["figures"]
+    return MeasuredGeneration(
+        mode=row["mode"],
+        beams=row["beams"],
+        parameters=figures["parameters"],
+        words_per_second=figures["words"] / figures["seconds"],
+    )
+
+
+def _first(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        fault = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+    return " ".join(f"{type(error).__name__}: {error}".split())

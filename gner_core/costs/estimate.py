@@ -1,0 +1,223 @@
+"""From tokens to hours on a device: one training, one generation.
+
+Training is bound by products: operations, over the device's peak times its utilisation. A token
+that is generated is bound by the slowest of three: the products of all rows, reading the weights and
+the cache once from the device's memory, and the host that starts every layer. Reading prompts
+is bound by products.
+
+Owns the formulas. Does not own the counts that go in (`costs.work`, `costs.memory`, `costs.devices`)
+or where sentences come from (`tasks.costs`).
+
+Example:
+    cost = training_cost(volumes, shape=shape, train=train, looks=0, dtype="bfloat16", device=a100)
+    cost.gpu_hours, cost.memory_bytes
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from gner_core.costs.devices import DeviceProfile
+from gner_core.costs.memory import (
+    BYTES,
+    DEVICE_SHARE,
+    Spread,
+    bytes_per_token,
+    cache_bytes_per_token,
+    fitting,
+    fixed_bytes,
+    generation_bytes,
+)
+from gner_core.costs.shape import ModelShape
+from gner_core.costs.work import forward_work, update_work
+from gner_core.params import BackboneParams, DecodeParams, TrainParams
+
+HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """Sentences of one corpus with their mean lengths."""
+
+    sentences: float
+    words: float
+    prompt: float
+    """Tokens; so is `target`."""
+    target: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepCost:
+    """What a step costs."""
+
+    prompt_tokens: float
+    """Read; in training once each epoch."""
+    target_tokens: float
+    """Learned from, or written."""
+    flops: float
+    memory_bytes: float
+    """On each device."""
+    gpu_hours: float | None
+    """Over all devices; None where the profile does not say enough."""
+
+
+def training_cost(
+    volumes: Sequence[Volume],
+    *,
+    backbone: BackboneParams,
+    shape: ModelShape,
+    train: TrainParams,
+    looks: Sequence[Volume],
+    device: DeviceProfile,
+    micro_batch: int | Literal["auto"],
+    spread: Spread,
+) -> StepCost:
+    """Return what a training stage costs; its memory holds sentences at the backbone's limits.
+
+    Args:
+        volumes: its sentences, once.
+        looks: all sentences of all looks at a validation loss.
+        micro_batch: sentences of a forward pass on one device; auto: as many as fit.
+    """
+    adapters = train.lora is not None
+    work = update_work(shape, frozen_layers=train.frozen_layers, adapters=adapters)
+    once = forward_work(shape)
+    flops = sum(v.sentences * work.flops(prompt=v.prompt, target=v.target) for v in volumes)
+    seen = sum(v.sentences * once.flops(prompt=v.prompt, target=v.target) for v in looks)
+    total = train.epochs * flops + seen
+    useful = _useful(device, backbone)
+    fixed = fixed_bytes(
+        backbone.parameters, trained=_trained(backbone.parameters, shape, train), spread=spread
+    )
+    layers = shape.layers + shape.decoder_layers
+    token = bytes_per_token(hidden=shape.hidden, layers=layers, vocabulary=shape.vocabulary)
+    longest = _longest(backbone)
+    if micro_batch == "auto":
+        left = DEVICE_SHARE * (device.memory_bytes or 0) - fixed
+        micro_batch = fitting(left, longest=longest, per_token=token)
+    rows = min(micro_batch, -(-train.global_batch // spread.processes))
+    return StepCost(
+        train.epochs * sum(v.sentences * v.prompt for v in volumes),
+        train.epochs * sum(v.sentences * v.target for v in volumes),
+        total,
+        fixed + rows * longest * token,
+        total / useful / HOUR if useful else None,
+    )
+
+
+def _useful(device: DeviceProfile, backbone: BackboneParams) -> float | None:
+    """Return the operations a second that serve the model; None where the profile lacks them."""
+    dtype = backbone.dtype
+    if dtype not in device.flops or dtype not in device.utilisation:
+        return None
+    return device.flops[dtype] * device.utilisation[dtype]
+
+
+def _longest(backbone: BackboneParams) -> int:
+    """Return the tokens of the longest prompt and target together that a backbone takes."""
+    targets = backbone.max_target_tokens if backbone.family == "encoder_decoder" else 0
+    return backbone.max_source_tokens + targets
+
+
+def _trained(parameters: int, shape: ModelShape, train: TrainParams) -> float:
+    """Return the weights with a gradient; of LoRA, the adapters of the modules that it names."""
+    if train.lora:
+        layers = shape.layers + shape.decoder_layers
+        wide = shape.hidden + shape.attention_width
+        return float(len(train.lora.target_modules) * layers * train.lora.rank * wide)
+    if not train.frozen_layers:
+        return float(parameters)
+    layer = shape.read_weights + shape.kept_weights + shape.feed_forward_weights
+    frozen = min(train.frozen_layers, shape.layers) * layer
+    deeper = layer + shape.read_weights + shape.kept_weights
+    frozen += min(train.frozen_layers, shape.decoder_layers) * deeper
+    return float(parameters - frozen - shape.head_weights)
+
+
+def generation_cost(
+    volumes: Sequence[Volume],
+    *,
+    backbone: BackboneParams,
+    shape: ModelShape,
+    decode: DecodeParams,
+    batch: int,
+    batch_tokens: int,
+    device: DeviceProfile,
+) -> StepCost:
+    """Return what a generation costs.
+
+    Args:
+        batch: sentences side by side at most.
+        batch_tokens: tokens of prompts and answers side by side at most.
+    """
+    work = forward_work(shape)
+    hours: float | None = 0.0
+    flops, widest = 0.0, 0.0
+    for volume in volumes:
+        prompt, target = volume.prompt, volume.target
+        rows = max(1.0, min(batch, batch_tokens / (prompt + target), volume.sentences))
+        sentence = work.reading(prompt=prompt)
+        sentence += decode.beams * work.writing(prompt=prompt, target=target)
+        flops += volume.sentences * sentence
+        held = generation_bytes(
+            backbone.parameters,
+            shape=shape,
+            dtype=backbone.dtype,
+            rows=rows * decode.beams,
+            tokens=min(_longest(backbone), batch_tokens / rows),
+        )
+        widest = max(widest, held)
+        one = _generation_hours(
+            volume, rows=rows, backbone=backbone, shape=shape, decode=decode, device=device
+        )
+        hours = None if one is None or hours is None else hours + one
+    return StepCost(
+        sum(v.sentences * v.prompt for v in volumes),
+        sum(v.sentences * v.target for v in volumes),
+        flops,
+        widest,
+        hours,
+    )
+
+
+def _generation_hours(
+    volume: Volume,
+    *,
+    rows: float,
+    backbone: BackboneParams,
+    shape: ModelShape,
+    decode: DecodeParams,
+    device: DeviceProfile,
+) -> float | None:
+    for way in device.generation:
+        if (way.mode, way.beams) == (decode.mode, decode.beams):
+            speed = way.words_per_second * way.parameters / backbone.parameters
+            return volume.sentences * volume.words / speed / HOUR
+    useful = _useful(device, backbone)
+    if not (useful and device.bandwidth and device.seconds_per_layer):
+        return None
+    work = forward_work(shape)
+    passes = passes_of(decode.mode, words=volume.words, target=volume.target)
+    layers = shape.decoder_layers or shape.layers
+    context = volume.prompt + volume.target / 2
+    cache = cache_bytes_per_token(shape, dtype=backbone.dtype) * context * rows * decode.beams
+    read = BYTES[backbone.dtype] * writing_weights(shape) + cache
+    writing = work.writing(prompt=volume.prompt, target=volume.target) * rows * decode.beams
+    slowest = max(
+        writing / passes / useful, read / device.bandwidth, layers * device.seconds_per_layer
+    )
+    reading = rows * work.reading(prompt=volume.prompt) / useful
+    return volume.sentences / rows * (reading + passes * slowest) / HOUR
+
+
+def passes_of(mode: Literal["free", "guided"], *, words: float, target: float) -> float:
+    """Return the forward passes of a sentence: one a token, or guided, one a word (README)."""
+    return target if mode == "free" else words
+
+
+def writing_weights(shape: ModelShape) -> int:
+    """Return the weights that are read for every token that is written."""
+    layer = shape.read_weights + shape.kept_weights + shape.feed_forward_weights
+    if shape.encoder_decoder:  # keys and values of the prompt are kept, not computed again
+        return shape.decoder_layers * (layer + shape.read_weights) + shape.head_weights
+    return shape.layers * layer + shape.head_weights

@@ -1,0 +1,103 @@
+"""Floating-point operations of training and generation, from a model's shape alone.
+
+A matrix product of a token costs 2 operations a weight; a weight update costs them three times:
+forward, backward to what came before, backward to the weight itself (Kaplan et al., 2020, section 2.1).
+Encoder and decoder are counted apart: prompts go through the one, targets through the other, and
+only target tokens need logits. Attention adds two products for each pair of tokens that see each
+other. What a device computes beyond that, padding and activations computed again, is left to
+its utilisation.
+
+The same formulas as `training.flops`, which counts the layers of a loaded model; a test holds both
+together.
+
+Example:
+    work = update_work(shape, frozen_layers=0, adapters=False)
+    work.flops(prompt=183.0, target=130.0)
+"""
+
+from dataclasses import dataclass
+
+from gner_core.costs.shape import ModelShape
+
+FORWARD = 2
+"""Operations of a weight and a token; the backward pass needs as many for each of its halves."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenWork:
+    """Operations of a token of each kind."""
+
+    source: float
+    """Of a prompt token: the encoder, and its keys and values in the decoder."""
+    target: float
+    """Of a target token: the decoder."""
+    label: float
+    """Of a target token: the output layer."""
+    seen: float
+    """Of a pair of tokens that see each other, over all layers of a stack."""
+    encoder_decoder: bool
+
+    def flops(self, *, prompt: float, target: float) -> float:
+        """Return the operations of a sentence with so many tokens."""
+        return self.reading(prompt=prompt) + self.writing(prompt=prompt, target=target)
+
+    def reading(self, *, prompt: float) -> float:
+        """Return the operations of a prompt alone."""
+        pairs = prompt * prompt * (1 if self.encoder_decoder else 0.5)
+        return self.source * prompt + self.seen * pairs
+
+    def writing(self, *, prompt: float, target: float) -> float:
+        """Return the operations of a target behind its prompt."""
+        pairs = target * (prompt + target / 2)
+        return (self.target + self.label) * target + self.seen * pairs
+
+
+def forward_work(shape: ModelShape) -> TokenWork:
+    """Return the operations of a forward pass."""
+    return _work(shape, passes=[FORWARD] * shape.layers, label=FORWARD)
+
+
+def update_work(shape: ModelShape, *, frozen_layers: int, adapters: bool) -> TokenWork:
+    """Return the operations of a weight update.
+
+    Args:
+        frozen_layers: lowest layers of each stack that stay as they are, with the embeddings;
+            a decoder's pass gradients on to the encoder, the others pass none.
+        adapters: all layers pass gradients on, none has its own (LoRA; the adapters are left out).
+    """
+    whole = FORWARD * (2 if adapters else 3)
+    head_is_frozen = adapters or (frozen_layers > 0 and shape.tied)
+    passes = [
+        FORWARD if place < min(frozen_layers, shape.layers) else whole
+        for place in range(shape.layers)
+    ]
+    label = FORWARD * (2 if head_is_frozen else 3)
+    return _work(shape, passes=passes, label=label, frozen=frozen_layers, whole=whole)
+
+
+def _work(
+    shape: ModelShape, *, passes: list[int], label: int, frozen: int = 0, whole: int = FORWARD
+) -> TokenWork:
+    """Count the products of all layers.
+
+    Args:
+        passes: operations of a weight and a token, for each layer that reads prompts.
+        label: the same of the output layer.
+        frozen: lowest decoder layers that only pass gradients on.
+        whole: operations of the other decoder layers.
+    """
+    layer = shape.read_weights + shape.kept_weights + shape.feed_forward_weights
+    source = float(sum(passes) * layer)
+    target = source
+    if shape.encoder_decoder:
+        passing = min(2 * FORWARD, whole)
+        decoder = [
+            passing if place < min(frozen, shape.decoder_layers) else whole
+            for place in range(shape.decoder_layers)
+        ]
+        source += float(sum(decoder) * shape.kept_weights)
+        target = float(sum(decoder) * (layer + shape.read_weights))
+    # Weights of attention have no gradient of their own to a parameter; backwards costs twice.
+    moved = sum(1 for one in passes if one > FORWARD)
+    seen = 2.0 * FORWARD * shape.attention_width * (shape.layers + 2 * moved)
+    return TokenWork(source, target, label * shape.head_weights, seen, shape.encoder_decoder)

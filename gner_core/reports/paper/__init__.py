@@ -1,0 +1,1 @@
+"""The paper's numbers, and what we measured beside them."""

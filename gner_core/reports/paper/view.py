@@ -1,0 +1,46 @@
+"""How rows beside the paper look as text: the same words in the report, in tables and in logs.
+
+Owns looks only.
+
+Example:
+    print(" | ".join(HEAD))
+    for row in table_beside("Table 7", measured):
+        print(" | ".join(cells(row)))
+"""
+
+from gner_core.reports.paper.beside import Row
+
+HEAD = ("", "ours", "95 %", "paper", "difference", "paper inside")
+NOT_RUN, NOT_STATED = "not run", "not stated"
+INSIDE = {True: "yes", False: "no", None: ""}
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Return the texts of the columns of `HEAD`."""
+    return (row.name, ours(row), interval(row), paper(row), difference(row), INSIDE[row.inside])
+
+
+def ours(row: Row) -> str:
+    """Return our number in points, or that it was not run; another model is named."""
+    if row.ours is None:
+        return NOT_RUN
+    return f"{row.ours.value:.1f}{row.ours.another and f' ({row.ours.another})'}"
+
+
+def interval(row: Row) -> str:
+    """Return the interval of our number."""
+    if row.ours is None or row.ours.interval is None:
+        return ""
+    return f"{row.ours.interval[0]:.1f}–{row.ours.interval[1]:.1f}"
+
+
+def paper(row: Row) -> str:
+    """Return the paper's number as it prints it, with the deviation of its five runs."""
+    if row.paper is None:
+        return NOT_STATED
+    return f"{row.paper:.2f}".removesuffix("0") + (f" ± {row.std:g}" if row.std else "")
+
+
+def difference(row: Row) -> str:
+    """Return ours minus the paper's, with its sign."""
+    return "" if row.difference is None else f"{row.difference:+.1f}".replace("-", "−")
