@@ -23,6 +23,7 @@ from gner_core.devices import TAKEN, join_gpus, taken_gpus, use_gpus
 from gner_core.errors import InputError
 from gner_core.generation.job import GenerateRequest, Job
 from gner_core.generation.parts import count_kept, keep_part, kept
+from gner_core.machine import took_gpus
 from gner_core.records import write_predictions
 from gner_core.worker import REQUEST, Report, run_worker
 
@@ -33,8 +34,9 @@ POLL_SECONDS = 0.3
 
 def start(request: GenerateRequest, report: Report) -> dict[str, Any]:
     """Generate on as many GPUs as there are processes, or on all that there are."""
-    purpose = "/".join(Path(request.scratch).parts[-2:])  # the artifact
-    use_gpus(request.processes, purpose=purpose, share=True)
+    scratch = Path(request.scratch)
+    purpose = "/".join(scratch.parts[-2:])  # the artifact
+    took_gpus(scratch, use_gpus(request.processes, purpose=purpose, share=True))
     return work(request, report)
 
 

@@ -26,6 +26,7 @@ from gner_core.devices import VISIBLE, join_gpus, seize_gpu, use_gpus
 from gner_core.errors import InputError
 from gner_core.execution_params import DeepspeedLauncher, PlainLauncher
 from gner_core.log import say
+from gner_core.machine import took_gpus
 from gner_core.training import best
 from gner_core.training.adapters import save_published
 from gner_core.training.checkpoints import checkpoints, newest_whole, update_of
@@ -50,11 +51,11 @@ def start(request: TrainRequest, report: Report) -> dict[str, Any]:
     _try_writing(scratch)
     with held(scratch / IN_USE):  # one whose flow was killed may still write its last checkpoint
         if isinstance(launcher, PlainLauncher):
-            use_gpus(1, purpose=_purpose(scratch))
+            took_gpus(scratch, use_gpus(1, purpose=_purpose(scratch)))
             os.environ.setdefault(VISIBLE, "0")  # where no nvidia-smi told
             return work(request, report)
         if not _on_several_machines(request):
-            use_gpus(launcher.processes, purpose=_purpose(scratch))
+            took_gpus(scratch, use_gpus(launcher.processes, purpose=_purpose(scratch)))
         return supervise(str(scratch / REQUEST), launcher, scratch=scratch)
 
 
