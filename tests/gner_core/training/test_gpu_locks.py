@@ -22,6 +22,7 @@ from tests.gner_core.conftest import TinyModel
 from tests.gner_core.training.conftest import Ask
 
 TORCHRUN = {"kind": "torchrun", "processes": 2}
+DEEPSPEED = {"kind": "deepspeed", "processes": 2, "config": "params/deepspeed/zero2.json"}
 PLAIN = {"kind": "plain"}
 FREE_SECONDS = 15.0
 slow = pytest.mark.slow
@@ -72,6 +73,8 @@ def victim_of(name: str, flow: psutil.Process) -> psutil.Process:
         pytest.param(TORCHRUN, "worker", signal.SIGKILL, marks=slow),
         pytest.param(TORCHRUN, "launcher", signal.SIGKILL, marks=slow),
         pytest.param(TORCHRUN, "rank", signal.SIGKILL, marks=slow),
+        pytest.param(DEEPSPEED, "flow", signal.SIGKILL, marks=slow),
+        pytest.param(DEEPSPEED, "launcher", signal.SIGTERM, marks=slow),
     ],
     ids=lambda value: value["kind"] if isinstance(value, dict) else getattr(value, "name", value),
 )
@@ -88,6 +91,7 @@ def test_a_kill_leaves_no_process_and_frees_the_gpus(
     if tiny_model.backbone.family == "decoder_only":
         pytest.skip("once is enough")
     pretend(2, tmp_path, monkeypatch)
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
     locks, gpus = tmp_path / "locks", UUIDS[: launcher.get("processes", 1)]
     asked = ask(tiny_model, train={"epochs": 3000}, launcher=launcher, checkpoint_every=9999)
     (tmp_path / "asked.json").write_text(asked.model_dump_json())
