@@ -7,9 +7,9 @@ Owns reading, and the file in which every attempt of a step notes its use. Does 
 measured (`gner_core.warm`) or where it is shown (`tasks.provenance`).
 
 Example:
-    meter = Meter(["0"])
-    ...
-    note(file, meter.read(cpu_seconds=3.5))
+    meter = Meter(scratch)                      # in the process that starts the work
+    took_gpus(scratch, gpus)                    # in the worker, once it has them
+    note(file, meter.read(cpu_seconds=3.5))     # when the worker has ended
     total(file)   # {"attempts": 1, "seconds": 4.0, "cpu_seconds": 3.5, "gpu_hours": 0.0011, …}
 """
 
@@ -27,6 +27,8 @@ from typing import Any
 
 USAGE = "usage.jsonl"
 """In the scratch folder of a step: a line per attempt that came to an end."""
+GPUS = "gpus.json"
+"""In the scratch folder of a step: the GPUs of the running attempt, and since when."""
 NAME_BYTES = 96
 JOULES_PER_WATT_HOUR = 3600.0
 
@@ -49,44 +51,48 @@ def machine() -> dict[str, Any]:
     return found
 
 
-def visible_gpus(at_most: int) -> list[str]:
-    """Return the first GPUs that a new process would see, as NVML's numbers or names."""
-    nvml = _nvml()
-    if nvml is None:
-        return []
-    asked = os.environ.get("CUDA_VISIBLE_DEVICES")
-    named = [str(index) for index in range(nvml.count())] if asked is None else asked.split(",")
-    return [name.strip() for name in named if name.strip()][:at_most]
+def took_gpus(scratch: Path, gpus: Sequence[str]) -> None:
+    """Say that a worker has GPUs from now on; waiting for them is not using them.
+
+    Args:
+        scratch: the folder of the step.
+        gpus: their UUIDs; none on a machine without.
+    """
+    if gpus:
+        taken = {"gpus": list(gpus), "since": time.monotonic(), "joules": _joules(gpus)}
+        aside = scratch / f"{GPUS}.part"
+        aside.write_text(json.dumps(taken))
+        os.replace(aside, scratch / GPUS)
 
 
 class Meter:
-    """Counts wall time and the energy of some GPUs from its making on."""
+    """Counts the wall time of a worker from its making on, and the use of the GPUs that it took."""
 
-    def __init__(self, gpus: Sequence[str]) -> None:
-        """Start to count; `gpus` as `visible_gpus` returns them."""
-        self._gpus = list(gpus)
+    def __init__(self, scratch: Path) -> None:
+        """Start to count for a worker that will say `took_gpus` in this folder, if it takes some."""
+        self._taken = scratch / GPUS
+        self._taken.unlink(missing_ok=True)
         self._began = time.monotonic()
-        self._joules = self._read()
 
     def read(self, *, cpu_seconds: float) -> dict[str, float]:
         """Return seconds, CPU seconds and, where there are GPUs, their hours and watt-hours."""
         seconds = time.monotonic() - self._began
         used = {"seconds": round(seconds, 3), "cpu_seconds": round(cpu_seconds, 3)}
-        if self._gpus:
-            used["gpu_hours"] = len(self._gpus) * seconds / 3600
-        now = self._read()
-        if now is not None and self._joules is not None:
-            used["energy_wh"] = (now - self._joules) / JOULES_PER_WATT_HOUR
+        if self._taken.exists():
+            taken = json.loads(self._taken.read_text())
+            used["gpu_hours"] = len(taken["gpus"]) * (time.monotonic() - taken["since"]) / 3600
+            now = _joules(taken["gpus"])
+            if now is not None and taken["joules"] is not None:
+                used["energy_wh"] = (now - taken["joules"]) / JOULES_PER_WATT_HOUR
         return used
 
-    def _read(self) -> float | None:
-        """Return the joules that the GPUs have taken since their driver was loaded."""
-        nvml = _nvml()
-        if nvml is None or not self._gpus:
-            return None
-        counters = [nvml.joules(gpu) for gpu in self._gpus]
-        known = [value for value in counters if value is not None]
-        return sum(known) if len(known) == len(counters) else None
+
+def _joules(gpus: Sequence[str]) -> float | None:
+    """Return what GPUs have taken since their driver was loaded; None where one does not know."""
+    nvml = _nvml()
+    counters = [nvml.joules(gpu) for gpu in gpus] if nvml else [None]
+    known = [value for value in counters if value is not None]
+    return sum(known) if len(known) == len(counters) else None
 
 
 def note(file: Path, used: dict[str, float]) -> None:

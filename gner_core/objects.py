@@ -91,7 +91,10 @@ class Objects:
                     raise
 
         self._try("created", name, create)
-        return self.read(name) == data
+        try:
+            return self.read(name) == data
+        except FileNotFoundError:  # there was another, and it was deleted since
+            return False
 
     def put(self, file: Path, name: str) -> None:
         """Copy a local file there."""

@@ -9,7 +9,7 @@ is noted when it has ended, however it did.
 Owns the protocol, one JSON object a line:
 
     in    {"id": 1, "module": "gner_core.training.worker", "request": "…", "log": "…",
-           "usage": "…/usage.jsonl", "gpus": ["0"]}
+           "usage": "…/usage.jsonl"}
     out   {"id": 1, "code": 0}
 
 It never runs torch code itself and has no threads, so that forking is safe. Started by
@@ -73,7 +73,7 @@ def serve() -> None:
 
 
 def _start(order: dict[str, Any], jobs: dict[int, Job]) -> None:
-    job = Job(order["id"], Path(order["usage"]), Meter(order["gpus"]))
+    job = Job(order["id"], Path(order["usage"]), Meter(Path(order["request"]).parent))
     parent, process = os.getpid(), os.fork()
     if process == 0:
         _become_job(order, parent)

@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from gner_core.machine import USAGE, total, visible_gpus
+from gner_core.machine import USAGE, total
 from gner_core.params import Experiment
 from gner_core.store import ArtifactRef, Store
 from gner_core.worker import PROGRESS
@@ -105,15 +105,11 @@ class RunContext:
         request: dict[str, Any],
         *,
         folder: Path,
-        gpus: int = 0,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
         """Run a worker for a step: log and progress go into the artifact, progress on the screen.
 
         A sample of the log goes into ours, too.
-
-        Args:
-            gpus: how many it uses, where there are some.
         """
         scratch = self.store.unfinished(step.ref)
         common = {
@@ -129,13 +125,7 @@ class RunContext:
                     on_event(event)
 
             sample = LogSample(step.title, f"{step.ref.path}/{LOG}")
-            self.workers.run(
-                module,
-                {**request, **common},
-                gpus=visible_gpus(gpus),
-                on_event=both,
-                on_line=sample,
-            )
+            self.workers.run(module, {**request, **common}, on_event=both, on_line=sample)
             sample.end()
         for name in (LOG, PROGRESS):
             (folder / name).write_bytes((scratch / name).read_bytes())

@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -106,7 +106,6 @@ class Workers:
         module: str,
         request: Mapping[str, Any],
         *,
-        gpus: Sequence[str] = (),
         on_event: Callable[[Event], None],
         on_line: Callable[[str], object] = len,
     ) -> dict[str, Any]:
@@ -115,7 +114,6 @@ class Workers:
         Args:
             module: a module with a function `main(path of the request)`.
             request: JSON values; `scratch` names the folder of request, progress, result and log.
-            gpus: those whose hours and energy count as used by this worker.
             on_event: called with every new progress event, in order.
             on_line: called with every line that the worker adds to its log; by default nothing
                 is done with it.
@@ -135,7 +133,6 @@ class Workers:
             "request": str(scratch / REQUEST),
             "log": str(scratch / LOG),
             "usage": str(scratch / USAGE),
-            "gpus": list(gpus),
         }
         events, lines = Tail(scratch / PROGRESS), Tail(scratch / LOG)
         server = self._send(order)

@@ -14,7 +14,6 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from gner_core.execution_params import PlainLauncher
 from gner_core.store import ArtifactRef
 from gner_core.worker import PROGRESS
 from tasks.checkpoints import published
@@ -51,7 +50,6 @@ def import_backbone(step: Step, run: RunContext) -> ArtifactRef:
 def train(step: Step, run: RunContext) -> ArtifactRef:
     """Publish the checkpoint of a training stage; its metrics go to MLflow while it runs."""
     execution = run.experiment.execution
-    launcher = execution.launcher
     data = step.inputs["data"]
 
     def build(folder: Path) -> None:
@@ -71,14 +69,7 @@ def train(step: Step, run: RunContext) -> ArtifactRef:
 
             for event in _events(run.store.unfinished(step.ref)):  # of earlier attempts
                 live(event)
-            run.child(
-                step,
-                "gner_core.training.worker",
-                request,
-                folder=folder,
-                gpus=1 if isinstance(launcher, PlainLauncher) else launcher.processes,
-                on_event=live,
-            )
+            run.child(step, "gner_core.training.worker", request, folder=folder, on_event=live)
             _finish(mlrun, step, folder, {**facts(), "usage": run.usage[step.ref]})
 
     if run.ensure(step, build):
@@ -106,13 +97,7 @@ def generate(step: Step, run: RunContext) -> ArtifactRef:
             "batch_tokens": execution.generate_tokens,
             "processes": execution.generate_processes,
         }
-        run.child(
-            step,
-            "gner_core.generation.worker",
-            request,
-            folder=folder,
-            gpus=execution.generate_processes,
-        )
+        run.child(step, "gner_core.generation.worker", request, folder=folder)
 
     run.ensure(step, build)
     return step.ref

@@ -226,6 +226,30 @@ def test_a_living_holder_is_waited_for_longer_than_a_dead_one(store: Store) -> N
     assert waited[0] < 2 * QUICK.dead + 1
 
 
+def test_leases_that_come_and_go_are_taken_in_turn(store: Store) -> None:
+    turns = 0
+
+    def take(machine: str) -> None:
+        nonlocal turns
+        for _ in range(10):
+            with leased(
+                store.objects,
+                "lease",
+                machine=machine,
+                unless=lambda: False,
+                on_wait=len,
+                pace=Pace(beat=9, dead=60, look=0.001),
+            ):
+                turns += 1
+
+    threads = [threading.Thread(target=take, args=(name,)) for name in ("one", "two", "three")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert turns == 30
+
+
 def test_credentials_stay_out_of_urls_manifests_and_messages(s3: S3, store: Store) -> None:
     with pytest.raises(InputError, match="no credentials in the URL") as refused:
         Store(f"s3://id:{SECRET}@bucket/x", scratch=store.scratch)
