@@ -124,7 +124,7 @@ def _run(
     todo = _unfinished(found, suite, versions)
     done: dict[str, Row] = {}
     with _claimed(todo, suite, store):
-        if todo:
+        if todo and versions is not None:
             versions = _versions(registry)  # another process may have been at one meanwhile
             todo = _unfinished(todo, suite, versions)
         if todo:
