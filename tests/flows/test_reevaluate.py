@@ -348,10 +348,12 @@ def test_a_scan_reads_the_registry_and_leaves_out_other_stages(
     (version,) = place.versions()
     assert version.tags["step"] == ref.path
     shutil.move(store.fetch(ref), place.home / "moved")
-    (row,) = place.reevaluate(scan=True, overrides=everything)
+    assert place.reevaluate(scan=True, overrides=everything) == []  # nothing is left to do
+    others = [*everything, "tests.supervised.per_corpus=8"]
+    (row,) = place.reevaluate(scan=True, overrides=others)
     assert "registered, and not there" in str(row.error)
     place.client.set_model_version_tag("gner", version.version, "path", str(place.home / "moved"))
-    assert place.verdicts(scan=True, overrides=everything) == ["first"]
+    assert place.verdicts(scan=True, overrides=others) == ["named"]
 
 
 @pytest.mark.parametrize(
