@@ -1,5 +1,6 @@
 """The command line on params/tiny.yaml: everything runs, nothing runs twice, nothing is lost."""
 
+import hashlib
 import json
 import os
 import signal
@@ -77,6 +78,24 @@ def test_mlflow_holds_parent_children_metrics_data_and_tables(tiny_home: Home) -
     tables = [file.path for file in client.list_artifacts(evaluation.info.run_id)]
     assert tables == ["predictions.json"]
     assert [f.path for f in client.list_artifacts(parent.info.run_id)] == ["report.html"]
+
+
+def test_trainings_are_registered_by_reference(tiny_home: Home) -> None:
+    client = MlflowClient(f"sqlite:///{tiny_home.folder}/mlflow.db")
+    trained = {
+        run.data.tags["gner.key"]: run.info.run_id
+        for run in runs(tiny_home)
+        if run.data.tags["gner.kind"] == "training"
+    }
+    versions = client.search_model_versions("name = 'gner'")
+    assert {version.tags["stage"] for version in versions} >= {"adaptation", "finetuning"}
+    for version in versions:
+        weights = Path(version.tags["path"]) / "model.safetensors"
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+        assert json.loads(version.tags["sha256"]) == {weights.name: digest}
+        assert version.run_id == trained[version.tags["step"].removeprefix("train/")]
+    copies = [file for file in tiny_home.folder.glob("mlartifacts/**/*") if file.is_file()]
+    assert {file.name for file in copies} & {"model.safetensors"} == set()
 
 
 def test_the_same_command_again_skips_everything(tiny_home: Home) -> None:
