@@ -118,13 +118,14 @@ def _run(
     versions = _versions(registry)
     unread: dict[str, InputError] = {}
     if names is None:
-        found, unread = look(params.look, store, versions or {})
+        decided = {key for key, one in (versions or {}).items() if _is_closed(one, suite)}
+        found, unread = look(params.look, store, versions or {}, decided=decided)
     else:
         found = distinct(named(name, store) for name in names)
     todo = _unfinished(found, suite, versions)
     done: dict[str, Row] = {}
     with _claimed(todo, suite, store):
-        if todo:
+        if todo and versions is not None:
             versions = _versions(registry)  # another process may have been at one meanwhile
             todo = _unfinished(todo, suite, versions)
         if todo:
@@ -152,12 +153,17 @@ def _unfinished(
     found: Sequence[Checkpoint], suite: Suite, versions: Versions | None
 ) -> list[Checkpoint]:
     """Return the checkpoints that are still to be evaluated, compared, or shown."""
-    left = []
-    for one in found:
-        decision = decision_of((versions or {}).get(one.key), suite)
-        if is_wanted(one, suite.params.look) and not (decision and decision.closed):
-            left.append(one)
-    return left
+    known = versions or {}
+    return [
+        one
+        for one in found
+        if is_wanted(one, suite.params.look) and not _is_closed(known.get(one.key), suite)
+    ]
+
+
+def _is_closed(version: Version | None, suite: Suite) -> bool:
+    decision = decision_of(version, suite)
+    return decision is not None and decision.closed
 
 
 @contextmanager

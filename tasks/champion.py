@@ -222,9 +222,5 @@ class Judge:
                 }
             )
         closed = asdict(replace(decision, closed=True))
-
-        def close() -> None:
-            registry.mark(version, marks)
-            registry.decide(version, self.suite.key, closed)
-
-        tracker.outbox.put(close)
+        tracker.outbox.put(lambda: registry.mark(version, marks))
+        tracker.outbox.put(lambda: registry.decide(version, self.suite.key, closed))

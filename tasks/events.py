@@ -8,6 +8,7 @@ Example:
     announce(step)  # the resource gner.checkpoint.KEY
 """
 
+from prefect.context import TaskRunContext
 from prefect.events import emit_event
 from prefect.settings import get_current_settings
 
@@ -17,8 +18,11 @@ PUBLISHED = "gner.checkpoint.published"
 
 
 def announce(step: Step) -> None:
-    """Tell the Prefect server, where one is known, that a step train has published."""
-    if not get_current_settings().api.url:
+    """Tell the Prefect server that a step train has published, inside a task run of that server.
+
+    Returns at once: the event goes the way of Prefect's own events of task runs.
+    """
+    if TaskRunContext.get() is None or not get_current_settings().api.url:
         return
     key = step.ref.key
     emit_event(

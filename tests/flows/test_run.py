@@ -1,5 +1,7 @@
 """The command line on params/tiny.yaml: everything runs, nothing runs twice, nothing is lost."""
 
+import hashlib
+import json
 import re
 import socket
 import subprocess
@@ -98,6 +100,24 @@ def test_every_run_says_where_it_comes_from_and_what_it_cost(tiny_home: Home, ro
     flows = [run for run in runs(tiny_home) if run.data.tags["gner.kind"] == "flow"]
     first = min(flows, key=lambda run: run.info.start_time)
     assert first.data.metrics["cost/attempts"] == 6  # backbone, two trainings, three generations
+
+
+def test_trainings_are_registered_by_reference(tiny_home: Home) -> None:
+    client = MlflowClient(f"sqlite:///{tiny_home.folder}/mlflow.db")
+    trained = {
+        run.data.tags["gner.key"]: run.info.run_id
+        for run in runs(tiny_home)
+        if run.data.tags["gner.kind"] == "training"
+    }
+    versions = client.search_model_versions("name = 'gner'")
+    assert {version.tags["stage"] for version in versions} >= {"adaptation", "finetuning"}
+    for version in versions:
+        weights = Path(version.tags["path"]) / "model.safetensors"
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+        assert json.loads(version.tags["sha256"]) == {weights.name: digest}
+        assert version.run_id == trained[version.tags["step"].removeprefix("train/")]
+    copies = [file for file in tiny_home.folder.glob("mlartifacts/**/*") if file.is_file()]
+    assert {file.name for file in copies} & {"model.safetensors"} == set()
 
 
 def test_the_same_command_again_skips_everything(tiny_home: Home) -> None:

@@ -59,7 +59,7 @@ def test_every_params_file_loads(root: Path) -> None:
     files = sorted((root / "params").rglob("*.yaml"))
     assert len(files) > 5
     kinds = {check_file(file) for file in files}
-    assert kinds == {"experiment", "backbone", "catalog"}
+    assert kinds == {"experiment", "backbone", "catalog", "re-evaluation"}
 
 
 def test_a_file_that_extends_another_holds_only_what_differs(root: Path, tmp_path: Path) -> None:
