@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from gner_core.costs.devices import DeviceProfile
 from gner_core.costs.energy import EnergyParams, footprint
 from gner_core.reports.paper.numbers import paper_gpu_hours, paper_kg
-from tasks.costs import PlannedStep
+from tasks.planned import PlannedStep
 
-HEAD = f"{'state':<10} {'step':<9} {'key':<20} {'M tokens':>9} {'PFLOP':>9} {'GB/GPU':>7} {'GPU h':>8}  title"
+HEAD = f"{'state':<10} {'step':<9} {'key':<20} {'tokens':>7} {'FLOP':>7} {'memory':>8} {'GPU h':>8}  title"
+SCALES = ("", "k", "M", "G", "T", "P", "E", "Z")
 NO_KEY = "(after-fetching)"
 
 
@@ -47,15 +48,28 @@ def _line(planned: PlannedStep, device: DeviceProfile) -> str:
         tokens = cost.target_tokens + (cost.prompt_tokens if learned else 0)
         too_large = device.memory_bytes is not None and cost.memory_bytes > device.memory_bytes
         cells = (
-            f"{tokens / 1e6:,.1f}",
-            f"{cost.flops / 1e15:,.1f}",
-            f"{cost.memory_bytes / 1e9:,.1f}{'!' if too_large else ''}",
-            "?" if cost.gpu_hours is None else f"{cost.gpu_hours:,.2f}",
+            _scaled(tokens),
+            _scaled(cost.flops),
+            f"{_scaled(cost.memory_bytes)}B{'!' if too_large else ''}",
+            "?" if cost.gpu_hours is None else _hours_text(cost.gpu_hours),
         )
     elif planned.note:
         cells = ("?", "?", "?", "?")
-    numbers = f"{cells[0]:>9} {cells[1]:>9} {cells[2]:>7} {cells[3]:>8}"
+    numbers = f"{cells[0]:>7} {cells[1]:>7} {cells[2]:>8} {cells[3]:>8}"
     return f"{_head(planned)} {numbers}  {_title(planned)}{note}"
+
+
+def _scaled(value: float) -> str:
+    """Return a number with three digits and a unit prefix: 648M."""
+    place = 0
+    while value >= 999.5 and place + 1 < len(SCALES):
+        value, place = value / 1000, place + 1
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f}{SCALES[place]}"
+
+
+def _hours_text(hours: float) -> str:
+    return f"{hours:,.2f}" if hours >= 0.1 else f"{hours:.2g}"
 
 
 def _head(planned: PlannedStep) -> str:
@@ -98,8 +112,11 @@ def _totals(
     waiting = [planned for planned in steps if not planned.published]
     left = _hours(waiting, "train") + _hours(waiting, "generate")
     total = trained + written
-    yield f"total      {total:,.2f} GPU hours: {trained:,.2f} training, {written:,.2f} generating"
-    yield f"pending    {left:,.2f} GPU hours"
+    yield (
+        f"total      {_hours_text(total)} GPU hours: {_hours_text(trained)} training, "
+        f"{_hours_text(written)} generating"
+    )
+    yield f"pending    {_hours_text(left)} GPU hours"
     if unknown:
         yield f"unknown    {unknown} steps, marked ?, are in no total"
     values = f"overhead {energy.overhead:g} (PUE), grid {energy.kg_per_kwh:g} kg CO2eq/kWh"
@@ -108,7 +125,7 @@ def _totals(
     else:
         found = footprint(total, watts=device.watts, energy=energy)
         yield (
-            f"energy     {found.kwh:,.2f} kWh, {found.kg:,.2f} kg CO2eq; "
+            f"energy     {_hours_text(found.kwh)} kWh, {_hours_text(found.kg)} kg CO2eq; "
             f"{device.watts:g} W, {values}"
         )
     yield (

@@ -10,11 +10,9 @@ Example:
 from collections.abc import Iterable, Iterator, Sequence
 
 from flows.costs_view import cost_lines, plain_lines
-from gner_core.costs.devices import read_device
-from gner_core.costs.energy import ENERGY, read_energy
 from gner_core.errors import InputError
-from tasks.costs import CostReader, Point, planned_steps
 from tasks.home import open_store
+from tasks.planned import Point, planned_steps
 
 
 def dry_run_lines(
@@ -37,6 +35,10 @@ def dry_run_lines(
     if not devices:
         yield from plain_lines(steps)
         return
+    from gner_core.costs.devices import read_device
+    from gner_core.costs.energy import ENERGY, read_energy
+    from tasks.costs import CostReader
+
     device, energy = read_device(devices), read_energy(ENERGY)
     if grid is not None:
         energy = energy.model_copy(update={"kg_per_kwh": grid})

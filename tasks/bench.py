@@ -17,7 +17,8 @@ from rich.console import Console
 
 from gner_core.params import Experiment
 from tasks.context import RunContext, untracked_run
-from tasks.data import SENTENCES, draw_sample, prepare_corpus
+from tasks.corpora import SENTENCES
+from tasks.data import draw_sample, prepare_corpus
 from tasks.home import home_folder
 from tasks.models import import_backbone
 from tasks.plan import Plan, plan_experiment

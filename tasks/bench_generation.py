@@ -23,7 +23,8 @@ from gner_core.params import DecodeParams, Experiment
 from gner_core.scoring.evaluate import tally
 from gner_core.scoring.scored import Scored, read_scored
 from tasks.context import RunContext, untracked_run
-from tasks.data import SENTENCES, draw_sample, prepare_corpus
+from tasks.corpora import SENTENCES
+from tasks.data import draw_sample, prepare_corpus
 from tasks.home import home_folder
 from tasks.plan import Plan, plan_experiment
 

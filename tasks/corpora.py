@@ -21,7 +21,7 @@ from gner_core.store import Store
 from tasks.home import corpora_cache, is_offline
 from tasks.steps import about, corpus_place, corpus_step, refuse_unfetched
 
-STATISTICS = "statistics.json"
+STATISTICS, SENTENCES = "statistics.json", "sentences.parquet"
 
 
 def fetched_corpus(

@@ -1,10 +1,11 @@
 """What the steps of experiments would cost, before they run: `gner run FILE --dry-run --device NAME`.
 
-A step that several experiments share is counted once. Sentences are those of the published sample,
+Sentences are those of the published sample,
 else of the published corpus, else of Table 8. Their lengths are counted by the published
 tokenizer on some sentences of the published sample, else taken from params/costs/lengths.yaml.
 
-Owns gathering. Does not own formulas (`gner_core.costs`) or looks (`flows.costs_view`).
+Owns gathering. Does not own which steps there are (`tasks.planned`), formulas (`gner_core.costs`) or
+looks (`flows.costs_view`).
 
 Example:
     reader = CostReader(store, read_device(["A100-80G"]))
@@ -12,8 +13,7 @@ Example:
 """
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,50 +28,17 @@ from gner_core.execution_params import DeepspeedLauncher, ExecutionParams, Plain
 from gner_core.params import DecodeParams, Experiment, SampleParams, TargetForm, TrainParams
 from gner_core.records import read_sentences
 from gner_core.store import Store
-from tasks.corpora import STATISTICS
-from tasks.data import SENTENCES
-from tasks.plan import Plan
+from tasks.corpora import SENTENCES, STATISTICS
+from tasks.planned import PlannedStep
 from tasks.steps import Step
 
 COUNTED = 200
 """Sentences of a corpus in a sample whose tokens are counted."""
 LEARNING, WRITING = "train", "generate"
-Point = tuple[str, Experiment, Plan]
-"""Label, experiment and plan; the label names the experiment where there are several."""
 
 
 class UnknownCostError(Exception):
     """Why the cost of a step cannot be said."""
-
-
-@dataclass(frozen=True)
-class PlannedStep:
-    """A step of one or several experiments."""
-
-    step: Step
-    experiment: Experiment
-    """The first that needs it; as far as the step goes the others say the same."""
-    published: bool
-    points: tuple[str, ...]
-    """Labels of the experiments that need it."""
-    cost: StepCost | None = None
-    """None for steps that need no device, and where the cost is not asked for or not known."""
-    note: str = ""
-    """Where sentences and lengths come from, or why the cost is not known."""
-
-
-def planned_steps(points: Iterable[Point], store: Store) -> list[PlannedStep]:
-    """Return every step of all experiments once, in an order in which they can run."""
-    found: dict[str, PlannedStep] = {}
-    for label, experiment, plan in points:
-        for step in plan.steps():
-            known = found.get(step.ref.path)
-            if known is None:
-                published = store.has(step.ref)
-                found[step.ref.path] = PlannedStep(step, experiment, published, (label,))
-            elif label not in known.points:
-                found[step.ref.path] = replace(known, points=(*known.points, label))
-    return list(found.values())
 
 
 class CostReader:

@@ -19,11 +19,9 @@ from gner_core.params import SampleParams
 from gner_core.records import Sentence, write_sentences
 from gner_core.store import ArtifactRef
 from tasks.context import RunContext
-from tasks.corpora import STATISTICS, fetched_corpus, write_corpus
+from tasks.corpora import SENTENCES, STATISTICS, fetched_corpus, write_corpus
 from tasks.progress import logger
 from tasks.steps import Step, corpus_place
-
-SENTENCES = "sentences.parquet"
 
 
 class LoggedFetch:

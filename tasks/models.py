@@ -18,7 +18,7 @@ from gner_core.store import ArtifactRef
 from gner_core.worker import PROGRESS
 from tasks.checkpoints import published
 from tasks.context import RunContext
-from tasks.data import SENTENCES
+from tasks.corpora import SENTENCES
 from tasks.events import announce
 from tasks.progress import Event
 from tasks.provenance import costs, facts, tags

@@ -35,8 +35,7 @@ from gner_core.scoring.scored import read_scored, score, write_scored
 from gner_core.scoring.tally import RATIOS
 from gner_core.store import ArtifactRef
 from tasks.context import RunContext
-from tasks.corpora import STATISTICS
-from tasks.data import SENTENCES
+from tasks.corpora import SENTENCES, STATISTICS
 from tasks.models import JOURNAL, SUMMARY
 from tasks.provenance import costs, tags
 from tasks.steps import Step

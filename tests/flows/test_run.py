@@ -110,12 +110,12 @@ def test_trainings_are_registered_by_reference(tiny_home: Home) -> None:
         if run.data.tags["gner.kind"] == "training"
     }
     versions = client.search_model_versions("name = 'gner'")
-    assert {version.tags["stage"] for version in versions} >= {"adaptation", "finetuning"}
-    for version in versions:
-        weights = Path(version.tags["path"]) / "model.safetensors"
+    assert {entry.tags["stage"] for entry in versions} >= {"adaptation", "finetuning"}
+    for entry in versions:
+        weights = Path(entry.tags["path"]) / "model.safetensors"
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-        assert json.loads(version.tags["sha256"]) == {weights.name: digest}
-        assert version.run_id == trained[version.tags["step"].removeprefix("train/")]
+        assert json.loads(entry.tags["sha256"]) == {weights.name: digest}
+        assert entry.run_id == trained[entry.tags["step"].removeprefix("train/")]
     copies = [file for file in tiny_home.folder.glob("mlartifacts/**/*") if file.is_file()]
     assert {file.name for file in copies} & {"model.safetensors"} == set()
 

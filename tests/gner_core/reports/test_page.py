@@ -18,6 +18,7 @@ from gner_core.reports.content import (
     choose_examples,
 )
 from gner_core.reports.page import render, with_links
+from gner_core.reports.paper.beside import beside
 from gner_core.schemas.targets import BIO
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.scored import Scored, score
@@ -62,6 +63,7 @@ def content() -> ReportContent:
         samples=[SampleRow("supervised", "toy", {**counts, "of": 2000, "method": "random"})],
         stages=[StageView("adaptation", recipe, summary, curve, leak="")],
         evaluations=[EvaluationView("supervised", "held out", summarise(sentences))],
+        beside=beside("Tiny <b>", parameters=77_000_000, beams=2, scores={}),
         examples=choose_examples({"supervised": sentences}, count=2),
         prompt=HOSTILE,
         steps=[StepRow("train", "adaptation", "abc123", 12.34, "2026-01-01")],
@@ -103,6 +105,23 @@ def test_the_page_says_which_weights_were_chosen_and_whether_that_leaks(
     assert "update 1: the lowest loss, 1.5000, on 7 validation sentences" in page
     assert "leaks:</strong> adaptation is chosen on the zero-shot targets mit-movie" in page
     assert "leaks" not in render(content)
+
+
+def test_the_page_sets_scores_beside_the_papers(content: ReportContent) -> None:
+    assert "No corpus of the paper was tested" in render(content)
+    scores = {"f1": 0.4, "interval": [0.3, 0.45], "sentences": 50}
+    summary = {"corpora": {"mit-movie": scores}, "macro": scores}
+    found = beside(HOSTILE, parameters=134_515_008, beams=1, scores={"zero-shot": summary})
+    page = render(replace(content, beside=found))
+    text = re.sub(r"<[^>]+>", " ", page)
+    row = " ".join(text[text.index("mit-movie") :].split())
+    # tested, ours, interval, the paper's with its deviation, difference, inside, compared systems
+    assert row.startswith("mit-movie 50 of 2,443 40.0 30.0–45.0 37.38 ± 1.8 +2.6 yes 5.3 63.0")
+    assert "mit-restaurant not run 14.3 ± 1.4" in " ".join(text.split())
+    assert "is another model" in page
+    assert "GNER-T5-small (77M)" in page
+    assert "ChatGPT, Avg: Table 3 says 34.9" in page
+    assert "<script" not in page
 
 
 def test_model_output_is_shown_as_text(content: ReportContent) -> None:

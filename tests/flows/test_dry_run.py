@@ -1,0 +1,86 @@
+"""`gner run --dry-run --device`: costs of a run that was made, and faults of the options."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import Home
+
+TINY = ("run", "params/tiny.yaml", "--dry-run")
+
+
+def test_costs_stand_beside_key_and_state(tiny_home: Home, tmp_path: Path) -> None:
+    rounds = [
+        {
+            "dtype": "float32",
+            "flops_per_second": 2e9,
+            "peak_flops_per_second": 1e11,
+            "device": "CPU",
+        }
+    ]
+    measured = tmp_path / "train.json"
+    measured.write_text(json.dumps({"plain": rounds, "gner": rounds}))
+    plain = tiny_home.gner(*TINY)
+    done = tiny_home.gner(*TINY, "--device", "H200", "--device", str(measured), "--grid", "0.05")
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    for line in plain.out.splitlines():
+        state, kind, key, *title = line.split()
+        (row,) = [one for one in lines if key in one]
+        assert row.split()[:2] == [state, kind]
+        assert " ".join(title) in row
+    (adaptation,) = [line for line in lines if "  adaptation  (counted)" in line]
+    (trained,) = [
+        f
+        for f in (tiny_home.folder / "store" / "train").glob("*/summary.json")
+        if f.parent.name in adaptation
+    ]
+    learned = json.loads(trained.read_text())["tokens"]
+    state, kind, _, tokens, flop, memory, hours = adaptation.split()[:7]
+    assert (state, kind, tokens[-1], flop[-1], memory[-2:]) == (
+        "published",
+        "train",
+        "k",
+        "G",
+        "MB",
+    )
+    assert 1000 * float(tokens[:-1]) == pytest.approx(learned, rel=0.15)
+    assert float(flop[:-1]) / 2 / 3600 == pytest.approx(float(hours), rel=0.05)  # 2 GFLOP/s
+    text = done.out
+    assert "device     H200 (CPU, measured)" in text
+    assert "float32: 0.1 TFLOP/s, 2% used in training" in text
+    assert "pending    0 GPU hours" in text
+    assert "grid 0.05 kg CO2eq/kWh" in text
+    assert "paper      800 GPU hours of A100-80G for all its models, 135.3 kg CO2eq" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((*TINY, "--device", "B200"), "--device B200: not known; known: A100-80G"),
+        ((*TINY, "--grid", "0.1"), "--grid needs --device"),
+        (("run", "params/tiny.yaml", "--device", "H200"), "--device and --grid need --dry-run"),
+    ],
+)
+def test_faults_of_the_options_are_one_line(
+    tiny_home: Home, arguments: tuple[str, ...], message: str
+) -> None:
+    done = tiny_home.gner(*arguments)
+    assert done.code == 2
+    (line,) = [line for line in done.err.splitlines() if line.startswith("gner: ")]
+    assert message in line
+
+
+def test_the_graph_of_the_paper_is_shown_before_anything_is_fetched(
+    root: Path, tmp_path: Path
+) -> None:
+    done = Home(tmp_path, root).gner(
+        "run", "params/paper/full.yaml", "--dry-run", "--device", "H200"
+    )
+    assert done.code == 0, done.err
+    rows = [line for line in done.out.splitlines() if line.startswith("pending ")]
+    assert sum(" corpus " in row for row in rows) == 24
+    (pile,) = [row for row in rows if row.endswith(" pile-ner")]
+    assert "(after-fetching)" in pile
+    assert not any(" ? " in row for row in rows)

@@ -1,0 +1,95 @@
+"""Shapes and operations: the true sizes of models, and the count of a loaded model's layers."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    PreTrainedModel,
+)
+
+from gner_core.costs.shape import ModelShape
+from gner_core.costs.work import TokenWork, forward_work, update_work
+from gner_core.experiment_file import read_backbone
+from gner_core.params import BackboneParams
+from gner_core.training.flops import ModelWork
+from gner_core.training.trainer import freeze_layers
+from tests.gner_core.conftest import TinyModel
+
+TOY = ModelShape(
+    layers=1,
+    decoder_layers=1,
+    hidden=4,
+    heads=2,
+    key_value_heads=1,
+    head_width=3,
+    feed_forward=8,
+    gated=False,
+    vocabulary=10,
+    tied=False,
+    lengths=None,
+)
+
+
+def test_the_shapes_of_params_have_exactly_the_parameters_of_their_models(root: Path) -> None:
+    backbones = [
+        read_backbone(file) for file in sorted((root / "params" / "models").glob("*.yaml"))
+    ]
+    assert len(backbones) == 8
+    for backbone in backbones:
+        assert backbone.shape is not None, backbone.name
+        assert backbone.shape.parameters() == backbone.parameters, backbone.name
+
+
+def test_a_shape_of_another_model_is_refused(root: Path) -> None:
+    values = read_backbone(root / "params" / "models" / "flan-t5-small.yaml").model_dump()
+    values["shape"]["layers"] = 12
+    with pytest.raises(ValidationError, match=r"shape has [\d,]+ parameters, not 76,961,152"):
+        BackboneParams.model_validate(values)
+
+
+def test_operations_by_hand() -> None:
+    # Queries and output 2*4*6 = 48 weights, keys and values 2*4*3 = 24, feed-forward 2*4*8 = 64.
+    # An encoder layer has 48+24+64 = 136. A decoder layer sees a target token with 136+48 (reading
+    # the prompt) = 184 and a prompt token with 24 (its keys and values). Output layer 4*10 = 40.
+    once = forward_work(TOY)
+    assert (once.source, once.target, once.label) == (2 * (136 + 24), 2 * 184, 2 * 40)
+    assert once.seen == 2 * 2 * 6  # two products of all heads, for each pair
+    # 3 prompt tokens see each other (9 pairs); 2 target tokens see half of 4 pairs, and 2*3 pairs.
+    assert once.reading(prompt=3) == 3 * 320 + 24 * 9
+    assert once.writing(prompt=3, target=2) == 2 * (368 + 80) + 24 * (2 + 6)
+    update = update_work(TOY, frozen_layers=0, adapters=False)
+    assert update.flops(prompt=3, target=2) == 3 * once.flops(prompt=3, target=2)
+
+
+@pytest.mark.parametrize("frozen", [0, 1, 2])
+def test_a_loaded_model_is_counted_alike(tiny_model: TinyModel, frozen: int) -> None:
+    config = AutoConfig.from_pretrained(tiny_model.folder)
+    encoder_decoder = config.is_encoder_decoder
+    auto = AutoModelForSeq2SeqLM if encoder_decoder else AutoModelForCausalLM
+    model: PreTrainedModel = auto.from_config(config)
+    shape = ModelShape(
+        layers=2,
+        decoder_layers=2 if encoder_decoder else 0,
+        hidden=32,
+        heads=2,
+        key_value_heads=2,
+        head_width=16,
+        feed_forward=64,
+        gated=True,
+        vocabulary=config.vocab_size,
+        tied=True,
+        lengths=None,
+    )
+    assert shape.parameters() == model.num_parameters()
+    freeze_layers(model, frozen)
+    found = update_work(shape, frozen_layers=frozen, adapters=False)
+    loaded = ModelWork.of(model)
+    assert found == TokenWork(
+        loaded.source, loaded.target, loaded.label, loaded.seen, loaded.encoder_decoder
+    )
+    alone = loaded.flops([(150, 120)], shared=0)
+    assert found.flops(prompt=150, target=120) == pytest.approx(alone, rel=1e-12)
