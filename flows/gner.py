@@ -9,7 +9,6 @@ Example:
 """
 
 import os
-import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -18,12 +17,13 @@ from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
-from prefect.context import FlowRunContext
+from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
 from flows.runner import Pending, Submit, direct, on_prefect
+from flows.signals import ended_by_signals
 from gner_core.experiment_file import read_experiment
 from gner_core.params import Experiment
 from gner_core.reports.page import with_links
@@ -33,7 +33,9 @@ from tasks.home import home_folder, open_store
 from tasks.launch import Workers
 from tasks.models import generate, import_backbone, train
 from tasks.plan import Plan, plan_experiment, used_corpora, validation_of
-from tasks.progress import Progress
+from tasks.progress import Progress, logger
+from tasks.provenance import facts, prefect_tags
+from tasks.provenance import tags as provenance_tags
 from tasks.results import REPORT, macro_scores, score_predictions, write_report
 from tasks.steps import CACHE
 from tasks.tracking import Tracker
@@ -101,11 +103,15 @@ def _run(
     tracker = Tracker.start(
         name=experiment.name,
         params=experiment.model_dump(mode="json"),
-        tags={"gner.report": plan.report.ref.key, **_provenance()},
+        tags={
+            "gner.report": plan.report.ref.key,
+            **provenance_tags(facts()),
+            **prefect_tags(),
+        },
         home=home,
     )
     status = "FAILED"
-    with Progress(console) as progress, workers:
+    with ended_by_signals(), Progress(console) as progress, workers:
         run = RunContext(
             experiment, store=store, tracker=tracker, progress=progress, workers=workers
         )
@@ -118,14 +124,24 @@ def _run(
                     raise
             scores = {title: macro_scores(e.score, run) for title, e in plan.evaluations.items()}
             status = "FINISHED"
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, TerminationSignal):
             status = "KILLED"
+            logger().warning("ending: workers write their checkpoints")
             raise
         finally:
+            tracker.parent.values(_costs(run))
             tracker.finish(status)
     page = (store.fetch(plan.report.ref) / REPORT).read_text(encoding="utf-8")
     shown = _show(with_links(page, tracker.links), home / "reports" / f"{experiment.name}.html")
     return Outcome(shown, scores, tracker.shown_uri, tracker.links)
+
+
+def _costs(run: RunContext) -> dict[str, float]:
+    """Return what the workers of this flow run have used, summed over its steps."""
+    names = {name for used in run.usage.values() for name in used}
+    return {
+        f"cost/{name}": sum(used.get(name, 0.0) for used in run.usage.values()) for name in names
+    }
 
 
 def fetch_corpora(
@@ -176,19 +192,6 @@ def _show(page: str, place: Path) -> Path:
     aside.write_text(page, encoding="utf-8")
     os.replace(aside, place)
     return place
-
-
-def _provenance() -> dict[str, str]:
-    """Return tags that say from which code and in which Prefect run this comes."""
-    here = Path(__file__).parent
-    git = subprocess.run(
-        ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    tags = {"mlflow.source.git.commit": git.stdout.strip()} if git.returncode == 0 else {}
-    context = FlowRunContext.get()
-    if context and context.flow_run:
-        tags["prefect.flow_run_id"] = str(context.flow_run.id)
-    return tags
 
 
 def _markdown(experiment: Experiment, outcome: Outcome) -> str:

@@ -28,14 +28,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import IO, Any
 
 import fsspec
 
-from gner_core.errors import InputError
+from gner_core.errors import InputError, Stopped
 from gner_core.fingerprint import file_sha256
 
 MANIFEST = "manifest.json"
+LOCK_SECONDS = 0.1
+"""Between two attempts to get a lock that another process holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,9 @@ class Store:
     def publish(self, ref: ArtifactRef, *, about: dict[str, Any]) -> Iterator[Path]:
         """Give a fresh folder to fill; publish it when the block ends without an error.
 
-        Call it under `lock`. `about` goes into the manifest beside the list of files with sizes
-        and SHA-256 sums, the time and the seconds that the block took. After an error nothing is
-        left behind.
+        Call it under `lock`. `about`, as it is at the end of the block, goes into the manifest
+        beside the list of files with sizes and SHA-256 sums, the time and the seconds that the
+        block took. After an error nothing is left behind.
         """
         # One name per machine and key: what a killed attempt left is cleared by the next one.
         staging = (Path(self.root) if self.is_local else self.scratch) / ".staging"
@@ -136,17 +139,23 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def lock(self, ref: ArtifactRef) -> Iterator[None]:
+    def lock(self, ref: ArtifactRef, *, given_up: Event | None = None) -> Iterator[None]:
         """Hold the right to build `ref` on this machine; others wait.
 
         The kernel drops the lock with the process, however that ends. Machines that share a
         remote store do not see each other's locks: both build, and the later manifest, with
         equal content, stands.
+
+        Raises:
+            Stopped: when `given_up` was set while another process held the lock.
         """
         folder = self.scratch / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / f"{ref.step}-{ref.key}").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            while not _locked(handle):
+                if given_up is not None and given_up.is_set():
+                    raise Stopped(f"another process builds {ref.path}; it was not waited for")
+                time.sleep(LOCK_SECONDS)
             yield
 
     def unfinished(self, ref: ArtifactRef) -> Path:
@@ -191,6 +200,14 @@ class Store:
                     raise
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def _locked(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _inventory(folder: Path) -> dict[str, dict[str, Any]]:

@@ -17,11 +17,13 @@ from typing import Any
 
 from rich.console import Console
 
+from gner_core.machine import USAGE, total, visible_gpus
 from gner_core.params import Experiment
-from gner_core.store import Store
+from gner_core.store import ArtifactRef, Store
+from gner_core.worker import PROGRESS
 from tasks.home import open_store
 from tasks.launch import LOG, Workers
-from tasks.progress import LogSample, Progress, logger
+from tasks.progress import Event, LogSample, Progress, logger
 from tasks.steps import Step, about
 from tasks.tracking import Tracker
 
@@ -45,20 +47,25 @@ class RunContext:
         self.progress = progress
         self.workers = workers
         self.turns = Semaphore(experiment.execution.parallel_workers)
+        self.usage: dict[ArtifactRef, dict[str, float]] = {}
+        """What the workers of this flow run's steps have used, see `gner_core.machine`."""
 
     def ensure(self, step: Step, build: Callable[[Path], Any]) -> bool:
         """Have the step's artifact published, by `build(folder)` if need be; True if it ran."""
         log = logger()
         turn = self.turns if step.in_worker else nullcontext()
-        with self.store.lock(step.ref):
+        with self.store.lock(step.ref, given_up=self.workers.stopping):
             if self.store.has(step.ref):
                 log.info("%s %s: skipped, published as %s", step.kind, step.title, step.ref.key)
                 return False
             with turn:
                 log.info("%s %s: running", step.kind, step.title)
                 started = time.monotonic()
-                with self.store.publish(step.ref, about=about(step)) as folder:
+                facts = about(step)
+                with self.store.publish(step.ref, about=facts) as folder:
                     build(folder)
+                    if step.ref in self.usage:
+                        facts["usage"] = self.usage[step.ref]
                 self.store.discard(step.ref)
         log.info("%s %s: done in %.1f s", step.kind, step.title, time.monotonic() - started)
         return True
@@ -74,11 +81,15 @@ class RunContext:
         request: dict[str, Any],
         *,
         folder: Path,
-        on_event: Callable[[dict[str, Any]], None] | None = None,
+        gpus: int = 0,
+        on_event: Callable[[Event], None] | None = None,
     ) -> None:
-        """Run a worker for a step: its log goes into the artifact, its progress on the screen.
+        """Run a worker for a step: log and progress go into the artifact, progress on the screen.
 
         A sample of the log goes into ours, too.
+
+        Args:
+            gpus: how many it uses, where there are some.
         """
         scratch = self.store.unfinished(step.ref)
         common = {
@@ -88,15 +99,23 @@ class RunContext:
         }
         with self.progress.bar(step.title) as show:
 
-            def both(event: dict[str, Any]) -> None:
+            def both(event: Event) -> None:
                 show(event)
                 if on_event:
                     on_event(event)
 
             sample = LogSample(step.title, f"{step.ref.path}/{LOG}")
-            self.workers.run(module, {**request, **common}, on_event=both, on_line=sample)
+            self.workers.run(
+                module,
+                {**request, **common},
+                gpus=visible_gpus(gpus),
+                on_event=both,
+                on_line=sample,
+            )
             sample.end()
-        (folder / LOG).write_bytes((scratch / LOG).read_bytes())
+        for name in (LOG, PROGRESS):
+            (folder / name).write_bytes((scratch / name).read_bytes())
+        self.usage[step.ref] = total(scratch / USAGE)
 
 
 @contextmanager

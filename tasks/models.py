@@ -6,17 +6,21 @@ Owns requests to the child processes and what of their work is tracked. The work
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from gner_core.execution_params import PlainLauncher
 from gner_core.store import ArtifactRef
+from gner_core.worker import PROGRESS
 from tasks.context import RunContext
 from tasks.data import SENTENCES
+from tasks.progress import Event
+from tasks.provenance import costs, facts, tags
 from tasks.steps import Step
 from tasks.tracking import StepRun
 
@@ -44,6 +48,7 @@ def import_backbone(step: Step, run: RunContext) -> ArtifactRef:
 def train(step: Step, run: RunContext) -> ArtifactRef:
     """Publish the checkpoint of a training stage; its metrics go to MLflow while it runs."""
     execution = run.experiment.execution
+    launcher = execution.launcher
     data = step.inputs["data"]
 
     def build(folder: Path) -> None:
@@ -58,15 +63,24 @@ def train(step: Step, run: RunContext) -> ArtifactRef:
         }
         with _tracked(step, run) as mlrun:
 
-            def live(event: dict[str, Any]) -> None:
+            def live(event: Event) -> None:
                 mlrun.point(event["metrics"], step=event["done"], at=event["time"])
 
-            run.child(step, "gner_core.training.worker", request, folder=folder, on_event=live)
-            _finish(mlrun, step, folder)  # with what a killed attempt could not send
+            for event in _events(run.store.unfinished(step.ref)):  # of earlier attempts
+                live(event)
+            run.child(
+                step,
+                "gner_core.training.worker",
+                request,
+                folder=folder,
+                gpus=1 if isinstance(launcher, PlainLauncher) else launcher.processes,
+                on_event=live,
+            )
+            _finish(mlrun, step, folder, {**facts(), "usage": run.usage[step.ref]})
 
     if not run.ensure(step, build):
         with _tracked(step, run, reuse_as=step.title) as mlrun:
-            _finish(mlrun, step, run.path(step))
+            _finish(mlrun, step, run.path(step), run.store.manifest(step.ref))
     return step.ref
 
 
@@ -86,7 +100,13 @@ def generate(step: Step, run: RunContext) -> ArtifactRef:
             "batch_tokens": execution.generate_tokens,
             "processes": execution.generate_processes,
         }
-        run.child(step, "gner_core.generation.worker", request, folder=folder)
+        run.child(
+            step,
+            "gner_core.generation.worker",
+            request,
+            folder=folder,
+            gpus=execution.generate_processes,
+        )
 
     run.ensure(step, build)
     return step.ref
@@ -114,10 +134,31 @@ def _tracked(step: Step, run: RunContext, *, reuse_as: str | None = None) -> Ite
         yield mlrun
 
 
-def _finish(mlrun: StepRun, step: Step, folder: Path) -> None:
-    """Log the figures of all updates, those that are there already once, and the choice."""
+def _events(folder: Path) -> Iterator[Event]:
+    """Yield what all attempts of a step have reported, in the order of its being written."""
+    journal = folder / PROGRESS
+    for line in journal.read_text().splitlines() if journal.exists() else []:
+        with suppress(json.JSONDecodeError):  # half a line, written on a full disk
+            yield json.loads(line)
+
+
+def _finish(mlrun: StepRun, step: Step, folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Log all figures of all updates, those that are there already once, the choice, the costs.
+
+    The events have the live figures with their time; the journal has what counts of every update,
+    also where an event is missing.
+    """
+    for event in _events(folder):
+        mlrun.point(event["metrics"], step=event["done"], at=event["time"])
     for line in (folder / JOURNAL).read_text().splitlines():
         point = json.loads(line)
         mlrun.point(point, step=point.pop("step"), at=time.time())
     chosen = json.loads((folder / SUMMARY).read_text())["chosen"]
-    mlrun.tags({"gner.checkpoint": step.ref.path, "gner.chosen": f"update {chosen['update']}"})
+    mlrun.values(costs(manifest))
+    mlrun.tags(
+        {
+            **tags(manifest),
+            "gner.checkpoint": step.ref.path,
+            "gner.chosen": f"update {chosen['update']}",
+        }
+    )

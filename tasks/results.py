@@ -37,6 +37,7 @@ from tasks.context import RunContext
 from tasks.corpora import STATISTICS
 from tasks.data import SENTENCES
 from tasks.models import JOURNAL, SUMMARY
+from tasks.provenance import costs, tags
 from tasks.steps import Step
 
 PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"
@@ -106,7 +107,9 @@ def _track(step: Step, run: RunContext) -> None:
         kind="evaluation",
         params=params,
         reuse_as=step.title,
+        within=generate.inputs["model"].ref.key,
     ) as mlrun:
+        made = run.store.manifest(generate.ref)
         data = generate.inputs["data"]
         mlrun.dataset(
             name=data.title,
@@ -121,7 +124,8 @@ def _track(step: Step, run: RunContext) -> None:
         if "calibration" in summary:
             mlrun.values({"calibration_error": summary["calibration"]["all"]["error"]})
         mlrun.values({f"texts/{name}": count for name, count in summary["texts"].items()})
-        mlrun.tags({"gner.checkpoint": generate.inputs["model"].ref.path})
+        mlrun.values(costs(made))
+        mlrun.tags({**tags(made), "gner.checkpoint": generate.inputs["model"].ref.path})
         mlrun.table("predictions.json", partial(_columns, run.path(step) / SCORED))
 
 

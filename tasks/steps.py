@@ -10,11 +10,9 @@ Example:
     True
 """
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +31,10 @@ from gner_core.params import (
 )
 from gner_core.store import ArtifactRef
 from tasks.home import corpora_cache
+from tasks.provenance import facts
 
 CACHE = "cache"
 """The `data_root` that stands for the folder of fetched corpora."""
-
-PACKAGES = ("gner", "torch", "transformers", "prefect", "mlflow", "pyarrow")
-"""Packages whose versions go into every manifest."""
 
 VERSIONS = {
     "backbone": 2,
@@ -84,8 +80,7 @@ def about(step: Step) -> dict[str, Any]:
         "title": step.title,
         "identity": dict(step.identity),
         "inputs": {name: given.ref.path for name, given in step.inputs.items()},
-        "packages": {name: version(name) for name in PACKAGES},
-        "python": platform.python_version(),
+        **facts(),
     }
 
 

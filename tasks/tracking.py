@@ -1,16 +1,21 @@
-"""The one file that knows MLflow: runs, live metrics, datasets, prediction tables, the report.
+"""MLflow: runs, live metrics, datasets, prediction tables, the report.
 
-Owns how a flow run and its steps appear in MLflow. A flow run is a parent run; each training and
-each evaluation is a child run, found again by its step key: a step that is skipped is not logged
-twice, its run is linked from the new parent.
+Owns how a flow run and its steps appear in MLflow. A flow run is a parent run; each training is a
+child of it, each evaluation a child of the training that it tests, if that is of the same flow run.
+They are found again by their step key: a step that is skipped is not logged twice, its run is
+linked from the new parent; one that was ended goes on where it was.
+
+A run that ends by an exception or a signal is closed. What a dead process of this machine left
+open is closed as KILLED by the next flow run: every run names its process.
 
 Default: an SQLite file and a folder below the home folder, no server. MLFLOW_TRACKING_URI is
 honoured. A tracking server that fails neither stops nor stalls a run: all calls wait their turn
 in an outbox (`tasks.outbox`) with a thread of its own, and are made when the server is back. What
 was not sent in the end is logged from the store by the next run of the same command.
 
-Every call may be made twice: points keep their time, by which MLflow knows them again; runs are
-looked for by a tag before they are made; files are replaced.
+Every call may be made twice: points keep the time of their journal (`progress.jsonl` of a
+training), by which MLflow knows them again; runs are looked for by a tag before they are made;
+files are replaced.
 
 Example:
     tracker = Tracker.start(name="demo", params={}, tags={}, home=Path(".gner"))
@@ -24,12 +29,10 @@ import logging
 import os
 import time
 import uuid
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -37,32 +40,31 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
-from mlflow.types.schema import AnyType
 
-from gner_core.errors import InputError
+from gner_core.errors import Stopped
+from gner_core.processes import UNKNOWN, has_died, this_process
 from tasks.comparison import FlowRun, links, view, without_secrets
 from tasks.outbox import Outbox
 
 EXPERIMENT = "gner"
 KEY, COMPLETE, KIND, FLOW = "gner.key", "gner.complete", "gner.kind", "gner.flow"
+PROCESS = "gner.process"
+"""The tag with the process that logs to a run, see `gner_core.processes`."""
 PARENT = "mlflow.parentRunId"
 TABLES = "mlflow.loggedArtifacts"
 """The tag by which the MLflow UI knows that a file is a table."""
 VIEW = "mlflow.sharedViewState."
 """Begins the tags of an experiment that hold a view of its runs for the MLflow UI."""
 COMPARED = 20
+RUNNING = "RUNNING"
+FOUND = 1000  # runs of one search, at most
 BATCH = 100  # params in one call: the server's limit
 METRICS_BATCH = 1000
 PARAM_CHARACTERS = 6000  # the server's limit
 SECONDS_BETWEEN_SENDS = 2.0
-SERVING_MODEL = Path(__file__).with_name("serving_model.py")
-"""What MLflow runs to serve a checkpoint; never imported here."""
 REFUSED = (400, 404, 409)
 
 log = logging.getLogger("gner")
@@ -77,6 +79,7 @@ class StepRun:
         self.tracker = tracker
         self.run_id: str | None = None
         """None until it is open, and for good where nothing of it is to be logged."""
+        self.ended = False
         self.sent: defaultdict[str, set[int]] = defaultdict(set)
         """Per metric the steps that are there, also from an attempt that was killed."""
         self._waiting: list[Metric] = []
@@ -100,7 +103,10 @@ class StepRun:
             self.call(partial(self._send, points=waiting[start : start + METRICS_BATCH]))
 
     def _send(self, client: MlflowClient, run: str, *, points: Sequence[Metric]) -> None:
-        new = {(m.key, m.step): m for m in points if m.step not in self.sent[m.key]}
+        new: dict[tuple[str, int], Metric] = {}
+        for metric in points:  # the first counts: it is what an earlier attempt may have sent
+            if metric.step not in self.sent[metric.key]:
+                new.setdefault((metric.key, metric.step), metric)
         if new:
             client.log_batch(run, metrics=list(new.values()))
         for name, step in new:
@@ -139,7 +145,10 @@ class StepRun:
         self.call(lambda c, run: c.log_artifact(run, str(path)))
 
     def end(self, status: str) -> None:
-        """Send what waits and end the run as FINISHED, FAILED or KILLED."""
+        """Send what waits and end the run as FINISHED, FAILED or KILLED; once."""
+        if self.ended:
+            return
+        self.ended = True
         self.flush()
         now = int(time.time() * 1000)
         self.call(lambda c, run: c.set_terminated(run, status, now))
@@ -166,6 +175,8 @@ class Tracker:
         self._artifacts = artifacts
         self.outbox = Outbox(f"MLflow at {self.shown_uri}", hopeless=_hopeless)
         self.parent = StepRun(self)
+        self._steps: dict[str, StepRun] = {}
+        """By key, those that this flow run logs."""
 
     @classmethod
     def start(
@@ -177,15 +188,19 @@ class Tracker:
         flow = uuid.uuid4().hex
         given = {**tags, KIND: "flow", FLOW: flow}
         began = int(time.time() * 1000)
-        tracker.outbox.put(
-            lambda: tracker._open(
-                tracker.parent, f"tags.`{FLOW}` = '{flow}'", name, given, params, began=began
-            )
-        )
+
+        def start() -> None:
+            known = tracker._find(f"tags.`{FLOW}` = '{flow}'")
+            tracker._open(tracker.parent, known[:1], name, given, params, began=began)
+
+        tracker.outbox.put(tracker._close_dead)
+        tracker.outbox.put(start)
         return tracker
 
     def finish(self, status: str) -> None:
-        """End the parent run; wait until all is sent, or not at all where the server is away."""
+        """End all runs; wait until all is sent, or not at all where the server is away."""
+        for run in list(self._steps.values()):
+            run.end("KILLED")  # those that are still open
         self.parent.end(status)
         self.parent.call(self._compare)
         unsent = self.outbox.close()
@@ -206,30 +221,37 @@ class Tracker:
         kind: str,
         params: Mapping[str, Any],
         reuse_as: str | None = None,
+        within: str = "",
     ) -> Iterator[StepRun]:
-        """Open the child run of a step; go on with one that an earlier attempt left open.
+        """Open the child run of a step; go on with one that an earlier attempt did not complete.
 
         Args:
             reuse_as: where given, and where a complete run of the step is there already, the
                 parent links that one by this name, and nothing is logged.
+            within: key of a step; where this flow run logs that one, its run is the parent.
         """
         run, began = StepRun(self), int(time.time() * 1000)
+        above = self._steps.get(within)
 
         def start() -> None:
-            known = reuse_as and self._find(f"tags.`{KEY}` = '{key}' and tags.`{COMPLETE}` = 'yes'")
-            if known:
+            earlier = self._find(f"tags.`{KEY}` = '{key}'")
+            complete = [given for given in earlier if given.data.tags.get(COMPLETE) == "yes"]
+            if reuse_as and complete:
                 if self.parent.run_id is not None:
+                    known = complete[0].info.run_id
                     self.client.set_tag(self.parent.run_id, f"gner.reused.{reuse_as}", known)
                 return
-            tags = {KEY: key, KIND: kind, PARENT: self.parent.run_id or ""}
-            left_open = f"tags.`{KEY}` = '{key}' and attributes.status = 'RUNNING'"
-            self._open(run, left_open, title, tags, params, began=began)
+            parent = (above and above.run_id) or self.parent.run_id or ""
+            tags = {KEY: key, KIND: kind, PARENT: parent}
+            left = [given for given in earlier if given not in complete and _is_free(given)]
+            self._open(run, left[:1], title, tags, params, began=began)
 
+        self._steps[key] = run
         self.outbox.put(start)
         try:
             yield run
-        except BaseException:
-            run.end("FAILED")
+        except BaseException as error:
+            run.end("KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED")
             raise
         run.flush()
         run.tags({COMPLETE: "yes"})
@@ -249,20 +271,23 @@ class Tracker:
     def _open(
         self,
         run: StepRun,
-        query: str,
+        known: Sequence[Run],
         name: str,
         tags: Mapping[str, str],
         params: Mapping[str, Any],
         *,
         began: int,
     ) -> None:
-        """Give a run its id: that of the run which the query finds, or of a new one."""
-        run_id = self._find(query)
-        if run_id is None:
-            made = self.client.create_run(self._experiment, began, dict(tags), name)
-            run_id = str(made.info.run_id)
-        else:
+        """Give a run its id: that of the known run, or of a new one."""
+        tags = {**tags, PROCESS: this_process()}
+        if known:
+            run_id = str(known[0].info.run_id)
             self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in tags.items()])
+            if known[0].info.status != RUNNING:
+                self.client.update_run(run_id, status=RUNNING)
+        else:
+            made = self.client.create_run(self._experiment, began, tags, name)
+            run_id = str(made.info.run_id)
         items = [Param(k, str(v)[:PARAM_CHARACTERS]) for k, v in _flat(params)]
         for start in range(0, len(items), BATCH):
             self.client.log_batch(run_id, params=items[start : start + BATCH])
@@ -281,9 +306,25 @@ class Tracker:
         client.set_experiment_tag(self._experiment, f"{VIEW}{name}", view(name, runs))
         self.links = links(self.uri, experiment=self._experiment, name=name, runs=runs)
 
-    def _find(self, query: str) -> str | None:
-        found = self.client.search_runs([self._experiment], query, max_results=1)
-        return str(found[0].info.run_id) if found else None
+    def _find(self, query: str) -> list[Run]:
+        """Return runs, the latest first."""
+        found = self.client.search_runs([self._experiment], query, max_results=FOUND)
+        return list(found)
+
+    def _close_dead(self) -> None:
+        """Close the runs of processes of this machine that ended without doing so."""
+        for left in self._find(f"attributes.status = '{RUNNING}'"):
+            if not has_died(left.data.tags.get(PROCESS, UNKNOWN)):
+                continue
+            status = "FINISHED" if left.data.tags.get(COMPLETE) == "yes" else "KILLED"
+            run_id = left.info.run_id
+            points = [
+                point.timestamp
+                for name in left.data.metrics
+                for point in self.client.get_metric_history(run_id, name)
+            ]
+            last = max([left.info.start_time, *points])  # all that is known of its end
+            self.client.set_terminated(run_id, status, last)
 
 
 def tracking_uri(home: Path) -> tuple[str, str | None]:
@@ -323,38 +364,10 @@ def prepare_database(home: Path) -> None:
     experiment_id(MlflowClient(_own_database(home)), _own_artifacts(home))
 
 
-def log_pyfunc(checkpoint: Path, *, name: str, beams: int, home: Path) -> tuple[str, str]:
-    """Log a checkpoint with its weights as a model that MLflow serves; return its and MLflow's URI.
-
-    Raises:
-        InputError: when MLflow cannot be reached or refuses the model.
-    """
-    uri, place = tracking_uri(home)
-    signature = ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, "text")]),
-        outputs=Schema([ColSpec(AnyType(), "entities")]),
-        params=ParamSchema([ParamSpec("types", DataType.string, [], shape=(-1,))]),
-    )
-    mlflow.set_tracking_uri(uri)
-    try:
-        mlflow.set_experiment(experiment_id=experiment_id(MlflowClient(uri), place))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*An input example was not provided")  # it would
-            logged = mlflow.pyfunc.log_model(  # be predicted here, and load the model
-                name=name,
-                python_model=str(SERVING_MODEL),
-                artifacts={"checkpoint": str(checkpoint.absolute())},
-                signature=signature,
-                model_config={"beams": beams},
-                pip_requirements=[f"gner=={version('gner')}"],
-            )
-    except MlflowException as error:
-        raise InputError(f"{uri}: the model cannot be logged ({_first_line(error)})") from None
-    return str(logged.model_uri), uri
-
-
-def _first_line(error: MlflowException) -> str:
-    return str(error).strip().splitlines()[0][:200]
+def _is_free(run: Run) -> bool:
+    """Say whether this process may log to a run that is there."""
+    owner = run.data.tags.get(PROCESS, UNKNOWN)
+    return run.info.status != RUNNING or owner == this_process() or has_died(owner)
 
 
 def _hopeless(error: Exception) -> bool:
