@@ -1,0 +1,198 @@
+"""A case: one run, one kill at a random moment, at most one repeat, and what is checked after.
+
+Everything random follows from seed and number of a case, so that any case can be played again.
+
+Example:
+    case = draw(seed=1, number=7)
+    row = play(case, house, reference)
+    assert not row.problems
+"""
+
+import random
+import shutil
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from tests.chaos.checks import Outcome, leftovers
+from tests.chaos.house import GOOD, SERVERS, House, Run, kill_all
+from tests.chaos.marked import POLL_SECONDS, Lifetimes, gone_after, roles
+
+Way = Literal["command", "deployment"]
+Launcher = Literal["plain", "ranks"]
+
+TARGETS: tuple[tuple[Way, Launcher, str], ...] = (
+    ("command", "plain", "flow"),
+    ("command", "plain", "warm"),
+    ("command", "plain", "worker"),
+    ("command", "plain", "mlflow"),
+    ("command", "ranks", "launcher"),
+    ("command", "ranks", "rank"),
+    ("deployment", "plain", "flow"),
+    ("deployment", "plain", "warm"),
+    ("deployment", "plain", "worker"),
+    ("deployment", "plain", "mlflow"),
+    ("deployment", "plain", "prefect"),
+    ("deployment", "plain", "worker-cpu"),
+    ("deployment", "ranks", "launcher"),
+    ("deployment", "ranks", "rank"),
+)
+"""Each is drawn once before any is drawn again."""
+LONGER = ("adaptation.train.epochs=8", "finetuning.train.epochs=8")
+"""Of params/tiny.yaml: trainings of 32 and more updates, with a checkpoint every two."""
+RANKS = ("execution.launcher.kind=torchrun", "execution.launcher.processes=2")
+RUN_SECONDS, START_SECONDS, GONE_SECONDS = 240.0, 90.0, 60.0
+ABSENCE_SECONDS = 8.0
+"""A killed server stays away for so long, at most."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is killed, how, and at which share of its life."""
+
+    number: int
+    way: Way
+    launcher: Launcher
+    target: str
+    signal: signal.Signals
+    moment: float
+    absence: float
+
+    @property
+    def overrides(self) -> list[str]:
+        """Of the run."""
+        return overrides_of(self.launcher)
+
+
+@dataclass
+class Row:
+    """What happened."""
+
+    case: Case
+    at: float = 0.0
+    """Seconds after the start of the run."""
+    victim: str = ""
+    first: str = ""
+    """How the disturbed run ended."""
+    gone: float | None = None
+    """Seconds from its end to that of its last process."""
+    again: str = ""
+    """How the repeat ended, where one was needed."""
+    problems: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def overrides_of(launcher: Launcher) -> list[str]:
+    """The overrides of params/tiny.yaml for a launcher."""
+    return [*LONGER, *(RANKS if launcher == "ranks" else ())]
+
+
+def draw(seed: int, number: int) -> Case:
+    """Draw a case; the first is number 1."""
+    turn, place = divmod(number - 1, len(TARGETS))
+    order = list(TARGETS)
+    random.Random(f"{seed}/{turn}").shuffle(order)
+    chance = random.Random(f"{seed}/{turn}/{place}")
+    way, launcher, target = order[place]
+    number_of_signal = chance.choice([signal.SIGKILL, signal.SIGTERM])
+    moment, absence = chance.uniform(0, 0.9), chance.uniform(0, ABSENCE_SECONDS)
+    return Case(number, way, launcher, target, number_of_signal, moment, absence)
+
+
+def undisturbed(house: House, home: Path, launcher: Launcher) -> tuple[Outcome, dict[str, float]]:
+    """Run once without a kill; the outcome to compare with, and how long each role lives."""
+    run = house.command(
+        home, overrides_of(launcher), mark := f"undisturbed-{launcher}", server=False
+    )
+    lifetimes = Lifetimes()
+    while run.is_running():
+        lifetimes.look(roles(mark))
+        time.sleep(4 * POLL_SECONDS)
+    if run.ended(seconds=0) != "0":
+        raise RuntimeError(f"the undisturbed run failed; see {home / 'command.log'}")
+    spans = lifetimes.spans()
+    outcome = Outcome.of(home, house.tracking(home, server=False))
+    if problems := [*outcome.doubled, *leftovers(home)]:
+        raise RuntimeError(f"the undisturbed run left {problems}")
+    return outcome, {**spans, **dict.fromkeys(SERVERS, spans["flow"])}
+
+
+def play(
+    case: Case, house: House, home: Path, reference: Outcome, spans: Mapping[str, float]
+) -> Row:
+    """Start the run, kill, wait, repeat if need be, check."""
+    began = time.monotonic()
+    row = Row(case)
+    mark = f"{case.number}-{case.target}-{time.time_ns()}"
+    with_server = case.way == "deployment" or case.target in SERVERS
+    if with_server:
+        house.up()
+    run = _start(case, house, home, mark, with_server=with_server)
+    _disturb(case, house, run, mark, spans[case.target], row)
+    row.first = run.ended(seconds=RUN_SECONDS)
+    row.gone = gone_after(mark, seconds=GONE_SECONDS)
+    if row.gone is None:
+        row.problems += [f"still there: {told}" for told in kill_all(mark)]
+    if with_server:
+        house.up()  # whichever server was killed
+    if row.first not in GOOD:
+        again = _start(case, house, home, f"{mark}-again", with_server=with_server)
+        row.again = again.ended(seconds=RUN_SECONDS)
+        if gone_after(f"{mark}-again", seconds=GONE_SECONDS) is None:
+            row.problems += [f"still there: {told}" for told in kill_all(f"{mark}-again")]
+        if row.again not in GOOD:
+            row.problems.append(f"the repeat ended with {row.again}")
+    if not row.problems:
+        outcome = Outcome.of(home, house.tracking(home, server=with_server))
+        row.problems += [*reference.differences(outcome), *leftovers(home)]
+    if with_server:
+        house.forget_tracked()
+    if not row.problems:
+        shutil.rmtree(home)  # else it is left to be looked at
+    row.seconds = time.monotonic() - began
+    return row
+
+
+def _start(case: Case, house: House, home: Path, mark: str, *, with_server: bool) -> Run:
+    if case.way == "deployment":
+        return house.deployment(home, case.overrides, mark)
+    return house.command(home, case.overrides, mark, server=with_server)
+
+
+def _disturb(case: Case, house: House, run: Run, mark: str, span: float, row: Row) -> None:
+    """Wait for the target and then for its moment; kill."""
+    began = time.monotonic()
+    first = "flow" if case.target in SERVERS else case.target
+    _wait_for(first, run, mark)
+    time.sleep(case.moment * span)
+    if case.target in SERVERS:
+        row.at, row.victim = time.monotonic() - began, case.target
+        house.kill(case.target, case.signal)
+        time.sleep(case.absence)
+        house.up()
+        return
+    victims = _wait_for(case.target, run, mark)
+    row.at = time.monotonic() - began
+    if not victims:
+        row.problems.append(f"ended before its {case.target} could be killed")
+        return
+    victim = random.Random(f"{case.number}").choice(victims)
+    row.victim = str(victim.pid)
+    with suppress(psutil.NoSuchProcess):
+        victim.send_signal(case.signal)
+
+
+def _wait_for(role: str, run: Run, mark: str) -> list[psutil.Process]:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and run.is_running():
+        found = roles(mark).get(role)
+        if found:
+            return found
+        time.sleep(POLL_SECONDS)
+    return []
