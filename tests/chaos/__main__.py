@@ -7,6 +7,7 @@ Every case is a run of params/tiny.yaml, with longer trainings, in a fresh home:
 `gner run` or as a run of a deployment on a Prefect server with a worker and an MLflow server. One
 process gets SIGKILL or SIGTERM: flow, warm parent of the workers, worker, launcher (torchrun), one
 of two ranks, Prefect worker, Prefect server, MLflow server. Servers come back after some seconds.
+Some runs are cancelled on the Prefect server instead.
 
 Then must be true: the run ends by itself or by one repeat; weights, loss curves, predictions and
 scores are those of an undisturbed run, byte by byte; MLflow has every point once and no run that is

@@ -22,7 +22,7 @@ from typing import Literal
 import psutil
 
 from tests.chaos.checks import Outcome, leftovers
-from tests.chaos.house import GOOD, SERVERS, House, Run, kill_all
+from tests.chaos.house import GOOD, SERVERS, DeploymentRun, House, Run, kill_all
 from tests.chaos.marked import POLL_SECONDS, Lifetimes, gone_after, roles
 
 Way = Literal["command", "deployment"]
@@ -41,13 +41,16 @@ TARGETS: tuple[tuple[Way, Launcher, str], ...] = (
     ("deployment", "plain", "mlflow"),
     ("deployment", "plain", "prefect"),
     ("deployment", "plain", "worker-cpu"),
+    ("deployment", "plain", "cancel"),
     ("deployment", "ranks", "launcher"),
     ("deployment", "ranks", "rank"),
 )
-"""Each is drawn once before any is drawn again."""
+"""Each is drawn once before any is drawn again; cancel is that of the Prefect server."""
 LONGER = ("adaptation.train.epochs=8", "finetuning.train.epochs=8")
 """Of params/tiny.yaml: trainings of 32 and more updates, with a checkpoint every two."""
 RANKS = ("execution.launcher.kind=torchrun", "execution.launcher.processes=2")
+MARKED = ("flow", "warm", "worker", "launcher", "rank")
+"""Targets that are processes of the run."""
 RUN_SECONDS, START_SECONDS, GONE_SECONDS = 240.0, 90.0, 60.0
 ABSENCE_SECONDS = 8.0
 """A killed server stays away for so long, at most."""
@@ -124,7 +127,6 @@ def undisturbed(house: House, home: Path, launcher: Launcher) -> tuple[Outcome, 
     if run.ended(seconds=0) != "0":
         raise RuntimeError(f"the undisturbed run failed; see {home / 'command.log'}")
     spans = lifetimes.spans()
-    spans |= dict.fromkeys(SERVERS, spans["flow"])
     outcome = Outcome.of(home, house.tracking(home, server=False))
     if problems := [*outcome.doubled, *leftovers(home)]:
         raise RuntimeError(f"the undisturbed run left {problems}")
@@ -143,7 +145,7 @@ def play(
     if with_server:
         house.up()
     run = _start(case, house, home, mark, with_server=with_server)
-    _disturb(case, house, run, mark, spans[case.target], row)
+    _disturb(case, house, run, mark, spans.get(case.target, spans["flow"]), row)
     row.first = run.ended(seconds=RUN_SECONDS)
     row.gone = gone_after(mark, seconds=GONE_SECONDS)
     if row.gone is None:
@@ -177,9 +179,13 @@ def _start(case: Case, house: House, home: Path, mark: str, *, with_server: bool
 def _disturb(case: Case, house: House, run: Run, mark: str, span: float, row: Row) -> None:
     """Wait for the target and then for its moment; kill."""
     began = time.monotonic()
-    first = "flow" if case.target in SERVERS else case.target
+    first = case.target if case.target in MARKED else "flow"
     _wait_for(first, run, mark)
     time.sleep(case.moment * span)
+    if isinstance(run, DeploymentRun) and case.target == "cancel":
+        row.at = time.monotonic() - began
+        house.cancel(run)
+        return
     if case.target in SERVERS:
         row.at, row.victim = time.monotonic() - began, case.target
         house.kill(case.target, case.signal)

@@ -25,6 +25,7 @@ import psutil
 from mlflow import MlflowClient
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
+from prefect.states import Cancelling
 
 from tasks.services import Services, Settings
 from tests.chaos.checks import tracked
@@ -180,6 +181,11 @@ class House:
                 job_variables={"env": dict(environment)},
             )
         return DeploymentRun(self, run.id, mark)
+
+    def cancel(self, run: DeploymentRun) -> None:
+        """Ask for the end of a deployment run, as the button in Prefect's UI does."""
+        with self.prefect() as client:
+            client.set_flow_run_state(run.id, Cancelling())
 
     def forget_tracked(self) -> None:
         """Delete all runs on the MLflow server: the next case must not find the steps of this one."""
