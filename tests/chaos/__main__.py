@@ -85,7 +85,7 @@ def _play_all(seed: int, numbers: list[int], house: House, console: Console) -> 
         if case.launcher not in references:
             began = time.monotonic()
             home = house.folder / f"undisturbed-{case.launcher}"
-            references[case.launcher] = undisturbed(house, home, case.launcher)
+            references[case.launcher] = undisturbed(house, home, case.overrides)
             seconds = time.monotonic() - began
             points = len(references[case.launcher][0].points)
             console.print(f"  0 undisturbed, {case.launcher}: {seconds:.1f} s, {points} points")

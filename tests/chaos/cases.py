@@ -13,7 +13,7 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,11 +67,8 @@ class Case:
     signal: signal.Signals
     moment: float
     absence: float
-
-    @property
-    def overrides(self) -> list[str]:
-        """Of the run."""
-        return overrides_of(self.launcher)
+    overrides: Sequence[str]
+    """Of params/tiny.yaml."""
 
 
 @dataclass
@@ -106,10 +103,13 @@ def draw(seed: int, number: int) -> Case:
     way, launcher, target = order[place]
     number_of_signal = chance.choice([signal.SIGKILL, signal.SIGTERM])
     moment, absence = chance.uniform(0, 0.9), chance.uniform(0, ABSENCE_SECONDS)
-    return Case(number, way, launcher, target, number_of_signal, moment, absence)
+    given = overrides_of(launcher)
+    return Case(number, way, launcher, target, number_of_signal, moment, absence, given)
 
 
-def undisturbed(house: House, home: Path, launcher: Launcher) -> tuple[Outcome, dict[str, float]]:
+def undisturbed(
+    house: House, home: Path, overrides: Sequence[str]
+) -> tuple[Outcome, dict[str, float]]:
     """Run once without a kill; the outcome to compare with, and how long each role lives.
 
     A folder that has such a run already is taken as it is.
@@ -117,9 +117,8 @@ def undisturbed(house: House, home: Path, launcher: Launcher) -> tuple[Outcome, 
     kept = home / "spans.json"
     if kept.exists():
         return Outcome.of(home, house.tracking(home, server=False)), json.loads(kept.read_text())
-    run = house.command(
-        home, overrides_of(launcher), mark := f"undisturbed-{launcher}", server=False
-    )
+    mark = f"undisturbed-{time.time_ns()}"
+    run = house.command(home, overrides, mark, server=False)
     lifetimes = Lifetimes()
     while run.is_running():
         lifetimes.look(roles(mark))

@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -44,17 +47,15 @@ def test_mlflow_holds_parent_children_metrics_data_and_tables(tiny_home: Home) -
     found = runs(tiny_home)
     flows = [run for run in found if run.data.tags["gner.kind"] == "flow"]
     parent = min(flows, key=lambda run: run.info.start_time)
-    children = {
-        run.info.run_name: run
-        for run in found
-        if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id
-    }
-    assert set(children) >= {
-        "adaptation",
-        "finetuning",
-        "baseline test",
-        "zero-shot test",
-        "supervised test",
+    first = sorted(found, key=lambda run: run.info.start_time)[:6]  # those of the first run
+    children = {run.info.run_name: run for run in first if run is not parent}
+    ids = {name: run.info.run_id for name, run in children.items()}
+    assert {name: run.data.tags["mlflow.parentRunId"] for name, run in children.items()} == {
+        "adaptation": parent.info.run_id,
+        "finetuning": parent.info.run_id,
+        "baseline test": parent.info.run_id,
+        "zero-shot test": ids["adaptation"],
+        "supervised test": ids["finetuning"],
     }
     assert parent.data.params["decode.beams"] == "1"
     assert "supervised/f1" in parent.data.metrics
@@ -84,6 +85,25 @@ def test_secrets_of_the_environment_are_written_nowhere(tiny_home: Home) -> None
     assert files_holding(tiny_home.folder, PLANTED.values()) == []  # with what it printed
     names = files_holding(tiny_home.folder, ["adaptation.train.seed"])  # the search does find
     assert tiny_home.folder / "mlflow.db" in names
+
+
+def test_every_run_says_where_it_comes_from_and_what_it_cost(tiny_home: Home, root: Path) -> None:
+    for run in runs(tiny_home):
+        tags, metrics = run.data.tags, run.data.metrics
+        assert tags["gner.package.torch"] == version("torch")
+        assert tags["gner.machine.host"] == socket.gethostname()
+        assert tags["gner.machine.cpu"] and tags["gner.machine.cores"]
+        if (root / ".git").exists():
+            assert re.fullmatch("[0-9a-f]{40}", tags["mlflow.source.git.commit"])
+            assert tags["gner.git.dirty"] in {"yes", "no"}
+        if tags["gner.kind"] != "flow":
+            assert ("cost/gpu_hours" in metrics) == ("gner.machine.gpus" in tags)
+            assert metrics["cost/attempts"] == 1
+            assert metrics["cost/cpu_seconds"] > 0
+            assert 0 < metrics["cost/seconds"] < 60
+    flows = [run for run in runs(tiny_home) if run.data.tags["gner.kind"] == "flow"]
+    first = min(flows, key=lambda run: run.info.start_time)
+    assert first.data.metrics["cost/attempts"] == 6  # backbone, two trainings, three generations
 
 
 def test_the_same_command_again_skips_everything(tiny_home: Home) -> None:
