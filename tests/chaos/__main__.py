@@ -12,7 +12,7 @@ Some runs are cancelled on the Prefect server instead.
 Then must be true: the run ends by itself or by one repeat; weights, loss curves, predictions and
 scores are those of an undisturbed run, byte by byte; MLflow has every point once and no run that is
 RUNNING; no process is left, no lock held, nothing half-written or unfinished; in the end every flow
-run on the Prefect server is in a final state. Exit code 1 otherwise. Logs and the homes of failed
+run on the Prefect server is in a final state, and every slot is free. Exit code 1 otherwise. Logs and the homes of failed
 cases stay in the folder that is printed.
 """
 
@@ -62,16 +62,16 @@ def main() -> None:
     console.print(f"seed {seed}, cases {numbers}, folder {folder}")
     with House(folder, ports=tuple(asked.ports)) as house:
         rows = _play_all(seed, numbers, house, console)
-        left = house.not_final(seconds=ZOMBIE_SECONDS) if house.services else []
-    for run in left:
-        console.print(f"not final on the Prefect server: {run}")
+        left = house.not_settled(seconds=ZOMBIE_SECONDS) if house.services else []
+    for told in left:
+        console.print(f"left on the Prefect server: {told}")
     bad = [row for row in rows if row.problems]
     repeats = sum(bool(row.again) for row in rows)
     slowest = max((row.gone or 0.0) for row in rows)
     console.print(
         f"{len(rows)} kills: {len(rows) - repeats} runs ended well by themselves, {repeats} by one "
         f"repeat, {len(bad)} with problems; the last process was gone {slowest:.1f} s after its "
-        f"flow at most; {len(left)} runs without a final state"
+        f"flow at most; {len(left)} runs or slots left on the Prefect server"
     )
     sys.exit(1 if bad or left else 0)
 

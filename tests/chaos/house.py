@@ -193,17 +193,22 @@ class House:
         for run in tracked(client):
             client.delete_run(run.info.run_id)
 
-    def not_final(self, *, seconds: float) -> list[str]:
-        """Wait for all flow runs to be final; those that are not, by name and state."""
+    def not_settled(self, *, seconds: float) -> list[str]:
+        """Wait for all flow runs to be final and all slots to be free; what is not, in words."""
         deadline = time.monotonic() + seconds
         while True:
             with self.prefect() as client:
-                runs = client.read_flow_runs()
+                runs, limits = client.read_flow_runs(), client.read_global_concurrency_limits()
             left = [
-                r for r in runs if r.state_type and r.state_type.value not in DeploymentRun.FINAL
+                f"flow run {run.name} is {run.state_name}"
+                for run in runs
+                if run.state_type and run.state_type.value not in DeploymentRun.FINAL
+            ]
+            left += [
+                f"{slot.active_slots} slots of {slot.name}" for slot in limits if slot.active_slots
             ]
             if not left or time.monotonic() > deadline:
-                return [f"{run.name} {run.state_name}" for run in left]
+                return left
             time.sleep(2)
 
 
