@@ -12,8 +12,9 @@ Some runs are cancelled on the Prefect server instead.
 Then must be true: the run ends by itself or by one repeat; weights, loss curves, predictions and
 scores are those of an undisturbed run, byte by byte; MLflow has every point once and no run that is
 RUNNING; no process is left, no lock held, nothing half-written or unfinished; in the end every flow
-run on the Prefect server is in a final state, and every slot is free. Exit code 1 otherwise. Logs and the homes of failed
-cases stay in the folder that is printed.
+run on the Prefect server is in a final state, and every slot is free. Exit code 1 otherwise. Logs
+and the homes of failed cases stay in the folder that is printed, and the undisturbed runs: with
+`--folder` they are taken again.
 """
 
 import argparse
