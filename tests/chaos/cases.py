@@ -70,6 +70,11 @@ class Case:
     overrides: Sequence[str]
     """Of params/tiny.yaml."""
 
+    @property
+    def with_server(self) -> bool:
+        """Say whether MLflow is a server; else it is a file in the home folder."""
+        return self.way == "deployment" or self.target in SERVERS
+
 
 @dataclass
 class Row:
@@ -138,49 +143,58 @@ def play(
 ) -> Row:
     """Start the run, kill, wait, repeat if need be, check."""
     began = time.monotonic()
-    with_server = case.way == "deployment" or case.target in SERVERS
     span = spans.get(case.target, spans["flow"])
-    while True:
-        if with_server:
-            house.up()
-        row = Row(case)
-        mark = f"{case.number}-{case.target}-{time.time_ns()}"
-        run = _start(case, house, home, mark, with_server=with_server)
-        _disturb(case, house, run, mark, span, row)
-        row.first = run.ended(seconds=RUN_SECONDS)
-        row.gone = gone_after(mark, seconds=GONE_SECONDS)
-        if row.gone is None:
-            row.problems += [f"still there: {told}" for told in kill_all(mark)]
-        if row.victim or row.problems:
-            break
+    while not (row := _disturbed(case, house, home, span)).victim and not row.problems:
         span /= 2  # the machine was faster this time, and the run had ended before the kill
-        shutil.rmtree(home)
-        if with_server:
-            house.forget_tracked()
-    if with_server:
+        _forget(case, house, home)
+    if case.with_server:
         house.up()  # whichever server was killed
     if row.first not in GOOD:
-        again = _start(case, house, home, f"{mark}-again", with_server=with_server)
-        row.again = again.ended(seconds=RUN_SECONDS)
-        if gone_after(f"{mark}-again", seconds=GONE_SECONDS) is None:
-            row.problems += [f"still there: {told}" for told in kill_all(f"{mark}-again")]
+        run, mark = _start(case, house, home)
+        row.again = run.ended(seconds=RUN_SECONDS)
+        _, left = _all_gone(mark)
+        row.problems += left
         if row.again not in GOOD:
             row.problems.append(f"the repeat ended with {row.again}")
     if not row.problems:
-        outcome = Outcome.of(home, house.tracking(home, server=with_server))
+        outcome = Outcome.of(home, house.tracking(home, server=case.with_server))
         row.problems += [*reference.differences(outcome), *leftovers(home)]
-    if with_server:
-        house.forget_tracked()
-    if not row.problems:
-        shutil.rmtree(home)  # else it is left to be looked at
+    if row.problems:  # to be looked at
+        home.rename(home.with_name(f"{home.name}-with-problems"))
+    _forget(case, house, home)
     row.seconds = time.monotonic() - began
     return row
 
 
-def _start(case: Case, house: House, home: Path, mark: str, *, with_server: bool) -> Run:
+def _disturbed(case: Case, house: House, home: Path, span: float) -> Row:
+    row = Row(case)
+    if case.with_server:
+        house.up()
+    run, mark = _start(case, house, home)
+    _disturb(case, house, run, mark, span, row)
+    row.first = run.ended(seconds=RUN_SECONDS)
+    row.gone, row.problems = _all_gone(mark)
+    return row
+
+
+def _all_gone(mark: str) -> tuple[float | None, list[str]]:
+    """Wait for the end of all processes; the seconds that took, and what is still there."""
+    gone = gone_after(mark, seconds=GONE_SECONDS)
+    left = kill_all(mark) if gone is None else []
+    return gone, [f"still there: {told}" for told in left]
+
+
+def _forget(case: Case, house: House, home: Path) -> None:
+    shutil.rmtree(home, ignore_errors=True)
+    if case.with_server:
+        house.forget_tracked()
+
+
+def _start(case: Case, house: House, home: Path) -> tuple[Run, str]:
+    mark = f"{case.number}-{case.target}-{time.time_ns()}"
     if case.way == "deployment":
-        return house.deployment(home, case.overrides, mark)
-    return house.command(home, case.overrides, mark, server=with_server)
+        return house.deployment(home, case.overrides, mark), mark
+    return house.command(home, case.overrides, mark, server=case.with_server), mark
 
 
 def _disturb(case: Case, house: House, run: Run, mark: str, span: float, row: Row) -> None:
