@@ -34,8 +34,6 @@ from tasks.launch import Workers
 from tasks.models import generate, import_backbone, train
 from tasks.plan import Plan, plan_experiment, used_corpora, validation_of
 from tasks.progress import Progress, logger
-from tasks.provenance import facts, prefect_tags
-from tasks.provenance import tags as provenance_tags
 from tasks.results import REPORT, macro_scores, score_predictions, write_report
 from tasks.steps import CACHE
 from tasks.tracking import Tracker
@@ -103,11 +101,7 @@ def _run(
     tracker = Tracker.start(
         name=experiment.name,
         params=experiment.model_dump(mode="json"),
-        tags={
-            "gner.report": plan.report.ref.key,
-            **provenance_tags(facts()),
-            **prefect_tags(),
-        },
+        tags={"gner.report": plan.report.ref.key},
         home=home,
     )
     status = "FAILED"

@@ -46,6 +46,7 @@ from mlflow.exceptions import MlflowException
 
 from gner_core.errors import Stopped
 from gner_core.processes import UNKNOWN, has_died, this_process
+from tasks import provenance
 from tasks.comparison import FlowRun, links, view, without_secrets
 from tasks.outbox import Outbox
 
@@ -182,11 +183,12 @@ class Tracker:
     def start(
         cls, *, name: str, params: Mapping[str, Any], tags: Mapping[str, str], home: Path
     ) -> "Tracker":
-        """Open the tracking store and the parent run of a flow run."""
+        """Open the tracking store and the parent run of a flow run; it says where it runs."""
         uri, artifacts = tracking_uri(home)
         tracker = cls(uri, artifacts=artifacts)
         flow = uuid.uuid4().hex
-        given = {**tags, KIND: "flow", FLOW: flow}
+        here = {**provenance.tags(provenance.facts()), **provenance.prefect_tags()}
+        given = {**here, **tags, KIND: "flow", FLOW: flow}
         began = int(time.time() * 1000)
 
         def start() -> None:
