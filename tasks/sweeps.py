@@ -40,7 +40,7 @@ from tasks.results import SCORES
 from tasks.steps import Step
 
 PAGE, PNG, SVG, CSV, TABLE = "sweep.html", "figure.png", "figure.svg", "table.csv", "table.json"
-FILES = (PAGE, PNG, SVG, CSV, TABLE)
+FILES = (PNG, SVG, CSV, TABLE)
 
 
 def sweep_report_step(
@@ -138,7 +138,7 @@ def table(step: Step, run: RunContext) -> list[dict[str, str]]:
 
 def _track(step: Step, run: RunContext, content: SweepContent) -> None:
     parent, folder = run.tracker.parent, run.path(step)
-    for name in FILES:
+    for name in (PAGE, *FILES):
         parent.file(folder / name)
     rows = _table(content)
     parent.table("scores.json", lambda: {name: [row[name] for row in rows] for name in rows[0]})
