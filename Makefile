@@ -1,6 +1,6 @@
 # make demo    set up, run the demo, print scores and the place of the report
 # make test    set up, run the tests
-# make checks  ruff, mypy, import contracts, and a load of every params file
+# make checks  ruff, mypy, import contracts, a load of every params file, a plan of every sweep
 # make up      start Prefect, MLflow and workers on this machine, store the deployments
 # make down    end them, with the flows that run
 # make chaos   kill every kind of process at random moments; nothing may be lost by it (half an hour)
