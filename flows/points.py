@@ -9,19 +9,19 @@ Example:
     outcome.failures  # {"beams=4": "worker ended with code 1 …"}
 """
 
-import os
-import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.exceptions import TerminationSignal
 from rich.console import Console
 
-from flows.provenance import provenance
-from flows.runner import Submit, Submitter
+from flows.runner import FETCHES_AT_ONCE, Submit, Submitter
+from flows.shown import put_report
+from flows.signals import ended_by_signals
 from flows.walk import submit_steps, wait_for
 from gner_core.corpus_params import CorpusParams
 from gner_core.errors import InputError
@@ -36,11 +36,9 @@ from tasks.points import PlannedPoint, labelled, shared_steps
 from tasks.progress import Progress, logger
 from tasks.results import REPORT, macro_scores
 from tasks.steps import CACHE, Step
-from tasks.sweeps import FILES, sweep_report_step, table, write_sweep_report
+from tasks.sweeps import FILES, PAGE, sweep_report_step, table, write_sweep_report
 from tasks.tracking import Tracker
 
-FETCHES_AT_ONCE = 4
-TASKS_AT_ONCE = 64  # waiting for a worker costs a thread; workers are limited by the params
 CAUSE_CHARACTERS = 300
 
 
@@ -61,6 +59,8 @@ class PointsOutcome:
     tables: Mapping[str, Sequence[Mapping[str, str]]]
     """Name of a sweep → its rows as texts by column."""
     tracking_uri: str
+    links: Mapping[str, str]
+    """Addresses in MLflow by title; empty without a server."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ class Session:
     run: RunContext
     submit: Submit
     failures: dict[str, str]
+    reports: dict[str, Path] = field(default_factory=dict)
+    """Of every point that is done, by the name of its experiment."""
     pages: dict[str, Path] = field(default_factory=dict)
     tables: dict[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
 
@@ -97,9 +99,9 @@ def run_points(found: Sweep | Study, submitter: Submitter, console: Console) -> 
     workers = Workers()
     if any(one.step.in_worker and not store.has(one.step.ref) for one in shared.values()):
         workers.warm_up()  # imports while corpora are prepared
-    tracker = Tracker.start(name=found.name, params=_summary(found), tags=provenance(), home=home)
+    tracker = Tracker.start(name=found.name, params=_summary(found), tags={}, home=home)
     status = "FAILED"
-    with Progress(console) as progress, workers:
+    with ended_by_signals(), Progress(console) as progress, workers:
         run = RunContext(
             planned[0].experiment,
             store=store,
@@ -116,10 +118,12 @@ def run_points(found: Sweep | Study, submitter: Submitter, console: Console) -> 
                     workers.stop()  # those of other steps end, too
                     raise
             status = "FAILED" if failures else "FINISHED"
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, TerminationSignal):
             status = "KILLED"
+            logger().warning("ending: workers write their checkpoints")
             raise
         finally:
+            tracker.parent.values(used_by_workers(run))
             tracker.finish(status)
     return PointsOutcome(
         found.name,
@@ -127,7 +131,8 @@ def run_points(found: Sweep | Study, submitter: Submitter, console: Console) -> 
         failures,
         session.pages,
         session.tables,
-        tracker.uri,
+        tracker.shown_uri,
+        tracker.links,
     )
 
 
@@ -138,12 +143,22 @@ def show_on_prefect(outcome: PointsOutcome) -> str:
         PointsFailedError: when points failed, so that the flow run does, too.
     """
     create_markdown_artifact(_markdown(outcome), key=f"report-{outcome.name}")
+    for title, url in outcome.links.items():
+        create_link_artifact(url, title, key=title.lower().replace(" ", "-"))
     if outcome.failures:
         causes = "; ".join(f"{label}: {cause}" for label, cause in outcome.failures.items())
         raise PointsFailedError(
             f"{len(outcome.failures)} of {outcome.points} points failed; run again to go on: {causes}"
         )
     return ", ".join(str(page) for page in outcome.pages.values())
+
+
+def used_by_workers(run: RunContext) -> dict[str, float]:
+    """Return what the workers of a flow run have used, summed over its steps."""
+    names = {name for used in run.usage.values() for name in used}
+    return {
+        f"cost/{name}": sum(used.get(name, 0.0) for used in run.usage.values()) for name in names
+    }
 
 
 def cause_of(error: BaseException) -> str:
@@ -259,7 +274,10 @@ def _finish(point: PlannedPoint, session: Session, tracker: Tracker) -> None:
     checkpoints = {f"gner.checkpoint.{t}": step.ref.path for t, step in plan.stages().items()}
     tracker.parent.tags({"gner.report": plan.report.ref.key, **checkpoints})
     tracker.parent.complete()
-    _show(run.path(plan.report) / REPORT, f"{point.experiment.name}.html")
+    page = run.path(plan.report) / REPORT
+    session.reports[point.experiment.name] = put_report(
+        f"{point.experiment.name}.html", page.read_bytes()
+    )
 
 
 def _end(part: Part, done: Sequence[PlannedPoint], session: Session, *, within: bool) -> None:
@@ -268,7 +286,7 @@ def _end(part: Part, done: Sequence[PlannedPoint], session: Session, *, within: 
     if sweep is None:
         for point in done:
             name = point.experiment.name
-            session.pages[name] = _place(f"{name}.html")
+            session.pages[name] = session.reports[name]
         return
     plans = {point.experiment.name: point.plan for point in done}
     there = [
@@ -280,27 +298,16 @@ def _end(part: Part, done: Sequence[PlannedPoint], session: Session, *, within: 
         run = session.run.at_point(there[0][0].experiment, tracker=part.tracker, suffix="")
         session.submit(write_sweep_report, step, run, after=[]).result()
         folder = run.path(step)
-        for file in FILES:
-            _show(folder / file, f"{sweep.name}{Path(file).suffix}")
-        session.pages[sweep.name] = _place(f"{sweep.name}.html")
+        shown = [
+            put_report(f"{sweep.name}{Path(file).suffix}", (folder / file).read_bytes())
+            for file in (PAGE, *FILES)
+        ]
+        session.pages[sweep.name] = shown[0]
         session.tables[sweep.name] = table(step, run)
     if missing:
         part.tracker.parent.tags({"gner.missing": "; ".join(missing)})
     if within:
         part.tracker.parent.end("FAILED" if missing else "FINISHED")
-
-
-def _show(file: Path, name: str) -> None:
-    """Put a file among the reports of this machine, whole or not at all."""
-    place = _place(name)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    aside = place.with_name(f".{name}.part")
-    shutil.copyfile(file, aside)
-    os.replace(aside, place)
-
-
-def _place(name: str) -> Path:
-    return home_folder() / "reports" / name
 
 
 def _summary(found: Sweep | Study) -> dict[str, str]:

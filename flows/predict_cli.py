@@ -67,7 +67,7 @@ def log_model(
     with input_errors():
         from tasks.home import home_folder
         from tasks.predict import find_checkpoint
-        from tasks.tracking import log_pyfunc
+        from tasks.pyfunc import log_pyfunc
 
         folder = find_checkpoint(checkpoint)
         uri, tracking = log_pyfunc(folder, name=name, beams=beams, home=home_folder())

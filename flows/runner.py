@@ -16,6 +16,9 @@ from typing import Any, Protocol
 
 from prefect import Task
 
+FETCHES_AT_ONCE = 4
+TASKS_AT_ONCE = 64  # waiting for a worker costs a thread; workers are limited by the params
+
 
 class Pending(Protocol):
     """A task that was submitted."""

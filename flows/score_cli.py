@@ -31,7 +31,8 @@ class Metric(StrEnum):
 
 
 File = Annotated[
-    Path, typer.Argument(help="Predictions: .parquet of gner, or .jsonl(.gz) records.")
+    Path,
+    typer.Argument(help="Predictions: .parquet of gner, .jsonl(.gz) records, or generate/KEY."),
 ]
 ModeOption = Annotated[
     Mode,
@@ -75,6 +76,7 @@ def score(
     with input_errors():
         from flows.score_view import print_json, print_scores, progress
         from gner_core.scoring.files import score_file
+        from tasks.predict import find_predictions
 
         setup = _setup(
             mode,
@@ -87,7 +89,9 @@ def score(
         )
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         with progress() as report:
-            scores = score_file(file, setup, workers=workers or cores or 1, report=report)
+            scores = score_file(
+                find_predictions(file), setup, workers=workers or cores or 1, report=report
+            )
         if as_json:
             print_json(scores)
         else:
@@ -114,6 +118,7 @@ def compare(
     with input_errors():
         from flows.score_view import print_comparison
         from gner_core.scoring.comparison import compare_files
+        from tasks.predict import find_predictions
 
         first = _setup(mode, tokenizer, labels, gap, leave_out=leave_out, metrics=(metric,))
         second = _setup(
@@ -124,7 +129,9 @@ def compare(
             leave_out=leave_out,
             metrics=(metric,),
         )
-        comparison = compare_files((a, b), (first, second), metric=metric)
+        comparison = compare_files(
+            (find_predictions(a), find_predictions(b)), (first, second), metric=metric
+        )
         print_comparison(comparison, show=show, as_json=as_json)
 
 
@@ -184,6 +191,7 @@ def matching(
 def _named(files: list[str]) -> dict[str, Path]:
     """Return beam → file; files without a name are numbered from 1 in their order."""
     from gner_core.errors import InputError
+    from tasks.predict import find_predictions
 
     named: dict[str, Path] = {}
     for number, given in enumerate(files, start=1):
@@ -192,7 +200,7 @@ def _named(files: list[str]) -> dict[str, Path]:
             name, path = str(number), given
         if name in named:
             raise InputError(f"beam {name} is given twice: {named[name]} and {path}")
-        named[name] = Path(path)
+        named[name] = find_predictions(Path(path))
     return named
 
 

@@ -11,8 +11,8 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
-from flows.points import TASKS_AT_ONCE, run_points, show_on_prefect
-from flows.runner import prefect_submitter
+from flows.points import run_points, show_on_prefect
+from flows.runner import TASKS_AT_ONCE, prefect_submitter
 from gner_core.errors import InputError
 from gner_core.params import Experiment
 from gner_core.sweep_file import read_runnable

@@ -4,8 +4,7 @@ Owns which task runs a step of which kind, and the order that follows from the i
 what happens around a run (`flows.gner`, `flows.points`).
 
 Example:
-    pending = submit_steps(plan.steps(), lambda _: run, submit)
-    wait_for(plan.steps(), pending)
+    walk(plan, run, submit)
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +17,7 @@ from gner_core.store import ArtifactRef
 from tasks.context import RunContext
 from tasks.data import draw_sample, prepare_corpus
 from tasks.models import generate, import_backbone, train
+from tasks.plan import Plan
 from tasks.results import score_predictions, write_report
 from tasks.steps import Step
 
@@ -31,6 +31,11 @@ TASKS: dict[str, Task[..., Any]] = {
     "report": write_report,
 }
 """Kind of a step → the task that has it published."""
+
+
+def walk(plan: Plan, run: RunContext, submit: Submit) -> None:
+    """Submit every step of an experiment behind its inputs and wait for all of them."""
+    wait_for(plan.steps(), submit_steps(plan.steps(), lambda _: run, submit))
 
 
 def submit_steps(

@@ -1,7 +1,7 @@
-"""The one exception that means "the input is wrong", as opposed to "the program is wrong".
+"""The exceptions with a meaning of their own: the input is wrong, and work was stopped.
 
-Owns `InputError`. The command line shows its message on one line and exits with code 2; every
-other exception keeps its traceback.
+Owns `InputError` and `Stopped`. The command line shows an `InputError`'s message on one line and
+exits with code 2; every other exception keeps its traceback, since then the program is wrong.
 
 Example:
     >>> raise InputError("train.tsv, line 7: 3 columns where 2 were expected")
@@ -12,3 +12,7 @@ Example:
 
 class InputError(Exception):
     """Something a user gave is wrong; the message names the place and says what to do."""
+
+
+class Stopped(Exception):  # noqa: N818 (no error: a wish was followed)
+    """Work was ended before it was done, because a signal or another step's fault ended its run."""

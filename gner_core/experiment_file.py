@@ -1,7 +1,8 @@
 """Reads an experiment file: YAML, with other files included and values overridden.
 
-Owns the way from text to a valid `Experiment`, and errors that name file, key path and what is
-allowed. Does not own the fields (`gner_core.params`), nor sweeps (`gner_core.sweep_file`).
+Owns the way from text to a valid `Experiment` or `Reevaluation`, and errors that name file, key path
+and what is allowed. Does not own the fields (`gner_core.params`, `gner_core.reevaluation_params`),
+nor sweeps (`gner_core.sweep_file`).
 
 A text at `backbone` or `corpora` is the path of another YAML file, relative to the one it
 stands in; a catalog may also be a folder of YAML files. Overrides come last: `decode.beams=4`, values written as in YAML.
@@ -23,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from gner_core.corpus_params import CorpusParams, Model
 from gner_core.errors import InputError
 from gner_core.params import BackboneParams, Experiment
+from gner_core.reevaluation_params import Reevaluation
 
 INCLUDES = ("backbone", "corpora")
 EXTENDS = "extends"
@@ -36,10 +38,19 @@ def read_experiment(path: Path, *, overrides: list[str]) -> Experiment:
         InputError: for a missing or malformed file, a bad override, or any value that does not
             fit; all faults of the values are named at once.
     """
+    return _read_whole(path, Experiment, overrides)
+
+
+def read_reevaluation(path: Path, *, overrides: list[str]) -> Reevaluation:
+    """Read, complete and validate a re-evaluation file, as `read_experiment` does an experiment."""
+    return _read_whole(path, Reevaluation, overrides)
+
+
+def _read_whole(path: Path, kind: type[M], overrides: list[str]) -> M:
     values = read_values(path)
     for override in overrides:
         apply_override(values, override)
-    return validated(Experiment, values, path)
+    return validated(kind, values, path)
 
 
 def read_values(path: Path) -> dict[str, Any]:

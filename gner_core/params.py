@@ -15,6 +15,7 @@ Example:
     8
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -196,6 +197,24 @@ class SampleParams(Model):
         return self
 
 
+def known_sample(place: str, sample: SampleParams, corpora: Mapping[str, CorpusParams]) -> None:
+    """Refuse a sample whose corpora the catalog does not hold, or not with its split.
+
+    Args:
+        place: key path of the sample, for the message.
+
+    Raises:
+        ValueError: which pydantic turns into a fault of the file.
+    """
+    for name in sample.corpora:
+        if name not in corpora:
+            known = ", ".join(sorted(corpora))
+            raise ValueError(f"{place}.corpora names {name!r}; known: {known}")
+        if sample.split not in corpora[name].splits:
+            splits = ", ".join(corpora[name].splits)
+            raise ValueError(f"{place}: {name} has no split {sample.split!r}, only {splits}")
+
+
 class ChooseLast(Model):
     """Publish the weights of the last update."""
 
@@ -326,15 +345,7 @@ class Experiment(Model):
     @model_validator(mode="after")
     def _samples_name_known_corpora(self) -> "Experiment":
         for place, sample in self.samples().items():
-            for name in sample.corpora:
-                if name not in self.corpora:
-                    known = ", ".join(sorted(self.corpora))
-                    raise ValueError(f"{place}.corpora names {name!r}; known: {known}")
-                if sample.split not in self.corpora[name].splits:
-                    splits = ", ".join(self.corpora[name].splits)
-                    raise ValueError(
-                        f"{place}: {name} has no split {sample.split!r}, only {splits}"
-                    )
+            known_sample(place, sample, self.corpora)
         for title, sample in self.validation().items():
             for test in self.tests().values():
                 both = sorted({*sample.corpora} & {*test.corpora})

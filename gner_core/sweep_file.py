@@ -35,6 +35,7 @@ from gner_core.experiment_file import (
     read_catalog,
     read_experiment,
     read_included,
+    read_reevaluation,
     read_values,
     read_yaml,
     validated,
@@ -244,33 +245,34 @@ def _slug(label: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
 
 
+def _read_costs(path: Path) -> None:
+    read_energy(path) if path.name == ENERGY.name else read_lengths(path)
+
+
+READERS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "corpora": (read_catalog, "catalog"),
+    "costs": (_read_costs, "costs"),
+    "devices": (read_profile, "device"),
+    "models": (read_backbone, "backbone"),
+}
+"""Folder of files that are no experiments → what reads them, and what they are."""
+
+
 def check_file(path: Path) -> str:
     """Validate any file of params/ by its folder and its keys; return what it is.
 
     Raises:
         InputError: as `read_runnable`.
     """
-    folders = path.absolute().parent.parts[-2:]
-    if "corpora" in folders:
-        read_catalog(path)
-        return "catalog"
-    if "models" in folders:
-        read_backbone(path)
-        return "backbone"
-    if "devices" in folders:
-        read_profile(path)
-        return "device"
-    if "costs" in folders:
-        return _check_costs(path)
+    for folder in path.absolute().parent.parts[-2:]:
+        if folder in READERS:
+            read, kind = READERS[folder]
+            read(path)
+            return kind
+    if "champion" in read_values(path):
+        read_reevaluation(path, overrides=[])
+        return "re-evaluation"
     found = read_runnable(path, overrides=[])
     if isinstance(found, Sweep):
-        return f"sweep, {len(found.points)} points"
+        return "sweep"
     return "study" if isinstance(found, Study) else "experiment"
-
-
-def _check_costs(path: Path) -> str:
-    if path.name == ENERGY.name:
-        read_energy(path)
-        return "energy"
-    read_lengths(path)
-    return "lengths"

@@ -3,7 +3,8 @@
 Owns the three files in a step's scratch folder. Free of torch, so that both sides can use it.
 
     request.json     what to do; written by the task
-    progress.jsonl   one line per event of the running work; appended by the child
+    progress.jsonl   one line per event of the running work; appended by the child, also by the
+                     next attempt: the journal of all that is to be tracked
     result.json      {"ok": true, …} or {"ok": false, "error": "one clear line"}
 
 Example:
@@ -56,6 +57,7 @@ def run_worker(
     """
     request = request_type.model_validate_json(Path(path).read_text())
     scratch = Path(request.scratch)
+    _end_last_line(scratch / PROGRESS)
     try:
         result = {"ok": True, **work(request, _reporter(scratch / PROGRESS))}
     except InputError as error:
@@ -64,6 +66,15 @@ def run_worker(
     aside.write_text(json.dumps(result))
     os.replace(aside, scratch / result_name)
     sys.exit(0 if result["ok"] else 2)
+
+
+def _end_last_line(path: Path) -> None:
+    """End the half line that an attempt on a full disk may have left."""
+    if path.exists() and path.stat().st_size:
+        with path.open("rb+") as handle:
+            handle.seek(-1, os.SEEK_END)
+            if handle.read() != b"\n":
+                handle.write(b"\n")
 
 
 def _reporter(path: Path) -> Report:

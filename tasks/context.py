@@ -18,12 +18,14 @@ from typing import Any
 
 from rich.console import Console
 
+from gner_core.machine import USAGE, total
 from gner_core.params import Experiment
-from gner_core.store import Store
+from gner_core.store import ArtifactRef, Store
+from gner_core.worker import PROGRESS
 from tasks.home import open_store
 from tasks.launch import LOG, Workers
-from tasks.progress import LogSample, Progress, logger
-from tasks.steps import Step, about, refuse_unfetched
+from tasks.progress import Event, LogSample, Progress, logger
+from tasks.steps import Setting, Step, about, refuse_unfetched
 from tasks.tracking import Tracker
 
 
@@ -54,7 +56,7 @@ class RunContext:
 
     def __init__(
         self,
-        experiment: Experiment,
+        setting: Setting,
         *,
         store: Store,
         tracker: Tracker,
@@ -62,7 +64,7 @@ class RunContext:
         workers: Workers,
     ) -> None:
         """Bind what the tasks need."""
-        self.experiment = experiment
+        self.setting = setting
         self.store = store
         self.tracker = tracker
         self.progress = progress
@@ -70,11 +72,25 @@ class RunContext:
         self.turns = Turns()
         self.suffix = ""
         """Behind titles of steps, where several points of a sweep have one of that title."""
+        self.usage: dict[ArtifactRef, dict[str, float]] = {}
+        """What the workers of this flow run's steps have used, see `gner_core.machine`."""
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment, for steps that only an experiment has."""
+        assert isinstance(self.setting, Experiment)
+        return self.setting
+
+    def with_setting(self, setting: Setting) -> "RunContext":
+        """Return the same run for another setting; turns, store and tracking are shared."""
+        other = copy(self)
+        other.setting = setting
+        return other
 
     def at_point(self, experiment: Experiment, *, tracker: Tracker, suffix: str) -> "RunContext":
-        """Return the same run for steps of a point of a sweep: store, workers and turns are shared."""
-        point = copy(self)
-        point.experiment, point.tracker, point.suffix = experiment, tracker, suffix
+        """Return the same run for steps of a point of a sweep, which has a run of its own in MLflow."""
+        point = self.with_setting(experiment)
+        point.tracker, point.suffix = tracker, suffix
         return point
 
     def ensure(self, step: Step, build: Callable[[Path], Any]) -> bool:
@@ -86,24 +102,33 @@ class RunContext:
         refuse_unfetched(step)
         log = logger()
         title = f"{step.kind} {step.title}{self.suffix}"
-        at_once = self.experiment.execution.parallel_workers
+        at_once = self.setting.execution.parallel_workers
         turn = self.turns.one_of(at_once) if step.in_worker else nullcontext()
-        with self.store.lock(step.ref):
+
+        def tell(line: str) -> None:
+            log.info("%s: %s", title, line)
+
+        with self.store.lock(step.ref, given_up=self.workers.stopping, on_wait=tell):
             if self.store.has(step.ref):
+                self.store.discard(step.ref)  # another machine may have finished what we began
                 log.info("%s: skipped, published as %s", title, step.ref.key)
                 return False
             with turn:
                 log.info("%s: running", title)
                 started = time.monotonic()
-                with self.store.publish(step.ref, about=about(step)) as folder:
+                facts = about(step)
+                with self.store.publish(step.ref, about=facts) as folder:
                     build(folder)
+                    if step.ref in self.usage:
+                        facts["usage"] = self.usage[step.ref]
                 self.store.discard(step.ref)
         log.info("%s: done in %.1f s", title, time.monotonic() - started)
         return True
 
     def path(self, step: Step) -> Path:
-        """Return the local folder of a published step."""
-        return self.store.fetch(step.ref)
+        """Return the local folder of a published step, or of what is kept elsewhere."""
+        place = step.place or step.ref
+        return place if isinstance(place, Path) else self.store.fetch(place)
 
     def child(
         self,
@@ -112,9 +137,9 @@ class RunContext:
         request: dict[str, Any],
         *,
         folder: Path,
-        on_event: Callable[[dict[str, Any]], None] | None = None,
+        on_event: Callable[[Event], None] | None = None,
     ) -> None:
-        """Run a worker for a step: its log goes into the artifact, its progress on the screen.
+        """Run a worker for a step: log and progress go into the artifact, progress on the screen.
 
         A sample of the log goes into ours, too.
         """
@@ -122,12 +147,12 @@ class RunContext:
         common = {
             "output": str(folder),
             "scratch": str(scratch),
-            "threads": self.experiment.execution.threads,
+            "threads": self.setting.execution.threads,
         }
         title = f"{step.title}{self.suffix}"
         with self.progress.bar(title) as show:
 
-            def both(event: dict[str, Any]) -> None:
+            def both(event: Event) -> None:
                 show(event)
                 if on_event:
                     on_event(event)
@@ -135,7 +160,9 @@ class RunContext:
             sample = LogSample(title, f"{step.ref.path}/{LOG}")
             self.workers.run(module, {**request, **common}, on_event=both, on_line=sample)
             sample.end()
-        (folder / LOG).write_bytes((scratch / LOG).read_bytes())
+        for name in (LOG, PROGRESS):
+            (folder / name).write_bytes((scratch / name).read_bytes())
+        self.usage[step.ref] = total(scratch / USAGE)
 
 
 @contextmanager

@@ -151,7 +151,7 @@ class CostReader:
     ) -> tuple[dict[str, Lengths], str]:
         """Return mean lengths by corpus, and where they come from."""
         base = _backbone_of(step)
-        if self.store.is_local and self.store.has(data.ref) and self.store.has(base.ref):
+        if self.store.objects.is_local and self.store.has(data.ref) and self.store.has(base.ref):
             return self._counted(step, base, data, experiment), "counted"
         column = self._column(experiment)
         missing = [name for name in sample.corpora if name not in column]

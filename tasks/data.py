@@ -46,8 +46,8 @@ def fetch_files(name: str, corpus: CorpusParams) -> str:
 @task(name="prepare-corpus", cache_policy=NO_CACHE, task_run_name="corpus {step.title}{run.suffix}")
 def prepare_corpus(step: Step, run: RunContext) -> ArtifactRef:
     """Publish one corpus: a Parquet file per split, and statistics with all repairs."""
-    corpus = run.experiment.corpora[step.title]
-    source = corpus_place(step.title, corpus, run.experiment.data_root)
+    corpus = run.setting.corpora[step.title]
+    source = corpus_place(step.title, corpus, run.setting.data_root)
     run.ensure(step, lambda folder: write_corpus(step.title, corpus, source=source, folder=folder))
     return step.ref
 

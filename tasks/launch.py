@@ -20,7 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from gner_core.errors import InputError
+from gner_core.errors import InputError, Stopped
+from gner_core.machine import USAGE
 from gner_core.worker import PROGRESS, REQUEST, RESULT
 
 POLL_SECONDS = 0.3
@@ -62,7 +63,8 @@ class Workers:
         self._numbers = count(1)
         self._started_any = False
         self._codes: dict[int, int] = {}
-        self._stopping = threading.Event()
+        self.stopping = threading.Event()
+        """Set once all work is to end."""
 
     def __enter__(self) -> Self:
         return self
@@ -71,16 +73,18 @@ class Workers:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         self.stop()
-        if self._server and self._server.stdin:
-            self._server.stdin.close()
+        if self._server:
             if not self._started_any:
                 self._server.kill()  # it has no worker to end, and may still be importing
             self._server.wait()
 
     def warm_up(self) -> None:
-        """Start the parent of the workers, which imports for some seconds, without waiting."""
+        """Start the parent of the workers, which imports for some seconds, without waiting.
+
+        One that has died is followed by another.
+        """
         with self._lock:
-            if self._server is None:
+            if self._server is None or self._server.poll() is not None:
                 self._server = subprocess.Popen(
                     [sys.executable, "-m", "gner_core.warm"],
                     stdin=subprocess.PIPE,
@@ -91,8 +95,11 @@ class Workers:
                 threading.Thread(target=self._listen, args=(self._server,), daemon=True).start()
 
     def stop(self) -> None:
-        """Let all `run` calls fail; their workers end when this object is closed."""
-        self._stopping.set()
+        """Let all `run` calls fail and tell their workers to end, without waiting for them."""
+        self.stopping.set()
+        with self._lock:
+            if self._server and self._server.stdin:
+                self._server.stdin.close()
 
     def run(
         self,
@@ -107,29 +114,30 @@ class Workers:
         Args:
             module: a module with a function `main(path of the request)`.
             request: JSON values; `scratch` names the folder of request, progress, result and log.
-            on_event: called with every progress event, in order.
+            on_event: called with every new progress event, in order.
             on_line: called with every line that the worker adds to its log; by default nothing
                 is done with it.
 
         Raises:
             InputError: with the worker's own message, when the input was at fault.
             RuntimeError: when the worker died; names its log and shows the end of it.
+            Stopped: when it was ended because this object was told to stop.
         """
         scratch = Path(request["scratch"])
         (scratch / RESULT).unlink(missing_ok=True)
         (scratch / REQUEST).write_text(json.dumps(dict(request), indent=1))
-        (scratch / PROGRESS).write_text("")
         number = next(self._numbers)
         order = {
             "id": number,
             "module": module,
             "request": str(scratch / REQUEST),
             "log": str(scratch / LOG),
+            "usage": str(scratch / USAGE),
         }
         events, lines = Tail(scratch / PROGRESS), Tail(scratch / LOG)
-        self._send(order)
+        server = self._send(order)
         while True:
-            code = self._code(number)  # first: what was written before it is passed on
+            code = self._code(number, server)  # first: what was written before it is passed on
             for event in events.new():
                 with suppress(json.JSONDecodeError):  # half a line, written on a full disk
                     on_event(json.loads(event))
@@ -137,25 +145,29 @@ class Workers:
                 on_line(line)
             if code is not None:
                 return _result(scratch, code)
-            if self._stopping.wait(POLL_SECONDS):
-                raise RuntimeError(f"{module} was stopped")
+            if self.stopping.wait(POLL_SECONDS):
+                raise Stopped(f"{module} was stopped")
 
-    def _code(self, number: int) -> int | None:
+    def _code(self, number: int, server: "subprocess.Popen[bytes]") -> int | None:
         """Return the exit code of a worker, None while it runs."""
         if number in self._codes:
             return self._codes.pop(number)
-        if self._server and self._server.poll() is not None:
+        if server.poll() is not None:
             return self._codes.pop(number, -1)  # the parent died, and its workers with it
         return None
 
-    def _send(self, order: Mapping[str, Any]) -> None:
+    def _send(self, order: Mapping[str, Any]) -> "subprocess.Popen[bytes]":
+        """Give an order; return the parent that follows it."""
         self.warm_up()
         with self._lock:
+            if self.stopping.is_set():
+                raise Stopped("no worker is started any more")
             self._started_any = True
             assert self._server is not None
             assert self._server.stdin is not None
             self._server.stdin.write(json.dumps(dict(order)).encode() + b"\n")
             self._server.stdin.flush()
+            return self._server
 
     def _listen(self, server: "subprocess.Popen[bytes]") -> None:
         assert server.stdout is not None

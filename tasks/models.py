@@ -6,8 +6,8 @@ Owns requests to the child processes and what of their work is tracked. The work
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,14 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from gner_core.store import ArtifactRef
+from gner_core.worker import PROGRESS
+from tasks.checkpoints import published
 from tasks.context import RunContext
 from tasks.corpora import SENTENCES
+from tasks.events import announce
+from tasks.progress import Event
+from tasks.provenance import costs, facts, tags
+from tasks.registry import register_later
 from tasks.steps import Step
 from tasks.tracking import StepRun
 
@@ -60,26 +66,31 @@ def train(step: Step, run: RunContext) -> ArtifactRef:
         }
         with _tracked(step, run) as mlrun:
 
-            def live(event: dict[str, Any]) -> None:
+            def live(event: Event) -> None:
                 mlrun.point(event["metrics"], step=event["done"], at=event["time"])
 
+            for event in _events(run.store.unfinished(step.ref)):  # of earlier attempts
+                live(event)
             run.child(step, "gner_core.training.worker", request, folder=folder, on_event=live)
-            _finish(mlrun, step, folder)  # with what a killed attempt could not send
+            _finish(mlrun, step, folder, {**facts(), "usage": run.usage[step.ref]})
 
-    if not run.ensure(step, build):
+    if run.ensure(step, build):
+        announce(step)
+    else:
         with _tracked(step, run, reuse_as=step.title) as mlrun:
-            _finish(mlrun, step, run.path(step))
+            _finish(mlrun, step, run.path(step), run.store.manifest(step.ref))
+    register_later(run.tracker, published(step.ref, run.store))
     return step.ref
 
 
 @task(name="generate", cache_policy=NO_CACHE, task_run_name="generate {step.title}{run.suffix}")
 def generate(step: Step, run: RunContext) -> ArtifactRef:
     """Publish what a checkpoint writes for the sentences of an evaluation."""
-    execution = run.experiment.execution
+    execution = run.setting.execution
 
     def build(folder: Path) -> None:
         request = {
-            "backbone": run.experiment.backbone.model_dump(mode="json"),
+            "backbone": run.setting.backbone.model_dump(mode="json"),
             "target": step.identity["target"],
             "decode": step.identity["decode"],
             "model": str(run.path(step.inputs["model"])),
@@ -116,10 +127,31 @@ def _tracked(step: Step, run: RunContext, *, reuse_as: str | None = None) -> Ite
         yield mlrun
 
 
-def _finish(mlrun: StepRun, step: Step, folder: Path) -> None:
-    """Log the figures of all updates, those that are there already once, and the choice."""
+def _events(folder: Path) -> Iterator[Event]:
+    """Yield what all attempts of a step have reported, in the order of its being written."""
+    journal = folder / PROGRESS
+    for line in journal.read_text().splitlines() if journal.exists() else []:
+        with suppress(json.JSONDecodeError):  # half a line, written on a full disk
+            yield json.loads(line)
+
+
+def _finish(mlrun: StepRun, step: Step, folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Log all figures of all updates, those that are there already once, the choice, the costs.
+
+    The events have the live figures with their time; the journal has what counts of every update,
+    also where an event is missing.
+    """
+    for event in _events(folder):
+        mlrun.point(event["metrics"], step=event["done"], at=event["time"])
     for line in (folder / JOURNAL).read_text().splitlines():
         point = json.loads(line)
         mlrun.point(point, step=point.pop("step"), at=time.time())
     chosen = json.loads((folder / SUMMARY).read_text())["chosen"]
-    mlrun.tags({"gner.checkpoint": step.ref.path, "gner.chosen": f"update {chosen['update']}"})
+    mlrun.values(costs(manifest))
+    mlrun.tags(
+        {
+            **tags(manifest),
+            "gner.checkpoint": step.ref.path,
+            "gner.chosen": f"update {chosen['update']}",
+        }
+    )

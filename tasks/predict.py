@@ -1,6 +1,6 @@
-"""Using a checkpoint outside of experiments: which one is meant, and the child process that loads it.
+"""Using artifacts outside of experiments: which one is meant, and the child process that loads it.
 
-Owns finding a checkpoint and asking the worker. The work is in `gner_core.predicting`, which this
+Owns finding a checkpoint or predictions, and asking the worker. The work is in `gner_core.predicting`, which this
 process never imports with its model.
 
 Example:
@@ -21,7 +21,8 @@ from tasks.home import open_store
 from tasks.launch import Event, Workers
 
 WORKER = "gner_core.predicting.worker"
-ENTITIES = "entities.jsonl"
+ENTITIES, PREDICTIONS = "entities.jsonl", "predictions.parquet"
+GENERATE = "generate"
 STEPS = ("train", "backbone")
 """Steps whose artifacts are checkpoints."""
 
@@ -47,10 +48,27 @@ def find_checkpoint(name: str) -> Path:
     found = [ref for ref in refs if ref.step in STEPS and key and store.has(ref)]
     if not found:
         raise InputError(
-            f"{name}: neither a folder nor a checkpoint in the store {store.root}; "
+            f"{name}: neither a folder nor a checkpoint in the store {store.url}; "
             "gner run PARAMS --dry-run shows the keys of the steps train"
         )
     return store.fetch(found[0])
+
+
+def find_predictions(name: Path) -> Path:
+    """Return a file of predictions that is named by its path or as an artifact, `generate/KEY`.
+
+    Raises:
+        InputError: when there is no such artifact; whether there is such a file is not checked.
+    """
+    if name.exists() or name.parent != Path(GENERATE):
+        return name
+    store, ref = open_store(), ArtifactRef(GENERATE, name.name)
+    if not store.has(ref):
+        raise InputError(
+            f"{name}: neither a file nor an artifact in the store {store.url}; "
+            "gner run PARAMS --dry-run shows the keys of the steps generate"
+        )
+    return store.fetch(ref) / PREDICTIONS
 
 
 def predict(

@@ -27,6 +27,7 @@ from gner_core.reports.content import (
     StepRow,
     choose_examples,
 )
+from gner_core.reports.figures import DRAWING
 from gner_core.reports.page import render
 from gner_core.reports.paper.beside import beside
 from gner_core.schemas.prompts import prompt
@@ -37,6 +38,7 @@ from gner_core.store import ArtifactRef
 from tasks.context import RunContext
 from tasks.corpora import SENTENCES, STATISTICS
 from tasks.models import JOURNAL, SUMMARY
+from tasks.provenance import costs, tags
 from tasks.steps import Step
 
 PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"
@@ -74,7 +76,9 @@ def write_report(step: Step, run: RunContext) -> ArtifactRef:
 
     def build(folder: Path) -> None:
         content = _content(step, run)
-        (folder / REPORT).write_text(render(content), encoding="utf-8")
+        with DRAWING:  # points of a sweep write theirs at the same time
+            page = render(content)
+        (folder / REPORT).write_text(page, encoding="utf-8")
         (folder / BESIDE).write_text(json.dumps(content.beside.as_dict(), indent=1))
 
     run.ensure(step, build)
@@ -91,6 +95,8 @@ def macro_scores(step: Step, run: RunContext) -> dict[str, Any]:
 def _track(step: Step, run: RunContext) -> None:
     summary = macro_scores(step, run)
     run.tracker.parent.values({f"{step.title}/{name}": summary["macro"][name] for name in RATIOS})
+    of_corpora = summary["corpora"].items()
+    run.tracker.parent.values({f"{step.title}/{name}/f1": row["f1"] for name, row in of_corpora})
     if TaskRunContext.get():
         shown = ("sentences", "gold", "predicted", "right", *RATIOS)
         rows = [
@@ -108,7 +114,9 @@ def _track(step: Step, run: RunContext) -> None:
         kind="evaluation",
         params=params,
         reuse_as=step.title,
+        within=generate.inputs["model"].ref.key,
     ) as mlrun:
+        made = run.store.manifest(generate.ref)
         data = generate.inputs["data"]
         mlrun.dataset(
             name=data.title,
@@ -123,7 +131,8 @@ def _track(step: Step, run: RunContext) -> None:
         if "calibration" in summary:
             mlrun.values({"calibration_error": summary["calibration"]["all"]["error"]})
         mlrun.values({f"texts/{name}": count for name, count in summary["texts"].items()})
-        mlrun.tags({"gner.checkpoint": generate.inputs["model"].ref.path})
+        mlrun.values(costs(made))
+        mlrun.tags({**tags(made), "gner.checkpoint": generate.inputs["model"].ref.path})
         mlrun.table("predictions.json", partial(_columns, run.path(step) / SCORED))
 
 

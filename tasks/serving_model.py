@@ -7,7 +7,7 @@ A request names texts in the column `text` and what to look for in the parameter
 and gets {"predictions": [{"entities": [{"start": 0, "end": 3, "label": "person", …}]}]}. Faults of a
 request are answered with status 400 and one clear line.
 
-Nobody imports this file: `tasks.tracking.log_pyfunc` names its path. It is the one place outside of
+Nobody imports this file: `tasks.pyfunc.log_pyfunc` names its path. It is the one place outside of
 the library that loads a model, since the server is a process of its own.
 """
 

@@ -10,29 +10,33 @@ Example:
     True
 """
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gner_core.corpora.fetch.shelf import Shelf
 from gner_core.corpora.prepare import corpus_folder, split_files
 from gner_core.corpus_params import CorpusParams, Model, Split
 from gner_core.errors import InputError
+from gner_core.execution_params import ExecutionParams
 from gner_core.fingerprint import file_sha256, fingerprint
 from gner_core.params import (
     BackboneParams,
+    DecodeParams,
     Experiment,
     FolderSource,
+    MatchParams,
     RandomSource,
     SampleParams,
     StageParams,
+    TargetForm,
 )
+from gner_core.reevaluation_params import ComparisonParams
 from gner_core.store import ArtifactRef
 from tasks.home import corpora_cache
+from tasks.provenance import facts
 
 CACHE = "cache"
 """The `data_root` that stands for the folder of fetched corpora."""
@@ -40,11 +44,10 @@ CACHE = "cache"
 NOT_FETCHED = "not fetched"
 """Stands in a provisional key for the hash of files that have no pin and are not here yet."""
 
-PACKAGES = ("gner", "torch", "transformers", "prefect", "mlflow", "pyarrow")
-"""Packages whose versions go into every manifest."""
-
 VERSIONS = {
     "backbone": 2,
+    "checkpoint": 1,
+    "compare": 1,
     "corpus": 3,
     "generate": 3,
     "report": 5,
@@ -56,6 +59,38 @@ VERSIONS = {
 """Raise a number in the commit that changes what the step writes."""
 
 
+class Setting(Protocol):
+    """What steps need to know of an experiment, or of the re-evaluation of one checkpoint."""
+
+    @property
+    def data_root(self) -> str:
+        """Folder of the corpus files."""
+
+    @property
+    def corpora(self) -> Mapping[str, CorpusParams]:
+        """The catalog."""
+
+    @property
+    def backbone(self) -> BackboneParams:
+        """How a prompt becomes the model's input."""
+
+    @property
+    def target(self) -> TargetForm:
+        """What the model writes."""
+
+    @property
+    def decode(self) -> DecodeParams:
+        """How text is generated."""
+
+    @property
+    def match(self) -> MatchParams:
+        """How text becomes tags."""
+
+    @property
+    def execution(self) -> ExecutionParams:
+        """How the work is done."""
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """A step that can be run: its kind, a title for people, its identity and its inputs."""
@@ -64,6 +99,8 @@ class Step:
     title: str
     identity: Mapping[str, Any]
     inputs: Mapping[str, "Step"] = field(default_factory=dict)
+    place: ArtifactRef | Path | None = None
+    """Where its content is, if not in the store under the step's own key."""
 
     @property
     def in_worker(self) -> bool:
@@ -95,8 +132,7 @@ def about(step: Step) -> dict[str, Any]:
         "title": step.title,
         "identity": dict(step.identity),
         "inputs": {name: given.ref.path for name, given in step.inputs.items()},
-        "packages": {name: version(name) for name in PACKAGES},
-        "python": platform.python_version(),
+        **facts(),
     }
 
 
@@ -219,19 +255,48 @@ def train_step(
     return Step("train", title, identity, {"model": model, "data": data, **chosen_by})
 
 
-def generate_step(title: str, experiment: Experiment, *, model: Step, data: Step) -> Step:
+def checkpoint_step(title: str, files: Mapping[str, str], place: ArtifactRef | Path) -> Step:
+    """Name a checkpoint by its content alone, wherever it is and whoever made it.
+
+    Args:
+        files: name → SHA-256 of each file that its answers depend on.
+        place: where it is; it is not copied.
+    """
+    return Step("checkpoint", title, {"files": dict(files)}, place=place)
+
+
+def generate_step(title: str, setting: Setting, *, model: Step, data: Step) -> Step:
     """Let a checkpoint write its answers for a set of sentences."""
-    identity = {"decode": _values(experiment.decode, leave_out=set()), **_asked(experiment)}
+    identity = {"decode": _values(setting.decode, leave_out=set()), **_asked(setting)}
     return Step("generate", title, identity, {"model": model, "data": data})
 
 
-def score_step(title: str, experiment: Experiment, predictions: Step) -> Step:
+def score_step(title: str, setting: Setting, predictions: Step) -> Step:
     """Align and score what was generated."""
     identity = {
-        "match": _values(experiment.match, leave_out=set()),
-        "target": _values(experiment.target, leave_out=set()),
+        "match": _values(setting.match, leave_out=set()),
+        "target": _values(setting.target, leave_out=set()),
     }
     return Step("score", title, identity, {"predictions": predictions})
+
+
+def compare_step(
+    title: str,
+    comparison: ComparisonParams,
+    *,
+    champion: Mapping[str, Step],
+    candidate: Mapping[str, Step],
+) -> Step:
+    """Compare two checkpoints by their scored sentences.
+
+    Args:
+        champion: test → its step score; `candidate` the same of the other one.
+    """
+    inputs = {
+        **{f"champion {test}": step for test, step in champion.items()},
+        **{f"candidate {test}": step for test, step in candidate.items()},
+    }
+    return Step("compare", title, _values(comparison, leave_out=set()), inputs)
 
 
 def report_step(experiment: Experiment, inputs: Mapping[str, Step]) -> Step:
@@ -246,13 +311,11 @@ def report_step(experiment: Experiment, inputs: Mapping[str, Step]) -> Step:
     return Step("report", experiment.name, identity, inputs)
 
 
-def _asked(experiment: Experiment) -> dict[str, Any]:
+def _asked(setting: Setting) -> dict[str, Any]:
     """Return what a checkpoint's weights do not say: prompts, limits, number format, targets."""
     return {
-        "backbone": _values(
-            experiment.backbone, leave_out={"name", "parameters", "source", "shape"}
-        ),
-        "target": _values(experiment.target, leave_out=set()),
+        "backbone": _values(setting.backbone, leave_out={"name", "parameters", "source", "shape"}),
+        "target": _values(setting.target, leave_out=set()),
     }
 
 

@@ -21,6 +21,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
 from gner_core.params import Experiment
+from gner_core.reports.figures import DRAWING
 from gner_core.reports.sweep_content import (
     PointView,
     SweepContent,
@@ -39,7 +40,7 @@ from tasks.results import SCORES
 from tasks.steps import Step
 
 PAGE, PNG, SVG, CSV, TABLE = "sweep.html", "figure.png", "figure.svg", "table.csv", "table.json"
-FILES = (PAGE, PNG, SVG, CSV, TABLE)
+FILES = (PNG, SVG, CSV, TABLE)
 
 
 def sweep_report_step(
@@ -96,10 +97,11 @@ def write_sweep_report(step: Step, run: RunContext) -> ArtifactRef:
     content = _content(step, run)
 
     def build(folder: Path) -> None:
-        figure = sweep_figure(content)
-        svg = image(figure, "svg")
+        with DRAWING:
+            figure = sweep_figure(content)
+            svg, png = image(figure, "svg"), image(figure, "png", close=True)
         (folder / SVG).write_bytes(svg)
-        (folder / PNG).write_bytes(image(figure, "png", close=True))
+        (folder / PNG).write_bytes(png)
         (folder / CSV).write_text(as_csv(content), encoding="utf-8")
         (folder / TABLE).write_text(json.dumps(as_json(content), indent=1, ensure_ascii=False))
         page = render_sweep(content, svg=svg.decode())
@@ -136,7 +138,7 @@ def table(step: Step, run: RunContext) -> list[dict[str, str]]:
 
 def _track(step: Step, run: RunContext, content: SweepContent) -> None:
     parent, folder = run.tracker.parent, run.path(step)
-    for name in FILES:
+    for name in (PAGE, *FILES):
         parent.file(folder / name)
     rows = _table(content)
     parent.table("scores.json", lambda: {name: [row[name] for row in rows] for name in rows[0]})

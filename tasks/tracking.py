@@ -1,16 +1,21 @@
 """The one file that knows MLflow: runs, live metrics, datasets, prediction tables, the report.
 
-Owns how a flow run and its steps appear in MLflow. A flow run is a parent run; each training and
-each evaluation is a child run, found again by its step key: a step that is skipped is not logged
-twice, its run is linked from the new parent.
+Owns how a flow run and its steps appear in MLflow. A flow run is a parent run; each training is a
+child of it, each evaluation a child of the training that it tests, if that is of the same flow run.
+They are found again by their step key: a step that is skipped is not logged twice, its run is
+linked from the new parent; one that was ended goes on where it was.
+
+A run that ends by an exception or a signal is closed. What a dead process of this machine left
+open is closed as KILLED by the next flow run: every run names its process.
 
 Default: an SQLite file and a folder below the home folder, no server. MLFLOW_TRACKING_URI is
 honoured. A tracking server that fails neither stops nor stalls a run: all calls wait their turn
 in an outbox (`tasks.outbox`) with a thread of its own, and are made when the server is back. What
 was not sent in the end is logged from the store by the next run of the same command.
 
-Every call may be made twice: points keep their time, by which MLflow knows them again; runs are
-looked for by a tag before they are made; files are replaced.
+Every call may be made twice: points keep the time of their journal (`progress.jsonl` of a
+training), by which MLflow knows them again; runs are looked for by a tag before they are made;
+files are replaced.
 
 Example:
     tracker = Tracker.start(name="demo", params={}, tags={}, home=Path(".gner"))
@@ -24,13 +29,11 @@ import logging
 import os
 import time
 import uuid
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import cached_property, partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -38,28 +41,32 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
-from mlflow.types.schema import AnyType
 
-from gner_core.errors import InputError
+from gner_core.errors import Stopped
+from gner_core.processes import UNKNOWN, has_died, this_process
+from tasks import provenance
+from tasks.comparison import FlowRun, links, view, without_secrets
 from tasks.outbox import Outbox
 
 EXPERIMENT = "gner"
 KEY, COMPLETE, KIND, FLOW = "gner.key", "gner.complete", "gner.kind", "gner.flow"
+PROCESS = "gner.process"
+"""The tag with the process that logs to a run, see `gner_core.processes`."""
 PARENT = "mlflow.parentRunId"
 TABLES = "mlflow.loggedArtifacts"
 """The tag by which the MLflow UI knows that a file is a table."""
+VIEW = "mlflow.sharedViewState."
+"""Begins the tags of an experiment that hold a view of its runs for the MLflow UI."""
+COMPARED = 20
+RUNNING = "RUNNING"
+FOUND = 1000  # runs of one search, at most
 BATCH = 100  # params in one call: the server's limit
 METRICS_BATCH = 1000
 PARAM_CHARACTERS = 6000  # the server's limit
 SECONDS_BETWEEN_SENDS = 2.0
-SERVING_MODEL = Path(__file__).with_name("serving_model.py")
-"""What MLflow runs to serve a checkpoint; never imported here."""
 REFUSED = (400, 404, 409)
 
 log = logging.getLogger("gner")
@@ -74,6 +81,7 @@ class StepRun:
         self.tracker = tracker
         self.run_id: str | None = None
         """None until it is open, and for good where nothing of it is to be logged."""
+        self.ended = False
         self.sent: defaultdict[str, set[int]] = defaultdict(set)
         """Per metric the steps that are there, also from an attempt that was killed."""
         self._waiting: list[Metric] = []
@@ -97,7 +105,10 @@ class StepRun:
             self.call(partial(self._send, points=waiting[start : start + METRICS_BATCH]))
 
     def _send(self, client: MlflowClient, run: str, *, points: Sequence[Metric]) -> None:
-        new = {(m.key, m.step): m for m in points if m.step not in self.sent[m.key]}
+        new: dict[tuple[str, int], Metric] = {}
+        for metric in points:  # the first counts: it is what an earlier attempt may have sent
+            if metric.step not in self.sent[metric.key]:
+                new.setdefault((metric.key, metric.step), metric)
         if new:
             client.log_batch(run, metrics=list(new.values()))
         for name, step in new:
@@ -142,7 +153,10 @@ class StepRun:
         self.end("FINISHED")
 
     def end(self, status: str) -> None:
-        """Send what waits and end the run as FINISHED, FAILED or KILLED."""
+        """Send what waits and end the run as FINISHED, FAILED or KILLED; once."""
+        if self.ended:
+            return
+        self.ended = True
         self.flush()
         now = int(time.time() * 1000)
         self.call(lambda c, run: c.set_terminated(run, status, now))
@@ -163,30 +177,43 @@ class Tracker:
     def __init__(self, uri: str, *, artifacts: str | None) -> None:
         """Name the tracking store and where it keeps files; None leaves that to the server."""
         self.uri = uri
+        self.shown_uri = without_secrets(uri)
+        self.links: dict[str, str] = {}
+        """To this flow run and its comparison with earlier ones; there after `finish`."""
         self._artifacts = artifacts
-        self.outbox = Outbox(f"MLflow at {uri}", hopeless=_hopeless)
+        self.outbox = Outbox(f"MLflow at {self.shown_uri}", hopeless=hopeless)
         self.parent = StepRun(self)
+        self.logged: dict[str, StepRun] = {}
+        """By key, those that this flow run logs."""
+        self._runs: list[StepRun] = []
+        """All of this flow run, also those below the points of a sweep."""
 
     @classmethod
     def start(
         cls, *, name: str, params: Mapping[str, Any], tags: Mapping[str, str], home: Path
     ) -> "Tracker":
-        """Open the tracking store and the parent run of a flow run."""
+        """Open the tracking store and the parent run of a flow run; it says where it runs."""
         uri, artifacts = tracking_uri(home)
         tracker = cls(uri, artifacts=artifacts)
         flow = uuid.uuid4().hex
-        given = {**tags, KIND: "flow", FLOW: flow}
+        here = {**provenance.tags(provenance.facts()), **provenance.prefect_tags()}
+        given = {**here, **tags, KIND: "flow", FLOW: flow}
         began = int(time.time() * 1000)
-        tracker.outbox.put(
-            lambda: tracker._open(
-                tracker.parent, f"tags.`{FLOW}` = '{flow}'", name, given, params, began=began
-            )
-        )
+
+        def start() -> None:
+            known = tracker._find(f"tags.`{FLOW}` = '{flow}'")
+            tracker._open(tracker.parent, known[:1], name, given, params, began=began)
+
+        tracker.outbox.put(tracker._close_dead)
+        tracker.outbox.put(start)
         return tracker
 
     def finish(self, status: str) -> None:
-        """End the parent run; wait until all is sent, or not at all where the server is away."""
+        """End all runs; wait until all is sent, or not at all where the server is away."""
+        for run in reversed(self._runs):
+            run.end("KILLED")  # those that are still open
         self.parent.end(status)
+        self.parent.call(self._compare)
         unsent = self.outbox.close()
         if unsent:
             log.warning(
@@ -205,18 +232,22 @@ class Tracker:
         kind: str,
         params: Mapping[str, Any],
         reuse_as: str | None = None,
+        within: str = "",
     ) -> Iterator[StepRun]:
-        """Open the child run of a step; go on with one that an earlier attempt left open.
+        """Open the child run of a step; go on with one that an earlier attempt did not complete.
 
         Args:
             reuse_as: where given, and where a complete run of the step is there already, the
                 parent links that one by this name, and nothing is logged.
+            within: key of a step; where this flow run logs that one, its run is the parent.
         """
-        run = self._child(title, key=key, kind=kind, params=params, reuse_as=reuse_as)
+        run = self._child(
+            title, key=key, kind=kind, params=params, reuse_as=reuse_as, within=within
+        )
         try:
             yield run
-        except BaseException:
-            run.end("FAILED")
+        except BaseException as error:
+            run.end("KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED")
             raise
         run.complete()
 
@@ -234,24 +265,40 @@ class Tracker:
         It is opened as `step_run` does; end it by its `parent`, before our `finish`.
         """
         tracker = copy(self)
-        tracker.parent = self._child(title, key=key, kind=kind, params=params, reuse_as=reuse_as)
+        tracker.logged = {}  # a training of another point is not above our evaluations
+        tracker.parent = self._child(
+            title, key=key, kind=kind, params=params, reuse_as=reuse_as, within=""
+        )
         return tracker
 
     def _child(
-        self, title: str, *, key: str, kind: str, params: Mapping[str, Any], reuse_as: str | None
+        self,
+        title: str,
+        *,
+        key: str,
+        kind: str,
+        params: Mapping[str, Any],
+        reuse_as: str | None,
+        within: str,
     ) -> StepRun:
         run, began = StepRun(self), int(time.time() * 1000)
+        above = self.logged.get(within)
 
         def start() -> None:
-            known = reuse_as and self._find(f"tags.`{KEY}` = '{key}' and tags.`{COMPLETE}` = 'yes'")
-            if known:
+            earlier = self._find(f"tags.`{KEY}` = '{key}'")
+            complete = [given for given in earlier if given.data.tags.get(COMPLETE) == "yes"]
+            if reuse_as and complete:
                 if self.parent.run_id is not None:
+                    known = complete[0].info.run_id
                     self.client.set_tag(self.parent.run_id, f"gner.reused.{reuse_as}", known)
                 return
-            tags = {KEY: key, KIND: kind, PARENT: self.parent.run_id or ""}
-            left_open = f"tags.`{KEY}` = '{key}' and attributes.status = 'RUNNING'"
-            self._open(run, left_open, title, tags, params, began=began)
+            parent = (above and above.run_id) or self.parent.run_id or ""
+            tags = {KEY: key, KIND: kind, PARENT: parent}
+            left = [given for given in earlier if given not in complete and _is_free(given)]
+            self._open(run, left[:1], title, tags, params, began=began)
 
+        self.logged[key] = run
+        self._runs.append(run)
         self.outbox.put(start)
         return run
 
@@ -269,20 +316,23 @@ class Tracker:
     def _open(
         self,
         run: StepRun,
-        query: str,
+        known: Sequence[Run],
         name: str,
         tags: Mapping[str, str],
         params: Mapping[str, Any],
         *,
         began: int,
     ) -> None:
-        """Give a run its id: that of the run which the query finds, or of a new one."""
-        run_id = self._find(query)
-        if run_id is None:
-            made = self.client.create_run(self._experiment, began, dict(tags), name)
-            run_id = str(made.info.run_id)
-        else:
+        """Give a run its id: that of the known run, or of a new one."""
+        tags = {**tags, PROCESS: this_process()}
+        if known:
+            run_id = str(known[0].info.run_id)
             self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in tags.items()])
+            if known[0].info.status != RUNNING:
+                self.client.update_run(run_id, status=RUNNING)
+        else:
+            made = self.client.create_run(self._experiment, began, tags, name)
+            run_id = str(made.info.run_id)
         items = [Param(k, str(v)[:PARAM_CHARACTERS]) for k, v in _flat(params)]
         for start in range(0, len(items), BATCH):
             self.client.log_batch(run_id, params=items[start : start + BATCH])
@@ -291,9 +341,35 @@ class Tracker:
             run.sent[metric] |= {point.step for point in history}
         run.run_id = run_id
 
-    def _find(self, query: str) -> str | None:
-        found = self.client.search_runs([self._experiment], query, max_results=1)
-        return str(found[0].info.run_id) if found else None
+    def _compare(self, client: MlflowClient, run_id: str) -> None:
+        """Have the UI show this flow run beside earlier ones of the same experiment."""
+        name = client.get_run(run_id).info.run_name
+        query = f"tags.`{KIND}` = 'flow' and attributes.run_name = '{name}'"
+        found = client.search_runs([self._experiment], query, max_results=COMPARED)
+        runs = [FlowRun(r.info.run_id, r.data.params, r.data.metrics) for r in found]
+        runs.sort(key=lambda run: run.run_id != run_id)  # this one first
+        client.set_experiment_tag(self._experiment, f"{VIEW}{name}", view(name, runs))
+        self.links = links(self.uri, experiment=self._experiment, name=name, runs=runs)
+
+    def _find(self, query: str) -> list[Run]:
+        """Return runs, the latest first."""
+        found = self.client.search_runs([self._experiment], query, max_results=FOUND)
+        return list(found)
+
+    def _close_dead(self) -> None:
+        """Close the runs of processes of this machine that ended without doing so."""
+        for left in self._find(f"attributes.status = '{RUNNING}'"):
+            if not has_died(left.data.tags.get(PROCESS, UNKNOWN)):
+                continue
+            status = "FINISHED" if left.data.tags.get(COMPLETE) == "yes" else "KILLED"
+            run_id = left.info.run_id
+            points = [
+                point.timestamp
+                for name in left.data.metrics
+                for point in self.client.get_metric_history(run_id, name)
+            ]
+            last = max([left.info.start_time, *points])  # all that is known of its end
+            self.client.set_terminated(run_id, status, last)
 
 
 def tracking_uri(home: Path) -> tuple[str, str | None]:
@@ -302,7 +378,15 @@ def tracking_uri(home: Path) -> tuple[str, str | None]:
     if uri:
         return uri, None
     home.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{home.absolute()}/mlflow.db", str(home.absolute() / "mlartifacts")
+    return _own_database(home), _own_artifacts(home)
+
+
+def _own_database(home: Path) -> str:
+    return f"sqlite:///{home.absolute()}/mlflow.db"
+
+
+def _own_artifacts(home: Path) -> str:
+    return str(home.absolute() / "mlartifacts")
 
 
 def experiment_id(client: MlflowClient, place: str | None) -> str:
@@ -315,41 +399,23 @@ def experiment_id(client: MlflowClient, place: str | None) -> str:
     return str(found.experiment_id)
 
 
-def log_pyfunc(checkpoint: Path, *, name: str, beams: int, home: Path) -> tuple[str, str]:
-    """Log a checkpoint with its weights as a model that MLflow serves; return its and MLflow's URI.
+def prepare_database(home: Path) -> None:
+    """Have the home folder's own database with gner's experiment in it.
 
-    Raises:
-        InputError: when MLflow cannot be reached or refuses the model.
+    Before a server uses it: two processes that make its tables at once would fail, and an
+    experiment that a server makes keeps its files where runs without that server cannot log any.
     """
-    uri, place = tracking_uri(home)
-    signature = ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, "text")]),
-        outputs=Schema([ColSpec(AnyType(), "entities")]),
-        params=ParamSchema([ParamSpec("types", DataType.string, [], shape=(-1,))]),
-    )
-    mlflow.set_tracking_uri(uri)
-    try:
-        mlflow.set_experiment(experiment_id=experiment_id(MlflowClient(uri), place))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*An input example was not provided")  # it would
-            logged = mlflow.pyfunc.log_model(  # be predicted here, and load the model
-                name=name,
-                python_model=str(SERVING_MODEL),
-                artifacts={"checkpoint": str(checkpoint.absolute())},
-                signature=signature,
-                model_config={"beams": beams},
-                pip_requirements=[f"gner=={version('gner')}"],
-            )
-    except MlflowException as error:
-        raise InputError(f"{uri}: the model cannot be logged ({_first_line(error)})") from None
-    return str(logged.model_uri), uri
+    home.mkdir(parents=True, exist_ok=True)
+    experiment_id(MlflowClient(_own_database(home)), _own_artifacts(home))
 
 
-def _first_line(error: MlflowException) -> str:
-    return str(error).strip().splitlines()[0][:200]
+def _is_free(run: Run) -> bool:
+    """Say whether this process may log to a run that is there."""
+    owner = run.data.tags.get(PROCESS, UNKNOWN)
+    return run.info.status != RUNNING or owner == this_process() or has_died(owner)
 
 
-def _hopeless(error: Exception) -> bool:
+def hopeless(error: Exception) -> bool:
     """Say whether a call would fail again although the server is there."""
     if isinstance(error, MlflowException):
         return error.get_http_status_code() in REFUSED

@@ -1,9 +1,12 @@
 """Fixtures that all tests share: the folder of real inputs where it is at hand, tiny models."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.s3_server import S3, make_bucket, s3_server
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
@@ -26,3 +29,22 @@ def shared() -> Path:
 def root() -> Path:
     """The project's own folder."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def s3_process() -> Iterator[S3]:
+    """An S3 server on loopback with an empty bucket."""
+    with s3_server() as server:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in server.environment.items():
+                patch.setenv(name, value)
+            make_bucket()
+        yield server
+
+
+@pytest.fixture
+def s3(s3_process: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
+    """The same server; the variables of this process and its children name it."""
+    for name, value in s3_process.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_process

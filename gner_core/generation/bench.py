@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from gner_core.backtokens import BackTokens
+from gner_core.devices import use_gpus
 from gner_core.generation.job import GenerateRequest, Job
 from gner_core.matching.modes import Matcher
 from gner_core.params import MatchParams
@@ -91,9 +92,15 @@ def _memory_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def start(request: GenerateRequest, report: Report) -> dict[str, Any]:
+    """Measure on a GPU that nobody else uses, where there is one."""
+    use_gpus(1, purpose="gner bench generate")
+    return work(request, report)
+
+
 def main(path: str) -> None:
     """Run as a worker: `path` is the request file."""
-    run_worker(path, GenerateRequest, work)
+    run_worker(path, GenerateRequest, start)
 
 
 if __name__ == "__main__":

@@ -35,8 +35,12 @@ class Node:
     forced: Tokens
     children: dict[int, "Node"] = field(default_factory=dict)
     tag: str | None = None
-    draft: int | None = None
-    """Key of the child that leads to `O`, the likeliest tag of a word."""
+    leads: dict[str, int] = field(default_factory=dict)
+    """Tag → key of the child that leads to it."""
+
+
+Branches = dict[tuple[int, tuple[str, ...]], Node]
+"""Nodes of one word by depth and by the tags that they lead to."""
 
 
 class Choices:
@@ -94,6 +98,7 @@ class ChoiceTable:
         (self._anchor,) = self._encode([ANCHOR])
         self._tokens: dict[tuple[str, bool], dict[str, Tokens]] = {}
         self._roots: dict[tuple[str, tuple[str, ...], bool, str], Node] = {}
+        self._branches: dict[tuple[str, tuple[str, ...], bool], Branches] = {}
 
     def of(self, words: Sequence[str], types: Sequence[str]) -> Choices:
         """Return the choices of a sentence."""
@@ -104,6 +109,7 @@ class ChoiceTable:
         if len(self._roots) > KEPT_TRIES:
             self._tokens.clear()
             self._roots.clear()
+            self._branches.clear()
         wanted: dict[tuple[str, bool], dict[str, None]] = {}
         for words, types in sentences:
             tags = ["O", *(f"B-{name}" for name in types)]
@@ -129,7 +135,8 @@ class ChoiceTable:
         node = self._roots.get(key)
         if node is None:
             options = self.options(word, types, first=first, inside=inside)
-            node = self._roots[key] = _trie(list(options.items()), 0)
+            branches = self._branches.setdefault((word, types, first), {})
+            node = self._roots[key] = _trie(list(options.items()), 0, branches)
         return node
 
     def _make(self, wanted: Iterable[tuple[str, bool, str]]) -> None:
@@ -152,17 +159,26 @@ class ChoiceTable:
         return [tuple(ids) for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
 
 
-def _trie(options: list[tuple[str, Tokens]], depth: int) -> Node:
-    """Build the trie of options that share their first `depth` tokens.
+def _trie(options: list[tuple[str, Tokens]], depth: int, known: Branches) -> Node:
+    """Return the trie of options that share their first `depth` tokens, made once.
+
+    Args:
+        options: tags with their tokens.
+        depth: tokens of the options that were dealt with.
+        known: what was made for the same word before; tries that differ in the type that may go
+            on share their other branches.
 
     Raises:
         InputError: when the tokenizer writes two tags alike.
     """
+    name = (depth, tuple(tag for tag, _ in options))
+    if name in known:
+        return known[name]
     shortest = min(len(ids) for _, ids in options)
     shared = depth
     while shared < shortest and len({ids[shared] for _, ids in options}) == 1:
         shared += 1
-    node = Node(options[0][1][depth:shared])
+    node = known[name] = Node(options[0][1][depth:shared])
     groups: dict[int, list[tuple[str, Tokens]]] = {}
     for tag, ids in options:
         groups.setdefault(ids[shared] if len(ids) > shared else AFTER, []).append((tag, ids))
@@ -175,7 +191,6 @@ def _trie(options: list[tuple[str, Tokens]], depth: int) -> Node:
         node.tag = options[0][0]
         return node
     for key, group in groups.items():
-        node.children[key] = _trie(group, shared + (key != AFTER))
-        if any(tag == "O" for tag, _ in group):
-            node.draft = key
+        node.children[key] = _trie(group, shared + (key != AFTER), known)
+        node.leads.update((tag, key) for tag, _ in group)
     return node

@@ -6,9 +6,9 @@ tokens only. So every answer copies the sentence and is valid BIO. Where free gr
 writes a well-formed copy in these tokens, greedy guided decoding gives the same labels: the token
 that is best of all is then best among the allowed ones.
 
-Behind a decision the tokens of `O`, the likeliest label, are written ahead as far as that costs
-nothing, and taken back where the model decides otherwise. That changes the number of passes, never
-the answer.
+Behind a decision the tokens of the likeliest label are written ahead as far as that costs nothing,
+and taken back where the model decides otherwise: `I` behind `B`, else `O`; where a type is asked for,
+that of the sentence's last entity. That changes the number of passes, never the answer.
 
 Owns the greedy course. Beams are `generation.guided_beams`, options `generation.choices`, passes
 `generation.forward`.
@@ -63,6 +63,8 @@ class Decision:
     """Index of the token before it."""
     word: int
     node: Node
+    drafted: int | None
+    """Key of the child whose tokens were fed behind it."""
 
 
 class GuidedGenerator:
@@ -179,24 +181,32 @@ class GuidedGenerator:
 
 
 def _ahead(course: Course, width: int) -> tuple[list[int], list[Decision]]:
-    """Return what a sentence is fed: to its next decision, and on along O where there is room."""
+    """Return what a sentence is fed: to its next decision, and on along drafts where there is room."""
     tokens = list(course.pending)
-    word, node = course.word, course.node
-    decisions = [Decision(len(tokens) - 1, word, node)]
-    while node.draft is not None:
-        more, tags, following = follow(course.choices, node.draft, word=word, node=node)
-        if following is None or len(tokens) + len(more) > width:
-            break
+    word, node, before = course.word, course.node, course.tags[-1] if course.tags else "O"
+    begun = next((tag for tag in reversed(course.tags) if tag.startswith("B-")), "O")
+    decisions: list[Decision] = []
+    while True:
+        at, draft = len(tokens) - 1, _draft(node, before=before, begun=begun)
+        if draft is not None:
+            more, tags, following = follow(course.choices, draft, word=word, node=node)
+        if draft is None or following is None or len(tokens) + len(more) > width:
+            return tokens, [*decisions, Decision(at, word, node, None)]
+        decisions.append(Decision(at, word, node, draft))
         tokens += more
-        word, node = word + len(tags), following
-        decisions.append(Decision(len(tokens) - 1, word, node))
-    return tokens, decisions
+        word, node, before = word + len(tags), following, tags[-1] if tags else before
+
+
+def _draft(node: Node, *, before: str, begun: str) -> int | None:
+    """Return the likeliest child: an entity goes on for a word, then comes `O`, or the last type."""
+    inside = f"I-{before[2:]}" if before.startswith("B-") else "O"
+    return next((node.leads[tag] for tag in (inside, "O", begun) if tag in node.leads), None)
 
 
 def _decide(course: Course, decisions: Sequence[Decision], scores: Sequence[list[float]]) -> None:
     """Take the best child at every decision, up to the first that leaves what was fed."""
     start = course.fed
-    for number, (decision, logs) in enumerate(zip(decisions, scores, strict=True)):
+    for decision, logs in zip(decisions, scores, strict=True):
         best = max(range(len(logs)), key=logs.__getitem__)
         key = list(decision.node.children)[best]
         tokens, tags, node = follow(course.choices, key, word=decision.word, node=decision.node)
@@ -210,5 +220,5 @@ def _decide(course: Course, decisions: Sequence[Decision], scores: Sequence[list
         if node is None:
             return
         course.word, course.node = decision.word + len(tags), node
-        if key != decision.node.draft or number + 1 == len(decisions):
+        if key != decision.drafted:
             return

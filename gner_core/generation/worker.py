@@ -18,18 +18,26 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from gner_core.backtokens import BackTokens
+from gner_core.devices import TAKEN, join_gpus, taken_gpus, use_gpus
 from gner_core.errors import InputError
 from gner_core.generation.job import GenerateRequest, Job
 from gner_core.generation.parts import count_kept, keep_part, kept
+from gner_core.machine import took_gpus
 from gner_core.records import write_predictions
 from gner_core.worker import REQUEST, Report, run_worker
 
 PARTS = "parts"
 RANK, RANK_RESULT = "GNER_GENERATION_RANK", "rank-{}.json"
 POLL_SECONDS = 0.3
+
+
+def start(request: GenerateRequest, report: Report) -> dict[str, Any]:
+    """Generate on as many GPUs as there are processes, or on all that there are."""
+    scratch = Path(request.scratch)
+    purpose = "/".join(scratch.parts[-2:])  # the artifact
+    took_gpus(scratch, use_gpus(request.processes, purpose=purpose, share=True))
+    return work(request, report)
 
 
 def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
@@ -81,10 +89,10 @@ def _run_ranks(request: GenerateRequest, folder: Path, report: Report, *, total:
     """
     command = [sys.executable, "-m", "gner_core.generation.worker"]
     path = str(Path(request.scratch) / REQUEST)
-    gpus = torch.cuda.device_count()
+    gpus = taken_gpus()
     ranks = []
     for rank in range(request.processes):
-        gpu = {"CUDA_VISIBLE_DEVICES": str(rank % gpus)} if gpus else {}
+        gpu = {TAKEN: gpus[rank % len(gpus)]} if gpus else {}
         environment = {**os.environ, **gpu, RANK: str(rank)}
         process = subprocess.Popen([*command, path], stdin=subprocess.PIPE, env=environment)
         ranks.append(process)
@@ -109,6 +117,7 @@ def _rank_result(request: GenerateRequest, rank: int) -> Path:
 
 def _rank_work(request: GenerateRequest, _: Report) -> dict[str, Any]:
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    join_gpus()
     folder = Path(request.scratch) / PARTS
     share(Job(request), folder, lambda *_, **__: None, rank=int(os.environ[RANK]))
     return {}
@@ -125,7 +134,7 @@ def main(path: str) -> None:
     """Run as a worker, or as one of its processes: `path` is the request file."""
     rank = os.environ.get(RANK)
     if rank is None:
-        run_worker(path, GenerateRequest, work)
+        run_worker(path, GenerateRequest, start)
     run_worker(path, GenerateRequest, _rank_work, result_name=RANK_RESULT.format(rank))
 
 

@@ -5,6 +5,7 @@ Example:
 """
 
 import io
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ STYLE = {
     "axes.grid": True,
     "grid.alpha": 0.3,
 }
+DRAWING = threading.Lock()
+"""Hold it while figures are made: matplotlib's settings belong to the whole process."""
 COLOURS = ("#2563eb", "#d97706", "#059669", "#7c3aed")
 
 

@@ -3,7 +3,7 @@
 Every text that comes from data or from a model is escaped by the template engine.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,6 +15,7 @@ from gner_core.reports.paper import view
 
 TEMPLATES = Path(__file__).parent
 HUES = 12  # colours of entity types
+PLACE_OF_LINKS = Markup('<p class="sub" id="links"></p>')
 
 
 def render(content: ReportContent) -> str:
@@ -45,6 +46,7 @@ def render(content: ReportContent) -> str:
     }
     return environment.get_template("page.html.j2").render(
         content=content,
+        place_of_links=PLACE_OF_LINKS,
         curves=Markup(curves),  # noqa: S704 (made here, from numbers and escaped titles)
         bars=Markup(bars),  # noqa: S704
         calibrated=calibrated,
@@ -52,6 +54,17 @@ def render(content: ReportContent) -> str:
         fault_names=_fault_names(content),
         inside=view.INSIDE,
     )
+
+
+def with_links(page: str, links: Mapping[str, str]) -> str:
+    """Return a page with links below its title.
+
+    They say where this machine tracks a run, and so are in the copy that is shown, not in the
+    published page, which other machines and other runs share.
+    """
+    anchors = [Markup('<a href="{}">{}</a>').format(url, title) for title, url in links.items()]
+    place = Markup('<p class="sub" id="links">{}</p>').format(Markup(" · ").join(anchors))
+    return page.replace(str(PLACE_OF_LINKS), str(place), 1)
 
 
 def _fault_names(content: ReportContent) -> Sequence[str]:

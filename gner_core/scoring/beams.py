@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.errors import InputError
-from gner_core.scoring.comparison import Change, compare_scored
+from gner_core.scoring.comparison import FILE_TEST, Change, compare_scored
 from gner_core.scoring.evaluate import DRAWS, SEED
 from gner_core.scoring.files import FileScoring, scored_file
 from gner_core.scoring.scored import Scored
@@ -102,6 +102,7 @@ def study_beams(files: Mapping[str, Path], setup: FileScoring, *, metric: str) -
             (base, scored[name]),
             metric=metric,
             without=(setup.without, setup.without),
+            test=FILE_TEST,
         )
         columns[name] = Column(_intervals(scored[name], setup, metric), comparison.differences)
         found = [Case(name, kind_of(change), change.a, change.b) for change in comparison.changes]

@@ -16,9 +16,11 @@ from gner_core.errors import InputError
 from gner_core.scoring.evaluate import DRAWS, SEED
 from gner_core.scoring.files import FileScoring, scored_file
 from gner_core.scoring.scored import Scored
-from gner_core.scoring.significance import Difference, compare
+from gner_core.scoring.significance import LEVEL, Difference, PairedTest, compare
 from gner_core.scoring.tally import METRICS, Tally
 
+FILE_TEST = PairedTest(LEVEL, DRAWS, SEED)
+"""How files of predictions are compared."""
 Key = tuple[str, tuple[str, ...], int]
 """Corpus, words, and the number of the occurrence of equal sentences."""
 
@@ -52,7 +54,7 @@ def compare_files(
     first, second = (scored_file(file, one) for file, one in zip(files, setups, strict=True))
     names = (str(files[0]), str(files[1]))
     without = (setups[0].without, setups[1].without)
-    return compare_scored(names, (first, second), metric=metric, without=without)
+    return compare_scored(names, (first, second), metric=metric, without=without, test=FILE_TEST)
 
 
 def compare_scored(
@@ -61,6 +63,7 @@ def compare_scored(
     *,
     metric: str,
     without: tuple[frozenset[str], frozenset[str]],
+    test: PairedTest,
 ) -> Comparison:
     """Compare two scorings of the same sentences; `names` stand in errors.
 
@@ -80,7 +83,7 @@ def compare_scored(
         if (a.written, a.predicted) != (b.written, b.predicted):
             right = [sum(triple[0] for triple in one.values()) for one in counts]
             changes.append(Change(a, b, right[1] - right[0]))
-    differences = compare(tallies[0].sentences, tallies[1].sentences, draws=DRAWS, seed=SEED)
+    differences = compare(tallies[0].sentences, tallies[1].sentences, test)
     changes.sort(key=lambda change: -abs(change.gain))
     return Comparison(differences, changes, len(first))
 

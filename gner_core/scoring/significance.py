@@ -11,6 +11,7 @@ Example:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,11 @@ Rows = Mapping[str, Sequence[tuple[int, int, int]]]
 """Corpus → (right, predicted, gold) of each sentence."""
 MEAN = "mean over corpora"
 """Name of the mean over corpora."""
+
+
+Verdict = Literal["better", "worse", "even"]
+LEVEL = 0.95
+"""Of the intervals of scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +37,17 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class PairedTest:
+    """How two systems are compared: share of the interval, draws, seed."""
+
+    level: float
+    draws: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
-    """B minus A with its 95 % interval.
+    """B minus A with its interval.
 
     `p` is the two-sided probability of a difference at least as large if each sentence's two
     outputs were swapped at random (approximate randomisation).
@@ -45,6 +60,11 @@ class Difference:
     high: float
     p: float
 
+    @property
+    def verdict(self) -> Verdict:
+        """Say whether B is better or worse beyond the interval, or neither."""
+        return "better" if self.low > 0 else "worse" if self.high < 0 else "even"
+
 
 def interval(rows: Rows, *, draws: int, seed: int) -> dict[str, Interval]:
     """Return the F1 interval of each corpus and of their mean."""
@@ -52,10 +72,10 @@ def interval(rows: Rows, *, draws: int, seed: int) -> dict[str, Interval]:
     values = {name: float(_f1(_array(r).sum(axis=0))) for name, r in rows.items()}
     drawn[MEAN] = np.mean(list(drawn.values()), axis=0)
     values[MEAN] = float(np.mean(list(values.values())))
-    return {name: Interval(values[name], *_bounds(drawn[name])) for name in drawn}
+    return {name: Interval(values[name], *_bounds(drawn[name], LEVEL)) for name in drawn}
 
 
-def compare(a: Rows, b: Rows, *, draws: int, seed: int) -> dict[str, Difference]:
+def compare(a: Rows, b: Rows, test: PairedTest) -> dict[str, Difference]:
     """Return the difference in F1 for each corpus and for their mean.
 
     Args:
@@ -64,21 +84,26 @@ def compare(a: Rows, b: Rows, *, draws: int, seed: int) -> dict[str, Difference]
     pairs = {name: np.stack([_array(a[name]), _array(b[name])], axis=1) for name in a}
     drawn, swapped, values = {}, {}, {}
     for name, pair in pairs.items():
-        drawn[name] = _f1(_draw(pair, draws, seed, name))
-        swapped[name] = _f1(_swap(pair, draws, seed, name))
+        drawn[name] = _f1(_draw(pair, test.draws, test.seed, name))
+        swapped[name] = _f1(_swap(pair, test.draws, test.seed, name))
         values[name] = _f1(pair.sum(axis=0))
     for table in (drawn, swapped, values):
         table[MEAN] = np.mean(list(table.values()), axis=0)
-    return {name: _difference(values[name], drawn[name], swapped[name]) for name in values}
+    return {
+        name: _difference(values[name], drawn[name], swapped[name], test.level) for name in values
+    }
 
 
 def _difference(
-    value: NDArray[np.float64], drawn: NDArray[np.float64], swapped: NDArray[np.float64]
+    value: NDArray[np.float64],
+    drawn: NDArray[np.float64],
+    swapped: NDArray[np.float64],
+    level: float,
 ) -> Difference:
     seen = value[1] - value[0]
     extreme = np.abs(swapped[:, 1] - swapped[:, 0]) >= abs(seen) - 1e-12
     p = (extreme.sum() + 1) / (len(swapped) + 1)
-    bounds = _bounds(drawn[:, 1] - drawn[:, 0])
+    bounds = _bounds(drawn[:, 1] - drawn[:, 0], level)
     return Difference(float(value[0]), float(value[1]), float(seen), *bounds, float(p))
 
 
@@ -120,6 +145,7 @@ def _f1(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return f1
 
 
-def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.quantile(values, [0.025, 0.975])
+def _bounds(values: NDArray[np.float64], level: float) -> tuple[float, float]:
+    below = round((1 - level) / 2, 12)  # 0.025 and not a bit more
+    low, high = np.quantile(values, [below, 1 - below])
     return float(low), float(high)

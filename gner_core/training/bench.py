@@ -30,6 +30,7 @@ from transformers import (
 from transformers.trainer_utils import SaveStrategy
 
 from gner_core.backbones.encode import shared_prefix
+from gner_core.devices import VISIBLE, use_gpus
 from gner_core.errors import InputError
 from gner_core.training.batches import Update, cut_update, padding
 from gner_core.training.flops import ModelWork, matmul_peak, named_peak, settle
@@ -125,7 +126,7 @@ class Computed:
 
 def work(request: BenchRequest, report: Report) -> dict[str, Any]:
     """Train and measure; return the figures of one side."""
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+    os.environ.setdefault(VISIBLE, "0")
     if request.threads:
         torch.set_num_threads(request.threads)
     plain = request.side == "plain"
@@ -217,9 +218,15 @@ def _device_name() -> str:
     return f"CPU, {torch.get_num_threads()} threads"
 
 
+def start(request: BenchRequest, report: Report) -> dict[str, Any]:
+    """Measure on a GPU that nobody else uses, where there is one."""
+    use_gpus(1, purpose="gner bench train")
+    return work(request, report)
+
+
 def main(path: str) -> None:
     """Run as a worker: `path` is the request file."""
-    run_worker(path, BenchRequest, work)
+    run_worker(path, BenchRequest, start)
 
 
 if __name__ == "__main__":

@@ -32,11 +32,11 @@ from transformers import DynamicCache, PreTrainedModel, Trainer
 from transformers.activations import NewGELUActivation
 
 from gner_core.errors import InputError
+from gner_core.log import say
 from gner_core.training import best
 from gner_core.training.adapters import save_for_resume, save_published
 from gner_core.training.checkpoints import CHECKPOINT, WRITING, begin, finish
 from gner_core.training.examples import IGNORED, Batch
-from gner_core.training.log import say
 from gner_core.training.loss import LabelHead, summed_cross_entropy
 from gner_core.training.states import full_averages, full_weights, restore_averages
 from gner_core.training.validation import VALIDATION_LOSS, best_so_far

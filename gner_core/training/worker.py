@@ -22,15 +22,17 @@ from transformers import AutoConfig
 
 from gner_core.backbones.load import is_out_of_memory
 from gner_core.checkpoint import VERSION, Description, describe
+from gner_core.devices import VISIBLE, join_gpus, seize_gpu, use_gpus
 from gner_core.errors import InputError
-from gner_core.execution_params import PlainLauncher
+from gner_core.execution_params import DeepspeedLauncher, PlainLauncher
+from gner_core.log import say
+from gner_core.machine import took_gpus
 from gner_core.training import best
 from gner_core.training.adapters import save_published
 from gner_core.training.checkpoints import checkpoints, newest_whole, update_of
 from gner_core.training.guards import Journal, StopOnSignal, journal_lines
 from gner_core.training.launching import RANK_RESULT, STOPPED, supervise
 from gner_core.training.lifeline import LIFELINE, end_with, held
-from gner_core.training.log import say
 from gner_core.training.memory import halve, micro_batch
 from gner_core.training.stage import Stage, TrainRequest
 from gner_core.training.trainer import StageTrainer
@@ -45,13 +47,34 @@ IN_USE = "in-use"
 
 def start(request: TrainRequest, report: Report) -> dict[str, Any]:
     """Train in this process, or supervise the ranks that do."""
-    scratch = Path(request.scratch)
+    scratch, launcher = Path(request.scratch), request.execution.launcher
     _try_writing(scratch)
     with held(scratch / IN_USE):  # one whose flow was killed may still write its last checkpoint
-        if isinstance(request.execution.launcher, PlainLauncher):
-            os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+        if isinstance(launcher, PlainLauncher):
+            took_gpus(scratch, use_gpus(1, purpose=_purpose(scratch)))
+            os.environ.setdefault(VISIBLE, "0")  # where no nvidia-smi told
             return work(request, report)
-        return supervise(str(scratch / REQUEST), request.execution.launcher, scratch=scratch)
+        if not _on_several_machines(request):
+            took_gpus(scratch, use_gpus(launcher.processes, purpose=_purpose(scratch)))
+        return supervise(str(scratch / REQUEST), launcher, scratch=scratch)
+
+
+def _rank(request: TrainRequest, report: Report) -> dict[str, Any]:
+    """Train as one of several ranks, on a GPU that the supervisor has taken, if it is here."""
+    if _on_several_machines(request):
+        seize_gpu(int(os.environ["LOCAL_RANK"]), purpose=_purpose(Path(request.scratch)))
+    else:
+        join_gpus()
+    return work(request, report)
+
+
+def _on_several_machines(request: TrainRequest) -> bool:
+    launcher = request.execution.launcher
+    return isinstance(launcher, DeepspeedLauncher) and launcher.hostfile is not None
+
+
+def _purpose(scratch: Path) -> str:
+    return "/".join(scratch.parts[-2:])  # the artifact
 
 
 def work(request: TrainRequest, report: Report) -> dict[str, Any]:
@@ -200,8 +223,8 @@ def main(path: str) -> None:
     request = TrainRequest.model_validate_json(Path(path).read_text())
     end_with(Path(request.scratch) / LIFELINE)
     if rank == "0":
-        run_worker(path, TrainRequest, work, result_name=RANK_RESULT)
-    work(request, _silent)
+        run_worker(path, TrainRequest, _rank, result_name=RANK_RESULT)
+    _rank(request, _silent)
 
 
 if __name__ == "__main__":

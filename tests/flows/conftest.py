@@ -4,13 +4,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 GNER = [sys.executable, "-m", "flows"]
+PLANTED = {
+    "AWS_SECRET_ACCESS_KEY": "planted-secret-of-the-store",
+    "HF_TOKEN": "hf_planted_token_of_the_hub",
+    "MLFLOW_TRACKING_PASSWORD": "planted-password-of-mlflow",
+}
+"""Secrets in the environment of every run; no file may hold one afterwards."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class Home:
         kept = {
             k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_API", "MLFLOW_T"))
         }
-        return {**kept, "GNER_HOME": str(self.folder), "COLUMNS": "200"}
+        return {**kept, **PLANTED, "GNER_HOME": str(self.folder), "COLUMNS": "200"}
 
     def gner(self, *arguments: str, timeout: float = 300) -> Ran:
         """Run the command line in the project's folder."""
@@ -50,6 +56,14 @@ class Home:
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+
+
+def files_holding(folder: Path, secrets: Iterable[str]) -> list[Path]:
+    """The files below a folder that contain one of some texts."""
+    sought = [secret.encode() for secret in secrets]
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files
+    return [path for path in files if any(text in path.read_bytes() for text in sought)]
 
 
 def ran_steps(out: str) -> list[str]:

@@ -44,9 +44,9 @@ def test_a_run_fetches_what_it_needs_once_and_plans_the_same_keys(
             pytest.raises(InputError, match=r"not fetched yet; do it with: gner data fetch"),
         ):
             run.ensure(next(iter(ahead.corpora.values())), lambda _: None)
-        fetch_corpora(experiment, lambda workers: direct(workers=workers))
+        fetch_corpora(used_corpora(experiment), lambda workers: direct(workers=workers))
         asked = {request.path for request in server.asked}
-        fetch_corpora(experiment, lambda workers: direct(workers=workers))
+        fetch_corpora(used_corpora(experiment), lambda workers: direct(workers=workers))
     used = used_corpora(experiment).values()
     assert asked == {f"/{name}" for c in used for names in c.files.values() for name in names}
     assert len(server.asked) == len(asked)
@@ -63,4 +63,4 @@ def test_a_corpus_that_cannot_be_had_ends_the_run_before_it_begins(
         experiment = from_server(packaged, server, root)
         server.always("/news-train.tsv", status(404))
         with pytest.raises(InputError, match=r"news: .*news-train.tsv"):
-            fetch_corpora(experiment, lambda workers: direct(workers=workers))
+            fetch_corpora(used_corpora(experiment), lambda workers: direct(workers=workers))

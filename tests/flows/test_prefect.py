@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.testing.utilities import prefect_test_harness
 
 from tests.flows.conftest import Home
@@ -52,3 +53,41 @@ def test_every_deployment_names_a_flow_and_a_params_file_that_exist(root: Path) 
         accepted = inspect.signature(getattr(module, function).fn).parameters
         assert set(deployment["parameters"]) <= set(accepted)
         assert (root / deployment["parameters"]["params"]).is_file()
+
+
+def test_a_study_completes_and_its_parts_share_their_task_runs(
+    server: None,
+    tiny_home: Home,
+    root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from flows.gner import gner
+
+    sweep = {
+        "name": "one-beam",
+        "base": str(root / "params" / "tiny.yaml"),
+        "axes": {"beams": {"1": {"decode.beams": 1}}},
+        "show": ["supervised/f1"],
+        "figure": "beams",
+    }
+    study = {"name": "both", "parts": [str(root / "params" / "tiny.yaml"), "sweep.yaml"]}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(sweep))
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("GNER_HOME", str(tiny_home.folder))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    state = gner(str(tmp_path / "study.yaml"), [], return_state=True)
+    assert state.is_completed(), state.message
+    assert "one-beam.html" in state.result()
+    with get_client(sync_client=True) as client:
+        (run,) = (run for run in client.read_flow_runs() if run.name == "study")
+        filters = {"flow_run_filter": FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))}
+        deadline = time.monotonic() + 30
+        while len(tasks := client.read_task_runs(**filters)) < 21 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        artifacts = {artifact.key for artifact in client.read_artifacts()}
+    names = [task.name for task in tasks]
+    assert len(names) == 21  # those of tiny, one more report, and that of the sweep
+    assert {"train adaptation (2 points)", "report one-beam-1", "sweep-report one-beam"} <= {*names}
+    assert {"report-both", "sweep-one-beam"} <= artifacts

@@ -1,18 +1,18 @@
 """The command line on params/tiny.yaml: everything runs, nothing runs twice, nothing is lost."""
 
+import hashlib
 import json
-import os
-import signal
+import re
+import socket
 import subprocess
-import time
+from importlib.metadata import version
 from pathlib import Path
 
-import psutil
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tests.flows.conftest import GNER, Home, ran_steps, skipped_steps
+from tests.flows.conftest import GNER, PLANTED, Home, files_holding, ran_steps, skipped_steps
 
 
 def runs(home: Home) -> list[Run]:
@@ -43,17 +43,15 @@ def test_mlflow_holds_parent_children_metrics_data_and_tables(tiny_home: Home) -
     found = runs(tiny_home)
     flows = [run for run in found if run.data.tags["gner.kind"] == "flow"]
     parent = min(flows, key=lambda run: run.info.start_time)
-    children = {
-        run.info.run_name: run
-        for run in found
-        if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id
-    }
-    assert set(children) >= {
-        "adaptation",
-        "finetuning",
-        "baseline test",
-        "zero-shot test",
-        "supervised test",
+    first = sorted(found, key=lambda run: run.info.start_time)[:6]  # those of the first run
+    children = {run.info.run_name: run for run in first if run is not parent}
+    ids = {name: run.info.run_id for name, run in children.items()}
+    assert {name: run.data.tags["mlflow.parentRunId"] for name, run in children.items()} == {
+        "adaptation": parent.info.run_id,
+        "finetuning": parent.info.run_id,
+        "baseline test": parent.info.run_id,
+        "zero-shot test": ids["adaptation"],
+        "supervised test": ids["finetuning"],
     }
     assert parent.data.params["decode.beams"] == "1"
     assert "supervised/f1" in parent.data.metrics
@@ -77,6 +75,49 @@ def test_mlflow_holds_parent_children_metrics_data_and_tables(tiny_home: Home) -
     tables = [file.path for file in client.list_artifacts(evaluation.info.run_id)]
     assert tables == ["predictions.json"]
     assert [f.path for f in client.list_artifacts(parent.info.run_id)] == ["report.html"]
+
+
+def test_secrets_of_the_environment_are_written_nowhere(tiny_home: Home) -> None:
+    assert files_holding(tiny_home.folder, PLANTED.values()) == []  # with what it printed
+    names = files_holding(tiny_home.folder, ["adaptation.train.seed"])  # the search does find
+    assert tiny_home.folder / "mlflow.db" in names
+
+
+def test_every_run_says_where_it_comes_from_and_what_it_cost(tiny_home: Home, root: Path) -> None:
+    for run in runs(tiny_home):
+        tags, metrics = run.data.tags, run.data.metrics
+        assert tags["gner.package.torch"] == version("torch")
+        assert tags["gner.machine.host"] == socket.gethostname()
+        assert tags["gner.machine.cpu"] and tags["gner.machine.cores"]
+        if (root / ".git").exists():
+            assert re.fullmatch("[0-9a-f]{40}", tags["mlflow.source.git.commit"])
+            assert tags["gner.git.dirty"] in {"yes", "no"}
+        assert ("cost/gpu_hours" in metrics) == ("gner.machine.gpus" in tags)
+        if tags["gner.kind"] != "flow":
+            assert metrics["cost/attempts"] == 1
+            assert metrics["cost/cpu_seconds"] > 0
+            assert 0 < metrics["cost/seconds"] < 60
+    flows = [run for run in runs(tiny_home) if run.data.tags["gner.kind"] == "flow"]
+    first = min(flows, key=lambda run: run.info.start_time)
+    assert first.data.metrics["cost/attempts"] == 6  # backbone, two trainings, three generations
+
+
+def test_trainings_are_registered_by_reference(tiny_home: Home) -> None:
+    client = MlflowClient(f"sqlite:///{tiny_home.folder}/mlflow.db")
+    trained = {
+        run.data.tags["gner.key"]: run.info.run_id
+        for run in runs(tiny_home)
+        if run.data.tags["gner.kind"] == "training"
+    }
+    versions = client.search_model_versions("name = 'gner'")
+    assert {entry.tags["stage"] for entry in versions} >= {"adaptation", "finetuning"}
+    for entry in versions:
+        weights = Path(entry.tags["path"]) / "model.safetensors"
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+        assert json.loads(entry.tags["sha256"]) == {weights.name: digest}
+        assert entry.run_id == trained[entry.tags["step"].removeprefix("train/")]
+    copies = [file for file in tiny_home.folder.glob("mlartifacts/**/*") if file.is_file()]
+    assert {file.name for file in copies} & {"model.safetensors"} == set()
 
 
 def test_the_same_command_again_skips_everything(tiny_home: Home) -> None:
@@ -179,48 +220,6 @@ def test_a_faulty_corpus_is_named_and_leaves_nothing_half_written(
     assert not list((store / ".staging").iterdir())
     assert all((folder / "manifest.json").exists() for folder in store.glob("corpus/*"))
     assert not list(store.glob("sample/*")) or "fine-tuning sentences: done" not in done.out
-
-
-def test_a_run_killed_in_training_goes_on_to_the_same_result(
-    tiny_home: Home, tmp_path: Path, root: Path
-) -> None:
-    """SIGKILL to the flow process; its workers end too; the repeat resumes the training."""
-    home = Home(tmp_path / "home", root)
-    slow = ["--set", "execution.checkpoint_every=1"]
-    flow = subprocess.Popen(
-        [*GNER, "run", "params/tiny.yaml", *slow],
-        cwd=root,
-        env=home.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    deadline = time.monotonic() + 120
-    while not list(home.folder.glob("work/unfinished/train/*/checkpoint-3")):
-        assert time.monotonic() < deadline
-        assert flow.poll() is None
-        time.sleep(0.02)
-    children = psutil.Process(flow.pid).children(recursive=True)
-    os.kill(flow.pid, signal.SIGKILL)
-    flow.wait()
-    _, alive = psutil.wait_procs(children, timeout=15)
-    assert alive == []
-    again = home.gner("run", "params/tiny.yaml", *slow)
-    assert again.code == 0, again.out + again.err
-    assert "backbone" in skipped_steps(again.out)
-    (folder,) = (
-        path.parent
-        for path in home.folder.glob("store/train/*/manifest.json")
-        if json.loads(path.read_text())["title"] == "adaptation"
-    )
-    assert json.loads((folder / "summary.json").read_text())["resumed_from"] >= 3
-    for file in ("model.safetensors", "metrics.jsonl"):
-        undisturbed = tiny_home.folder / "store" / "train" / folder.name / file
-        assert (folder / file).read_bytes() == undisturbed.read_bytes()
-    client = MlflowClient(f"sqlite:///{home.folder}/mlflow.db")
-    adaptations = [run for run in runs(home) if run.info.run_name == "adaptation"]
-    assert len(adaptations) == 1
-    history = client.get_metric_history(adaptations[0].info.run_id, "loss")
-    assert sorted(metric.step for metric in history) == list(range(1, 9))  # each point once
 
 
 @pytest.mark.slow

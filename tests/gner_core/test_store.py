@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gner_core.errors import InputError
+from gner_core.errors import InputError, Stopped
 from gner_core.store import ArtifactRef, Store
 
 REF = ArtifactRef("train", "k1")
@@ -99,6 +99,20 @@ def test_the_lock_lets_one_builder_in(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(built) == 1
+
+
+def test_who_is_told_to_stop_does_not_wait_for_another_builder(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"), scratch=tmp_path / "work")
+    stopping = threading.Event()
+    threading.Timer(0.2, stopping.set).start()
+    with (
+        store.lock(REF),
+        pytest.raises(Stopped, match="another process builds train/k1"),
+        store.lock(REF, given_up=stopping),
+    ):
+        pass
+    with store.lock(REF, given_up=stopping):
+        pass  # it is free
 
 
 def test_scratch_is_kept_until_it_is_discarded(tmp_path: Path) -> None:

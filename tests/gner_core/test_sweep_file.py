@@ -184,6 +184,6 @@ def test_the_study_of_the_paper_has_every_backbone_seed_and_beam_size(root: Path
 
 def test_check_tells_files_apart(root: Path) -> None:
     params = root / "params"
-    assert check_file(params / "sweeps" / "beam-size.yaml") == "sweep, 4 points"
+    assert check_file(params / "sweeps" / "beam-size.yaml") == "sweep"
     assert check_file(params / "paper" / "full.yaml") == "study"
     assert check_file(params / "paper" / "flan-t5-large.yaml") == "experiment"

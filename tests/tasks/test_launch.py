@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from gner_core.errors import InputError
+from gner_core.errors import InputError, Stopped
 from tasks.launch import Workers
 
 MODULE = "tests.tasks.toy_worker"
@@ -51,12 +51,12 @@ def test_a_crash_shows_code_and_end_of_the_log(
 def test_closing_ends_running_workers(tmp_path: Path) -> None:
     started = Workers()
     begun = threading.Event()
-    failed: list[BaseException] = []
+    failed: list[Stopped] = []
 
     def call() -> None:
         try:
             started.run(MODULE, request(tmp_path, "hang"), on_event=lambda event: begun.set())
-        except RuntimeError as error:
+        except Stopped as error:
             failed.append(error)
 
     thread = threading.Thread(target=call)

@@ -25,7 +25,7 @@ from gner_core.checkpoint import VERSION, Description, describe
 from gner_core.errors import InputError
 from gner_core.schemas.prompts import INSTRUCTION
 from gner_core.schemas.targets import BIO
-from tasks.tracking import log_pyfunc
+from tasks.pyfunc import log_pyfunc
 from tests.gner_core.conftest import backbone
 
 JSON = {"content-type": "application/json"}

@@ -17,7 +17,7 @@ from gner_core.reports.content import (
     StepRow,
     choose_examples,
 )
-from gner_core.reports.page import render
+from gner_core.reports.page import render, with_links
 from gner_core.reports.paper.beside import beside
 from gner_core.schemas.targets import BIO
 from gner_core.scoring.evaluate import summarise
@@ -132,6 +132,26 @@ def test_model_output_is_shown_as_text(content: ReportContent) -> None:
     assert "Tiny &lt;b&gt;" in page
 
 
+def test_words_labels_and_names_of_corpora_are_shown_as_text(content: ReportContent) -> None:
+    """Also in figures; labels stand in the markup of an entity, where quotes matter."""
+    label = '"><img src=x onerror=alert(1)>'
+    words, tags = (HOSTILE, "saw"), (f"B-{label}", "O")
+    said = f"{HOSTILE}(B-{label}) saw(O)"
+    prediction = Prediction("0", HOSTILE, words, tags, (label,), said, True, None, None, None)
+    match = MatchParams(mode="gner", back_tokenization=False)
+    sentences = [score(prediction, Matcher(match, BIO, back={}))]
+    view = EvaluationView(HOSTILE, HOSTILE, summarise(sentences))
+    page = render(
+        replace(
+            content, evaluations=[view], examples=choose_examples({HOSTILE: sentences}, count=1)
+        )
+    )
+    assert "<script" not in page
+    assert "<img" not in page
+    assert page.count("&lt;script&gt;") > 4
+    assert "&lt;img" in page
+
+
 def test_examples_mark_what_is_right_wrong_and_missed() -> None:
     (example,) = choose_examples(
         {"supervised": [scored("Ada(B-person) saw(O) Rome(B-person)")]}, count=3
@@ -140,3 +160,12 @@ def test_examples_mark_what_is_right_wrong_and_missed() -> None:
     predicted = {piece.text: piece.verdict for piece in example.predicted if piece.label}
     assert gold == {"Ada": "right", "Rome": "missed"}
     assert predicted == {"Ada": "right", "Rome": "wrong"}
+
+
+def test_links_are_shown_below_the_title_and_escaped(content: ReportContent) -> None:
+    page = render(content)
+    assert "<a " not in page
+    shown = with_links(page, {"all runs": 'http://host/#/runs?a="b"', HOSTILE: "http://host/2"})
+    assert 'href="http://host/#/runs?a=&#34;b&#34;">all runs</a>' in shown
+    assert HOSTILE not in shown
+    assert with_links(page, {}) == page

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from gner_core.scoring.significance import MEAN, compare, interval
+from gner_core.scoring.significance import MEAN, PairedTest, compare, interval
 
 ROWS = {
     "a": [(1, 1, 1), (0, 1, 1), (2, 3, 2)] * 40,
     "b": [(1, 2, 2), (0, 0, 1)] * 60,
 }
+TEST = PairedTest(level=0.95, draws=1000, seed=1)
 
 
 def test_the_interval_holds_the_score_and_narrows_with_more_sentences() -> None:
@@ -30,19 +31,25 @@ def test_the_interval_agrees_with_drawing_sentences_one_by_one() -> None:
 
 
 def test_a_system_against_itself_is_no_different() -> None:
-    same = compare(ROWS, ROWS, draws=500, seed=1)[MEAN]
-    assert (same.value, same.low, same.high) == (0, 0, 0)
+    same = compare(ROWS, ROWS, PairedTest(0.95, 500, 1))[MEAN]
+    assert (same.value, same.low, same.high, same.verdict) == (0, 0, 0, "even")
     assert same.p == 1.0
 
 
 def test_a_clear_gain_is_found_and_a_tiny_one_is_not() -> None:
     better = {name: [(gold, gold, gold) for _, _, gold in rows] for name, rows in ROWS.items()}
-    clear = compare(ROWS, better, draws=1000, seed=1)
+    clear = compare(ROWS, better, TEST)
     assert clear["a"].b == 1.0
     assert clear["a"].low > 0
     assert clear["a"].p < 0.01
+    assert clear[MEAN].verdict == "better"
+    assert compare(better, ROWS, TEST)[MEAN].verdict == "worse"
     tiny = {**ROWS, "a": [(1, 1, 1), (1, 1, 1), *ROWS["a"][2:]]}
-    assert compare(ROWS, tiny, draws=1000, seed=1)["a"].p > 0.2
+    little = compare(ROWS, tiny, TEST)["a"]
+    assert little.p > 0.2
+    assert little.verdict == "even"
+    narrow = compare(ROWS, tiny, PairedTest(level=0.5, draws=1000, seed=1))["a"]
+    assert little.low <= narrow.low < narrow.high < little.high
 
 
 def test_the_same_seed_gives_the_same_figures_and_empty_corpora_are_no_fault() -> None:

@@ -42,6 +42,7 @@ class Attempt:
     def __init__(self, workers: Workers, asked: TrainRequest) -> None:
         self.scratch = Path(asked.scratch)
         self.error = ""
+        self.before = self._reported()
         request = asked.model_dump(mode="json")
         self.thread = threading.Thread(target=self._run, args=(workers, request), daemon=True)
         self.thread.start()
@@ -64,6 +65,10 @@ class Attempt:
             assert self.thread.is_alive(), f"ended early: {self.error}"
 
     def updates(self) -> int:
+        """Of this attempt; the file has those of earlier ones, too."""
+        return self._reported() - self.before
+
+    def _reported(self) -> int:
         progress = self.scratch / "progress.jsonl"
         return progress.read_bytes().count(b'"loss"') if progress.exists() else 0
 

@@ -1,4 +1,4 @@
-"""One line into the log of a training, which is its standard error.
+"""One line into the log of a worker, which is its standard error.
 
 Example:
     say("out of memory with micro-batches of 8; going on with 4")

@@ -1,0 +1,127 @@
+"""What orchestration and tracking cost: the bare steps, `gner run`, and a deployment.
+
+Owns the three ways to run the same experiment, each in a home folder of its own, and the clock. Does
+not own the command's options or its table (`flows.bench_cli`, `flows.bench_view`).
+
+The clock is strict: bare steps are timed in a process that has imported everything, `gner run` from
+the start of its process to its end, a deployment from its order until the server says that it is
+completed.
+
+Example:
+    measured = measure_overhead(Path("params/tiny.yaml"), [], folder=Path("/tmp/x"), say=print)
+    measured["gner run"] - measured["bare steps"]  # seconds
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect import Task
+from prefect.client.orchestration import SyncPrefectClient
+from rich.console import Console
+
+from flows.walk import walk
+from gner_core.experiment_file import read_experiment
+from tasks.context import untracked_run
+from tasks.plan import plan_experiment
+from tasks.services import Services, Settings
+
+BARE, RUN, DEPLOYMENT = "bare steps", "gner run", "deployment"
+DEPLOYED_AS = "gner/tiny"
+"""The deployment that is given the experiment file as its parameter."""
+
+
+def measure_overhead(
+    params: Path, overrides: Sequence[str], *, folder: Path, say: Callable[[str], object]
+) -> dict[str, float]:
+    """Run an experiment from nothing in three ways; return their seconds.
+
+    Args:
+        folder: gets a home folder for each way; must be empty.
+
+    Raises:
+        RuntimeError: when one of them fails.
+    """
+    ways = {BARE: _bare, RUN: _command, DEPLOYMENT: _deployment}
+    measured = {}
+    for name, way in ways.items():
+        home = folder / name.replace(" ", "-")
+        measured[name] = way(params, overrides, home)
+        say(f"{name}: {measured[name]:.1f} s")
+    return measured
+
+
+@dataclass(frozen=True)
+class _Done:
+    value: Any
+
+    def result(self) -> Any:
+        return self.value
+
+
+def _at_once(task: Task[..., Any], *arguments: object, after: Sequence[Any]) -> _Done:
+    """Call the plain function of a task; what it needs was called before, so is done."""
+    for before in after:
+        before.result()
+    return _Done(task.fn(*arguments))
+
+
+def _bare(params: Path, overrides: Sequence[str], home: Path) -> float:
+    os.environ["GNER_HOME"] = str(home)
+    started = time.monotonic()
+    experiment = read_experiment(params, overrides=[*overrides])
+    with untracked_run(experiment, console=Console(quiet=True)) as run:
+        walk(plan_experiment(experiment), run, _at_once)
+    return time.monotonic() - started
+
+
+def _command(params: Path, overrides: Sequence[str], home: Path) -> float:
+    kept = {
+        k: v for k, v in os.environ.items() if k not in {"PREFECT_API_URL", "MLFLOW_TRACKING_URI"}
+    }
+    chosen = [word for override in overrides for word in ("--set", override)]
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "flows", "run", str(params), *chosen],
+        env={**kept, "GNER_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{RUN} failed:\n{done.stdout}{done.stderr}")
+    return time.monotonic() - started
+
+
+def _deployment(params: Path, overrides: Sequence[str], home: Path) -> float:
+    """Run on a Prefect server, an MLflow server and a worker of their own."""
+    services = Services(home)
+    settings = Settings(str(Path.cwd()), prefect_port=_free_port(), mlflow_port=_free_port())
+    services.up(settings, say=len)
+    try:
+        with SyncPrefectClient(settings.api) as client:
+            deployment = client.read_deployment_by_name(DEPLOYED_AS)
+            started = time.monotonic()
+            run = client.create_flow_run_from_deployment(
+                deployment.id, parameters={"params": str(params), "overrides": list(overrides)}
+            )
+            while not (state := client.read_flow_run(run.id).state) or not state.is_final():
+                time.sleep(0.2)
+            seconds = time.monotonic() - started
+        if not state.is_completed():
+            raise RuntimeError(f"{DEPLOYMENT} ended as {state.name}: {state.message}")
+        return seconds
+    finally:
+        services.down(say=len)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

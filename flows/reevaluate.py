@@ -1,0 +1,304 @@
+"""New checkpoints: each is evaluated once on the fixed test sets and compared with the champion.
+
+Owns the order: find → evaluate → decide → show. `evaluate` and `scan` are Prefect flows, for an
+event that names a checkpoint and for a schedule that finds what no event told of; `reevaluate_here`
+does the same without any server. Whether a checkpoint was evaluated says the store, whether it was
+compared says the registry: asking twice changes nothing.
+
+Example:
+    rows = reevaluate_here(params, names=["train/4f6c…"], console=Console())
+    print_rows(rows, title=title_of(params))
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+from prefect.task_runners import ThreadPoolTaskRunner
+from rich.console import Console
+
+from flows.gner import fetch_corpora
+from flows.reevaluate_view import Row, raise_faults, table_rows, title_of
+from flows.runner import TASKS_AT_ONCE, Submit, direct, on_prefect
+from gner_core.errors import InputError
+from gner_core.experiment_file import read_reevaluation
+from gner_core.fingerprint import fingerprint
+from gner_core.reevaluation_params import Reevaluation
+from gner_core.store import ArtifactRef, Store
+from tasks.champion import Decision, Judge, decision_of
+from tasks.checkpoints import Checkpoint, distinct, named
+from tasks.context import RunContext
+from tasks.data import draw_sample, prepare_corpus
+from tasks.home import home_folder, open_store
+from tasks.launch import Workers
+from tasks.looking import is_wanted, look
+from tasks.models import generate
+from tasks.progress import Progress, logger
+from tasks.reevaluation import Suite, Trial, compare_checkpoints, plan_suite, tested_corpora
+from tasks.registry import Registry, RegistryAwayError, Version, answering
+from tasks.results import score_predictions
+from tasks.steps import CACHE, Step
+from tasks.tracking import Tracker
+
+PARAMS = "params/reevaluate.yaml"
+AWAY = "undecided: MLflow does not answer; a later scan compares it"
+Submitter = Callable[[int], AbstractContextManager[Submit]]
+Versions = Mapping[str, Version]
+
+
+@flow(
+    name="reevaluate",
+    flow_run_name="{checkpoint}",
+    task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
+)
+def evaluate(
+    checkpoint: str, params: str = PARAMS, overrides: list[str] | None = None
+) -> list[dict[str, Any]]:
+    """Evaluate one checkpoint and compare it with the champion.
+
+    Args:
+        checkpoint: a step of the store such as `train/KEY`, or a folder.
+        params: path of the re-evaluation file, relative to the working directory.
+        overrides: values to set, such as `decode.beams=4`.
+
+    Returns:
+        The table that is shown as an artifact, with one row.
+    """
+    return _under_prefect(params, overrides, [checkpoint])
+
+
+@flow(
+    name="reevaluate",
+    flow_run_name="scan {params}",
+    task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
+)
+def scan(params: str = PARAMS, overrides: list[str] | None = None) -> list[dict[str, Any]]:
+    """Find checkpoints that were not evaluated or not compared yet, and do so.
+
+    Arguments and result are those of `evaluate`.
+    """
+    return _under_prefect(params, overrides, None)
+
+
+def reevaluate_here(
+    params: Reevaluation, *, names: Sequence[str] | None, console: Console
+) -> list[Row]:
+    """Re-evaluate in this process, without a Prefect server.
+
+    Args:
+        names: checkpoints as `gner predict` takes them; None looks for them.
+
+    Returns:
+        A row for each checkpoint, the oldest first; faults of single ones stand in their rows.
+    """
+    return _run(params, names, lambda workers: direct(workers=workers), console)
+
+
+def _under_prefect(
+    file: str, overrides: list[str] | None, names: Sequence[str] | None
+) -> list[dict[str, Any]]:
+    params = read_reevaluation(Path(file), overrides=overrides or [])
+    rows = _run(params, names, lambda _: nullcontext(on_prefect), Console(quiet=True))
+    table = table_rows(rows)
+    create_table_artifact(table, key=f"reevaluate-{params.name}", description=title_of(params))
+    raise_faults(rows)
+    return table
+
+
+def _run(
+    params: Reevaluation, names: Sequence[str] | None, submitter: Submitter, console: Console
+) -> list[Row]:
+    if params.data_root == CACHE:  # first: keys need the hashes of files without a pin
+        fetch_corpora(tested_corpora(params), submitter)
+    suite, store = plan_suite(params), open_store()
+    registry = Registry.open(params.champion, home_folder())
+    versions = _versions(registry)
+    unread: dict[str, InputError] = {}
+    if names is None:
+        decided = {key for key, one in (versions or {}).items() if _is_closed(one, suite)}
+        found, unread = look(params.look, store, versions or {}, decided=decided)
+    else:
+        found = distinct(named(name, store) for name in names)
+    todo = _unfinished(found, suite, versions)
+    done: dict[str, Row] = {}
+    with _claimed(todo, suite, store):
+        if todo and versions is not None:
+            versions = _versions(registry)  # another process may have been at one meanwhile
+            todo = _unfinished(todo, suite, versions)
+        if todo:
+            done = _work(todo, suite, registry=registry, submitter=submitter, console=console)
+    for one in found:
+        if one.key not in done:
+            decision = decision_of((versions or {}).get(one.key), suite)
+            note = "" if decision else f"left out: of stage {one.stage}, see look.stages"
+            done[one.key] = Row(one.name, one.where, decision, note=note)
+    faulty = [Row(Path(where).name, where, error=fault) for where, fault in unread.items()]
+    return [*(done[one.key] for one in found), *faulty]
+
+
+def _versions(registry: Registry) -> Versions | None:
+    """Return what the registry knows, None where it does not answer."""
+    try:
+        with answering():
+            return registry.versions()
+    except RegistryAwayError as error:
+        logger().warning("MLflow at %s does not answer (%s)", registry.uri, error)
+        return None
+
+
+def _unfinished(
+    found: Sequence[Checkpoint], suite: Suite, versions: Versions | None
+) -> list[Checkpoint]:
+    """Return the checkpoints that are still to be evaluated, compared, or shown."""
+    known = versions or {}
+    return [
+        one
+        for one in found
+        if is_wanted(one, suite.params.look) and not _is_closed(known.get(one.key), suite)
+    ]
+
+
+def _is_closed(version: Version | None, suite: Suite) -> bool:
+    decision = decision_of(version, suite)
+    return decision is not None and decision.closed
+
+
+@contextmanager
+def _claimed(checkpoints: Sequence[Checkpoint], suite: Suite, store: Store) -> Iterator[None]:
+    """Keep other processes of this machine from the same checkpoints; wait for those at one.
+
+    The kernel frees them with the process. In one order, so that no two wait for each other.
+    """
+    with ExitStack() as stack:
+        for key in sorted(one.key for one in checkpoints):
+            claim = fingerprint([suite.key, suite.params.champion.model, key])
+            stack.enter_context(store.lock(ArtifactRef("reevaluation", claim)))
+        yield
+
+
+def _work(
+    todo: Sequence[Checkpoint],
+    suite: Suite,
+    *,
+    registry: Registry,
+    submitter: Submitter,
+    console: Console,
+) -> dict[str, Row]:
+    """Evaluate and decide; return a row for each checkpoint by its key."""
+    store = open_store()
+    rows: dict[str, Row] = {}
+    trials: list[Trial] = []
+    for one in todo:
+        try:
+            trials.append(suite.trial(one, store))
+        except InputError as fault:
+            rows[one.key] = Row(one.name, one.where, error=fault)
+    if not trials:
+        return rows
+    params, workers = suite.params, Workers()
+    if any(not store.has(e.generate.ref) for t in trials for e in t.evaluations.values()):
+        workers.warm_up()  # imports while corpora are prepared
+    tracker = Tracker.start(
+        name=params.name,
+        params=params.model_dump(mode="json"),
+        tags={"gner.suite": suite.key},
+        home=home_folder(),
+    )
+    status = "FAILED"
+    with Progress(console) as progress, workers:
+        run = RunContext(
+            trials[0].setting, store=store, tracker=tracker, progress=progress, workers=workers
+        )
+        try:
+            faults = _evaluate(trials, suite, run, submitter)
+            scored = [trial for trial in trials if trial.checkpoint.key not in faults]
+            rows |= _decided(scored, suite, run, registry, submitter)
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            tracker.finish(status)
+    for trial in trials:
+        one = trial.checkpoint
+        if one.key in faults:
+            rows[one.key] = Row(one.name, one.where, error=faults[one.key])
+    return rows
+
+
+def _evaluate(
+    trials: Sequence[Trial], suite: Suite, run: RunContext, submitter: Submitter
+) -> dict[str, Exception]:
+    """Have checkpoints answer and scored; return the fault of each that could not."""
+    steps = len(suite.corpora) + len(suite.samples) * (1 + 2 * len(trials))
+    with submitter(steps) as submit:
+        try:
+            corpora = {
+                name: submit(prepare_corpus, step, run, after=[])
+                for name, step in suite.corpora.items()
+            }
+            samples = {
+                test: submit(draw_sample, step, run, after=[corpora[name] for name in step.inputs])
+                for test, step in suite.samples.items()
+            }
+            scored = {}
+            for trial in trials:
+                here = run.with_setting(trial.setting)
+                for test, one in trial.evaluations.items():
+                    written = submit(generate, one.generate, here, after=[samples[test]])
+                    score = submit(score_predictions, one.score, here, after=[written])
+                    scored[trial.checkpoint.key, test] = (written, score)
+            for pending in (*corpora.values(), *samples.values()):
+                pending.result()
+            faults: dict[str, Exception] = {}
+            for (key, _), both in scored.items():
+                try:
+                    for pending in both:  # in this order the cause is raised first
+                        pending.result()
+                except Exception as error:  # noqa: BLE001 (it stands in the row of its checkpoint)
+                    faults.setdefault(key, error)
+        except BaseException:
+            run.workers.stop()  # those of other steps end, too
+            raise
+    return faults
+
+
+def _decided(
+    trials: Sequence[Trial],
+    suite: Suite,
+    run: RunContext,
+    registry: Registry,
+    submitter: Submitter,
+) -> dict[str, Row]:
+    """Decide about one checkpoint after the other, the oldest first."""
+
+    def evaluate_rival(rival: Trial) -> None:
+        for fault in _evaluate([rival], suite, run, submitter).values():
+            raise fault
+
+    def compare(step: Step) -> dict[str, Any]:
+        with submitter(1) as submit:
+            content: dict[str, Any] = submit(compare_checkpoints, step, run, after=[]).result()
+            return content
+
+    judge = Judge(suite, run, registry, evaluate=evaluate_rival, compare=compare)
+    rows, away = {}, False
+    for trial in trials:
+        one = trial.checkpoint
+        decision: Decision | None = None
+        error: Exception | None = None
+        try:
+            if not away:
+                decision = judge.decide(trial)
+        except RegistryAwayError as fault:
+            logger().warning("MLflow at %s does not answer (%s)", registry.uri, fault)
+            away = True
+        except InputError as fault:
+            error = fault
+        f1 = trial.mean_f1(run, metric=suite.params.comparison.metric)
+        note = AWAY if decision is None and error is None else ""
+        rows[one.key] = Row(one.name, one.where, decision, f1, note, error)
+    return rows

@@ -1,0 +1,69 @@
+"""The command `gner reevaluate`: new checkpoints against the champion.
+
+Owns arguments. Does not own what is done (`flows.reevaluate`) or how it looks
+(`flows.reevaluate_view`).
+
+Example:
+    gner reevaluate train/4f6c… params/reevaluate.yaml
+    gner reevaluate --scan params/reevaluate.yaml
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.faults import input_errors
+
+Arguments = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[CHECKPOINT…] PARAMS",
+        help="Folders of checkpoints or keys of steps train; last the re-evaluation file.",
+    ),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override one value; repeatable."),
+]
+
+
+def reevaluate(
+    arguments: Arguments,
+    scan: Annotated[
+        bool, typer.Option("--scan", help="Look for checkpoints, as the file says.")
+    ] = False,
+    overrides: Overrides = None,
+) -> None:
+    """Evaluate checkpoints on fixed tests; the alias moves to one that beats the champion.
+
+    Each is evaluated and compared once; asking again shows the table. Under Prefect where
+    PREFECT_API_URL or the active profile names a server, else in this process.
+    """
+    with input_errors():
+        from rich.console import Console
+
+        from gner_core.errors import InputError
+        from gner_core.experiment_file import read_reevaluation
+
+        *names, file = arguments
+        if scan == bool(names):
+            raise InputError("give checkpoints to evaluate, or --scan to look for them")
+        params = read_reevaluation(Path(file), overrides=overrides or [])
+        from prefect.settings import get_current_settings
+
+        from flows import reevaluate as flows
+        from flows.log import log_to
+        from flows.reevaluate_view import print_rows, raise_faults, title_of
+
+        if get_current_settings().api.url:
+            if scan:
+                flows.scan(file, overrides or [])
+            for name in names:
+                flows.evaluate(name, file, overrides or [])
+            return
+        console = Console()
+        log_to(console)
+        rows = flows.reevaluate_here(params, names=None if scan else names, console=console)
+        print_rows(rows, title=title_of(params))
+        raise_faults(rows)

@@ -1,0 +1,174 @@
+"""The machine on which work is done, and what the work takes of it: time, GPU hours, energy.
+
+GPUs and their energy are read from NVML, NVIDIA's management library. Where it is absent nothing
+is said about them: no number is a guess.
+
+Owns reading, and the file in which every attempt of a step notes its use. Does not own what is
+measured (`gner_core.warm`) or where it is shown (`tasks.provenance`).
+
+Example:
+    meter = Meter(scratch)                      # in the process that starts the work
+    took_gpus(scratch, gpus)                    # in the worker, once it has them
+    note(file, meter.read(cpu_seconds=3.5))     # when the worker has ended
+    total(file)   # {"attempts": 1, "seconds": 4.0, "cpu_seconds": 3.5, "gpu_hours": 0.0011, …}
+"""
+
+import ctypes
+import json
+import os
+import platform
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+USAGE = "usage.jsonl"
+"""In the scratch folder of a step: a line per attempt that came to an end."""
+GPUS = "gpus.json"
+"""In the scratch folder of a step: the GPUs of the running attempt, and since when."""
+NAME_BYTES = 96
+JOULES_PER_WATT_HOUR = 3600.0
+
+
+@cache
+def machine() -> dict[str, Any]:
+    """Return name, processor, cores, memory in GiB, and GPUs with their driver where NVML is."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    found: dict[str, Any] = {
+        "host": socket.gethostname(),
+        "system": platform.platform(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(pages / 2**30, 1),
+    }
+    nvml = _nvml()
+    if nvml is not None:
+        found["gpus"] = [nvml.name(index) for index in range(nvml.count())]
+        found["driver"] = nvml.driver()
+    return found
+
+
+def took_gpus(scratch: Path, gpus: Sequence[str]) -> None:
+    """Say that a worker has GPUs from now on; waiting for them is not using them.
+
+    Args:
+        scratch: the folder of the step.
+        gpus: their UUIDs; none on a machine without.
+    """
+    if gpus:
+        taken = {"gpus": list(gpus), "since": time.monotonic(), "joules": _joules(gpus)}
+        aside = scratch / f"{GPUS}.part"
+        aside.write_text(json.dumps(taken))
+        os.replace(aside, scratch / GPUS)
+
+
+class Meter:
+    """Counts the wall time of a worker from its making on, and the use of the GPUs that it took."""
+
+    def __init__(self, scratch: Path) -> None:
+        """Start to count for a worker that will say `took_gpus` in this folder, if it takes some."""
+        self._taken = scratch / GPUS
+        self._taken.unlink(missing_ok=True)
+        self._began = time.monotonic()
+
+    def read(self, *, cpu_seconds: float) -> dict[str, float]:
+        """Return seconds, CPU seconds and, where there are GPUs, their hours and watt-hours."""
+        seconds = time.monotonic() - self._began
+        used = {"seconds": round(seconds, 3), "cpu_seconds": round(cpu_seconds, 3)}
+        if self._taken.exists():
+            taken = json.loads(self._taken.read_text())
+            used["gpu_hours"] = len(taken["gpus"]) * (time.monotonic() - taken["since"]) / 3600
+            now = _joules(taken["gpus"])
+            if now is not None and taken["joules"] is not None:
+                used["energy_wh"] = (now - taken["joules"]) / JOULES_PER_WATT_HOUR
+        return used
+
+
+def _joules(gpus: Sequence[str]) -> float | None:
+    """Return what GPUs have taken since their driver was loaded; None where one does not know."""
+    nvml = _nvml()
+    counters = [nvml.joules(gpu) for gpu in gpus] if nvml else [None]
+    known = [value for value in counters if value is not None]
+    return sum(known) if len(known) == len(counters) else None
+
+
+def note(file: Path, used: dict[str, float]) -> None:
+    """Add what an attempt has used."""
+    with file.open("a") as handle:
+        handle.write(json.dumps(used) + "\n")
+
+
+def total(file: Path) -> dict[str, float]:
+    """Sum up all attempts; what one of them does not know, such as energy, is left out."""
+    attempts = []
+    for line in file.read_text().splitlines() if file.exists() else []:
+        with suppress(json.JSONDecodeError):  # half a line, written on a full disk
+            attempts.append(json.loads(line))
+    names = [name for name in attempts[0] if all(name in a for a in attempts)] if attempts else []
+    sums = {name: round(sum(attempt[name] for attempt in attempts), 6) for name in names}
+    return {"attempts": len(attempts), **sums}
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+class _Nvml:
+    """The few calls of NVML that are needed.
+
+    https://docs.nvidia.com/deploy/nvml-api/
+    """
+
+    def __init__(self) -> None:
+        self.library = ctypes.CDLL("libnvidia-ml.so.1")
+        if self.library.nvmlInit_v2() != 0:
+            raise OSError("NVML is there, but no driver that it can talk to")
+
+    def count(self) -> int:
+        found = ctypes.c_uint()
+        self.library.nvmlDeviceGetCount_v2(ctypes.byref(found))
+        return found.value
+
+    def driver(self) -> str:
+        text = ctypes.create_string_buffer(NAME_BYTES)
+        self.library.nvmlSystemGetDriverVersion(text, NAME_BYTES)
+        return text.value.decode()
+
+    def name(self, index: int) -> str:
+        text = ctypes.create_string_buffer(NAME_BYTES)
+        handle = self._handle(str(index))
+        if handle is not None:
+            self.library.nvmlDeviceGetName(handle, text, NAME_BYTES)
+        return text.value.decode()
+
+    def joules(self, gpu: str) -> float | None:
+        """Return a GPU's energy since the driver was loaded; None before the Volta generation."""
+        handle, millijoules = self._handle(gpu), ctypes.c_ulonglong()
+        if handle is None:
+            return None
+        code = self.library.nvmlDeviceGetTotalEnergyConsumption(handle, ctypes.byref(millijoules))
+        return millijoules.value / 1000 if code == 0 else None
+
+    def _handle(self, gpu: str) -> ctypes.c_void_p | None:
+        handle = ctypes.c_void_p()
+        if gpu.isdigit():
+            code = self.library.nvmlDeviceGetHandleByIndex_v2(int(gpu), ctypes.byref(handle))
+        else:
+            code = self.library.nvmlDeviceGetHandleByUUID(gpu.encode(), ctypes.byref(handle))
+        return handle if code == 0 else None
+
+
+@cache
+def _nvml() -> _Nvml | None:
+    try:
+        return _Nvml()
+    except OSError:
+        return None

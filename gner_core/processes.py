@@ -1,0 +1,58 @@
+"""Names of processes that hold for good, and whether such a process has died.
+
+A process id is used again sooner or later; with the moment of its start, the boot and the
+namespace it is a name for one process only. Owns that name and nothing else.
+
+Example:
+    >>> has_died(this_process())
+    False
+"""
+
+import os
+import socket
+from pathlib import Path
+
+PROC = Path("/proc")
+UNKNOWN = "?"
+"""Stands for what a system without /proc does not say."""
+
+
+def this_process() -> str:
+    """Return the name of this process: host, boot, namespace, id and start, slashes between."""
+    boot, space = _place()
+    pid = os.getpid()
+    return f"{socket.gethostname()}/{boot}/{space}/{pid}/{_start_of(pid) or UNKNOWN}"
+
+
+def has_died(name: str) -> bool:
+    """Say whether a process has certainly ended; False where that cannot be seen from here.
+
+    `name` is what `this_process` returned in it, or `UNKNOWN`.
+    """
+    if name == UNKNOWN:
+        return False
+    host, boot, space, pid, start = name.split("/")
+    here = _place()
+    if host != socket.gethostname() or UNKNOWN in {boot, *here, start}:
+        return False
+    if boot != here[0]:
+        return True
+    return space == here[1] and _start_of(int(pid)) != start
+
+
+def _place() -> tuple[str, str]:
+    """Return the ids of this boot and of this namespace of process ids."""
+    try:
+        boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
+        return boot, str((PROC / "self/ns/pid").stat().st_ino)
+    except OSError:
+        return UNKNOWN, UNKNOWN
+
+
+def _start_of(pid: int) -> str | None:
+    """Return when a living process started, in clock ticks; a zombie does not live."""
+    try:
+        state, *fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state in "ZX" else fields[18]

@@ -1,0 +1,97 @@
+"""Where a result comes from and what it cost: code, packages, machine, Prefect run; time and energy.
+
+Owns gathering these facts for manifests and their names as tags and metrics in MLflow. A step's
+facts are those of the process that built it, kept in its artifact's manifest; so they are the same
+when a later run logs them again. What NVML does not say is absent.
+
+Example:
+    tags(facts())     # {"gner.git.commit": "…", "gner.package.torch": "2.13.0", …}
+    costs(manifest)   # {"cost/seconds": 12.5, "cost/gpu_hours": 0.0035, …}
+"""
+
+import platform
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from prefect.context import FlowRunContext
+from prefect.runtime import flow_run
+
+from gner_core.machine import machine
+
+PACKAGES = (
+    *("gner", "torch", "transformers", "tokenizers", "accelerate", "deepspeed", "peft"),
+    *("prefect", "mlflow", "pyarrow"),
+)
+"""Packages whose versions go into every manifest, where they are installed."""
+DIRTY = "-dirty"
+
+
+def facts() -> dict[str, Any]:
+    """Return what this process is: code, packages, Python, machine."""
+    return {
+        "code": code(),
+        "packages": packages(),
+        "python": platform.python_version(),
+        "machine": machine(),
+    }
+
+
+@cache
+def packages() -> dict[str, str]:
+    """Return the versions of the installed packages of `PACKAGES`."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue  # an extra
+    return found
+
+
+@cache
+def code() -> dict[str, Any]:
+    """Return the commit, and whether files differ from it; empty for an installed package."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        return {}
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--exclude=*"]
+    git = subprocess.run(
+        [*command, f"--dirty={DIRTY}"], capture_output=True, text=True, check=False
+    )
+    if git.returncode != 0:
+        return {}
+    described = git.stdout.strip()
+    return {"commit": described.removesuffix(DIRTY), "dirty": described.endswith(DIRTY)}
+
+
+def tags(known: Mapping[str, Any]) -> dict[str, str]:
+    """Return facts, or a manifest that holds them, as MLflow's tags."""
+    found = {f"gner.package.{name}": given for name, given in known.get("packages", {}).items()}
+    if "python" in known:
+        found["gner.python"] = known["python"]
+    if known.get("code"):
+        found["mlflow.source.git.commit"] = known["code"]["commit"]
+        found["gner.git.dirty"] = "yes" if known["code"]["dirty"] else "no"
+    for name, value in known.get("machine", {}).items():
+        shown = ", ".join(value) if isinstance(value, list) else str(value)
+        found[f"gner.machine.{name}"] = shown
+    return found
+
+
+def costs(manifest: Mapping[str, Any]) -> dict[str, float]:
+    """Return what a step has used, over all attempts that came to an end, as MLflow's metrics."""
+    return {f"cost/{name}": value for name, value in manifest.get("usage", {}).items()}
+
+
+def prefect_tags() -> dict[str, str]:
+    """Return the id and the address of the Prefect flow run around us, empty where there is none."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return {}
+    found = {"prefect.flow_run_id": str(context.flow_run.id)}
+    address = flow_run.get_flow_run_ui_url()
+    return {**found, "prefect.flow_run_url": address} if address else found

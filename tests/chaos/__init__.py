@@ -1,0 +1,1 @@
+"""Chaos: kills at random moments, and what must be true afterwards. See `tests.chaos.__main__`."""

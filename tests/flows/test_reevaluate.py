@@ -1,0 +1,399 @@
+"""Checkpoints whose answers are known beforehand: evaluated once, compared, the best is champion."""
+
+import json
+import re
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from rich.console import Console
+from typer.testing import CliRunner
+
+from flows import log
+from flows.cli import app
+from flows.reevaluate import reevaluate_here
+from flows.reevaluate_view import Row, raise_faults, table_rows
+from gner_core.checkpoint import VERSION, Description, describe
+from gner_core.errors import InputError
+from gner_core.experiment_file import read_backbone, read_reevaluation
+from gner_core.params import TargetForm
+from gner_core.records import Prediction, read_sentences, write_predictions
+from gner_core.schemas.targets import BIO
+from gner_core.store import ArtifactRef
+from tasks.checkpoints import named
+from tasks.context import RunContext
+from tasks.home import open_store
+from tasks.launch import Workers
+from tasks.registry import Registry
+
+
+@dataclass
+class Place:
+    """A machine on which a checkpoint's weights say how much of its answers is right."""
+
+    home: Path
+    root: Path
+    generated: list[str] = field(default_factory=list)
+    """Titles of the generations that ran."""
+
+    @property
+    def client(self) -> MlflowClient:
+        return MlflowClient(f"sqlite:///{self.home}/mlflow.db")
+
+    def checkpoint(
+        self, name: str, *, right: float, seed: int = 1, target: TargetForm = BIO
+    ) -> str:
+        folder = self.home / "models" / name
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").write_text(f"{right} {seed}")
+        backbone = read_backbone(self.root / "params" / "models" / "tiny-t5.yaml")
+        described = Description(version=VERSION, backbone=backbone, target=target, types=("x",))
+        describe(folder, described)
+        return str(folder)
+
+    def reevaluate(
+        self, *names: str, scan: bool = False, overrides: list[str] | None = None
+    ) -> Any:
+        looked = [f"look.folders=[{self.home}/models]", *(overrides or [])]
+        params = read_reevaluation(self.root / "params" / "reevaluate.yaml", overrides=looked)
+        given = None if scan else list(names)
+        return reevaluate_here(params, names=given, console=Console(quiet=True))
+
+    def verdicts(self, *names: str, **options: Any) -> list[str]:
+        return [verdict(row) for row in self.reevaluate(*names, **options)]
+
+    @property
+    def champion(self) -> str:
+        """Name of the folder of the champion."""
+        version = self.client.get_model_version_by_alias("gner", "champion")
+        return Path(version.tags["path"]).name
+
+    def versions(self) -> list[Any]:
+        return list(self.client.search_model_versions("name = 'gner'"))
+
+    def runs(self, kind: str) -> list[Any]:
+        experiment = self.client.get_experiment_by_name("gner")
+        assert experiment is not None
+        query = f"tags.`gner.kind` = '{kind}'"
+        return list(self.client.search_runs([experiment.experiment_id], query))
+
+    def comparisons(self) -> list[dict[str, Any]]:
+        files = self.home.glob("store/compare/*/comparison.json")
+        return [json.loads(file.read_text()) for file in files]
+
+
+def verdict(row: Row) -> str:
+    return row.decision.verdict if row.decision else "none"
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file of MLflow without runs; making one takes seconds."""
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{file}").get_experiment_by_name("gner")
+    return file
+
+
+@pytest.fixture
+def place(tmp_path: Path, root: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    place = Place(tmp_path, root)
+    shutil.copy(database, tmp_path)
+    monkeypatch.setenv("GNER_HOME", str(tmp_path))
+    for name in ("MLFLOW_TRACKING_URI", "GNER_STORE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def child(
+        run: RunContext, step: Any, module: str, request: Any, *, folder: Path, **_: Any
+    ) -> None:
+        place.generated.append(step.title)
+        right, seed = (Path(request["model"]) / "model.safetensors").read_text().split()
+        draw = Random(int(seed))
+        answers = []
+        for s in read_sentences(Path(request["sentences"])):
+            tags = s.tags if draw.random() < float(right) else ("O",) * len(s.words)
+            one = (s.id, s.corpus, s.words, s.tags, s.types, "", True, None, tags)
+            answers.append(Prediction(*one, (1.0,) * len(s.words)))
+        write_predictions(folder / "predictions.parquet", answers)
+        (folder / "back_tokenization.json").write_text("{}")
+
+    monkeypatch.setattr(RunContext, "child", child)
+    monkeypatch.setattr(Workers, "warm_up", lambda self: None)
+    monkeypatch.setattr(log, "log_to", lambda console: None)  # it would stay for other tests
+    return place
+
+
+def test_the_alias_moves_only_to_what_is_better_beyond_the_interval(place: Place) -> None:
+    half = place.checkpoint("half", right=0.5)
+    assert place.verdicts(half) == ["first"]
+    good = place.checkpoint("good", right=0.9)
+    worse = place.checkpoint("worse", right=0.3, seed=2)
+    as_good = place.checkpoint("as-good", right=0.9, seed=2)
+    assert place.verdicts(worse) == ["worse"]
+    assert place.champion == "half"
+    (row,) = place.reevaluate(good)
+    assert place.champion == "good"
+    assert place.verdicts(as_good) == ["even"]
+    assert place.champion == "good"
+    assert row.decision.low > 0
+    assert row.decision.f1 == pytest.approx(0.9, abs=0.1)
+    (texts,) = table_rows([row])
+    assert texts["verdict"] == "better: becomes champion"
+    assert texts["F1"] == f"{100 * row.decision.f1:.2f}"
+    assert texts["against champion"].startswith("+")
+
+
+def test_a_regression_is_marked_and_figures_are_on_the_run(place: Place) -> None:
+    good, worse = place.checkpoint("good", right=0.9), place.checkpoint("worse", right=0.3)
+    place.reevaluate(good)
+    (row,) = place.reevaluate(worse)
+    marked = [run for run in place.runs("comparison") if "gner.regression" in run.data.tags]
+    (run,) = marked
+    decision = row.decision
+    figures = {name: run.data.metrics[name] for name in ("f1", "difference", "low", "high", "p")}
+    assert figures == {name: getattr(decision, name) for name in figures}
+    assert run.data.tags["gner.verdict"] == "worse"
+    assert run.data.tags["gner.champion"] == named(good, open_store()).key
+    (written,) = place.comparisons()
+    assert (written["verdict"], written["sentences"]) == ("worse", 52)
+    assert written["mean"]["value"] == decision.difference
+    manifest = open_store().manifest(ArtifactRef(*decision.compare.split("/")))
+    assert {name.split()[0] for name in manifest["inputs"]} == {"champion", "candidate"}
+
+
+def test_a_checkpoint_is_evaluated_once_wherever_it_is_and_however_often_it_is_named(
+    place: Place,
+) -> None:
+    one = place.checkpoint("one", right=0.6)
+    copied = place.home / "models" / "below" / "copy"
+    shutil.copytree(one, copied)
+    (copied / "worker.log").write_text("another place, another log")
+    assert place.verdicts(one, str(copied), one) == ["first"]
+    runs = len(place.runs("evaluation")) + len(place.runs("flow")) + len(place.runs("comparison"))
+    assert place.verdicts(str(copied)) == ["first"]
+    assert place.verdicts(scan=True) == ["first"]
+    assert len(place.generated) == 2  # two test sets
+    again = len(place.runs("evaluation")) + len(place.runs("flow")) + len(place.runs("comparison"))
+    assert (runs, again) == (4, 4)
+    (version,) = place.versions()
+    assert version.tags["path"] == one
+    assert json.loads(version.tags["sha256"]).keys() == {"model.safetensors"}
+
+
+def at_once(*works: Callable[[], Any]) -> None:
+    faults: list[BaseException] = []
+
+    def guarded(work: Callable[[], Any]) -> None:
+        try:
+            work()
+        except BaseException as fault:  # noqa: BLE001
+            faults.append(fault)
+
+    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+
+
+def test_evaluations_that_end_at_once_leave_the_best_as_champion(place: Place) -> None:
+    place.reevaluate(place.checkpoint("first", right=0.1))
+    good, best = place.checkpoint("good", right=0.5), place.checkpoint("best", right=1.0)
+    calls = [lambda name=name: place.reevaluate(name) for name in (good, best, best, good, best)]
+    at_once(*calls)
+    assert place.champion == "best"
+    assert len(place.generated) == 6  # three checkpoints, two test sets
+    assert len(place.versions()) == len(place.runs("comparison")) == 3
+    compared = {version.tags["verdict"] for version in place.versions()}
+    assert compared in ({"first", "better"}, {"first", "better", "worse"})  # by who came first
+    assert len(place.comparisons()) == 2
+
+
+def test_without_mlflow_all_is_evaluated_and_a_later_scan_decides(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.checkpoint("bad", right=0.2), place.checkpoint("good", right=0.9)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    rows = place.reevaluate(scan=True)
+    assert [row.decision for row in rows] == [None, None]
+    assert {row.note.split(":")[0] for row in rows} == {"undecided"}
+    bad, good = sorted(row.f1 for row in rows)
+    assert bad < 0.6 < good
+    assert len(place.generated) == 4
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    place.reevaluate(scan=True)
+    assert place.champion == "good"
+    assert len(place.generated) == 4
+    assert len(place.runs("comparison")) == 2
+
+
+@pytest.mark.parametrize("moment", ["register", "decide", "crown"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_was_interrupted_is_finished_by_the_next_scan(
+    place: Place, monkeypatch: pytest.MonkeyPatch, moment: str, when: str
+) -> None:
+    place.reevaluate(place.checkpoint("half", right=0.5))
+    place.checkpoint("good", right=0.9)
+    undisturbed = getattr(Registry, moment)
+
+    def killed(*arguments: Any, **options: Any) -> None:
+        if when == "after":
+            undisturbed(*arguments, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, moment, killed)
+        with pytest.raises(KeyboardInterrupt):
+            place.reevaluate(scan=True)
+    assert sorted(place.verdicts(scan=True)) == ["better", "first"]
+    assert place.champion == "good"
+    assert len(place.generated) == 4
+    assert len(place.versions()) == len(place.runs("comparison")) == 2
+    (comparison,) = place.comparisons()
+    assert comparison["verdict"] == "better"
+
+
+def test_an_interrupted_winner_is_compared_again_if_another_became_champion(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.reevaluate(place.checkpoint("half", right=0.4))
+    good, best = place.checkpoint("good", right=0.7), place.checkpoint("best", right=1.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "crown", raise_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            place.reevaluate(good)
+    assert place.verdicts(best) == ["better"]
+    assert place.verdicts(good) == ["worse"]
+    assert place.champion == "best"
+
+
+def raise_interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_alias_that_a_person_moved_stays_and_is_what_counts(place: Place) -> None:
+    half, good = place.checkpoint("half", right=0.5), place.checkpoint("good", right=0.9)
+    place.reevaluate(half)
+    place.reevaluate(good)
+    by_path = {Path(version.tags["path"]).name: version for version in place.versions()}
+    place.client.set_registered_model_alias("gner", "champion", by_path["half"].version)
+    place.reevaluate(scan=True)
+    assert place.champion == "half"
+    assert place.verdicts(place.checkpoint("perfect", right=1.0)) == ["better"]
+    assert place.champion == "perfect"
+
+
+def test_a_champion_that_is_gone_is_named_and_nothing_is_decided(place: Place) -> None:
+    place.reevaluate(place.checkpoint("gone", right=0.5))
+    good = place.checkpoint("good", right=0.9)
+    shutil.rmtree(place.home / "models" / "gone")
+    rows = place.reevaluate(good)
+    with pytest.raises(
+        InputError, match=r"version 1 of gner, which holds the alias champion.*gone"
+    ):
+        raise_faults(rows)
+    assert len(place.versions()) == 2
+    mend = place.client.delete_registered_model_alias
+    mend("gner", "champion")
+    assert place.verdicts(good) == ["first"]
+
+
+def test_one_faulty_checkpoint_is_named_and_stops_no_other(place: Place) -> None:
+    place.checkpoint("good", right=0.9)
+    brackets = TargetForm(labels="brackets", context="full", gap="")
+    place.checkpoint("other-form", right=0.9, seed=2, target=brackets)
+    damaged = place.home / "models" / "damaged"
+    damaged.mkdir()
+    (damaged / "gner.json").write_text("{")
+    rows = place.reevaluate(scan=True)
+    assert sorted(map(verdict, rows)) == ["first", "none", "none"]
+    with pytest.raises(InputError) as fault:
+        raise_faults(rows)
+    assert "damaged: holds no safetensors weights" in str(fault.value)
+    assert "other-form: writes brackets with context full" in str(fault.value)
+
+
+def test_other_test_sets_are_another_evaluation_of_the_same_champion(place: Place) -> None:
+    half, good = place.checkpoint("half", right=0.5), place.checkpoint("good", right=0.9)
+    place.reevaluate(half)
+    place.reevaluate(good)
+    fewer = ["tests.supervised.per_corpus=8"]
+    assert sorted(place.verdicts(half, good, overrides=fewer)) == ["named", "worse"]
+    assert place.champion == "good"
+
+
+def test_a_scan_reads_the_registry_and_leaves_out_other_stages(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(place.checkpoint("adapted", right=0.5))
+    store = open_store()
+    ref = ArtifactRef("train", "0" * 20)
+    with store.publish(ref, about={"title": "adaptation"}) as published:
+        for file in folder.iterdir():
+            shutil.copy(file, published)
+    elsewhere = place.home / "elsewhere"
+    shutil.move(folder, elsewhere)
+    assert place.verdicts(scan=True) == []  # look.stages: [finetuning]
+    (row,) = place.reevaluate(f"train/{ref.key}")
+    assert row.note == "left out: of stage adaptation, see look.stages"
+    assert place.generated == []
+    everything = ["look.stages=null", "look.folders=[]"]
+    assert place.verdicts(scan=True, overrides=everything) == ["first"]
+    (version,) = place.versions()
+    assert version.tags["step"] == ref.path
+    shutil.move(store.fetch(ref), place.home / "moved")
+    assert place.reevaluate(scan=True, overrides=everything) == []  # nothing is left to do
+    others = [*everything, "tests.supervised.per_corpus=8"]
+    (row,) = place.reevaluate(scan=True, overrides=others)
+    assert "registered, and not there" in str(row.error)
+    place.client.set_model_version_tag("gner", version.version, "path", str(place.home / "moved"))
+    assert place.verdicts(scan=True, overrides=others) == ["named"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("{params}", "give checkpoints to evaluate, or --scan"),
+        ("x {params} --scan", "give checkpoints to evaluate, or --scan"),
+        ("nowhere {params}", "nowhere: neither a folder nor a checkpoint"),
+        ("{home} {params}", "not a checkpoint of gner"),
+        ("--scan {params} --set look.folders=[/nowhere]", "/nowhere: look.folders names it"),
+        ("--scan {params} --set tests.a={{}}", "tests.a.corpora: Field required"),
+        ("--scan {params} --set tests.zero-shot.corpora=[news]", "both name news"),
+        ("--scan {params} --set tests.zero-shot.split=train", "music has no split 'train'"),
+        (
+            "--scan {params} --set champion.alas=x",
+            "champion.alas: unknown key; allowed: alias, mod",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    place: Place, root: Path, arguments: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    params = root / "params" / "reevaluate.yaml"
+    given = arguments.format(params=params, home=place.home).split()
+    done = CliRunner().invoke(app, ["reevaluate", *given])
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_command_prints_the_table(
+    place: Place, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    half, good = place.checkpoint("half", right=0.5), place.checkpoint("good", right=0.9)
+    params = str(root / "params" / "reevaluate.yaml")
+    done = CliRunner().invoke(app, ["reevaluate", half, good, params], env={"COLUMNS": "150"})
+    assert done.exit_code == 0, done.output
+    (line,) = (line for line in done.stdout.splitlines() if "becomes champion" in line)
+    number = r"[+-]?\d+\.\d\d"
+    figures = rf"{number} +{number} +{number} … {number} +0\.\d{{3}}"
+    assert re.fullmatch(rf"good-\w{{8}} +{figures} +better: becomes champion *", line), line

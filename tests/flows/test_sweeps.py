@@ -1,0 +1,138 @@
+"""Sweeps of params/tiny.yaml from the command line: shared steps once, failing points, figures."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from tests.flows.conftest import Home, ran_steps, skipped_steps
+
+BEAMS = ("run", "params/sweeps/beam-size.yaml", "--set", "base=params/tiny.yaml")
+SIZES = (
+    *("run", "params/sweeps/scaling-law.yaml", "--set", "show=[zero-shot/f1]"),
+    *("--set", "finetuning=null", "--set", "supervised=null"),
+)
+
+
+def sweep_run(home: Home, name: str) -> tuple[MlflowClient, Run, dict[str, Run]]:
+    """The latest run of a sweep, and the runs below it by name."""
+    client = MlflowClient(f"sqlite:///{home.folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("gner")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    (parent, *_) = [run for run in runs if run.info.run_name == name]
+    below = {
+        run.info.run_name: run
+        for run in runs
+        if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id
+    }
+    return client, parent, below
+
+
+def test_a_beam_sweep_trains_nothing_twice_and_ends_in_figure_and_table(tiny_home: Home) -> None:
+    done = tiny_home.gner(*BEAMS)
+    assert done.code == 0, done.out + done.err
+    assert "train" not in ran_steps(done.out)  # params/tiny.yaml has trained
+    assert skipped_steps(done.out).count("train") == 2  # one task for all four points
+    assert ran_steps(done.out).count("generate") == 6  # beam size 1 is there
+    for suffix in ("html", "png", "svg", "csv", "json"):
+        assert (tiny_home.folder / "reports" / f"beam-size.{suffix}").stat().st_size > 100
+    table = json.loads((tiny_home.folder / "reports" / "beam-size.json").read_text())
+    assert [row["x"] for row in table["rows"]] == [1, 2, 3, 4]
+    assert (tiny_home.folder / "reports" / "beam-size-3.html").exists()
+    client, parent, points = sweep_run(tiny_home, "beam-size")
+    files = {file.path for file in client.list_artifacts(parent.info.run_id)}
+    assert files >= {"figure.png", "figure.svg", "table.csv", "sweep.html", "scores.json"}
+    curve = client.get_metric_history(parent.info.run_id, "supervised/f1")
+    assert sorted(point.step for point in curve) == [1, 2, 3, 4]
+    assert set(points) == {f"beam-size-{beams}" for beams in (1, 2, 3, 4)}
+    assert points["beam-size-2"].data.params["axis.beams"] == "2"
+    assert {"zero-shot/f1", "supervised/f1"} <= set(points["beam-size-4"].data.metrics)
+
+    again = tiny_home.gner(*BEAMS)
+    assert again.code == 0
+    assert ran_steps(again.out) == []
+    assert again.seconds < 30
+    dry = tiny_home.gner(*BEAMS, "--dry-run")
+    assert {line.split()[0] for line in dry.out.splitlines()} == {"published"}
+
+
+def test_a_scaling_sweep_trains_each_size_once(tmp_path: Path, root: Path) -> None:
+    home = Home(tmp_path / "home", root)
+    dry = home.gner(*SIZES, "--dry-run")
+    assert not home.folder.exists()
+    lines = dry.out.splitlines()
+    keys = [line.split()[2] for line in lines]
+    assert len(set(keys)) == len(keys)
+    assert sum(line.split()[1] == "train" for line in lines) == 3
+    assert lines[-1].split()[:2] == ["pending", "sweep-report"]
+    (corpus,) = (line for line in lines if "music" in line)
+    assert all(f"size={size}" in corpus for size in ("narrow", "tiny", "wide"))
+
+    done = home.gner(*SIZES)
+    assert done.code == 0, done.out + done.err
+    kinds = ran_steps(done.out)
+    assert (kinds.count("train"), kinds.count("backbone"), kinds.count("corpus")) == (3, 3, 3)
+    assert kinds.count("sample") == 2
+    table = json.loads((home.folder / "reports" / "scaling-law.json").read_text())
+    assert [row["parameters"] for row in table["rows"]] == [44_128, 137_408, 471_424]
+    _, _, points = sweep_run(home, "scaling-law")
+    assert set(points) == {"scaling-law-narrow", "scaling-law-tiny", "scaling-law-wide"}
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, root: Path) -> Path:
+    """A sweep whose second point has sentences that are too long for it."""
+    values = {
+        "name": "limits",
+        "base": str(root / "params" / "tiny.yaml"),
+        "axes": {
+            "limit": {
+                "narrow": {"backbone.max_source_tokens": 16},
+                "wide": {"backbone.max_source_tokens": 640},
+            }
+        },
+        "show": ["zero-shot/f1"],
+        "figure": "table",
+    }
+    path = tmp_path / "limits.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def test_a_failing_point_is_named_and_the_others_are_done(tiny_home: Home, faulty: Path) -> None:
+    done = tiny_home.gner("run", str(faulty))
+    assert done.code == 1, done.out + done.err
+    assert "1 of 2 points failed:" in done.out
+    (cause,) = [line for line in done.out.splitlines() if line.startswith("  limit=narrow: ")]
+    assert "too long" in cause or "limits" in cause
+    assert (tiny_home.folder / "reports" / "limits-wide.html").exists()
+    page = (tiny_home.folder / "reports" / "limits.html").read_text()
+    assert "Not here, since they failed: limit=narrow" in page
+    _, parent, points = sweep_run(tiny_home, "limits")
+    assert (parent.info.status, points["limits-narrow"].info.status) == ("FAILED", "FAILED")
+    assert points["limits-wide"].info.status == "FINISHED"
+    assert "train" in ran_steps(done.out)
+
+    mended = faulty.read_text().replace("max_source_tokens: 16", "max_source_tokens: 640")
+    faulty.write_text(mended)
+    again = tiny_home.gner("run", str(faulty))
+    assert again.code == 0, again.out
+    assert set(ran_steps(again.out)) <= {"report", "sweep-report"}
+
+
+def test_a_bad_sweep_is_one_line_and_exit_code_2(tmp_path: Path, root: Path, faulty: Path) -> None:
+    home = Home(tmp_path / "home", root)
+    for arguments, message in (
+        (("show=[zero-shot/ff1]",), "limits.yaml: show.0: "),
+        (("base=params/none.yaml",), "params/none.yaml: cannot be read"),
+        (("backbone.max_source_tokens=3",), "is set by the axis limit"),
+        (("data_root=/nowhere",), "no such corpus file"),
+    ):
+        done = home.gner("run", str(faulty), *(word for a in arguments for word in ("--set", a)))
+        assert done.code == 2, done.out + done.err
+        assert message in done.err
+        assert len(done.err.strip().splitlines()) == 1

@@ -1,0 +1,105 @@
+"""The end of a sweep: means over seeds, the table, the figure, the page."""
+
+import csv
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gner_core.reports.sweep_content import Cell, PointView, SweepContent, as_csv, as_json, rows_of
+from gner_core.reports.sweep_figures import image, sweep_figure
+from gner_core.reports.sweep_page import render_sweep, shown
+
+SHOW = ("zero-shot/f1", "zero-shot/UE")
+
+
+def summary(f1: float, *, unlabeled: int = 1) -> dict[str, Any]:
+    ratios = {"precision": f1, "recall": f1, "f1": f1}
+    return {
+        "macro": {**ratios, "interval": [f1 - 0.1, f1 + 0.05]},
+        "corpora": {"music": {**ratios}},
+        "errors": {"all": {"counts": {"gold": 10, "UE": unlabeled}}},
+    }
+
+
+def point(beams: int, seed: int, f1: float) -> PointView:
+    labels = {"beams": str(beams), "seed": str(seed)}
+    name = f"toy-{beams}-{seed}"
+    scores = {"zero-shot": summary(f1, unlabeled=beams)}
+    return PointView(name, labels, 44_128, "", float(beams), str(beams), scores)
+
+
+@pytest.fixture
+def content() -> SweepContent:
+    points = [point(1, 1, 0.4), point(1, 2, 0.6), point(2, 1, 0.7), point(2, 2, 0.7)]
+    rows = rows_of(points, show=SHOW, seeds="seed")
+    return SweepContent("toy", "beams", SHOW, ["beams"], "seed", rows, [])
+
+
+def test_seeds_become_mean_and_standard_deviation(content: SweepContent) -> None:
+    first, second = content.rows
+    assert first.labels == {"beams": "1"}
+    assert first.names == ["toy-1-1", "toy-1-2"]
+    cell = first.cells["zero-shot/f1"]
+    assert (cell.mean, cell.runs, cell.interval) == (pytest.approx(0.5), 2, None)
+    assert cell.deviation == pytest.approx(0.1414213562)  # n - 1
+    assert first.cells["zero-shot/UE"].mean == pytest.approx(0.1)
+    assert second.corpora["zero-shot"] == {"music": pytest.approx(0.7)}
+    assert shown(cell) == "50.0 ± 14.1"
+
+
+def test_single_runs_keep_their_interval_and_lack_what_was_not_measured() -> None:
+    one = point(1, 1, 0.4)
+    placeless = {key: value for key, value in one.scores["zero-shot"].items() if key != "errors"}
+    rows = rows_of([replace(one, scores={"zero-shot": placeless})], show=SHOW, seeds=None)
+    cell = rows[0].cells["zero-shot/f1"]
+    assert cell.error == (pytest.approx(0.1), pytest.approx(0.05))
+    assert shown(cell) == "40.0 (30.0–45.0)"
+    assert "zero-shot/UE" not in rows[0].cells
+    assert rows[0].labels == {"beams": "1", "seed": "1"}
+
+
+def test_the_table_holds_points_deviations_and_runs(content: SweepContent) -> None:
+    first, _ = csv.DictReader(io.StringIO(as_csv(content)))
+    assert first["beams"] == "1"
+    assert first["zero-shot/f1"] == "50.0000"
+    assert first["zero-shot/f1 std"] == "14.1421"
+    assert first["zero-shot/f1 low"] == ""
+    assert first["runs"] == "2"
+    assert as_json(content)["rows"][0]["cells"]["zero-shot/f1"]["runs"] == 2
+
+
+@pytest.mark.parametrize("kind", ["parameters", "beams", "context", "table"])
+@pytest.mark.parametrize("lines", [1, 6])
+def test_every_figure_is_drawn_the_same_each_time(
+    content: SweepContent, kind: str, lines: int
+) -> None:
+    series = [f"line {number}" if lines > 1 else "" for number in range(lines)]
+    rows = [
+        replace(row, series=name, x=None if kind == "context" and row.x == 2 else row.x)
+        for row in content.rows
+        for name in series
+    ]
+    changed = replace(content, figure=kind, rows=rows, show=("zero-shot/f1",))
+    svg = image(sweep_figure(changed), "svg", close=True)
+    assert svg == image(sweep_figure(changed), "svg", close=True)
+    png = image(sweep_figure(changed), "png", close=True)
+    assert png.startswith(b"\x89PNG")
+    assert len(png) > 10_000
+
+
+def test_the_page_shows_rows_links_and_what_is_missing_as_text(content: SweepContent) -> None:
+    hostile = "<script>alert(1)</script>"
+    svg = image(sweep_figure(content), "svg", close=True).decode()
+    page = render_sweep(replace(content, name=hostile, missing=[hostile]), svg=svg)
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 3
+    assert "50.0 ± 14.1" in page
+    assert 'href="toy-1-2.html"' in page
+    assert "<svg" in page
+
+
+def test_a_cell_of_one_run_over_seeds_has_no_deviation() -> None:
+    (row,) = rows_of([point(1, 1, 0.4)], show=SHOW[:1], seeds="seed")
+    assert row.cells["zero-shot/f1"] == Cell(0.4, None, None, 1)
