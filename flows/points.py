@@ -294,20 +294,27 @@ def _end(part: Part, done: Sequence[PlannedPoint], session: Session, *, within: 
     ]
     missing = [one.label for one in sweep.points if one.experiment.name not in plans]
     if there:
-        step = sweep_report_step(sweep, there, missing=missing)
-        run = session.run.at_point(there[0][0].experiment, tracker=part.tracker, suffix="")
-        session.submit(write_sweep_report, step, run, after=[]).result()
-        folder = run.path(step)
-        shown = [
-            put_report(f"{sweep.name}{Path(file).suffix}", (folder / file).read_bytes())
-            for file in (PAGE, *FILES)
-        ]
-        session.pages[sweep.name] = shown[0]
-        session.tables[sweep.name] = table(step, run)
+        try:
+            _report(sweep_report_step(sweep, there, missing=missing), session, part.tracker)
+        except Exception as error:  # noqa: BLE001 (the other sweeps of a study go on)
+            session.failures[f"{sweep.name}, its report"] = cause_of(error)
+            missing.append("its report")
     if missing:
         part.tracker.parent.tags({"gner.missing": "; ".join(missing)})
     if within:
         part.tracker.parent.end("FAILED" if missing else "FINISHED")
+
+
+def _report(step: Step, session: Session, tracker: Tracker) -> None:
+    """Have the report of a sweep published, and show it."""
+    experiment = session.run.experiment  # any: a report is made of scores alone
+    run = session.run.at_point(experiment, tracker=tracker, suffix="")
+    session.submit(write_sweep_report, step, run, after=[]).result()
+    for file in (PAGE, *FILES):
+        content = (run.path(step) / file).read_bytes()
+        place = put_report(f"{step.title}{Path(file).suffix}", content)
+        session.pages.setdefault(step.title, place)  # the page is the first
+    session.tables[step.title] = table(step, run)
 
 
 def _summary(found: Sweep | Study) -> dict[str, str]:

@@ -96,7 +96,8 @@ def _line(
     ys = [100 * row.cells[score].mean for row in rows]
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
     label = series or _score_label(score)
-    axis.plot(xs, ys, color=colour, marker=marker, markersize=5, linewidth=1.6, label=label)
+    look = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.6}
+    axis.plot(xs, ys, label=label, clip_on=False, **look)
     below, above = zip(*(row.cells[score].error or (0.0, 0.0) for row in rows), strict=True)
     if any(below) or any(above):
         bars = [[100 * one for one in below], [100 * one for one in above]]
@@ -143,7 +144,7 @@ def _y_axis(axis: "plt.Axes", content: SweepContent, scores: Sequence[str]) -> N
             low = min(low, 100 * (cell.mean - below))
             high = max(high, 100 * (cell.mean + above))
     room = max(0.12 * (high - low), (LEAST_SPAN - (high - low)) / 2)
-    axis.set_ylim(max(low - room, -1.5), min(high + room, 103.0))
+    axis.set_ylim(max(low - room, 0.0), min(high + room, 103.0))
 
 
 def _bars(content: SweepContent, scores: Sequence[str]) -> "plt.Figure":
