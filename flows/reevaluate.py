@@ -7,7 +7,7 @@ compared says the registry: asking twice changes nothing.
 
 Example:
     rows = reevaluate_here(params, names=["train/4f6c…"], console=Console())
-    print_rows(rows, title=title_of(params))
+    print_table(table_rows(rows), title=title_of(params))
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,7 +56,7 @@ Versions = Mapping[str, Version]
 )
 def evaluate(
     checkpoint: str, params: str = PARAMS, overrides: list[str] | None = None
-) -> list[dict[str, Any]]:
+) -> list[dict[str, str]]:
     """Evaluate one checkpoint and compare it with the champion.
 
     Args:
@@ -75,7 +75,7 @@ def evaluate(
     flow_run_name="scan {params}",
     task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
 )
-def scan(params: str = PARAMS, overrides: list[str] | None = None) -> list[dict[str, Any]]:
+def scan(params: str = PARAMS, overrides: list[str] | None = None) -> list[dict[str, str]]:
     """Find checkpoints that were not evaluated or not compared yet, and do so.
 
     Arguments and result are those of `evaluate`.
@@ -99,7 +99,7 @@ def reevaluate_here(
 
 def _under_prefect(
     file: str, overrides: list[str] | None, names: Sequence[str] | None
-) -> list[dict[str, Any]]:
+) -> list[dict[str, str]]:
     params = read_reevaluation(Path(file), overrides=overrides or [])
     rows = _run(params, names, lambda _: nullcontext(on_prefect), Console(quiet=True))
     table = table_rows(rows)
@@ -203,7 +203,7 @@ def _work(
         workers.warm_up()  # imports while corpora are prepared
     tracker = Tracker.start(
         name=params.name,
-        params=params.model_dump(mode="json"),
+        params=params.model_dump(mode="json", exclude={"corpora"}),
         tags={"gner.suite": suite.key},
         home=home_folder(),
     )

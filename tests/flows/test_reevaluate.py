@@ -127,8 +127,10 @@ def test_without_mlflow_all_is_evaluated_and_a_later_scan_decides(
     assert len(place.runs("comparison")) == 2
 
 
-@pytest.mark.parametrize("moment", ["register", "decide", "crown"])
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("moment", "when"),
+    [("register", "after"), ("decide", "before"), ("crown", "before"), ("crown", "after")],
+)
 def test_what_was_interrupted_is_finished_by_the_next_scan(
     place: Place, monkeypatch: pytest.MonkeyPatch, moment: str, when: str
 ) -> None:
