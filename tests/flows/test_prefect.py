@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.testing.utilities import prefect_test_harness
 
 from tests.flows.conftest import Home
+from tests.flows.known_checkpoints import Place
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,31 @@ def test_the_flow_completes_with_its_task_runs_and_artifacts(
     assert {"corpus news", "train adaptation", "generate zero-shot", "report tiny"} <= names
     assert len(tasks) == 19
     assert {"report-tiny", "scores-supervised", "scores-zero-shot"} <= artifacts
+
+
+def test_a_scan_under_prefect_shows_the_table_and_the_regression(
+    server: None, place: Place, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.reevaluate import scan
+
+    monkeypatch.chdir(root)
+    good = place.checkpoint("good", right=0.9)
+    place.reevaluate(good)
+    bad = Path(place.checkpoint("bad", right=0.1)).name
+    state = scan(overrides=[f"look.folders=[{place.home}/models]"], return_state=True)
+    assert state.is_completed(), state.message
+    (_, row) = state.result()
+    assert row["verdict"] == "worse: regression"
+    with get_client(sync_client=True) as client:
+        artifacts = {artifact.key: artifact.data for artifact in client.read_artifacts()}
+    assert [one["verdict"] for one in json.loads(artifacts["reevaluate-reevaluate"])] == [
+        "champion: the first",
+        "worse: regression",
+    ]
+    (regression,) = (
+        text for key, text in artifacts.items() if key.startswith(f"regression-{bad}-")
+    )
+    assert row["against champion"] in regression
 
 
 def test_every_deployment_names_a_flow_and_a_params_file_that_exist(root: Path) -> None:
