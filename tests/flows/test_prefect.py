@@ -1,6 +1,9 @@
 """The flow under Prefect: a server of its own for this module, steps taken from the shared store."""
 
 import importlib
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,3 +85,7 @@ def test_dead_runs_are_noticed_later_than_healthy_ones_show_signs_of_life(root: 
     content = yaml.safe_load((root / "deploy" / "crash-zombies.yaml").read_text())
     automation = AutomationCore.model_validate(content)
     assert automation.trigger.within.total_seconds() >= 2.5 * HEARTBEAT_SECONDS
+    asked = "import flows.gner, prefect; print(prefect.settings.get_current_settings().flows.heartbeat_frequency)"
+    kept = {name: value for name, value in os.environ.items() if name != HEARTBEAT}
+    said = subprocess.check_output([sys.executable, "-c", asked], cwd=root, env=kept, text=True)
+    assert int(said) == HEARTBEAT_SECONDS  # of `gner run`, too
