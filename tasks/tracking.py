@@ -40,6 +40,7 @@ from typing import Any
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # with its password, too
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
@@ -405,6 +406,7 @@ def prepare_database(home: Path) -> None:
     Before a server uses it: two processes that make its tables at once would fail, and an
     experiment that a server makes keeps its files where runs without that server cannot log any.
     """
+    logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # not of every table
     home.mkdir(parents=True, exist_ok=True)
     experiment_id(MlflowClient(_own_database(home)), _own_artifacts(home))
 
