@@ -23,6 +23,7 @@ from rich.console import Console
 from flows.gner import TASKS_AT_ONCE, fetch_corpora
 from flows.reevaluate_view import Row, raise_faults, table_rows, title_of
 from flows.runner import Submit, direct, on_prefect
+from flows.signals import ENDINGS, ended_by_signals
 from gner_core.errors import InputError
 from gner_core.experiment_file import read_reevaluation
 from gner_core.fingerprint import fingerprint
@@ -208,7 +209,7 @@ def _work(
         home=home_folder(),
     )
     status = "FAILED"
-    with Progress(console) as progress, workers:
+    with ended_by_signals(), Progress(console) as progress, workers:
         run = RunContext(
             trials[0].setting, store=store, tracker=tracker, progress=progress, workers=workers
         )
@@ -217,7 +218,7 @@ def _work(
             scored = [trial for trial in trials if trial.checkpoint.key not in faults]
             rows |= _decided(scored, suite, run, registry, submitter)
             status = "FINISHED"
-        except KeyboardInterrupt:
+        except ENDINGS:
             status = "KILLED"
             raise
         finally:
