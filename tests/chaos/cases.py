@@ -127,7 +127,7 @@ def undisturbed(
     lifetimes = Lifetimes()
     while run.is_running():
         lifetimes.look(roles(mark))
-        time.sleep(4 * POLL_SECONDS)
+        time.sleep(2 * POLL_SECONDS)
     if run.ended(seconds=0) != "0":
         raise RuntimeError(f"the undisturbed run failed; see {home / 'command.log'}")
     spans = lifetimes.spans()
