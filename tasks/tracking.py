@@ -32,6 +32,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -75,9 +76,10 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every try; t
 class StepRun:
     """The MLflow run of a flow run or of one of its steps."""
 
-    def __init__(self, tracker: "Tracker") -> None:
+    def __init__(self, tracker: "Tracker", *, made: datetime | None = None) -> None:
         """Bind a run that the outbox opens before anything else of it is sent."""
         self.tracker = tracker
+        self.made = made
         self.run_id: str | None = None
         """None until it is open, and for good where nothing of it is to be logged."""
         self.ended = False
@@ -114,9 +116,9 @@ class StepRun:
             self.sent[name].add(step)
 
     def values(self, metrics: Mapping[str, float]) -> None:
-        """Log final numbers."""
-        now = int(time.time() * 1000)
-        final = [Metric(name, float(value), now, 0) for name, value in metrics.items()]
+        """Log final numbers, with the time at which they were made, where it is known."""
+        at = int((self.made.timestamp() if self.made else time.time()) * 1000)
+        final = [Metric(name, float(value), at, 0) for name, value in metrics.items()]
         self.call(partial(self._send, points=final))
 
     def tags(self, tags: Mapping[str, str]) -> None:
@@ -224,6 +226,7 @@ class Tracker:
         params: Mapping[str, Any],
         reuse_as: str | None = None,
         within: str = "",
+        made: datetime | None = None,
     ) -> Iterator[StepRun]:
         """Open the child run of a step; go on with one that an earlier attempt did not complete.
 
@@ -231,8 +234,9 @@ class Tracker:
             reuse_as: where given, and where a complete run of the step is there already, the
                 parent links that one by this name, and nothing is logged.
             within: key of a step; where this flow run logs that one, its run is the parent.
+            made: when the step's artifact was published: the same in every attempt to log it.
         """
-        run, began = StepRun(self), int(time.time() * 1000)
+        run, began = StepRun(self, made=made), int(time.time() * 1000)
         above = self._steps.get(within)
 
         def start() -> None:
