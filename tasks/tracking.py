@@ -178,6 +178,7 @@ class Tracker:
         self._artifacts = artifacts
         self.outbox = Outbox(f"MLflow at {self.shown_uri}", hopeless=hopeless)
         self.parent = StepRun(self)
+        self._on_prefect: Mapping[str, str] = {}
         self._steps: dict[str, StepRun] = {}
         """By key, those that this flow run logs."""
 
@@ -189,7 +190,8 @@ class Tracker:
         uri, artifacts = tracking_uri(home)
         tracker = cls(uri, artifacts=artifacts)
         flow = uuid.uuid4().hex
-        here = {**provenance.tags(provenance.facts()), **provenance.prefect_tags()}
+        tracker._on_prefect = provenance.prefect_tags()
+        here = {**provenance.tags(provenance.facts()), **tracker._on_prefect}
         given = {**here, **tags, KIND: "flow", FLOW: flow}
         began = int(time.time() * 1000)
 
@@ -248,7 +250,7 @@ class Tracker:
                     self.client.set_tag(self.parent.run_id, f"gner.reused.{reuse_as}", known)
                 return
             parent = (above and above.run_id) or self.parent.run_id or ""
-            tags = {KEY: key, KIND: kind, PARENT: parent}
+            tags = {KEY: key, KIND: kind, PARENT: parent, **self._on_prefect}
             left = [given for given in earlier if given not in complete and _is_free(given)]
             self._open(run, left[:1], title, tags, params, began=began)
 
