@@ -113,6 +113,8 @@ class House:
         self.folder = folder
         self.ports = ports
         self.services: Services | None = None
+        self.marks: list[str] = []
+        """Of all runs that were started."""
 
     def __enter__(self) -> Self:
         return self
@@ -120,6 +122,8 @@ class House:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
+        for mark in self.marks:
+            kill_all(mark)
         if self.services:
             self.services.down(say=str)
 
@@ -150,6 +154,7 @@ class House:
 
     def environment(self, home: Path, mark: str, *, server: bool) -> dict[str, str]:
         """What makes a run a run of this home folder."""
+        self.marks.append(mark)
         found = {"GNER_HOME": str(home), MARK: mark, "COLUMNS": "150"}
         return {**found, "MLFLOW_TRACKING_URI": self.settings.mlflow} if server else found
 
