@@ -17,14 +17,13 @@ from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
-from prefect.exceptions import TerminationSignal
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
 from flows.gner import fetch_corpora
 from flows.reevaluate_view import Row, raise_faults, table_rows, title_of
 from flows.runner import TASKS_AT_ONCE, Submit, direct, on_prefect
-from flows.signals import ended_by_signals
+from flows.signals import ENDINGS, ended_by_signals
 from gner_core.errors import InputError
 from gner_core.experiment_file import read_reevaluation
 from gner_core.fingerprint import fingerprint
@@ -219,7 +218,7 @@ def _work(
             scored = [trial for trial in trials if trial.checkpoint.key not in faults]
             rows |= _decided(scored, suite, run, registry, submitter)
             status = "FINISHED"
-        except (KeyboardInterrupt, TerminationSignal):
+        except ENDINGS:
             status = "KILLED"
             raise
         finally:

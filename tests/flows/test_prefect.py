@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from mlflow import MlflowClient
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.schedules import CronSchedule
@@ -54,6 +55,12 @@ def test_the_flow_completes_with_its_task_runs_and_artifacts(
     assert {"corpus news", "train adaptation", "generate zero-shot", "report tiny"} <= names
     assert len(tasks) == 19
     assert {"report-tiny", "scores-supervised", "scores-zero-shot"} <= artifacts
+    mlflow = MlflowClient(f"sqlite:///{tiny_home.folder}/mlflow.db")
+    experiment = mlflow.get_experiment_by_name("gner")
+    assert experiment is not None
+    mine = f"tags.`prefect.flow_run_id` = '{run.id}'"
+    (tracked,) = mlflow.search_runs([experiment.experiment_id], mine)
+    assert tracked.data.tags["prefect.flow_run_url"].endswith(f"/runs/flow-run/{run.id}")
 
 
 def test_a_scan_under_prefect_shows_the_table_and_the_regression(
