@@ -16,6 +16,7 @@ BEAMS = ("run", "params/sweeps/beam-size.yaml", "--set", "base=params/tiny.yaml"
 SIZES = (
     *("run", "params/sweeps/scaling-law.yaml", "--set", "show=[zero-shot/f1]"),
     *("--set", "finetuning=null", "--set", "supervised=null"),
+    *("--set", "adaptation.train.epochs=1", "--set", "zero_shot.per_corpus=2"),
 )
 
 
