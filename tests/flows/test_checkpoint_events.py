@@ -21,11 +21,16 @@ from tests.flows.conftest import GNER
 
 PREFECT = [sys.executable, "-m", "prefect"]
 TESTS = [  # what the good model has learned by heart, so that it is clearly better
-    "tests={learned: {corpora: [news, sports], split: train, per_corpus: 12, method: random, seed: 1}}",
+    "tests={learned: {corpora: [news, sports], split: train, per_corpus: 2, method: random, seed: 1}}",
     "execution.threads=1",
 ]
-GOOD = ["finetuning.train.epochs=60", "finetuning.train.learning_rate=3.0e-3"]
-COMMON = ["baseline=false", "finetuning.choose={kind: last}", "execution.checkpoint_every=1000"]
+GOOD = ["finetuning.train.epochs=300", "finetuning.train.learning_rate=5.0e-3"]
+COMMON = [
+    "finetuning.data.per_corpus=2",
+    "finetuning.choose={kind: last}",
+    "baseline=false",
+    "execution.checkpoint_every=1000",
+]
 
 
 @dataclass
