@@ -18,7 +18,9 @@ from gner_core.experiment_file import read_backbone, read_reevaluation
 from gner_core.params import TargetForm
 from gner_core.records import Prediction, read_sentences, write_predictions
 from gner_core.schemas.targets import BIO
+from gner_core.store import ArtifactRef
 from tasks.context import RunContext
+from tasks.home import open_store
 from tasks.launch import Workers
 
 
@@ -45,6 +47,16 @@ class Place:
         described = Description(version=VERSION, backbone=backbone, target=target, types=("x",))
         describe(folder, described)
         return str(folder)
+
+    def training(self, key: str, *, right: float, stage: str = "finetuning") -> ArtifactRef:
+        """Publish a checkpoint in the store, as a step train would."""
+        ref = ArtifactRef("train", key)
+        with open_store().publish(ref, about={"title": stage}) as folder:
+            made = Path(self.checkpoint(key, right=right, seed=3))
+            for file in made.iterdir():
+                shutil.move(file, folder)
+            made.rmdir()
+        return ref
 
     def reevaluate(
         self, *names: str, scan: bool = False, overrides: list[str] | None = None

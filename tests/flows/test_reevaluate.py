@@ -20,6 +20,7 @@ from tasks.checkpoints import named
 from tasks.home import open_store
 from tasks.registry import Registry
 from tests.flows.known_checkpoints import Place
+from tests.s3_server import S3
 
 
 def test_the_alias_moves_only_to_what_is_better_beyond_the_interval(place: Place) -> None:
@@ -228,14 +229,7 @@ def test_other_test_sets_are_another_evaluation_of_the_same_champion(place: Plac
 def test_a_scan_reads_the_registry_and_leaves_out_other_stages(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = Path(place.checkpoint("adapted", right=0.5))
-    store = open_store()
-    ref = ArtifactRef("train", "0" * 20)
-    with store.publish(ref, about={"title": "adaptation"}) as published:
-        for file in folder.iterdir():
-            shutil.copy(file, published)
-    elsewhere = place.home / "elsewhere"
-    shutil.move(folder, elsewhere)
+    store, ref = open_store(), place.training("0" * 20, right=0.5, stage="adaptation")
     assert place.verdicts(scan=True) == []  # look.stages: [finetuning]
     (row,) = place.reevaluate(f"train/{ref.key}")
     assert row.note == "left out: of stage adaptation, see look.stages"
@@ -251,6 +245,23 @@ def test_a_scan_reads_the_registry_and_leaves_out_other_stages(
     assert "registered, and not there" in str(row.error)
     place.client.set_model_version_tag("gner", version.version, "path", str(place.home / "moved"))
     assert place.verdicts(scan=True, overrides=others) == ["named"]
+
+
+def test_machines_with_one_store_and_one_registry_share_evaluations_and_decisions(
+    place: Place, s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place.home)  # where MLflow keeps its files, since it is named by an address
+    monkeypatch.setenv("GNER_STORE", s3.url(place.home.name))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place.home}/mlflow.db")
+    half, good = place.training("0" * 20, right=0.5), place.training("1" * 20, right=0.9)
+    assert place.verdicts(half.path) == ["first"]
+    monkeypatch.setenv("GNER_HOME", str(place.home / "other-machine"))
+    assert place.verdicts(good.key) == ["better"]
+    assert place.verdicts(scan=True, overrides=["look.folders=[]"]) == ["first", "better"]
+    assert len(place.generated) == 4
+    paths = {version.tags["path"] for version in place.versions()}
+    assert paths == {f"{s3.url(place.home.name)}/{ref.path}" for ref in (half, good)}
+    assert place.champion == good.key
 
 
 @pytest.mark.parametrize(
