@@ -9,7 +9,7 @@ Example:
     found.tests[0].rows[0].difference
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -32,6 +32,8 @@ BEAMS = "Table 7"
 """Has the means over the zero-shot corpora for beam sizes 1 to 4."""
 COMPARED: dict[Test, str] = {"zero-shot": "Table 2", "supervised": "Table 3"}
 """Where the compared systems stand."""
+Place = tuple[str, str, str]
+"""System, setting and metric of a number in a table of the paper."""
 NAMES = ("backbone", "model", "size", "same", "beams")
 NOTHING: Mapping[str, Any] = {"corpora": {}}
 """The scores of a test that was not run."""
@@ -46,6 +48,8 @@ class Measured:
     """95 % interval; None where it is not known."""
     another: str = ""
     """Name of our model where it is not made from the paper's backbone."""
+    deviation: float | None = None
+    """Standard deviation over seeds, of a mean of several runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,20 +155,22 @@ def beside(
     return Beside(backbone, model, size_of(model), same, beams, tests if ran else ())
 
 
-def table_beside(source: str, measured: Mapping[tuple[str, str, str], Measured]) -> list[Row]:
+def table_beside(source: str, measured: Iterable[tuple[Place, Measured]]) -> list[Row]:
     """Return every number that the paper's own models have in a table, ours beside it.
 
     Args:
         source: "Table 1", "Table 4", "Table 6" or "Table 7".
-        measured: (system, setting, metric) as in the table → ours; the system of a backbone is
-            `model_of(...)`. What the table does not have is left out.
+        measured: ours, with the place in the table; the system of a backbone is `model_of(...)`.
+            What has no place in the table is left out.
     """
-    rows = []
-    for one in find_models(source):
-        ours = measured.get((one.system, one.setting, one.metric))
-        name = f"{one.system}; {one.setting}; {one.metric}"
-        rows.append(Row(name, ours, one.value, one.std, source))
-    return rows
+    ours: dict[Place, list[Measured | None]] = {}
+    for place, one in measured:
+        ours.setdefault(place, []).append(one)
+    return [
+        Row(f"{row.system}; {row.setting}; {row.metric}", one, row.value, row.std, source)
+        for row in find_models(source)
+        for one in ours.get((row.system, row.setting, row.metric), [None])
+    ]
 
 
 def find_models(source: str) -> Iterator[PaperNumber]:

@@ -163,7 +163,12 @@ def test_json_holds_every_row_and_says_which_were_run(large: Beside) -> None:
     assert values["model"] == "GNER-T5-large"
     ran = {r["name"]: r for r in values["tests"]["zero-shot"]["rows"] if r["run"]}
     assert ran.keys() == {"crossner-ai", "mit-movie", "mean"}
-    assert ran["mit-movie"]["ours"] == {"value": 50.0, "interval": [48.0, 52.0], "another": ""}
+    assert ran["mit-movie"]["ours"] == {
+        "value": 50.0,
+        "interval": [48.0, 52.0],
+        "another": "",
+        "deviation": None,
+    }
     assert ran["mit-movie"]["inside"] is False
     notes = (
         beside(
@@ -189,7 +194,7 @@ def test_json_holds_every_row_and_says_which_were_run(large: Beside) -> None:
 def test_a_table_of_the_paper_with_what_a_sweep_measured() -> None:
     place = ("GNER-T5-large", "zero-shot; beam=2", "F1")
     ours = Measured(63.0, (62.0, 64.0), another="SmolLM2-135M")
-    table = table_beside("Table 7", {place: ours})
+    table = table_beside("Table 7", [(place, ours)])
     assert len(table) == 20  # five models, four beam sizes; UniNER is no model of the paper's own
     (ran,) = [row for row in table if row.ours]
     assert len(HEAD) == len(cells(ran))
@@ -201,4 +206,4 @@ def test_a_table_of_the_paper_with_what_a_sweep_measured() -> None:
         "−1.1",
         "no",
     )
-    assert [len(table_beside(f"Table {n}", {})) for n in (1, 4, 6)] == [20, 18, 12]
+    assert [len(table_beside(f"Table {n}", [])) for n in (1, 4, 6)] == [20, 18, 12]
