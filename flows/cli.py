@@ -4,7 +4,6 @@ Owns arguments, the table at the end and exit codes: 0 done, 1 a fault of the pr
 machine, 2 a fault of the input, named on one line.
 """
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,8 +96,6 @@ def run(
             return
         if device or grid is not None:
             raise InputError("--device and --grid need --dry-run")
-        # Whoever shows signs of life less often is taken for dead (deploy/crash-zombies.yaml).
-        os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
         from prefect.settings import get_current_settings
 
         if server := get_current_settings().api.url:

@@ -15,7 +15,6 @@ from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
-from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
@@ -29,7 +28,7 @@ from flows.runner import (
     prefect_submitter,
 )
 from flows.shown import put_report
-from flows.signals import ended_by_signals
+from flows.signals import ENDINGS, ended_by_signals
 from flows.walk import walk
 from gner_core.corpus_params import CorpusParams
 from gner_core.params import Experiment
@@ -124,7 +123,7 @@ def _run(
                     raise
             scores = {title: macro_scores(e.score, run) for title, e in plan.evaluations.items()}
             status = "FINISHED"
-        except (KeyboardInterrupt, TerminationSignal):
+        except ENDINGS:
             status = "KILLED"
             logger().warning("ending: workers write their checkpoints")
             raise

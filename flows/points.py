@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
-from prefect.exceptions import TerminationSignal
 from rich.console import Console
 
 from flows.runner import FETCHES_AT_ONCE, Submit, Submitter
 from flows.shown import put_report
-from flows.signals import ended_by_signals
+from flows.signals import ENDINGS, ended_by_signals
 from flows.walk import submit_steps, wait_for
 from gner_core.corpus_params import CorpusParams
 from gner_core.errors import InputError
@@ -118,7 +117,7 @@ def run_points(found: Sweep | Study, submitter: Submitter, console: Console) -> 
                     workers.stop()  # those of other steps end, too
                     raise
             status = "FAILED" if failures else "FINISHED"
-        except (KeyboardInterrupt, TerminationSignal):
+        except ENDINGS:
             status = "KILLED"
             logger().warning("ending: workers write their checkpoints")
             raise

@@ -7,7 +7,7 @@ compared says the registry: asking twice changes nothing.
 
 Example:
     rows = reevaluate_here(params, names=["train/4f6c…"], console=Console())
-    print_rows(rows, title=title_of(params))
+    print_table(table_rows(rows), title=title_of(params))
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +23,7 @@ from rich.console import Console
 from flows.gner import fetch_corpora
 from flows.reevaluate_view import Row, raise_faults, table_rows, title_of
 from flows.runner import TASKS_AT_ONCE, Submit, direct, on_prefect
+from flows.signals import ENDINGS, ended_by_signals
 from gner_core.errors import InputError
 from gner_core.experiment_file import read_reevaluation
 from gner_core.fingerprint import fingerprint
@@ -56,7 +57,7 @@ Versions = Mapping[str, Version]
 )
 def evaluate(
     checkpoint: str, params: str = PARAMS, overrides: list[str] | None = None
-) -> list[dict[str, Any]]:
+) -> list[dict[str, str]]:
     """Evaluate one checkpoint and compare it with the champion.
 
     Args:
@@ -75,7 +76,7 @@ def evaluate(
     flow_run_name="scan {params}",
     task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
 )
-def scan(params: str = PARAMS, overrides: list[str] | None = None) -> list[dict[str, Any]]:
+def scan(params: str = PARAMS, overrides: list[str] | None = None) -> list[dict[str, str]]:
     """Find checkpoints that were not evaluated or not compared yet, and do so.
 
     Arguments and result are those of `evaluate`.
@@ -99,7 +100,7 @@ def reevaluate_here(
 
 def _under_prefect(
     file: str, overrides: list[str] | None, names: Sequence[str] | None
-) -> list[dict[str, Any]]:
+) -> list[dict[str, str]]:
     params = read_reevaluation(Path(file), overrides=overrides or [])
     rows = _run(params, names, lambda _: nullcontext(on_prefect), Console(quiet=True))
     table = table_rows(rows)
@@ -203,12 +204,12 @@ def _work(
         workers.warm_up()  # imports while corpora are prepared
     tracker = Tracker.start(
         name=params.name,
-        params=params.model_dump(mode="json"),
+        params=params.model_dump(mode="json", exclude={"corpora"}),
         tags={"gner.suite": suite.key},
         home=home_folder(),
     )
     status = "FAILED"
-    with Progress(console) as progress, workers:
+    with ended_by_signals(), Progress(console) as progress, workers:
         run = RunContext(
             trials[0].setting, store=store, tracker=tracker, progress=progress, workers=workers
         )
@@ -217,7 +218,7 @@ def _work(
             scored = [trial for trial in trials if trial.checkpoint.key not in faults]
             rows |= _decided(scored, suite, run, registry, submitter)
             status = "FINISHED"
-        except KeyboardInterrupt:
+        except ENDINGS:
             status = "KILLED"
             raise
         finally:

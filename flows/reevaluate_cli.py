@@ -54,16 +54,16 @@ def reevaluate(
 
         from flows import reevaluate as flows
         from flows.log import log_to
-        from flows.reevaluate_view import print_rows, raise_faults, title_of
+        from flows.reevaluate_view import print_table, raise_faults, table_rows, title_of
 
         if get_current_settings().api.url:
-            if scan:
-                flows.scan(file, overrides or [])
-            for name in names:
-                flows.evaluate(name, file, overrides or [])
+            given = (file, overrides or [])
+            found = flows.scan(*given) if scan else []
+            table = [*found, *(row for name in names for row in flows.evaluate(name, *given))]
+            print_table(table, title=title_of(params))
             return
         console = Console()
         log_to(console)
         rows = flows.reevaluate_here(params, names=None if scan else names, console=console)
-        print_rows(rows, title=title_of(params))
+        print_table(table_rows(rows), title=title_of(params))
         raise_faults(rows)

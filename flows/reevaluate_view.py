@@ -3,9 +3,8 @@
 Owns looks only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,7 +22,8 @@ VERDICTS = {
     "even": "even: champion stays",
     "worse": "worse: regression",
 }
-STYLES = {"first": "green", "named": "green", "better": "bold green", "worse": "bold red"}
+STYLES = {"champion": "green", "better": "bold green", "worse": "bold red", "even": None}
+"""By the first word of the verdict; what is not decided is dimmed."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Row:
     error: Exception | None = None
 
 
-def table_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def table_rows(rows: Sequence[Row]) -> list[dict[str, str]]:
     """Return the rows as texts by column."""
     return [
         {
@@ -53,13 +53,13 @@ def table_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def print_rows(rows: Sequence[Row], *, title: str) -> None:
-    """Print the table; figures are points."""
+def print_table(rows: Sequence[Mapping[str, str]], *, title: str) -> None:
+    """Print the rows of `table_rows`; figures are points."""
     table = empty_table(title, ("checkpoint",), NUMBERS)
     table.add_column("verdict", overflow="fold")
-    for row, texts in zip(rows, table_rows(rows), strict=True):
-        shown = [escape(texts[column]) for column in ("checkpoint", *NUMBERS, "verdict")]
-        table.add_row(*shown, style=STYLES.get(row.decision.verdict) if row.decision else "dim")
+    for row in rows:
+        shown = [escape(row[column]) for column in ("checkpoint", *NUMBERS, "verdict")]
+        table.add_row(*shown, style=STYLES.get(row["verdict"].split(":")[0], "dim"))
     Console().print(table)
 
 

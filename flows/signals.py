@@ -5,7 +5,10 @@ left to them; Prefect raises its own `TerminationSignal`. What is done about it:
 
 Example:
     with ended_by_signals():
-        work()     # may raise Terminated or KeyboardInterrupt, once
+        try:
+            work()     # may raise Terminated, once
+        except ENDINGS:
+            ...
 """
 
 import signal
@@ -15,7 +18,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from prefect.exceptions import TerminationSignal
+
+ENDINGS = (KeyboardInterrupt, TerminationSignal)
+"""What a signal raises in a flow, with and without Prefect."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Terminated(KeyboardInterrupt):
@@ -38,8 +45,8 @@ def ended_by_signals() -> Iterator[None]:
         yield
         return
     theirs = {signal.SIG_DFL, signal.default_int_handler}
-    before: dict[int, Any] = {n: signal.getsignal(n) for n in ENDING}
-    ours = [number for number in ENDING if before[number] in theirs]
+    before: dict[int, Any] = {n: signal.getsignal(n) for n in SIGNALS}
+    ours = [number for number in SIGNALS if before[number] in theirs]
 
     def end(number: int, _: FrameType | None) -> None:
         for one in ours:

@@ -32,7 +32,8 @@ class FlowRun:
 
 def columns(runs: Sequence[FlowRun]) -> list[str]:
     """Return MLflow's names of the columns: macro F1, F1 per corpus, parameters that matter."""
-    metrics = {name for run in runs for name in run.metrics if name.endswith("/f1")}
+    f1 = {name for run in runs for name in run.metrics if name.endswith("/f1")}
+    metrics = {name for name in f1 if not name.startswith("baseline/") or name.count("/") == 1}
     params = {name for run in runs for name in run.params}
     fixed = [name for name in ALWAYS if name in params]
     differing = [
@@ -50,12 +51,14 @@ def columns(runs: Sequence[FlowRun]) -> list[str]:
 
 def view(name: str, runs: Sequence[FlowRun]) -> str:
     """Return what MLflow keeps as a shared view: the flow runs of an experiment, newest first."""
+    shown = columns(runs)
     return json.dumps(
         {
             "searchFilter": f"tags.`gner.kind` = 'flow' and attributes.run_name = '{name}'",
             "orderByKey": "attributes.start_time",
             "orderByAsc": False,
-            "selectedColumns": columns(runs),
+            "selectedColumns": shown,
+            "columnOrder": shown,
             "runsExpanded": {},
         }
     )
@@ -71,8 +74,7 @@ def links(uri: str, *, experiment: str, name: str, runs: Sequence[FlowRun]) -> d
     base = f"{without_secrets(uri).rstrip('/')}/#"
     found = {
         "MLflow run": f"{base}/experiments/{experiment}/runs/{runs[0].run_id}",
-        "all runs compared": f"{base}/experiments/{experiment}/runs?viewStateShareKey={name}"
-        "&compareRunsMode=TABLE",
+        "all runs compared": f"{base}/experiments/{experiment}/runs?viewStateShareKey={name}",
     }
     if len(runs) > 1:
         chosen = quote(json.dumps([run.run_id for run in runs[:SIDE_BY_SIDE]]))

@@ -21,6 +21,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
 from prefect.events.schemas.automations import AutomationCore
+from prefect.settings import get_current_settings
 from prefect.states import Cancelled
 from prefect.workers.process import ProcessWorker
 
@@ -39,7 +40,7 @@ def set_up(api: str, checkout: str, *, say: Callable[[str], object]) -> None:
     Raises:
         InputError: when the deployments are refused; with what `prefect deploy` said.
     """
-    with SyncPrefectClient(api) as client:
+    with _client(api) as client:
         for pool in POOLS:
             template = ProcessWorker.get_default_base_job_template()
             client.create_work_pool(
@@ -86,9 +87,15 @@ def answers(url: str) -> bool:
 def has_worker(api: str, pool: str, *, since: float) -> bool:
     """Say whether a worker of a pool has reported since a moment, in seconds since the epoch."""
     moment = datetime.fromtimestamp(since, tz=UTC)
-    with SyncPrefectClient(api) as client:
+    with _client(api) as client:
         seen = (worker.last_heartbeat_time for worker in client.read_workers_for_work_pool(pool))
         return any(at is not None and at >= moment for at in seen)
+
+
+def _client(api: str) -> SyncPrefectClient:
+    """Return a client of this server, with the password of the environment where there is one."""
+    password = get_current_settings().api.auth_string
+    return SyncPrefectClient(api, auth_string=password.get_secret_value() if password else None)
 
 
 def cancel_runs(api: str, pools: Sequence[str]) -> Iterator[str]:
@@ -96,7 +103,7 @@ def cancel_runs(api: str, pools: Sequence[str]) -> Iterator[str]:
 
     Only for workers that have ended: nobody else would ever report these runs.
     """
-    with SyncPrefectClient(api) as client:
+    with _client(api) as client:
         taken = FlowRunFilter.model_validate({"state": {"type": {"any_": list(WORKING)}}})
         pool = WorkPoolFilter.model_validate({"name": {"any_": list(pools)}})
         for run in client.read_flow_runs(flow_run_filter=taken, work_pool_filter=pool):

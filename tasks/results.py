@@ -6,6 +6,7 @@ Owns what is gathered from which artifact and what goes to MLflow. Rules and loo
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,7 @@ def _track(step: Step, run: RunContext) -> None:
         params=params,
         reuse_as=step.title,
         within=generate.inputs["model"].ref.key,
+        made=datetime.fromisoformat(run.store.manifest(step.ref)["created"]),
     ) as mlrun:
         made = run.store.manifest(generate.ref)
         data = generate.inputs["data"]

@@ -33,6 +33,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from typing import Any
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # with its password, too
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
@@ -76,9 +78,10 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every try; t
 class StepRun:
     """The MLflow run of a flow run or of one of its steps."""
 
-    def __init__(self, tracker: "Tracker") -> None:
+    def __init__(self, tracker: "Tracker", *, made: datetime | None = None) -> None:
         """Bind a run that the outbox opens before anything else of it is sent."""
         self.tracker = tracker
+        self.made = made
         self.run_id: str | None = None
         """None until it is open, and for good where nothing of it is to be logged."""
         self.ended = False
@@ -115,9 +118,9 @@ class StepRun:
             self.sent[name].add(step)
 
     def values(self, metrics: Mapping[str, float]) -> None:
-        """Log final numbers."""
-        now = int(time.time() * 1000)
-        final = [Metric(name, float(value), now, 0) for name, value in metrics.items()]
+        """Log final numbers, with the time at which they were made, where it is known."""
+        at = int((self.made.timestamp() if self.made else time.time()) * 1000)
+        final = [Metric(name, float(value), at, 0) for name, value in metrics.items()]
         self.call(partial(self._send, points=final))
 
     def tags(self, tags: Mapping[str, str]) -> None:
@@ -183,6 +186,7 @@ class Tracker:
         self._artifacts = artifacts
         self.outbox = Outbox(f"MLflow at {self.shown_uri}", hopeless=hopeless)
         self.parent = StepRun(self)
+        self._on_prefect: Mapping[str, str] = {}
         self.logged: dict[str, StepRun] = {}
         """By key, those that this flow run logs."""
         self._runs: list[StepRun] = []
@@ -196,7 +200,8 @@ class Tracker:
         uri, artifacts = tracking_uri(home)
         tracker = cls(uri, artifacts=artifacts)
         flow = uuid.uuid4().hex
-        here = {**provenance.tags(provenance.facts()), **provenance.prefect_tags()}
+        tracker._on_prefect = provenance.prefect_tags()
+        here = {**provenance.tags(provenance.facts()), **tracker._on_prefect}
         given = {**here, **tags, KIND: "flow", FLOW: flow}
         began = int(time.time() * 1000)
 
@@ -233,6 +238,7 @@ class Tracker:
         params: Mapping[str, Any],
         reuse_as: str | None = None,
         within: str = "",
+        made: datetime | None = None,
     ) -> Iterator[StepRun]:
         """Open the child run of a step; go on with one that an earlier attempt did not complete.
 
@@ -240,9 +246,10 @@ class Tracker:
             reuse_as: where given, and where a complete run of the step is there already, the
                 parent links that one by this name, and nothing is logged.
             within: key of a step; where this flow run logs that one, its run is the parent.
+            made: when the step's artifact was published: the same in every attempt to log it.
         """
         run = self._child(
-            title, key=key, kind=kind, params=params, reuse_as=reuse_as, within=within
+            title, key=key, kind=kind, params=params, reuse_as=reuse_as, within=within, made=made
         )
         try:
             yield run
@@ -267,7 +274,7 @@ class Tracker:
         tracker = copy(self)
         tracker.logged = {}  # a training of another point is not above our evaluations
         tracker.parent = self._child(
-            title, key=key, kind=kind, params=params, reuse_as=reuse_as, within=""
+            title, key=key, kind=kind, params=params, reuse_as=reuse_as, within="", made=None
         )
         return tracker
 
@@ -280,8 +287,9 @@ class Tracker:
         params: Mapping[str, Any],
         reuse_as: str | None,
         within: str,
+        made: datetime | None,
     ) -> StepRun:
-        run, began = StepRun(self), int(time.time() * 1000)
+        run, began = StepRun(self, made=made), int(time.time() * 1000)
         above = self.logged.get(within)
 
         def start() -> None:
@@ -293,7 +301,7 @@ class Tracker:
                     self.client.set_tag(self.parent.run_id, f"gner.reused.{reuse_as}", known)
                 return
             parent = (above and above.run_id) or self.parent.run_id or ""
-            tags = {KEY: key, KIND: kind, PARENT: parent}
+            tags = {KEY: key, KIND: kind, PARENT: parent, **self._on_prefect}
             left = [given for given in earlier if given not in complete and _is_free(given)]
             self._open(run, left[:1], title, tags, params, began=began)
 
@@ -405,6 +413,7 @@ def prepare_database(home: Path) -> None:
     Before a server uses it: two processes that make its tables at once would fail, and an
     experiment that a server makes keeps its files where runs without that server cannot log any.
     """
+    logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # not of every table
     home.mkdir(parents=True, exist_ok=True)
     experiment_id(MlflowClient(_own_database(home)), _own_artifacts(home))
 

@@ -127,7 +127,7 @@ def undisturbed(
     lifetimes = Lifetimes()
     while run.is_running():
         lifetimes.look(roles(mark))
-        time.sleep(4 * POLL_SECONDS)
+        time.sleep(2 * POLL_SECONDS)
     if run.ended(seconds=0) != "0":
         raise RuntimeError(f"the undisturbed run failed; see {home / 'command.log'}")
     spans = lifetimes.spans()
@@ -160,7 +160,9 @@ def play(
         outcome = Outcome.of(home, house.tracking(home, server=case.with_server))
         row.problems += [*reference.differences(outcome), *leftovers(home)]
     if row.problems:  # to be looked at
-        home.rename(home.with_name(f"{home.name}-with-problems"))
+        kept = home.with_name(f"{home.name}-with-problems")
+        shutil.rmtree(kept, ignore_errors=True)
+        home.rename(kept)
     _forget(case, house, home)
     row.seconds = time.monotonic() - began
     return row
@@ -203,6 +205,8 @@ def _disturb(case: Case, house: House, run: Run, mark: str, span: float, row: Ro
     first = case.target if case.target in MARKED else "flow"
     _wait_for(first, run, mark)
     time.sleep(case.moment * span)
+    if not run.is_running():
+        return
     if isinstance(run, DeploymentRun) and case.target == "cancel":
         row.at, row.victim = time.monotonic() - began, "flow run"
         house.cancel(run)

@@ -10,6 +10,7 @@ Example:
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -112,6 +113,8 @@ class House:
         self.folder = folder
         self.ports = ports
         self.services: Services | None = None
+        self.marks: list[str] = []
+        """Of all runs that were started."""
 
     def __enter__(self) -> Self:
         return self
@@ -119,6 +122,8 @@ class House:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
+        for mark in self.marks:
+            kill_all(mark)
         if self.services:
             self.services.down(say=str)
 
@@ -149,6 +154,7 @@ class House:
 
     def environment(self, home: Path, mark: str, *, server: bool) -> dict[str, str]:
         """What makes a run a run of this home folder."""
+        self.marks.append(mark)
         found = {"GNER_HOME": str(home), MARK: mark, "COLUMNS": "150"}
         return {**found, "MLFLOW_TRACKING_URI": self.settings.mlflow} if server else found
 
@@ -158,6 +164,8 @@ class House:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(apart)}
         given = [word for override in overrides for word in ("--set", override)]
         home.mkdir(parents=True, exist_ok=True)
+        if not (home / "mlflow.db").exists():
+            shutil.copy(self.empty_database(), home / "mlflow.db")
         with (home / "command.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "flows", "run", PARAMS, *given],
@@ -181,6 +189,14 @@ class House:
                 job_variables={"env": dict(environment)},
             )
         return DeploymentRun(self, run.id, mark)
+
+    def empty_database(self) -> Path:
+        """An SQLite file with MLflow's tables; making one takes seconds of every case."""
+        file = self.folder / "empty" / "mlflow.db"
+        if not file.exists():
+            file.parent.mkdir(parents=True)
+            MlflowClient(f"sqlite:///{file}").get_experiment_by_name("gner")
+        return file
 
     def cancel(self, run: DeploymentRun) -> None:
         """Ask for the end of a deployment run, as the button in Prefect's UI does."""

@@ -9,6 +9,7 @@ Example:
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -19,16 +20,16 @@ WARM, LAUNCHER, RANK, FLOW = (
     "gner_core.training.worker",
     ("prefect.engine", "flows", "flow-run"),
 )
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 
 
 def marked(mark: str) -> list[psutil.Process]:
-    """All processes that live and carry the mark."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
+    """All processes that live and carry the mark; a zombie has no environment any more."""
+    found, wanted = [], f"{MARK}={mark}".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, psutil.Error):
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(psutil.Process(int(folder.name)))
     return found
 
 

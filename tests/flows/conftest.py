@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.flows.known_checkpoints import database, place  # noqa: F401  (fixtures)
+
 GNER = [sys.executable, "-m", "flows"]
 PLANTED = {
     "AWS_SECRET_ACCESS_KEY": "planted-secret-of-the-store",

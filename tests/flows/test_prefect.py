@@ -1,18 +1,31 @@
 """The flow under Prefect: a server of its own for this module, steps taken from the shared store."""
 
 import importlib
-import inspect
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from mlflow import MlflowClient
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.events import DeploymentEventTrigger
+from prefect.events.schemas.automations import AutomationCore
 from prefect.testing.utilities import prefect_test_harness
 
+from tasks.prefect_setup import POOLS
+from tasks.services import HEARTBEAT_SECONDS
 from tests.flows.conftest import Home
+from tests.flows.known_checkpoints import Place
+
+HEARTBEAT = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
+SWEEPS = ("scaling-law", "beam-size", "schema-ablation", "matching-ablation")
 
 
 @pytest.fixture(scope="module")
@@ -42,17 +55,75 @@ def test_the_flow_completes_with_its_task_runs_and_artifacts(
     assert {"corpus news", "train adaptation", "generate zero-shot", "report tiny"} <= names
     assert len(tasks) == 19
     assert {"report-tiny", "scores-supervised", "scores-zero-shot"} <= artifacts
+    mlflow = MlflowClient(f"sqlite:///{tiny_home.folder}/mlflow.db")
+    experiment = mlflow.get_experiment_by_name("gner")
+    assert experiment is not None
+    mine = f"tags.`prefect.flow_run_id` = '{run.id}'"
+    (tracked,) = mlflow.search_runs([experiment.experiment_id], mine)
+    assert tracked.data.tags["prefect.flow_run_url"].endswith(f"/runs/flow-run/{run.id}")
 
 
-def test_every_deployment_names_a_flow_and_a_params_file_that_exist(root: Path) -> None:
+def test_a_scan_under_prefect_shows_the_table_and_the_regression(
+    server: None, place: Place, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.reevaluate import scan
+
+    monkeypatch.chdir(root)
+    good = place.checkpoint("good", right=0.9)
+    place.reevaluate(good)
+    bad = Path(place.checkpoint("bad", right=0.1)).name
+    state = scan(overrides=[f"look.folders=[{place.home}/models]"], return_state=True)
+    assert state.is_completed(), state.message
+    (_, row) = state.result()
+    assert row["verdict"] == "worse: regression"
+    with get_client(sync_client=True) as client:
+        artifacts = {artifact.key: artifact.data for artifact in client.read_artifacts()}
+    assert [one["verdict"] for one in json.loads(artifacts["reevaluate-reevaluate"])] == [
+        "champion: the first",
+        "worse: regression",
+    ]
+    (regression,) = (
+        text for key, text in artifacts.items() if key.startswith(f"regression-{bad}-")
+    )
+    assert row["against champion"] in regression
+
+
+def test_every_deployment_fits_its_flow(root: Path) -> None:
     deployments = yaml.safe_load((root / "prefect.yaml").read_text())["deployments"]
-    assert {"demo", "full-paper"} <= {deployment["name"] for deployment in deployments}
+    names = set()
     for deployment in deployments:
         file, _, function = deployment["entrypoint"].partition(":")
         module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
-        accepted = inspect.signature(getattr(module, function).fn).parameters
-        assert set(deployment["parameters"]) <= set(accepted)
+        flow = getattr(module, function)
+        names.add(f"{flow.name}/{deployment['name']}")
+        triggers = deployment.get("triggers", [])
+        from_event = {name for trigger in triggers for name in trigger["parameters"]}
+        given = {**deployment["parameters"], **dict.fromkeys(from_event, "train/abc")}
+        assert flow.validate_parameters(given) == given  # a missing or unknown name raises
         assert (root / deployment["parameters"]["params"]).is_file()
+        assert deployment["work_pool"]["name"] in POOLS
+        assert deployment["work_pool"]["job_variables"]["env"].keys() == {HEARTBEAT}
+        assert deployment["tags"]
+        for schedule in deployment.get("schedules", []):
+            assert CronSchedule(**schedule).timezone == "UTC"
+        for trigger in triggers:
+            parsed = DeploymentEventTrigger.model_validate(trigger)
+            assert parsed.as_trigger().expect == {"gner.checkpoint.published"}
+    assert names == {
+        *(f"gner/{name}" for name in ("demo", "tiny", "full-paper")),
+        *(f"sweep/{name}" for name in SWEEPS),
+        *(f"reevaluate/{name}" for name in ("nightly", "on-new-checkpoint")),
+    }
+
+
+def test_dead_runs_are_noticed_later_than_healthy_ones_show_signs_of_life(root: Path) -> None:
+    content = yaml.safe_load((root / "deploy" / "crash-zombies.yaml").read_text())
+    automation = AutomationCore.model_validate(content)
+    assert automation.trigger.within.total_seconds() >= 2.5 * HEARTBEAT_SECONDS
+    asked = "import flows.gner, prefect; print(prefect.settings.get_current_settings().flows.heartbeat_frequency)"
+    kept = {name: value for name, value in os.environ.items() if name != HEARTBEAT}
+    said = subprocess.check_output([sys.executable, "-c", asked], cwd=root, env=kept, text=True)
+    assert int(said) == HEARTBEAT_SECONDS  # of `gner run`, too
 
 
 def test_a_study_completes_and_its_parts_share_their_task_runs(

@@ -5,127 +5,21 @@ import re
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
-from mlflow import MlflowClient
-from rich.console import Console
 from typer.testing import CliRunner
 
-from flows import log
 from flows.cli import app
-from flows.reevaluate import reevaluate_here
-from flows.reevaluate_view import Row, raise_faults, table_rows
-from gner_core.checkpoint import VERSION, Description, describe
+from flows.reevaluate_view import raise_faults, table_rows
 from gner_core.errors import InputError
-from gner_core.experiment_file import read_backbone, read_reevaluation
 from gner_core.params import TargetForm
-from gner_core.records import Prediction, read_sentences, write_predictions
-from gner_core.schemas.targets import BIO
 from gner_core.store import ArtifactRef
 from tasks.checkpoints import named
-from tasks.context import RunContext
 from tasks.home import open_store
-from tasks.launch import Workers
 from tasks.registry import Registry
-
-
-@dataclass
-class Place:
-    """A machine on which a checkpoint's weights say how much of its answers is right."""
-
-    home: Path
-    root: Path
-    generated: list[str] = field(default_factory=list)
-    """Titles of the generations that ran."""
-
-    @property
-    def client(self) -> MlflowClient:
-        return MlflowClient(f"sqlite:///{self.home}/mlflow.db")
-
-    def checkpoint(
-        self, name: str, *, right: float, seed: int = 1, target: TargetForm = BIO
-    ) -> str:
-        folder = self.home / "models" / name
-        folder.mkdir(parents=True)
-        (folder / "model.safetensors").write_text(f"{right} {seed}")
-        backbone = read_backbone(self.root / "params" / "models" / "tiny-t5.yaml")
-        described = Description(version=VERSION, backbone=backbone, target=target, types=("x",))
-        describe(folder, described)
-        return str(folder)
-
-    def reevaluate(
-        self, *names: str, scan: bool = False, overrides: list[str] | None = None
-    ) -> Any:
-        looked = [f"look.folders=[{self.home}/models]", *(overrides or [])]
-        params = read_reevaluation(self.root / "params" / "reevaluate.yaml", overrides=looked)
-        given = None if scan else list(names)
-        return reevaluate_here(params, names=given, console=Console(quiet=True))
-
-    def verdicts(self, *names: str, **options: Any) -> list[str]:
-        return [verdict(row) for row in self.reevaluate(*names, **options)]
-
-    @property
-    def champion(self) -> str:
-        """Name of the folder of the champion."""
-        version = self.client.get_model_version_by_alias("gner", "champion")
-        return Path(version.tags["path"]).name
-
-    def versions(self) -> list[Any]:
-        return list(self.client.search_model_versions("name = 'gner'"))
-
-    def runs(self, kind: str) -> list[Any]:
-        experiment = self.client.get_experiment_by_name("gner")
-        assert experiment is not None
-        query = f"tags.`gner.kind` = '{kind}'"
-        return list(self.client.search_runs([experiment.experiment_id], query))
-
-    def comparisons(self) -> list[dict[str, Any]]:
-        files = self.home.glob("store/compare/*/comparison.json")
-        return [json.loads(file.read_text()) for file in files]
-
-
-def verdict(row: Row) -> str:
-    return row.decision.verdict if row.decision else "none"
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file of MLflow without runs; making one takes seconds."""
-    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{file}").get_experiment_by_name("gner")
-    return file
-
-
-@pytest.fixture
-def place(tmp_path: Path, root: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    place = Place(tmp_path, root)
-    shutil.copy(database, tmp_path)
-    monkeypatch.setenv("GNER_HOME", str(tmp_path))
-    for name in ("MLFLOW_TRACKING_URI", "GNER_STORE"):
-        monkeypatch.delenv(name, raising=False)
-
-    def child(
-        run: RunContext, step: Any, module: str, request: Any, *, folder: Path, **_: Any
-    ) -> None:
-        place.generated.append(step.title)
-        right, seed = (Path(request["model"]) / "model.safetensors").read_text().split()
-        draw = Random(int(seed))
-        answers = []
-        for s in read_sentences(Path(request["sentences"])):
-            tags = s.tags if draw.random() < float(right) else ("O",) * len(s.words)
-            one = (s.id, s.corpus, s.words, s.tags, s.types, "", True, None, tags)
-            answers.append(Prediction(*one, (1.0,) * len(s.words)))
-        write_predictions(folder / "predictions.parquet", answers)
-        (folder / "back_tokenization.json").write_text("{}")
-
-    monkeypatch.setattr(RunContext, "child", child)
-    monkeypatch.setattr(Workers, "warm_up", lambda self: None)
-    monkeypatch.setattr(log, "log_to", lambda console: None)  # it would stay for other tests
-    return place
+from tests.flows.known_checkpoints import Place
 
 
 def test_the_alias_moves_only_to_what_is_better_beyond_the_interval(place: Place) -> None:
@@ -233,8 +127,10 @@ def test_without_mlflow_all_is_evaluated_and_a_later_scan_decides(
     assert len(place.runs("comparison")) == 2
 
 
-@pytest.mark.parametrize("moment", ["register", "decide", "crown"])
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("moment", "when"),
+    [("register", "after"), ("decide", "before"), ("crown", "before"), ("crown", "after")],
+)
 def test_what_was_interrupted_is_finished_by_the_next_scan(
     place: Place, monkeypatch: pytest.MonkeyPatch, moment: str, when: str
 ) -> None:
@@ -312,7 +208,8 @@ def test_one_faulty_checkpoint_is_named_and_stops_no_other(place: Place) -> None
     damaged.mkdir()
     (damaged / "gner.json").write_text("{")
     rows = place.reevaluate(scan=True)
-    assert sorted(map(verdict, rows)) == ["first", "none", "none"]
+    assert sum(row.decision is None for row in rows) == 2
+    assert [row.decision.verdict for row in rows if row.decision] == ["first"]
     with pytest.raises(InputError) as fault:
         raise_faults(rows)
     assert "damaged: holds no safetensors weights" in str(fault.value)

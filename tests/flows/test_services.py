@@ -6,12 +6,14 @@ import socket
 import sqlite3
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from gner_core.errors import InputError
 from tasks.services import RECORD, Services, marked
 from tests.flows.conftest import GNER, PLANTED, Home, files_holding
 
@@ -110,13 +112,12 @@ def test_the_life_of_a_machine(machine: Machine) -> None:
     assert {machine.prefect, machine.mlflow} <= {c.laddr.port for c in listening}
     assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
 
-    again = machine.up()
-    assert again.stdout.startswith("already up: prefect, mlflow, worker-cpu")
+    services = Services(machine.home.folder)
+    assert services.settings
+    assert services.up(services.settings, say=len) == []  # it is up already
+    with pytest.raises(InputError, match=f"prefect_port {machine.prefect}; `gner down` ends them"):
+        services.up(replace(services.settings, prefect_port=free_port()), say=len)
     assert marked(mark) == processes
-    machine.prefect, before = free_port(), machine.prefect
-    other = machine.up()
-    machine.prefect = before
-    assert other.returncode == 2 and f"prefect_port {before}" in other.stderr
 
     assert {pool["name"] for pool in machine.post("/work_pools/filter")} >= {"cpu", "gpu"}
     automations = {a["name"] for a in machine.post("/automations/filter")}
@@ -142,7 +143,7 @@ def test_the_life_of_a_machine(machine: Machine) -> None:
     assert float(seconds["worker-cpu"].split()[2]) < 15  # it hears SIGINT
     assert marked(mark) == []
     assert not (machine.home.folder / RECORD).exists()
-    assert machine.home.gner("down").out.strip() == "nothing was up"
+    assert Services(machine.home.folder).down(say=len) == []
     assert files_holding(machine.home.folder, PLANTED.values()) == []
 
 

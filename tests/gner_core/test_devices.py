@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from gner_core import devices
-from gner_core.devices import Gpu, claim, list_gpus, parse_listing, permitted, use_gpus
+from gner_core.devices import Gpu, claim, list_gpus, parse_listing, permitted, seize_gpu, use_gpus
 from gner_core.errors import InputError
 from tests.fake_gpus import UUIDS, listing, pretend
 
@@ -201,6 +201,21 @@ def test_a_wish_for_two_is_not_starved_and_a_dead_one_is_forgotten(tmp_path: Pat
         thread.join(20)
     assert got[0] == "two" and sorted(got[1:]) == ["another", "one"]
     assert not list(tmp_path.glob("*.ticket"))
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_a_rank_of_several_machines_takes_its_gpu_and_does_not_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(devices, "_held", {})
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")  # as a launcher sets it
+    seize_gpu(1, purpose="train/abc")
+    assert list(devices._held) == [B]
+    with pytest.raises(InputError, match=rf"{B}: train/abc \(process {os.getpid()}"):
+        seize_gpu(1, purpose="train/other")
+    seize_gpu(0, purpose="train/abc")
+    for file in devices._held.values():
+        os.close(file)
 
 
 @pytest.mark.gpu

@@ -107,7 +107,7 @@ def test_who_is_told_to_stop_does_not_wait_for_another_builder(tmp_path: Path) -
     threading.Timer(0.2, stopping.set).start()
     with (
         store.lock(REF),
-        pytest.raises(Stopped, match="another process builds train/k1"),
+        pytest.raises(Stopped, match="train-k1: another process builds it"),
         store.lock(REF, given_up=stopping),
     ):
         pass

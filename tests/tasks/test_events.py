@@ -10,15 +10,12 @@ from tasks import events
 from tasks.events import announce
 from tasks.steps import Step
 
+API = "http://127.0.0.1:9/api"
+
 
 @pytest.mark.parametrize(
     ("api", "in_task_run", "told"),
-    [
-        ("http://127.0.0.1:9/api", True, True),
-        ("http://127.0.0.1:9/api", False, False),
-        (None, True, False),
-        (None, False, False),
-    ],
+    [(API, True, True), (API, False, False), (None, True, False), (None, False, False)],
 )
 def test_a_checkpoint_is_announced_in_a_task_run_of_a_server_only(
     monkeypatch: pytest.MonkeyPatch, api: str | None, in_task_run: bool, told: bool
