@@ -152,7 +152,7 @@ class _Shown:
         """Show progress in the Prefect UI; a server that is away costs a warning and a pause."""
         try:
             if self.artifact is None:
-                key = re.sub(r"[^a-z0-9]+", "-", self.title.lower())
+                key = re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
                 created = create_progress_artifact(share, key=key, description=detail or self.title)
                 self.artifact = cast(UUID, created)
             else:

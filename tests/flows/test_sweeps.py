@@ -7,13 +7,16 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from typer.testing import CliRunner
 
+from flows.cli import app
 from tests.flows.conftest import Home, ran_steps, skipped_steps
 
 BEAMS = ("run", "params/sweeps/beam-size.yaml", "--set", "base=params/tiny.yaml")
 SIZES = (
     *("run", "params/sweeps/scaling-law.yaml", "--set", "show=[zero-shot/f1]"),
     *("--set", "finetuning=null", "--set", "supervised=null"),
+    *("--set", "adaptation.train.epochs=1", "--set", "zero_shot.per_corpus=2"),
 )
 
 
@@ -89,6 +92,7 @@ def faulty(tmp_path: Path, root: Path) -> Path:
     values = {
         "name": "limits",
         "base": str(root / "params" / "tiny.yaml"),
+        "fixed": {"baseline": False},
         "axes": {
             "limit": {
                 "narrow": {"backbone.max_source_tokens": 16},
@@ -124,15 +128,26 @@ def test_a_failing_point_is_named_and_the_others_are_done(tiny_home: Home, fault
     assert set(ran_steps(again.out)) <= {"report", "sweep-report"}
 
 
-def test_a_bad_sweep_is_one_line_and_exit_code_2(tmp_path: Path, root: Path, faulty: Path) -> None:
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("show=[zero-shot/ff1]", "limits.yaml: show.0: "),
+        ("base=params/none.yaml", "params/none.yaml: cannot be read"),
+        ("backbone.max_source_tokens=3", "is set by the axis limit"),
+    ],
+)
+def test_a_bad_sweep_is_one_line_and_exit_code_2(faulty: Path, override: str, message: str) -> None:
+    done = CliRunner().invoke(app, ["run", str(faulty), "--set", override])
+    assert done.exit_code == 2, done.output
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_when_no_point_can_be_planned_nothing_runs(
+    tmp_path: Path, root: Path, faulty: Path
+) -> None:
     home = Home(tmp_path / "home", root)
-    for arguments, message in (
-        (("show=[zero-shot/ff1]",), "limits.yaml: show.0: "),
-        (("base=params/none.yaml",), "params/none.yaml: cannot be read"),
-        (("backbone.max_source_tokens=3",), "is set by the axis limit"),
-        (("data_root=/nowhere",), "no such corpus file"),
-    ):
-        done = home.gner("run", str(faulty), *(word for a in arguments for word in ("--set", a)))
-        assert done.code == 2, done.out + done.err
-        assert message in done.err
-        assert len(done.err.strip().splitlines()) == 1
+    done = home.gner("run", str(faulty), "--set", "data_root=/nowhere")
+    assert done.code == 2, done.out + done.err
+    assert "no such corpus file" in done.err
+    assert not home.folder.exists()
