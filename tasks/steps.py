@@ -50,7 +50,7 @@ VERSIONS = {
     "compare": 1,
     "corpus": 3,
     "generate": 3,
-    "report": 5,
+    "report": 6,
     "sample": 2,
     "score": 4,
     "sweep-report": 2,

@@ -5,7 +5,8 @@ beam size; what was not run; and the numbers of compared systems and of the reru
 that is not in the paper stands beside the paper's nearest in size, and says so. Does not own looks.
 
 Example:
-    found = beside("Flan-T5-large", parameters=783_150_080, beams=1, scores={"zero-shot": summary})
+    found = beside("Flan-T5-large", parameters=783_150_080, beams=1,
+                   scores={"zero-shot": summary}, splits={"zero-shot": "test"})
     found.tests[0].rows[0].difference
 """
 
@@ -34,7 +35,8 @@ COMPARED: dict[Test, str] = {"zero-shot": "Table 2", "supervised": "Table 3"}
 """Where the compared systems stand."""
 Place = tuple[str, str, str]
 """System, setting and metric of a number in a table of the paper."""
-NAMES = ("backbone", "model", "size", "same", "beams")
+PAPERS_SPLIT = "test"
+NAMES = ("backbone", "model", "size", "same", "beams", "elsewhere")
 NOTHING: Mapping[str, Any] = {"corpora": {}}
 """The scores of a test that was not run."""
 
@@ -128,6 +130,8 @@ class Beside:
     beams: int
     tests: Sequence[RowsOfTest]
     """Empty where no corpus of the paper was tested."""
+    elsewhere: Sequence[str]
+    """Tests that were run on another split than the paper's, and so are not compared."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as JSON values."""
@@ -139,7 +143,12 @@ class Beside:
 
 
 def beside(
-    backbone: str, *, parameters: int, beams: int, scores: Mapping[str, Mapping[str, Any]]
+    backbone: str,
+    *,
+    parameters: int,
+    beams: int,
+    scores: Mapping[str, Mapping[str, Any]],
+    splits: Mapping[str, str],
 ) -> Beside:
     """Set the scores of an experiment beside the paper's.
 
@@ -148,11 +157,16 @@ def beside(
         parameters: of the backbone.
         beams: beam size of the generation.
         scores: `scoring.evaluate.summarise` of the evaluations "zero-shot" and "supervised".
+        splits: the split that each was run on; the paper's is "test".
     """
     model, same = model_of(backbone, parameters=parameters)
-    tests = [_Counterpart(test, model, beams).rows(scores.get(test, NOTHING)) for test in COMPARED]
+    elsewhere = [test for test in COMPARED if test in scores and splits[test] != PAPERS_SPLIT]
+    compared = {test: found for test, found in scores.items() if test not in elsewhere}
+    tests = [
+        _Counterpart(test, model, beams).rows(compared.get(test, NOTHING)) for test in COMPARED
+    ]
     ran = any(row.ours for one in tests for row in one.rows)
-    return Beside(backbone, model, size_of(model), same, beams, tests if ran else ())
+    return Beside(backbone, model, size_of(model), same, beams, tests if ran else (), elsewhere)
 
 
 def table_beside(source: str, measured: Iterable[tuple[Place, Measured]]) -> list[Row]:
