@@ -203,10 +203,9 @@ def _content(step: Step, run: RunContext) -> ReportContent:
             experiment.backbone.name,
             parameters=experiment.backbone.parameters,
             beams=first.identity["decode"]["beams"],
-            scores={
-                title: summary
-                for title, summary in summaries.items()
-                if _tested(named["score"][title]).identity["split"] == "test"
+            scores=summaries,
+            splits={
+                title: _tested(given).identity["split"] for title, given in named["score"].items()
             },
         ),
         examples=choose_examples(scored, count=experiment.report.examples),
@@ -220,7 +219,7 @@ def _content(step: Step, run: RunContext) -> ReportContent:
 
 
 def _tested(score: Step) -> Step:
-    """Return the sample that was scored; the paper tests its split `test`."""
+    """Return the sample that was scored."""
     return score.inputs["predictions"].inputs["data"]
 
 

@@ -22,6 +22,7 @@ from prefect.context import TaskRunContext
 
 from gner_core.params import Experiment
 from gner_core.reports.figures import DRAWING
+from gner_core.reports.paper.sweep import sweep_beside
 from gner_core.reports.sweep_content import (
     PointView,
     SweepContent,
@@ -88,6 +89,25 @@ def _point(sweep: Sweep, point: SweepPoint) -> dict[str, Any]:
         "series": sweep.line_of(point),
         "x": x,
         "x_label": x_label,
+        "place": _place(point.experiment),
+    }
+
+
+def _place(experiment: Experiment) -> dict[str, Any]:
+    """Return what tells the numbers of the paper's tables apart."""
+    samples = {"zero-shot": experiment.zero_shot, "supervised": experiment.supervised}
+    return {
+        "backbone": experiment.backbone.name,
+        "beams": experiment.decode.beams,
+        "labels": experiment.target.labels,
+        "context": experiment.target.context,
+        "matching": experiment.match.mode,
+        "back_tokenization": experiment.match.back_tokenization,
+        "tests": {
+            title: {"split": sample.split, "corpora": list(sample.corpora)}
+            for title, sample in samples.items()
+            if sample
+        },
     }
 
 
@@ -103,7 +123,9 @@ def write_sweep_report(step: Step, run: RunContext) -> ArtifactRef:
         (folder / SVG).write_bytes(svg)
         (folder / PNG).write_bytes(png)
         (folder / CSV).write_text(as_csv(content), encoding="utf-8")
-        (folder / TABLE).write_text(json.dumps(as_json(content), indent=1, ensure_ascii=False))
+        paper = [row.as_dict() for row in sweep_beside(content.figure, content.rows).rows]
+        values = {**as_json(content), "paper": paper}
+        (folder / TABLE).write_text(json.dumps(values, indent=1, ensure_ascii=False))
         page = render_sweep(content, svg=svg.decode())
         (folder / PAGE).write_text(page, encoding="utf-8")
 

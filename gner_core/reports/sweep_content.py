@@ -35,6 +35,8 @@ class PointView:
     x: float | None
     """Where on that line; None lies behind all numbers (full context)."""
     x_label: str
+    place: Mapping[str, Any]
+    """Backbone, beams, target, matching and tested samples: what the paper's tables tell apart."""
     scores: Mapping[str, Mapping[str, Any]]
     """Title of an evaluation → its summary."""
 
@@ -72,6 +74,7 @@ class Row:
     series: str
     x: float | None
     x_label: str
+    place: Mapping[str, Any]
     cells: Mapping[str, Cell]
     """Score → figure; a score that the points have not is left out."""
     corpora: Mapping[str, Mapping[str, float]]
@@ -119,6 +122,7 @@ def _row(group: Sequence[PointView], show: Sequence[str], seeds: str | None) -> 
         series=first.series,
         x=first.x,
         x_label=first.x_label,
+        place=first.place,
         cells=cells,
         corpora={title: _corpora([point.scores[title] for point in group]) for title in titles},
     )

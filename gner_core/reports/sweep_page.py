@@ -7,6 +7,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gner_core.reports.page import TEMPLATES
+from gner_core.reports.paper import view
+from gner_core.reports.paper.sweep import sweep_beside
 from gner_core.reports.sweep_content import Cell, SweepContent
 
 
@@ -24,9 +26,12 @@ def render_sweep(content: SweepContent, *, svg: str) -> str:
         lstrip_blocks=True,
     )
     environment.filters["cell"] = shown
+    environment.filters["cells"] = view.cells
     environment.filters["thousands"] = lambda number: f"{number:,}"
     return environment.get_template("sweep.html.j2").render(
         content=content,
+        beside=sweep_beside(content.figure, content.rows),
+        head=view.HEAD,
         svg=Markup(svg[svg.index("<svg") :]),  # noqa: S704
     )
 

@@ -5,11 +5,12 @@ beam size; what was not run; and the numbers of compared systems and of the reru
 that is not in the paper stands beside the paper's nearest in size, and says so. Does not own looks.
 
 Example:
-    found = beside("Flan-T5-large", parameters=783_150_080, beams=1, scores={"zero-shot": summary})
+    found = beside("Flan-T5-large", parameters=783_150_080, beams=1,
+                   scores={"zero-shot": summary}, splits={"zero-shot": "test"})
     found.tests[0].rows[0].difference
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -32,7 +33,10 @@ BEAMS = "Table 7"
 """Has the means over the zero-shot corpora for beam sizes 1 to 4."""
 COMPARED: dict[Test, str] = {"zero-shot": "Table 2", "supervised": "Table 3"}
 """Where the compared systems stand."""
-NAMES = ("backbone", "model", "size", "same", "beams")
+Place = tuple[str, str, str]
+"""System, setting and metric of a number in a table of the paper."""
+PAPERS_SPLIT = "test"
+NAMES = ("backbone", "model", "size", "same", "beams", "elsewhere")
 NOTHING: Mapping[str, Any] = {"corpora": {}}
 """The scores of a test that was not run."""
 
@@ -46,6 +50,8 @@ class Measured:
     """95 % interval; None where it is not known."""
     another: str = ""
     """Name of our model where it is not made from the paper's backbone."""
+    deviation: float | None = None
+    """Standard deviation over seeds, of a mean of several runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +130,8 @@ class Beside:
     beams: int
     tests: Sequence[RowsOfTest]
     """Empty where no corpus of the paper was tested."""
+    elsewhere: Sequence[str]
+    """Tests that were run on another split than the paper's, and so are not compared."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as JSON values."""
@@ -135,7 +143,12 @@ class Beside:
 
 
 def beside(
-    backbone: str, *, parameters: int, beams: int, scores: Mapping[str, Mapping[str, Any]]
+    backbone: str,
+    *,
+    parameters: int,
+    beams: int,
+    scores: Mapping[str, Mapping[str, Any]],
+    splits: Mapping[str, str],
 ) -> Beside:
     """Set the scores of an experiment beside the paper's.
 
@@ -144,27 +157,34 @@ def beside(
         parameters: of the backbone.
         beams: beam size of the generation.
         scores: `scoring.evaluate.summarise` of the evaluations "zero-shot" and "supervised".
+        splits: the split that each was run on; the paper's is "test".
     """
     model, same = model_of(backbone, parameters=parameters)
-    tests = [_Counterpart(test, model, beams).rows(scores.get(test, NOTHING)) for test in COMPARED]
+    elsewhere = [test for test in COMPARED if test in scores and splits[test] != PAPERS_SPLIT]
+    compared = {test: found for test, found in scores.items() if test not in elsewhere}
+    tests = [
+        _Counterpart(test, model, beams).rows(compared.get(test, NOTHING)) for test in COMPARED
+    ]
     ran = any(row.ours for one in tests for row in one.rows)
-    return Beside(backbone, model, size_of(model), same, beams, tests if ran else ())
+    return Beside(backbone, model, size_of(model), same, beams, tests if ran else (), elsewhere)
 
 
-def table_beside(source: str, measured: Mapping[tuple[str, str, str], Measured]) -> list[Row]:
+def table_beside(source: str, measured: Iterable[tuple[Place, Measured]]) -> list[Row]:
     """Return every number that the paper's own models have in a table, ours beside it.
 
     Args:
         source: "Table 1", "Table 4", "Table 6" or "Table 7".
-        measured: (system, setting, metric) as in the table → ours; the system of a backbone is
-            `model_of(...)`. What the table does not have is left out.
+        measured: ours, with the place in the table; the system of a backbone is `model_of(...)`.
+            What has no place in the table is left out.
     """
-    rows = []
-    for one in find_models(source):
-        ours = measured.get((one.system, one.setting, one.metric))
-        name = f"{one.system}; {one.setting}; {one.metric}"
-        rows.append(Row(name, ours, one.value, one.std, source))
-    return rows
+    ours: dict[Place, list[Measured | None]] = {}
+    for place, one in measured:
+        ours.setdefault(place, []).append(one)
+    return [
+        Row(f"{row.system}; {row.setting}; {row.metric}", one, row.value, row.std, source)
+        for row in find_models(source)
+        for one in ours.get((row.system, row.setting, row.metric), [None])
+    ]
 
 
 def find_models(source: str) -> Iterator[PaperNumber]:

@@ -24,7 +24,8 @@ def ours(row: Row) -> str:
     """Return our number in points, or that it was not run; another model is named."""
     if row.ours is None:
         return NOT_RUN
-    return f"{row.ours.value:.1f}{row.ours.another and f' ({row.ours.another})'}"
+    deviation = "" if row.ours.deviation is None else f" ± {row.ours.deviation:.1f}"
+    return f"{row.ours.value:.1f}{deviation}{row.ours.another and f' ({row.ours.another})'}"
 
 
 def interval(row: Row) -> str:

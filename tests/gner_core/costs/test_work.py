@@ -38,7 +38,7 @@ def test_the_shapes_of_params_have_exactly_the_parameters_of_their_models(root: 
     backbones = [
         read_backbone(file) for file in sorted((root / "params" / "models").glob("*.yaml"))
     ]
-    assert len(backbones) == 8
+    assert len(backbones) == 10
     for backbone in backbones:
         assert backbone.shape is not None, backbone.name
         assert backbone.shape.parameters() == backbone.parameters, backbone.name

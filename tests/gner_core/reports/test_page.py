@@ -63,7 +63,7 @@ def content() -> ReportContent:
         samples=[SampleRow("supervised", "toy", {**counts, "of": 2000, "method": "random"})],
         stages=[StageView("adaptation", recipe, summary, curve, leak="")],
         evaluations=[EvaluationView("supervised", "held out", summarise(sentences))],
-        beside=beside("Tiny <b>", parameters=77_000_000, beams=2, scores={}),
+        beside=beside("Tiny <b>", parameters=77_000_000, beams=2, scores={}, splits={}),
         examples=choose_examples({"supervised": sentences}, count=2),
         prompt=HOSTILE,
         steps=[StepRow("train", "adaptation", "abc123", 12.34, "2026-01-01")],
@@ -111,7 +111,13 @@ def test_the_page_sets_scores_beside_the_papers(content: ReportContent) -> None:
     assert "No corpus of the paper was tested" in render(content)
     scores = {"f1": 0.4, "interval": [0.3, 0.45], "sentences": 50}
     summary = {"corpora": {"mit-movie": scores}, "macro": scores}
-    found = beside(HOSTILE, parameters=134_515_008, beams=1, scores={"zero-shot": summary})
+    found = beside(
+        HOSTILE,
+        parameters=134_515_008,
+        beams=1,
+        scores={"zero-shot": summary},
+        splits={"zero-shot": "test"},
+    )
     page = render(replace(content, beside=found))
     text = re.sub(r"<[^>]+>", " ", page)
     row = " ".join(text[text.index("mit-movie") :].split())

@@ -32,7 +32,13 @@ def large() -> Beside:
         "cooking": scores(0.9, 0.8, 1.0),  # none of the paper's
     }
     summary = {"corpora": corpora, "macro": scores(0.67, 0.66, 0.68)}
-    return beside("Flan-T5-large", parameters=783_150_080, beams=1, scores={"zero-shot": summary})
+    return beside(
+        "Flan-T5-large",
+        parameters=783_150_080,
+        beams=1,
+        scores={"zero-shot": summary},
+        splits={"zero-shot": "test"},
+    )
 
 
 def test_all_numbers_are_there_with_their_source(root: Path) -> None:
@@ -134,7 +140,13 @@ def test_beams_have_means_only() -> None:
     names = [r.corpus for r in find("Table 11", system="GNER-T5-xl", setting="zero") if r.std]
     corpora = {name: scores(0.66, 0.6, 0.7) for name in names if name != MEAN}
     summary = {"corpora": corpora, "macro": scores(0.66, 0.65, 0.67)}
-    found = beside("Flan-T5-xl", parameters=2_849_757_184, beams=4, scores={"zero-shot": summary})
+    found = beside(
+        "Flan-T5-xl",
+        parameters=2_849_757_184,
+        beams=4,
+        scores={"zero-shot": summary},
+        splits={"zero-shot": "test"},
+    )
     zero_shot = rows(found, "zero-shot")
     assert cells(zero_shot["crossner-ai"])[3] == "not stated"
     mean = zero_shot[MEAN]
@@ -146,14 +158,26 @@ def test_a_model_that_is_not_in_the_paper_stands_beside_its_nearest() -> None:
     assert model_of("SmolLM2-135M", parameters=134_515_008) == ("GNER-T5-small", False)
     assert model_of("my model", parameters=9_000_000_000) == ("GNER-T5-xxl", False)
     summary = {"corpora": {"ncbi": scores(0.5, 0.4, 0.6)}, "macro": scores(0.5, 0.4, 0.6)}
-    found = beside("SmolLM2-135M", parameters=134_515_008, beams=1, scores={"supervised": summary})
+    found = beside(
+        "SmolLM2-135M",
+        parameters=134_515_008,
+        beams=1,
+        scores={"supervised": summary},
+        splits={"supervised": "test"},
+    )
     assert (found.model, found.size, found.same) == ("GNER-T5-small", "77M", False)
     assert rows(found, "supervised")["ncbi"].paper == 82.06
 
 
 def test_without_a_corpus_of_the_paper_there_is_nothing_beside() -> None:
     summary = {"corpora": {"cooking": scores(0.5, 0.4, 0.6)}, "macro": scores(0.5, 0.4, 0.6)}
-    found = beside("Flan-T5-xxl", parameters=11_135_332_352, beams=1, scores={"zero-shot": summary})
+    found = beside(
+        "Flan-T5-xxl",
+        parameters=11_135_332_352,
+        beams=1,
+        scores={"zero-shot": summary},
+        splits={"zero-shot": "test"},
+    )
     assert found.tests == ()
     assert found.as_dict()["tests"] == {}
 
@@ -163,24 +187,22 @@ def test_json_holds_every_row_and_says_which_were_run(large: Beside) -> None:
     assert values["model"] == "GNER-T5-large"
     ran = {r["name"]: r for r in values["tests"]["zero-shot"]["rows"] if r["run"]}
     assert ran.keys() == {"crossner-ai", "mit-movie", "mean"}
-    assert ran["mit-movie"]["ours"] == {"value": 50.0, "interval": [48.0, 52.0], "another": ""}
+    assert ran["mit-movie"]["ours"] == {
+        "value": 50.0,
+        "interval": [48.0, 52.0],
+        "another": "",
+        "deviation": None,
+    }
     assert ran["mit-movie"]["inside"] is False
-    notes = (
-        beside(
-            "LLaMA-7B",
-            parameters=6_738_415_616,
-            beams=1,
-            scores={
-                "supervised": {
-                    "corpora": {"ncbi": scores(0.9, 0.8, 0.95)},
-                    "macro": scores(0.9, 0, 1),
-                }
-            },
-        )
-        .tests[1]
-        .notes
+    ncbi = {"corpora": {"ncbi": scores(0.9, 0.8, 0.95)}, "macro": scores(0.9, 0.8, 0.95)}
+    llama = beside(
+        "LLaMA-7B",
+        parameters=6_738_415_616,
+        beams=1,
+        scores={"supervised": ncbi},
+        splits={"supervised": "test"},
     )
-    ours, theirs, chatgpt = notes
+    ours, theirs, chatgpt = llama.tests[1].notes
     assert ours.startswith("GNER-LLaMA-7B, ncbi: Table 11 says 88.55; Table 3 says 89.27")
     assert theirs.startswith("GNER-LLaMA-7B, ncbi: Table 3 says 89.27; Table 11 says 88.55")
     assert chatgpt == "ChatGPT, Avg: Table 3 says 34.9; not the mean of its 18 rows, 36.77"
@@ -189,7 +211,7 @@ def test_json_holds_every_row_and_says_which_were_run(large: Beside) -> None:
 def test_a_table_of_the_paper_with_what_a_sweep_measured() -> None:
     place = ("GNER-T5-large", "zero-shot; beam=2", "F1")
     ours = Measured(63.0, (62.0, 64.0), another="SmolLM2-135M")
-    table = table_beside("Table 7", {place: ours})
+    table = table_beside("Table 7", [(place, ours)])
     assert len(table) == 20  # five models, four beam sizes; UniNER is no model of the paper's own
     (ran,) = [row for row in table if row.ours]
     assert len(HEAD) == len(cells(ran))
@@ -201,4 +223,21 @@ def test_a_table_of_the_paper_with_what_a_sweep_measured() -> None:
         "−1.1",
         "no",
     )
-    assert [len(table_beside(f"Table {n}", {})) for n in (1, 4, 6)] == [20, 18, 12]
+    assert [len(table_beside(f"Table {n}", [])) for n in (1, 4, 6)] == [20, 18, 12]
+
+
+def test_another_split_than_the_papers_is_not_compared() -> None:
+    summary = {"corpora": {"ncbi": scores(0.5, 0.4, 0.6)}, "macro": scores(0.5, 0.4, 0.6)}
+    found = beside(
+        "Flan-T5-xl",
+        parameters=2_849_757_184,
+        beams=1,
+        scores={
+            "zero-shot": {"corpora": {"mit-movie": scores(0.6, 0.5, 0.7)}},
+            "supervised": summary,
+        },
+        splits={"zero-shot": "valid", "supervised": "test"},
+    )
+    assert found.elsewhere == ["zero-shot"]
+    assert not any(row.ours for row in rows(found, "zero-shot").values())
+    assert rows(found, "supervised")["ncbi"].ours

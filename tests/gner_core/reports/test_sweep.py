@@ -2,11 +2,14 @@
 
 import csv
 import io
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from gner_core.reports.paper.numbers import find
+from gner_core.reports.paper.sweep import sweep_beside
 from gner_core.reports.sweep_content import Cell, PointView, SweepContent, as_csv, as_json, rows_of
 from gner_core.reports.sweep_figures import image, sweep_figure
 from gner_core.reports.sweep_page import render_sweep, shown
@@ -27,7 +30,14 @@ def point(beams: int, seed: int, f1: float) -> PointView:
     labels = {"beams": str(beams), "seed": str(seed)}
     name = f"toy-{beams}-{seed}"
     scores = {"zero-shot": summary(f1, unlabeled=beams)}
-    return PointView(name, labels, 44_128, "", float(beams), str(beams), scores)
+    return PointView(name, labels, 44_128, "", float(beams), str(beams), place(beams), scores)
+
+
+def place(beams: int, **changes: Any) -> dict[str, Any]:
+    tested = {"split": "test", "corpora": ["music"]}
+    values = {"backbone": "tiny", "beams": beams, "labels": "BIO", "context": "full"}
+    rest = {"matching": "gner", "back_tokenization": True, "tests": {"zero-shot": tested}}
+    return {**values, **rest, **changes}
 
 
 @pytest.fixture
@@ -103,3 +113,49 @@ def test_the_page_shows_rows_links_and_what_is_missing_as_text(content: SweepCon
 def test_a_cell_of_one_run_over_seeds_has_no_deviation() -> None:
     (row,) = rows_of([point(1, 1, 0.4)], show=SHOW[:1], seeds="seed")
     assert row.cells["zero-shot/f1"] == Cell(0.4, None, None, 1)
+
+
+def test_a_beam_sweep_stands_beside_table_7(content: SweepContent) -> None:
+    page = render_sweep(content, svg="<svg/>")
+    assert "Beside the paper: Table 7" in page
+    assert "not over the sentences that the paper tests" in page
+    assert "not run" not in page
+    crossner = [f"crossner-{part}" for part in ("ai", "literature", "music", "politics", "science")]
+    tests = {"zero-shot": {"split": "test", "corpora": [*crossner, "mit-movie", "mit-restaurant"]}}
+    large = replace(
+        content.rows[0],
+        parameters=783_150_080,
+        place=place(1, backbone="Flan-T5-large", tests=tests),
+    )
+    other = replace(content.rows[1], parameters=300_000_000, place=place(2, tests=tests))
+    text = render_sweep(replace(content, rows=[large, other]), svg="<svg/>")
+    rows = [re.sub(r"(<[^>]+>)+", " | ", line) for line in text.splitlines() if "beam=" in line]
+    assert len(rows) == 20
+    assert " | GNER-T5-large; zero-shot; beam=1; F1 | 50.0 ± 14.1 | 63.47 | −13.5 | " in rows
+    # 300 million parameters are nearest to the 248 million of T5-base.
+    assert " | GNER-T5-base; zero-shot; beam=2; F1 | 70.0 ± 0.0 (tiny) | 60.32 | +9.7 | " in rows
+    assert sum("not run" in row for row in rows) == 18
+
+
+def test_each_kind_of_sweep_has_its_table() -> None:
+    crossner = [f"crossner-{part}" for part in ("ai", "literature", "music", "politics", "science")]
+    tests = {"zero-shot": {"split": "valid", "corpora": crossner}}
+    one = point(1, 1, 0.61)
+    brackets = place(1, backbone="Flan-T5-large", labels="brackets", context=1, tests=tests)
+    rows = rows_of([replace(one, place=brackets)], show=SHOW, seeds=None)
+    found = sweep_beside("context", rows)
+    ran = {row.name: row for row in found.rows if row.ours}
+    name = "Flan-T5-large (10K Pile-NER); w/ context length 1; "
+    assert ran.keys() == {f"{name}F1", f"{name}UE"}
+    assert ran[f"{name}F1"].difference == pytest.approx(61.0 - 60.3)
+    assert ran[f"{name}F1"].inside is True
+    assert sweep_beside("parameters", rows).rows == ()  # validation sentences are no test
+    names = [r.corpus for r in find("Table 11", system="GNER-T5-xl", setting="supervised")]
+    tested = {"supervised": {"split": "test", "corpora": [n for n in names if n != "mean"]}}
+    plain = place(1, backbone="LLaMA-7B", matching="text", back_tokenization=False, tests=tested)
+    scores = {"supervised": summary(0.8599)}
+    view = replace(one, place=plain, scores=scores, parameters=6_738_415_616)
+    rows = rows_of([view], show=("supervised/f1",), seeds=None)
+    (without,) = [row for row in sweep_beside("table", rows).rows if row.ours]
+    assert without.name == "GNER-LLaMA-7B; supervised; w/o LCS+BT; F1"
+    assert without.difference == pytest.approx(0.0)

@@ -1,0 +1,106 @@
+"""A sweep beside the table of the paper that it repeats.
+
+Owns which table a figure stands for and where a row of the sweep has its place in it: Table 4 for
+model sizes (Fig. 7), Table 7 for beams, Table 1 for target forms (Fig. 4), Table 6 for matching. Means
+are compared only where they are over the paper's own sentences.
+
+Example:
+    found = sweep_beside("beams", content.rows)
+    found.rows[0].difference
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gner_core.reports.paper.beside import DETAILS, Measured, Place, Row, table_beside
+from gner_core.reports.paper.numbers import MEAN, MODELS, find, model_of
+from gner_core.reports.sweep_content import Cell
+from gner_core.reports.sweep_content import Row as SweepRow
+
+TABLES = {"parameters": "Table 4", "beams": "Table 7", "context": "Table 1", "table": "Table 6"}
+"""Kind of figure → the table with the same numbers."""
+STUDY = "Flan-T5-large (10K Pile-NER)"
+"""The only model of Table 1."""
+FORMS = {
+    ("brackets", 0): "w/o context (entity-centric)",
+    ("brackets", 1): "w/ context length 1",
+    ("brackets", "full"): "w/ full context",
+    ("BIO", "full"): "w/ full context & BIO",
+    ("BIOES", "full"): "w/ full context & BIOES",
+}
+"""Labels and context of a target → setting of Table 1."""
+METRICS = {"f1": "F1", "UE": "UE", "NE": "NE", "BE": "BE"}
+PLAIN = ("BIO", "full")
+
+
+@dataclass(frozen=True, slots=True)
+class SweepBeside:
+    """A sweep beside a table of the paper."""
+
+    source: str
+    rows: Sequence[Row]
+    """Empty where nothing of the table was run."""
+    elsewhere: bool
+    """Whether some means are over other sentences than the paper's, and so are left out."""
+
+
+def sweep_beside(figure: str, rows: Sequence[SweepRow]) -> SweepBeside:
+    """Set the rows of a sweep beside the table that its figure stands for."""
+    source = TABLES[figure]
+    measured: list[tuple[Place, Measured]] = []
+    elsewhere = False
+    for row in rows:
+        for score, cell in row.cells.items():
+            test, measure = score.split("/")
+            if not _on_the_papers_sentences(source, row.place["tests"][test], test):
+                elsewhere = True
+                continue
+            measured += [
+                (place, _measured(cell, another))
+                for place, another in _places(source, row, test, measure)
+            ]
+    found = table_beside(source, measured)
+    return SweepBeside(source, found if any(one.ours for one in found) else (), elsewhere)
+
+
+def _on_the_papers_sentences(source: str, sample: Mapping[str, Any], test: str) -> bool:
+    """Say whether a mean is over the corpora, and the split, of the paper's."""
+    model = next(iter(MODELS.values()))
+    names = {r.corpus for r in find(DETAILS, system=model, setting=test)} - {MEAN}
+    if source == "Table 1":  # 200 validation sentences of each part of CrossNER
+        names = {name for name in names if name.startswith("crossner-")}
+        return sample["split"] == "valid" and {*sample["corpora"]} == names
+    return sample["split"] == "test" and {*sample["corpora"]} == names
+
+
+def _places(source: str, row: SweepRow, test: str, measure: str) -> Iterator[tuple[Place, str]]:
+    """Yield where a score of a row stands in the table, with our model's name if it is another."""
+    place = row.place
+    backbone, form = place["backbone"], (place["labels"], place["context"])
+    system, same = model_of(backbone, parameters=row.parameters)
+    another = "" if same else backbone
+    metric = METRICS.get(measure)
+    if metric is None:
+        return
+    if source == "Table 1":
+        if form in FORMS and place["beams"] == 1:
+            yield (STUDY, FORMS[form], metric), "" if backbone == "Flan-T5-large" else backbone
+    elif form == PLAIN and source == "Table 7" and test == "zero-shot":
+        yield (system, f"{test}; beam={place['beams']}", metric), another
+    elif form == PLAIN and place["beams"] == 1 and source == "Table 4":
+        yield (system, test, metric), another
+    elif form == PLAIN and place["beams"] == 1 and source == "Table 6":
+        yield (system, f"{test}; {_matching(place)}", metric), another
+
+
+def _matching(place: Mapping[str, Any]) -> str:
+    if place["matching"] in ("position", "text"):
+        return "w/o LCS+BT"
+    return "Ours" if place["back_tokenization"] else "w/o BT"
+
+
+def _measured(cell: Cell, another: str) -> Measured:
+    interval = cell.interval and (100 * cell.interval[0], 100 * cell.interval[1])
+    deviation = None if cell.deviation is None else 100 * cell.deviation
+    return Measured(100 * cell.mean, interval, another, deviation)
