@@ -146,7 +146,6 @@ def play(
     span = spans.get(case.target, spans["flow"])
     while not (row := _disturbed(case, house, home, span)).victim and not row.problems:
         span /= 2  # the machine was faster this time, and the run had ended before the kill
-        _forget(case, house, home)
     if case.with_server:
         house.up()  # whichever server was killed
     if row.first not in GOOD:
@@ -163,15 +162,17 @@ def play(
         kept = home.with_name(f"{home.name}-with-problems")
         shutil.rmtree(kept, ignore_errors=True)
         home.rename(kept)
-    _forget(case, house, home)
+    shutil.rmtree(home, ignore_errors=True)
     row.seconds = time.monotonic() - began
     return row
 
 
 def _disturbed(case: Case, house: House, home: Path, span: float) -> Row:
     row = Row(case)
+    shutil.rmtree(home, ignore_errors=True)  # of a case that was interrupted
     if case.with_server:
         house.up()
+        house.forget_tracked()
     run, mark = _start(case, house, home)
     _disturb(case, house, run, mark, span, row)
     row.first = run.ended(seconds=RUN_SECONDS)
@@ -184,12 +185,6 @@ def _all_gone(mark: str) -> tuple[float | None, list[str]]:
     gone = gone_after(mark, seconds=GONE_SECONDS)
     left = kill_all(mark) if gone is None else []
     return gone, [f"still there: {told}" for told in left]
-
-
-def _forget(case: Case, house: House, home: Path) -> None:
-    shutil.rmtree(home, ignore_errors=True)
-    if case.with_server:
-        house.forget_tracked()
 
 
 def _start(case: Case, house: House, home: Path) -> tuple[Run, str]:
