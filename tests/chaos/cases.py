@@ -48,7 +48,7 @@ TARGETS: tuple[tuple[Way, Launcher, str], ...] = (
 """Each is drawn once before any is drawn again; cancel is that of the Prefect server."""
 LONGER = ("adaptation.train.epochs=8", "finetuning.train.epochs=8")
 """Of params/tiny.yaml: trainings of 32 and more updates, with a checkpoint every two."""
-RANKS = ("execution.launcher.kind=torchrun", "execution.launcher.processes=2")
+RANKS = ("execution.launcher={kind: torchrun, processes: 2}",)
 MARKED = ("flow", "warm", "worker", "launcher", "rank")
 """Targets that are processes of the run."""
 RUN_SECONDS, START_SECONDS, GONE_SECONDS = 240.0, 90.0, 60.0
@@ -122,6 +122,7 @@ def undisturbed(
     kept = home / "spans.json"
     if kept.exists():
         return Outcome.of(home, house.tracking(home, server=False)), json.loads(kept.read_text())
+    shutil.rmtree(home, ignore_errors=True)  # of one that failed
     mark = f"undisturbed-{time.time_ns()}"
     run = house.command(home, overrides, mark, server=False)
     lifetimes = Lifetimes()
