@@ -149,7 +149,10 @@ def play(
         span /= 2  # the machine was faster this time, and the run had ended before the kill
     if case.with_server:
         house.up()  # whichever server was killed
-    if row.first not in GOOD:
+    if row.first not in GOOD or (
+        case.target == "mlflow" and _problems(case, house, home, reference)
+    ):
+        # The latter: the run had ended before MLflow was back, and has said so.
         run, mark = _start(case, house, home)
         row.again = run.ended(seconds=RUN_SECONDS)
         _, left = _all_gone(mark)
@@ -157,8 +160,7 @@ def play(
         if row.again not in GOOD:
             row.problems.append(f"the repeat ended with {row.again}")
     if not row.problems:
-        outcome = Outcome.of(home, house.tracking(home, server=case.with_server))
-        row.problems += [*reference.differences(outcome), *leftovers(home)]
+        row.problems += _problems(case, house, home, reference)
     if row.problems:  # to be looked at
         kept = home.with_name(f"{home.name}-with-problems")
         shutil.rmtree(kept, ignore_errors=True)
@@ -166,6 +168,11 @@ def play(
     shutil.rmtree(home, ignore_errors=True)
     row.seconds = time.monotonic() - began
     return row
+
+
+def _problems(case: Case, house: House, home: Path, reference: Outcome) -> list[str]:
+    outcome = Outcome.of(home, house.tracking(home, server=case.with_server))
+    return [*reference.differences(outcome), *leftovers(home)]
 
 
 def _disturbed(case: Case, house: House, home: Path, span: float) -> Row:
