@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect.context import FlowRunContext
-from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
 
 from gner_core.machine import machine
 
@@ -93,5 +93,5 @@ def prefect_tags() -> dict[str, str]:
     if context is None or context.flow_run is None:
         return {}
     found = {"prefect.flow_run_id": str(context.flow_run.id)}
-    address = flow_run.get_flow_run_ui_url()
+    address = url_for("flow-run", obj_id=context.flow_run.id)
     return {**found, "prefect.flow_run_url": address} if address else found

@@ -19,7 +19,7 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
 from gner_core.errors import InputError
-from tasks.tracking import experiment_id, tracking_uri
+from tasks.mlflow_place import experiment_id, tracking_uri
 
 SERVING_MODEL = Path(__file__).with_name("serving_model.py")
 

@@ -2,7 +2,6 @@
 
 Owns how a checkpoint appears there: an external model and a version of the registered model, with
 tags for its place, the SHA-256 of its weights and the step that made it. No weights are copied.
-Beside `tasks.tracking` nobody else imports MLflow.
 
 Every call may be made twice. Versions are known again by the tag `checkpoint`; where two processes
 registered one checkpoint at the same moment, the version with the lower number counts.
@@ -28,7 +27,8 @@ from mlflow.exceptions import MlflowException
 
 from gner_core.reevaluation_params import ChampionParams
 from tasks.checkpoints import Checkpoint
-from tasks.tracking import KEY, Tracker, experiment_id, hopeless, tracking_uri
+from tasks.mlflow_place import experiment_id, hopeless, tracking_uri
+from tasks.tracking import KEY, Tracker
 
 MODEL = "gner"
 """The registered model under which every published training is registered."""

@@ -34,7 +34,7 @@ import psutil
 
 from gner_core.errors import InputError
 from tasks import prefect_setup
-from tasks.tracking import prepare_database
+from tasks.mlflow_place import prepare_database
 
 WORKER = "worker-"
 RECORD, LOCK = "services.json", "services.lock"

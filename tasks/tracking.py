@@ -1,4 +1,4 @@
-"""The one file that knows MLflow: runs, live metrics, datasets, prediction tables, the report.
+"""The runs in MLflow: live metrics, datasets, prediction tables, the report.
 
 Owns how a flow run and its steps appear in MLflow. A flow run is a parent run; each training is a
 child of it, each evaluation a child of the training that it tests, if that is of the same flow run.
@@ -8,8 +8,7 @@ linked from the new parent; one that was ended goes on where it was.
 A run that ends by an exception or a signal is closed. What a dead process of this machine left
 open is closed as KILLED by the next flow run: every run names its process.
 
-Default: an SQLite file and a folder below the home folder, no server. MLFLOW_TRACKING_URI is
-honoured. A tracking server that fails neither stops nor stalls a run: all calls wait their turn
+Where MLflow is says `tasks.mlflow_place`. A tracking server that fails neither stops nor stalls a run: all calls wait their turn
 in an outbox (`tasks.outbox`) with a thread of its own, and are made when the server is back. What
 was not sent in the end is logged from the store by the next run of the same command.
 
@@ -26,7 +25,6 @@ Example:
 
 import json
 import logging
-import os
 import time
 import uuid
 from collections import defaultdict
@@ -38,22 +36,16 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # with its password, too
-
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
-from mlflow.exceptions import MlflowException
 
 from gner_core.errors import Stopped
 from gner_core.processes import UNKNOWN, has_died, this_process
 from tasks import provenance
 from tasks.comparison import FlowRun, links, view, without_secrets
+from tasks.mlflow_place import experiment_id, hopeless, tracking_uri
 from tasks.outbox import Outbox
 
-EXPERIMENT = "gner"
 KEY, COMPLETE, KIND, FLOW = "gner.key", "gner.complete", "gner.kind", "gner.flow"
 PROCESS = "gner.process"
 """The tag with the process that logs to a run, see `gner_core.processes`."""
@@ -69,7 +61,6 @@ BATCH = 100  # params in one call: the server's limit
 METRICS_BATCH = 1000
 PARAM_CHARACTERS = 6000  # the server's limit
 SECONDS_BETWEEN_SENDS = 2.0
-REFUSED = (400, 404, 409)
 
 log = logging.getLogger("gner")
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every try; the outbox of one
@@ -380,55 +371,10 @@ class Tracker:
             self.client.set_terminated(run_id, status, last)
 
 
-def tracking_uri(home: Path) -> tuple[str, str | None]:
-    """Return MLflow's address, and the folder of artifacts where it is the one in the home folder."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
-    if uri:
-        return uri, None
-    home.mkdir(parents=True, exist_ok=True)
-    return _own_database(home), _own_artifacts(home)
-
-
-def _own_database(home: Path) -> str:
-    return f"sqlite:///{home.absolute()}/mlflow.db"
-
-
-def _own_artifacts(home: Path) -> str:
-    return str(home.absolute() / "mlartifacts")
-
-
-def experiment_id(client: MlflowClient, place: str | None) -> str:
-    """Return the id of gner's experiment; it is created with `place` as its folder of artifacts."""
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is None:
-        # The tag lets the UI open the experiment as model training, not as GenAI traces.
-        tags = {"mlflow.experimentKind": "custom_model_development"}
-        return str(client.create_experiment(EXPERIMENT, place, tags))
-    return str(found.experiment_id)
-
-
-def prepare_database(home: Path) -> None:
-    """Have the home folder's own database with gner's experiment in it.
-
-    Before a server uses it: two processes that make its tables at once would fail, and an
-    experiment that a server makes keeps its files where runs without that server cannot log any.
-    """
-    logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # not of every table
-    home.mkdir(parents=True, exist_ok=True)
-    experiment_id(MlflowClient(_own_database(home)), _own_artifacts(home))
-
-
 def _is_free(run: Run) -> bool:
     """Say whether this process may log to a run that is there."""
     owner = run.data.tags.get(PROCESS, UNKNOWN)
     return run.info.status != RUNNING or owner == this_process() or has_died(owner)
-
-
-def hopeless(error: Exception) -> bool:
-    """Say whether a call would fail again although the server is there."""
-    if isinstance(error, MlflowException):
-        return error.get_http_status_code() in REFUSED
-    return not isinstance(error, OSError) or isinstance(error, FileNotFoundError)
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

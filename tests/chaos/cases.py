@@ -48,7 +48,7 @@ TARGETS: tuple[tuple[Way, Launcher, str], ...] = (
 """Each is drawn once before any is drawn again; cancel is that of the Prefect server."""
 LONGER = ("adaptation.train.epochs=8", "finetuning.train.epochs=8")
 """Of params/tiny.yaml: trainings of 32 and more updates, with a checkpoint every two."""
-RANKS = ("execution.launcher.kind=torchrun", "execution.launcher.processes=2")
+RANKS = ("execution.launcher={kind: torchrun, processes: 2}",)
 MARKED = ("flow", "warm", "worker", "launcher", "rank")
 """Targets that are processes of the run."""
 RUN_SECONDS, START_SECONDS, GONE_SECONDS = 240.0, 90.0, 60.0
@@ -122,6 +122,7 @@ def undisturbed(
     kept = home / "spans.json"
     if kept.exists():
         return Outcome.of(home, house.tracking(home, server=False)), json.loads(kept.read_text())
+    shutil.rmtree(home, ignore_errors=True)  # of one that failed
     mark = f"undisturbed-{time.time_ns()}"
     run = house.command(home, overrides, mark, server=False)
     lifetimes = Lifetimes()
@@ -146,10 +147,12 @@ def play(
     span = spans.get(case.target, spans["flow"])
     while not (row := _disturbed(case, house, home, span)).victim and not row.problems:
         span /= 2  # the machine was faster this time, and the run had ended before the kill
-        _forget(case, house, home)
     if case.with_server:
         house.up()  # whichever server was killed
-    if row.first not in GOOD:
+    if row.first not in GOOD or (
+        case.target == "mlflow" and _problems(case, house, home, reference)
+    ):
+        # The latter: the run had ended before MLflow was back, and has said so.
         run, mark = _start(case, house, home)
         row.again = run.ended(seconds=RUN_SECONDS)
         _, left = _all_gone(mark)
@@ -157,21 +160,27 @@ def play(
         if row.again not in GOOD:
             row.problems.append(f"the repeat ended with {row.again}")
     if not row.problems:
-        outcome = Outcome.of(home, house.tracking(home, server=case.with_server))
-        row.problems += [*reference.differences(outcome), *leftovers(home)]
+        row.problems += _problems(case, house, home, reference)
     if row.problems:  # to be looked at
         kept = home.with_name(f"{home.name}-with-problems")
         shutil.rmtree(kept, ignore_errors=True)
         home.rename(kept)
-    _forget(case, house, home)
+    shutil.rmtree(home, ignore_errors=True)
     row.seconds = time.monotonic() - began
     return row
 
 
+def _problems(case: Case, house: House, home: Path, reference: Outcome) -> list[str]:
+    outcome = Outcome.of(home, house.tracking(home, server=case.with_server))
+    return [*reference.differences(outcome), *leftovers(home)]
+
+
 def _disturbed(case: Case, house: House, home: Path, span: float) -> Row:
     row = Row(case)
+    shutil.rmtree(home, ignore_errors=True)  # of a case that was interrupted
     if case.with_server:
         house.up()
+        house.forget_tracked()
     run, mark = _start(case, house, home)
     _disturb(case, house, run, mark, span, row)
     row.first = run.ended(seconds=RUN_SECONDS)
@@ -184,12 +193,6 @@ def _all_gone(mark: str) -> tuple[float | None, list[str]]:
     gone = gone_after(mark, seconds=GONE_SECONDS)
     left = kill_all(mark) if gone is None else []
     return gone, [f"still there: {told}" for told in left]
-
-
-def _forget(case: Case, house: House, home: Path) -> None:
-    shutil.rmtree(home, ignore_errors=True)
-    if case.with_server:
-        house.forget_tracked()
 
 
 def _start(case: Case, house: House, home: Path) -> tuple[Run, str]:

@@ -28,6 +28,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Cancelling
 
+from tasks.prefect_setup import AUTOMATION
 from tasks.services import Services, Settings
 from tests.chaos.checks import tracked
 from tests.chaos.marked import MARK, marked
@@ -137,7 +138,18 @@ class House:
         if self.services is None:
             os.environ["PREFECT_HOME"] = str(self.folder / "prefect")
             self.services = Services(self.folder / "servers")
-        self.services.up(self.settings, say=str)
+        if "prefect" in self.services.up(self.settings, say=str):
+            self._let_nothing_else_run()
+
+    def _let_nothing_else_run(self) -> None:
+        """Pause what would evaluate each new checkpoint, by its event or by a schedule."""
+        with self.prefect() as client:
+            for automation in client.read_automations():
+                if automation.name != AUTOMATION.stem:
+                    client.pause_automation(automation.id)
+            for deployment in client.read_deployments():
+                if deployment.schedules:
+                    client.pause_deployment(deployment.id)
 
     def kill(self, server: str, number: signal.Signals) -> None:
         """End a server or the Prefect worker."""
@@ -204,7 +216,7 @@ class House:
             client.set_flow_run_state(run.id, Cancelling())
 
     def forget_tracked(self) -> None:
-        """Delete all runs on the MLflow server: the next case must not find the steps of this one."""
+        """Delete all runs on the MLflow server: a case must not find the steps of another one."""
         client = MlflowClient(self.settings.mlflow)
         for run in tracked(client):
             client.delete_run(run.info.run_id)

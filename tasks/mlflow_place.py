@@ -1,0 +1,65 @@
+"""Where MLflow is: its address, its database in the home folder, gner's experiment.
+
+Default: an SQLite file and a folder below the home folder, no server. MLFLOW_TRACKING_URI is
+honoured. What is logged there: `tasks.tracking`.
+
+Example:
+    uri, artifacts = tracking_uri(Path(".gner"))
+    experiment = experiment_id(MlflowClient(uri), artifacts)
+"""
+
+import logging
+import os
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+EXPERIMENT = "gner"
+REFUSED = (400, 404, 409)
+"""Statuses of a server's answer that would be the same next time."""
+
+
+def tracking_uri(home: Path) -> tuple[str, str | None]:
+    """Return MLflow's address, and the folder of artifacts where it is the one in the home folder."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if uri:
+        return uri, None
+    home.mkdir(parents=True, exist_ok=True)
+    return _own_database(home), _own_artifacts(home)
+
+
+def _own_database(home: Path) -> str:
+    return f"sqlite:///{home.absolute()}/mlflow.db"
+
+
+def _own_artifacts(home: Path) -> str:
+    return str(home.absolute() / "mlartifacts")
+
+
+def experiment_id(client: MlflowClient, place: str | None) -> str:
+    """Return the id of gner's experiment; it is created with `place` as its folder of artifacts."""
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is None:
+        # The tag lets the UI open the experiment as model training, not as GenAI traces.
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        return str(client.create_experiment(EXPERIMENT, place, tags))
+    return str(found.experiment_id)
+
+
+def prepare_database(home: Path) -> None:
+    """Have the home folder's own database with gner's experiment in it.
+
+    Before a server uses it: two processes that make its tables at once would fail, and an
+    experiment that a server makes keeps its files where runs without that server cannot log any.
+    """
+    logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # not of every table
+    home.mkdir(parents=True, exist_ok=True)
+    experiment_id(MlflowClient(_own_database(home)), _own_artifacts(home))
+
+
+def hopeless(error: Exception) -> bool:
+    """Say whether a call would fail again although the server is there."""
+    if isinstance(error, MlflowException):
+        return error.get_http_status_code() in REFUSED
+    return not isinstance(error, OSError) or isinstance(error, FileNotFoundError)
