@@ -31,7 +31,7 @@ demo: setup
 	$(BIN)/gner run params/demo.yaml
 
 test: setup
-	$(BIN)/pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2 --dist loadfile
 
 checks: setup
 	$(BIN)/ruff check .
