@@ -108,7 +108,7 @@ def test_every_deployment_fits_its_flow(root: Path) -> None:
             assert CronSchedule(**schedule).timezone == "UTC"
         for trigger in triggers:
             parsed = DeploymentEventTrigger.model_validate(trigger)
-            assert parsed.as_trigger().expect == {"gner.checkpoint.published"}
+            assert parsed.expect == {"gner.checkpoint.published"}
     assert names == {
         *(f"gner/{name}" for name in ("demo", "tiny", "full-paper")),
         *(f"sweep/{name}" for name in SWEEPS),
