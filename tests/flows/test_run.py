@@ -133,7 +133,7 @@ def test_the_same_command_again_skips_everything(tiny_home: Home) -> None:
 
 
 def test_another_beam_size_redoes_generation_and_what_follows(tiny_home: Home) -> None:
-    changed = tiny_home.gner("run", "params/tiny.yaml", "--set", "decode.beams=2")
+    changed = tiny_home.gner("run", "params/tiny.yaml", "--set", "decode.beams=5")
     assert changed.code == 0, changed.err
     assert sorted(ran_steps(changed.out)) == ["generate"] * 3 + ["report"] + ["score"] * 3
 
