@@ -91,7 +91,7 @@ def run(
         if dry_run:
             from flows.dry_run import dry_run_lines
 
-            for line in dry_run_lines(params, overrides or [], devices=device or [], grid=grid):
+            for line in dry_run_lines(found, devices=device or [], grid=grid):
                 typer.echo(line)
             return
         if device or grid is not None:
@@ -143,7 +143,7 @@ def check(
     Every point of a sweep is read and its steps are planned.
     """
     with input_errors():
-        from gner_core.sweep_file import check_file
+        from gner_core.params_check import check_file
 
         for file in files:
             kind = check_file(file)

@@ -16,12 +16,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 from rich.text import Text
 
+from gner_core.backbone_params import BackboneParams
 from gner_core.corpora.audit import CorpusAudit
 from gner_core.corpora.lengths import LengthReport, Spread
 from gner_core.corpora.recognise import Recognised
 from gner_core.corpora.statistics import WHATS, Comparison, count_of_types
 from gner_core.corpus_params import CorpusParams
-from gner_core.params import BackboneParams
 from gner_core.records import Sentence, spans_of
 
 COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red", "bright_cyan", "bright_yellow")

@@ -3,30 +3,27 @@
 Owns what is read for it. Does not own costs (`tasks.costs`) or looks (`flows.costs_view`).
 
 Example:
-    for line in dry_run_lines(Path("params/demo.yaml"), [], devices=["A100-80G"], grid=None):
+    found = read_runnable(Path("params/demo.yaml"), overrides=[])
+    for line in dry_run_lines(found, devices=["A100-80G"], grid=None):
         typer.echo(line)
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from flows.costs_view import cost_lines, plain_lines
 from gner_core.errors import InputError
 from gner_core.params import Experiment
-from gner_core.sweep_file import read_runnable
+from gner_core.sweep_file import Runnable
 from tasks.home import open_store
 from tasks.planned import planned_steps
-from tasks.points import SharedStep, plan_points, shared_steps
+from tasks.points import SharedStep, planned_points, shared_steps
 
 
-def dry_run_lines(
-    params: Path, overrides: Sequence[str], *, devices: Sequence[str], grid: float | None
-) -> Iterator[str]:
-    """Yield the lines of a dry run: every step of every point of a file once.
+def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None) -> Iterator[str]:
+    """Yield the lines of a dry run: every step of every point once.
 
     Args:
-        params: file of an experiment, a sweep or a study.
-        overrides: values to set.
+        found: an experiment, a sweep or a study.
         devices: a device and measured files (`read_device`); none for no costs.
         grid: kg CO2 equivalents of a kWh; None takes the one of params/costs/energy.yaml.
 
@@ -36,7 +33,7 @@ def dry_run_lines(
     if not devices and grid is not None:
         raise InputError("--grid needs --device")
     store = open_store()
-    steps = planned_steps(_steps(params, overrides), store)
+    steps = planned_steps(_steps(found), store)
     if not devices:
         yield from plain_lines(steps)
         return
@@ -51,11 +48,10 @@ def dry_run_lines(
     yield from cost_lines([reader.priced(step) for step in steps], device, energy)
 
 
-def _steps(params: Path, overrides: Sequence[str]) -> list[SharedStep]:
+def _steps(found: Runnable) -> list[SharedStep]:
     """Return every step with its users, those at the end of sweeps last."""
-    points = plan_points(params, overrides=overrides)
+    points = planned_points(found)
     steps = list(shared_steps(points).values())
-    found = read_runnable(params, overrides=list(overrides))
     if isinstance(found, Experiment):
         return steps
     from tasks.sweeps import sweep_report_steps

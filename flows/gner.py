@@ -1,6 +1,6 @@
 """The front door: fetch → prepare → adapt → zero-shot test → fine-tune → supervised test → report.
 
-Owns the order of the steps and the frame around a run: home folder, store, tracking, summary.
+Owns what a run of one experiment is, and its summary; the frame around it is `flows.frame`.
 `gner` is the Prefect flow of the deployments; `run_here` does the same without any server.
 
 Example:
@@ -14,35 +14,28 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
-from prefect.artifacts import create_link_artifact, create_markdown_artifact
-from prefect.runtime import flow_run
+from prefect.artifacts import create_markdown_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
-from flows.points import run_points, show_on_prefect, used_by_workers
+from flows.fetching import fetch_corpora
+from flows.frame import opened_run, submitting
+from flows.points import run_points, show_on_prefect
 from flows.runner import (
-    FETCHES_AT_ONCE,
     TASKS_AT_ONCE,
     Submitter,
     direct_submitter,
+    named_by_file,
     prefect_submitter,
 )
-from flows.shown import put_report
-from flows.signals import ENDINGS, ended_by_signals
+from flows.shown import put_report, show_links
 from flows.walk import walk
-from gner_core.corpus_params import CorpusParams
 from gner_core.params import Experiment
 from gner_core.reports.page import with_links
 from gner_core.sweep_file import read_runnable
-from tasks.context import RunContext
-from tasks.data import fetch_files
-from tasks.home import home_folder, open_store
-from tasks.launch import Workers
 from tasks.plan import plan_experiment, used_corpora
-from tasks.progress import Progress, logger
 from tasks.results import REPORT, macro_scores
 from tasks.steps import CACHE
-from tasks.tracking import Tracker
 
 
 @dataclass(frozen=True)
@@ -56,14 +49,9 @@ class Outcome:
     """Addresses in MLflow by title; empty without a server."""
 
 
-def _run_name() -> str:
-    """Name a flow run after its experiment file."""
-    return Path(flow_run.get_parameters()["params"]).stem
-
-
 @flow(
     name="gner",
-    flow_run_name=_run_name,
+    flow_run_name=named_by_file,
     task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
 )
 def gner(params: str, overrides: list[str] | None = None) -> str:
@@ -81,8 +69,7 @@ def gner(params: str, overrides: list[str] | None = None) -> str:
         return show_on_prefect(run_points(experiment, prefect_submitter, Console(quiet=True)))
     outcome = _run(experiment, prefect_submitter, Console(quiet=True))
     create_markdown_artifact(_markdown(experiment, outcome), key=f"report-{experiment.name}")
-    for title, url in outcome.links.items():
-        create_link_artifact(url, title, key=title.lower().replace(" ", "-"))
+    show_links(outcome.links)
     return str(outcome.report)
 
 
@@ -91,59 +78,26 @@ def run_here(experiment: Experiment, *, console: Console) -> Outcome:
     return _run(experiment, direct_submitter, console)
 
 
-def _run(
-    experiment: Experiment,
-    submitter: Submitter,
-    console: Console,
-) -> Outcome:
-    if experiment.data_root == CACHE:  # first: keys need the hashes of files without a pin
+def _run(experiment: Experiment, submitter: Submitter, console: Console) -> Outcome:
+    if experiment.data_root == CACHE:
         fetch_corpora(used_corpora(experiment), submitter)
     plan = plan_experiment(experiment)
-    home, store = home_folder(), open_store()
-    workers = Workers()
-    if any(step.in_worker and not store.has(step.ref) for step in plan.steps()):
-        workers.warm_up()  # imports while corpora are prepared
-    tracker = Tracker.start(
+    with opened_run(
+        experiment,
+        plan.steps(),
         name=experiment.name,
         params=experiment.model_dump(mode="json"),
         tags={"gner.report": plan.report.ref.key},
-        home=home,
-    )
-    status = "FAILED"
-    with ended_by_signals(), Progress(console) as progress, workers:
-        run = RunContext(
-            experiment, store=store, tracker=tracker, progress=progress, workers=workers
-        )
-        try:
-            with submitter(sum(1 for _ in plan.steps())) as submit:
-                try:
-                    walk(plan, run, submit)
-                except BaseException:
-                    workers.stop()  # those of other steps end, too
-                    raise
-            scores = {title: macro_scores(e.score, run) for title, e in plan.evaluations.items()}
-            status = "FINISHED"
-        except ENDINGS:
-            status = "KILLED"
-            logger().warning("ending: workers write their checkpoints")
-            raise
-        finally:
-            tracker.parent.values(used_by_workers(run))
-            tracker.finish(status)
-    page = (store.fetch(plan.report.ref) / REPORT).read_text(encoding="utf-8")
+        console=console,
+    ) as opened:
+        run = opened.run
+        with submitting(submitter, steps=sum(1 for _ in plan.steps()), run=run) as submit:
+            walk(plan, run, submit)
+        scores = {title: macro_scores(e.score, run) for title, e in plan.evaluations.items()}
+    tracker = run.tracker
+    page = (run.path(plan.report) / REPORT).read_text(encoding="utf-8")
     shown = put_report(f"{experiment.name}.html", with_links(page, tracker.links).encode())
     return Outcome(shown, scores, tracker.shown_uri, tracker.links)
-
-
-def fetch_corpora(
-    corpora: Mapping[str, CorpusParams],
-    submitter: Submitter,
-) -> None:
-    """Have the files of corpora in the cache; what is there is not fetched again."""
-    with submitter(FETCHES_AT_ONCE) as submit:
-        fetched = [submit(fetch_files, name, corpus, after=[]) for name, corpus in corpora.items()]
-        for pending in fetched:
-            pending.result()
 
 
 def _markdown(experiment: Experiment, outcome: Outcome) -> str:

@@ -30,7 +30,8 @@ from flows.walk import walk
 from gner_core.experiment_file import read_experiment
 from tasks.context import untracked_run
 from tasks.plan import plan_experiment
-from tasks.services import Services, Settings
+from tasks.service_settings import Settings
+from tasks.services import Services
 
 BARE, RUN, DEPLOYMENT = "bare steps", "gner run", "deployment"
 DEPLOYED_AS = "gner/tiny"

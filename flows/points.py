@@ -15,24 +15,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact
 from rich.console import Console
 
-from flows.runner import FETCHES_AT_ONCE, Submit, Submitter
-from flows.shown import put_report
-from flows.signals import ENDINGS, ended_by_signals
+from flows.fetching import faults_of_fetching
+from flows.frame import opened_run, submitting
+from flows.runner import Submit, Submitter
+from flows.shown import put_report, show_links
 from flows.walk import submit_steps, wait_for
 from gner_core.corpus_params import CorpusParams
 from gner_core.errors import InputError
 from gner_core.params import Experiment
 from gner_core.sweep_file import Study, Sweep
 from tasks.context import RunContext
-from tasks.data import fetch_files
-from tasks.home import home_folder, open_store
-from tasks.launch import Workers
 from tasks.plan import plan_experiment, used_corpora
 from tasks.points import PlannedPoint, labelled, shared_steps
-from tasks.progress import Progress, logger
+from tasks.progress import logger
 from tasks.results import REPORT, macro_scores
 from tasks.steps import CACHE, Step
 from tasks.sweeps import FILES, PAGE, sweep_report_step, table, write_sweep_report
@@ -94,44 +92,29 @@ def run_points(found: Sweep | Study, submitter: Submitter, console: Console) -> 
     failures = {label: cause_of(error) for label, error in causes.items()}
     if not planned:
         raise next(iter(causes.values()))
-    home, store, shared = home_folder(), open_store(), shared_steps(planned)
-    workers = Workers()
-    if any(one.step.in_worker and not store.has(one.step.ref) for one in shared.values()):
-        workers.warm_up()  # imports while corpora are prepared
-    tracker = Tracker.start(name=found.name, params=_summary(found), tags={}, home=home)
-    status = "FAILED"
-    with ended_by_signals(), Progress(console) as progress, workers:
-        run = RunContext(
-            planned[0].experiment,
-            store=store,
-            tracker=tracker,
-            progress=progress,
-            workers=workers,
-        )
-        try:
-            with submitter(len(shared) + len(planned)) as submit:
-                session = Session(run, submit, failures)
-                try:
-                    _run_parts(_parts(found, tracker, planned), session)
-                except BaseException:
-                    workers.stop()  # those of other steps end, too
-                    raise
-            status = "FAILED" if failures else "FINISHED"
-        except ENDINGS:
-            status = "KILLED"
-            logger().warning("ending: workers write their checkpoints")
-            raise
-        finally:
-            tracker.parent.values(used_by_workers(run))
-            tracker.finish(status)
+    shared = shared_steps(planned)
+    with opened_run(
+        planned[0].experiment,
+        (one.step for one in shared.values()),
+        name=found.name,
+        params=_summary(found),
+        tags={},
+        console=console,
+    ) as opened:
+        run = opened.run
+        with submitting(submitter, steps=len(shared) + len(planned), run=run) as submit:
+            session = Session(run, submit, failures)
+            _run_parts(_parts(found, run.tracker, planned), session)
+        if failures:
+            opened.ends_as = "FAILED"
     return PointsOutcome(
         found.name,
         len(labelled(found)),
         failures,
         session.pages,
         session.tables,
-        tracker.shown_uri,
-        tracker.links,
+        run.tracker.shown_uri,
+        run.tracker.links,
     )
 
 
@@ -142,22 +125,13 @@ def show_on_prefect(outcome: PointsOutcome) -> str:
         PointsFailedError: when points failed, so that the flow run does, too.
     """
     create_markdown_artifact(_markdown(outcome), key=f"report-{outcome.name}")
-    for title, url in outcome.links.items():
-        create_link_artifact(url, title, key=title.lower().replace(" ", "-"))
+    show_links(outcome.links)
     if outcome.failures:
         causes = "; ".join(f"{label}: {cause}" for label, cause in outcome.failures.items())
         raise PointsFailedError(
             f"{len(outcome.failures)} of {outcome.points} points failed; run again to go on: {causes}"
         )
     return ", ".join(str(page) for page in outcome.pages.values())
-
-
-def used_by_workers(run: RunContext) -> dict[str, float]:
-    """Return what the workers of a flow run have used, summed over its steps."""
-    names = {name for used in run.usage.values() for name in used}
-    return {
-        f"cost/{name}": sum(used.get(name, 0.0) for used in run.usage.values()) for name in names
-    }
 
 
 def cause_of(error: BaseException) -> str:
@@ -172,7 +146,11 @@ def _plan(
 ) -> tuple[list[PlannedPoint], dict[str, InputError]]:
     """Return the points that can be planned, and why the others cannot."""
     points = labelled(found)
-    unfetched = _fetch([experiment for _, experiment in points], submitter)
+    corpora: dict[str, CorpusParams] = {}
+    for _, experiment in points:
+        if experiment.data_root == CACHE:
+            corpora |= used_corpora(experiment)
+    unfetched = faults_of_fetching(corpora, submitter)
     planned: list[PlannedPoint] = []
     causes: dict[str, InputError] = {}
     for label, experiment in points:
@@ -184,23 +162,6 @@ def _plan(
         except InputError as error:
             causes[label] = error
     return planned, causes
-
-
-def _fetch(experiments: Sequence[Experiment], submitter: Submitter) -> dict[str, InputError]:
-    """Have the files of all corpora in the cache; return why some could not be fetched."""
-    corpora: dict[str, CorpusParams] = {}
-    for experiment in experiments:
-        if experiment.data_root == CACHE:
-            corpora |= used_corpora(experiment)
-    faults: dict[str, InputError] = {}
-    with submitter(FETCHES_AT_ONCE) as submit:
-        fetched = {name: submit(fetch_files, name, one, after=[]) for name, one in corpora.items()}
-        for name, pending in fetched.items():
-            try:
-                pending.result()
-            except InputError as error:
-                faults[name] = error
-    return faults
 
 
 def _parts(

@@ -10,8 +10,8 @@ Example:
     print_table(table_rows(rows), title=title_of(params))
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ from prefect.artifacts import create_table_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
-from flows.gner import fetch_corpora
+from flows.fetching import fetch_corpora
+from flows.frame import opened_run, submitting
 from flows.reevaluate_view import Row, raise_faults, table_rows, title_of
-from flows.runner import TASKS_AT_ONCE, Submit, direct, on_prefect
-from flows.signals import ENDINGS, ended_by_signals
+from flows.runner import TASKS_AT_ONCE, Submitter, direct_submitter, prefect_submitter
+from flows.walk import submit_steps, wait_for
 from gner_core.errors import InputError
 from gner_core.experiment_file import read_reevaluation
 from gner_core.fingerprint import fingerprint
@@ -32,21 +33,15 @@ from gner_core.store import ArtifactRef, Store
 from tasks.champion import Decision, Judge, decision_of
 from tasks.checkpoints import Checkpoint, distinct, named
 from tasks.context import RunContext
-from tasks.data import draw_sample, prepare_corpus
 from tasks.home import home_folder, open_store
-from tasks.launch import Workers
 from tasks.looking import is_wanted, look
-from tasks.models import generate
-from tasks.progress import Progress, logger
+from tasks.progress import logger
 from tasks.reevaluation import Suite, Trial, compare_checkpoints, plan_suite, tested_corpora
 from tasks.registry import Registry, RegistryAwayError, Version, answering
-from tasks.results import score_predictions
 from tasks.steps import CACHE, Step
-from tasks.tracking import Tracker
 
 PARAMS = "params/reevaluate.yaml"
 AWAY = "undecided: MLflow does not answer; a later scan compares it"
-Submitter = Callable[[int], AbstractContextManager[Submit]]
 Versions = Mapping[str, Version]
 
 
@@ -95,14 +90,14 @@ def reevaluate_here(
     Returns:
         A row for each checkpoint, the oldest first; faults of single ones stand in their rows.
     """
-    return _run(params, names, lambda workers: direct(workers=workers), console)
+    return _run(params, names, direct_submitter, console)
 
 
 def _under_prefect(
     file: str, overrides: list[str] | None, names: Sequence[str] | None
 ) -> list[dict[str, str]]:
     params = read_reevaluation(Path(file), overrides=overrides or [])
-    rows = _run(params, names, lambda _: nullcontext(on_prefect), Console(quiet=True))
+    rows = _run(params, names, prefect_submitter, Console(quiet=True))
     table = table_rows(rows)
     create_table_artifact(table, key=f"reevaluate-{params.name}", description=title_of(params))
     raise_faults(rows)
@@ -112,7 +107,7 @@ def _under_prefect(
 def _run(
     params: Reevaluation, names: Sequence[str] | None, submitter: Submitter, console: Console
 ) -> list[Row]:
-    if params.data_root == CACHE:  # first: keys need the hashes of files without a pin
+    if params.data_root == CACHE:
         fetch_corpora(tested_corpora(params), submitter)
     suite, store = plan_suite(params), open_store()
     registry = Registry.open(params.champion, home_folder())
@@ -199,30 +194,18 @@ def _work(
             rows[one.key] = Row(one.name, one.where, error=fault)
     if not trials:
         return rows
-    params, workers = suite.params, Workers()
-    if any(not store.has(e.generate.ref) for t in trials for e in t.evaluations.values()):
-        workers.warm_up()  # imports while corpora are prepared
-    tracker = Tracker.start(
+    params = suite.params
+    with opened_run(
+        trials[0].setting,
+        (step for trial in trials for step in trial.steps()),
         name=params.name,
         params=params.model_dump(mode="json", exclude={"corpora"}),
         tags={"gner.suite": suite.key},
-        home=home_folder(),
-    )
-    status = "FAILED"
-    with ended_by_signals(), Progress(console) as progress, workers:
-        run = RunContext(
-            trials[0].setting, store=store, tracker=tracker, progress=progress, workers=workers
-        )
-        try:
-            faults = _evaluate(trials, suite, run, submitter)
-            scored = [trial for trial in trials if trial.checkpoint.key not in faults]
-            rows |= _decided(scored, suite, run, registry, submitter)
-            status = "FINISHED"
-        except ENDINGS:
-            status = "KILLED"
-            raise
-        finally:
-            tracker.finish(status)
+        console=console,
+    ) as opened:
+        faults = _evaluate(trials, suite, opened.run, submitter)
+        scored = [trial for trial in trials if trial.checkpoint.key not in faults]
+        rows |= _decided(scored, suite, opened.run, registry, submitter)
     for trial in trials:
         one = trial.checkpoint
         if one.key in faults:
@@ -234,36 +217,19 @@ def _evaluate(
     trials: Sequence[Trial], suite: Suite, run: RunContext, submitter: Submitter
 ) -> dict[str, Exception]:
     """Have checkpoints answer and scored; return the fault of each that could not."""
-    steps = len(suite.corpora) + len(suite.samples) * (1 + 2 * len(trials))
-    with submitter(steps) as submit:
-        try:
-            corpora = {
-                name: submit(prepare_corpus, step, run, after=[])
-                for name, step in suite.corpora.items()
-            }
-            samples = {
-                test: submit(draw_sample, step, run, after=[corpora[name] for name in step.inputs])
-                for test, step in suite.samples.items()
-            }
-            scored = {}
-            for trial in trials:
-                here = run.with_setting(trial.setting)
-                for test, one in trial.evaluations.items():
-                    written = submit(generate, one.generate, here, after=[samples[test]])
-                    score = submit(score_predictions, one.score, here, after=[written])
-                    scored[trial.checkpoint.key, test] = (written, score)
-            for pending in (*corpora.values(), *samples.values()):
-                pending.result()
-            faults: dict[str, Exception] = {}
-            for (key, _), both in scored.items():
+    shared = [*suite.corpora.values(), *suite.samples.values()]
+    runs = {step.ref: run.with_setting(trial.setting) for trial in trials for step in trial.steps()}
+    steps = [*shared, *(step for trial in trials for step in trial.steps())]
+    faults: dict[str, Exception] = {}
+    with submitting(submitter, steps=len(steps), run=run) as submit:
+        pending = submit_steps(steps, lambda step: runs.get(step.ref, run), submit)
+        wait_for(shared, pending)
+        for trial in trials:
+            for evaluation in trial.evaluations.values():
                 try:
-                    for pending in both:  # in this order the cause is raised first
-                        pending.result()
+                    wait_for((evaluation.generate, evaluation.score), pending)
                 except Exception as error:  # noqa: BLE001 (it stands in the row of its checkpoint)
-                    faults.setdefault(key, error)
-        except BaseException:
-            run.workers.stop()  # those of other steps end, too
-            raise
+                    faults.setdefault(trial.checkpoint.key, error)
     return faults
 
 

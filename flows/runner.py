@@ -12,11 +12,12 @@ Example:
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, Protocol
 
 from prefect import Task
+from prefect.runtime import flow_run
 
-FETCHES_AT_ONCE = 4
 TASKS_AT_ONCE = 64  # waiting for a worker costs a thread; workers are limited by the params
 
 
@@ -66,6 +67,11 @@ def prefect_submitter(_: int) -> AbstractContextManager[Submit]:
 def direct_submitter(steps: int) -> AbstractContextManager[Submit]:
     """Give a `Submit` of this process for so many steps."""
     return direct(workers=steps)
+
+
+def named_by_file() -> str:
+    """Return a name for the Prefect flow run around us: that of its file of parameters."""
+    return Path(flow_run.get_parameters()["params"]).stem
 
 
 def _after(before: Sequence[Any], function: Callable[..., Any], *arguments: object) -> Any:

@@ -30,10 +30,12 @@ def up(
 ) -> None:
     """Start Prefect, MLflow and workers, and store the deployments; what runs is left alone."""
     with input_errors():
+        from gner_core.devices import list_gpus
         from tasks.home import home_folder
-        from tasks.services import ServiceError, Services, Settings, has_gpu, locked
+        from tasks.service_settings import Settings
+        from tasks.services import ServiceError, Services, locked
 
-        pools = ("cpu", "gpu") if has_gpu() else ("cpu",)
+        pools = ("cpu", "gpu") if list_gpus() else ("cpu",)
         settings = Settings(str(_checkout()), host, prefect_port, mlflow_port, pools)
         with locked(home_folder()):
             services = Services(home_folder())

@@ -1,11 +1,14 @@
-"""The reports of this machine: copies of published pages, below the home folder.
+"""Where people find results: copies of published pages below the home folder, links in Prefect.
 
 Example:
     put_report("demo.html", page.encode())
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+
+from prefect.artifacts import create_link_artifact
 
 from tasks.home import home_folder
 
@@ -18,3 +21,9 @@ def put_report(name: str, content: bytes) -> Path:
     aside.write_bytes(content)
     os.replace(aside, place)
     return place
+
+
+def show_links(links: Mapping[str, str]) -> None:
+    """Show addresses by title as artifacts of the Prefect flow run around us."""
+    for title, url in links.items():
+        create_link_artifact(url, title, key=title.lower().replace(" ", "-"))

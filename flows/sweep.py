@@ -7,25 +7,19 @@ Example:
 from pathlib import Path
 
 from prefect import flow
-from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
 from flows.points import run_points, show_on_prefect
-from flows.runner import TASKS_AT_ONCE, prefect_submitter
+from flows.runner import TASKS_AT_ONCE, named_by_file, prefect_submitter
 from gner_core.errors import InputError
 from gner_core.params import Experiment
 from gner_core.sweep_file import read_runnable
 
 
-def _run_name() -> str:
-    """Name a flow run after its file."""
-    return Path(flow_run.get_parameters()["params"]).stem
-
-
 @flow(
     name="sweep",
-    flow_run_name=_run_name,
+    flow_run_name=named_by_file,
     task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
 )
 def sweep(params: str, overrides: list[str] | None = None) -> str:

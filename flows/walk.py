@@ -44,13 +44,14 @@ def submit_steps(
     """Submit every step behind its inputs, each key once; return what is pending.
 
     Args:
-        steps: each behind its inputs.
+        steps: each behind its inputs, except those that are kept elsewhere and so are there.
         run_of: the run in which a step is done.
     """
     pending: dict[ArtifactRef, Pending] = {}
     for step in steps:
         if step.ref not in pending:
-            after = [pending[given.ref] for given in step.inputs.values()]
+            made = [given for given in step.inputs.values() if given.place is None]
+            after = [pending[given.ref] for given in made]
             pending[step.ref] = submit(TASKS[step.kind], step, run_of(step), after=after)
     return pending
 

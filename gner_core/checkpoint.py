@@ -17,9 +17,10 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from gner_core.backbone_params import BackboneParams
 from gner_core.corpus_params import Model
 from gner_core.errors import InputError
-from gner_core.params import BackboneParams, TargetForm
+from gner_core.params import TargetForm
 
 DESCRIPTION = "gner.json"
 VERSION: Literal[1] = 1

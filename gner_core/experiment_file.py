@@ -21,9 +21,10 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from gner_core.backbone_params import BackboneParams
 from gner_core.corpus_params import CorpusParams, Model
 from gner_core.errors import InputError
-from gner_core.params import BackboneParams, Experiment
+from gner_core.params import Experiment
 from gner_core.reevaluation_params import Reevaluation
 
 INCLUDES = ("backbone", "corpora")

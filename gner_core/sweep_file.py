@@ -22,20 +22,14 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from gner_core.costs.devices import read_profile
-from gner_core.costs.energy import ENERGY, read_energy
-from gner_core.costs.lengths import read_lengths
 from gner_core.errors import InputError
 from gner_core.experiment_file import (
     EXTENDS,
     INCLUDES,
     apply_override,
     assign,
-    read_backbone,
-    read_catalog,
     read_experiment,
     read_included,
-    read_reevaluation,
     read_values,
     read_yaml,
     validated,
@@ -243,36 +237,3 @@ def _short(number: int) -> str:
 
 def _slug(label: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
-
-
-def _read_costs(path: Path) -> None:
-    read_energy(path) if path.name == ENERGY.name else read_lengths(path)
-
-
-READERS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "corpora": (read_catalog, "catalog"),
-    "costs": (_read_costs, "costs"),
-    "devices": (read_profile, "device"),
-    "models": (read_backbone, "backbone"),
-}
-"""Folder of files that are no experiments → what reads them, and what they are."""
-
-
-def check_file(path: Path) -> str:
-    """Validate any file of params/ by its folder and its keys; return what it is.
-
-    Raises:
-        InputError: as `read_runnable`.
-    """
-    for folder in path.absolute().parent.parts[-2:]:
-        if folder in READERS:
-            read, kind = READERS[folder]
-            read(path)
-            return kind
-    if "champion" in read_values(path):
-        read_reevaluation(path, overrides=[])
-        return "re-evaluation"
-    found = read_runnable(path, overrides=[])
-    if isinstance(found, Sweep):
-        return "sweep"
-    return "study" if isinstance(found, Study) else "experiment"

@@ -22,7 +22,7 @@ from gner_core.checkpoint import DESCRIPTION, Description, description_of
 from gner_core.errors import InputError
 from gner_core.fingerprint import file_sha256
 from gner_core.store import MANIFEST, ArtifactRef, Store
-from tasks.predict import STEPS, find_checkpoint
+from tasks.predict import find_checkpoint, published_checkpoint
 from tasks.steps import Step, checkpoint_step
 
 TRAIN = "train"
@@ -86,8 +86,10 @@ def named(name: str, store: Store) -> Checkpoint:
     Raises:
         InputError: when there is no such checkpoint.
     """
+    if not Path(name).is_dir():
+        return published(published_checkpoint(name, store), store)
     folder = find_checkpoint(name).resolve()
-    ref = _in_store(folder, store) or _remote(name, store)
+    ref = _in_store(folder, store)
     return published(ref, store) if ref else in_folder(folder)
 
 
@@ -173,12 +175,3 @@ def _in_store(folder: Path, store: Store) -> ArtifactRef | None:
     ref = ArtifactRef(folder.parent.name, folder.name)
     here = store.objects.is_local and folder == Path(store.objects.url(ref.path)).resolve()
     return ref if here and store.has(ref) else None
-
-
-def _remote(name: str, store: Store) -> ArtifactRef | None:
-    """Return the artifact that is named, in a remote store: its folder here is only a copy."""
-    if store.objects.is_local or Path(name).is_dir():
-        return None
-    step, _, key = name.rpartition("/")
-    refs = [ArtifactRef(one, key) for one in ([step] if step else STEPS)]
-    return next((ref for ref in refs if store.has(ref)), None)

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gner_core.backbone_params import BackboneParams, FolderSource, RandomSource
 from gner_core.corpora.lengths import LengthReport, TokenCounter, length_report
 from gner_core.corpora.splits import stream_any_split
 from gner_core.corpus_params import CorpusParams, Split
 from gner_core.errors import InputError
-from gner_core.params import BackboneParams, FolderSource, RandomSource
 from gner_core.records import Sentence
 from tasks.home import open_store
 from tasks.launch import Workers

@@ -19,6 +19,8 @@ EXPERIMENT = "gner"
 REFUSED = (400, 404, 409)
 """Statuses of a server's answer that would be the same next time."""
 
+logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # it tells of every new database
+
 
 def tracking_uri(home: Path) -> tuple[str, str | None]:
     """Return MLflow's address, and the folder of artifacts where it is the one in the home folder."""
@@ -26,14 +28,16 @@ def tracking_uri(home: Path) -> tuple[str, str | None]:
     if uri:
         return uri, None
     home.mkdir(parents=True, exist_ok=True)
-    return _own_database(home), _own_artifacts(home)
+    return own_database(home), own_artifacts(home)
 
 
-def _own_database(home: Path) -> str:
+def own_database(home: Path) -> str:
+    """Return the address of the home folder's own database."""
     return f"sqlite:///{home.absolute()}/mlflow.db"
 
 
-def _own_artifacts(home: Path) -> str:
+def own_artifacts(home: Path) -> str:
+    """Return the folder of artifacts beside that database."""
     return str(home.absolute() / "mlartifacts")
 
 
@@ -53,9 +57,8 @@ def prepare_database(home: Path) -> None:
     Before a server uses it: two processes that make its tables at once would fail, and an
     experiment that a server makes keeps its files where runs without that server cannot log any.
     """
-    logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # not of every table
     home.mkdir(parents=True, exist_ok=True)
-    experiment_id(MlflowClient(_own_database(home)), _own_artifacts(home))
+    experiment_id(MlflowClient(own_database(home)), own_artifacts(home))
 
 
 def hopeless(error: Exception) -> bool:

@@ -35,9 +35,18 @@ def plan_points(path: Path, *, overrides: Sequence[str] = ()) -> list[PlannedPoi
     Raises:
         InputError: as `read_runnable` and `plan_experiment`.
     """
+    return planned_points(read_runnable(path, overrides=overrides))
+
+
+def planned_points(found: Runnable) -> list[PlannedPoint]:
+    """Return every experiment of what was read with its plan.
+
+    Raises:
+        InputError: as `plan_experiment`.
+    """
     return [
         PlannedPoint(label, experiment, plan_experiment(experiment))
-        for label, experiment in labelled(read_runnable(path, overrides=overrides))
+        for label, experiment in labelled(found)
     ]
 
 

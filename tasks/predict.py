@@ -1,7 +1,7 @@
 """Using artifacts outside of experiments: which one is meant, and the child process that loads it.
 
-Owns finding a checkpoint or predictions, and asking the worker. The work is in `gner_core.predicting`, which this
-process never imports with its model.
+Owns finding a checkpoint or predictions, and asking the worker. The work is in
+`gner_core.predicting`, which this process never imports with its model.
 
 Example:
     folder = find_checkpoint("train/4f6c…")
@@ -16,7 +16,7 @@ from pathlib import Path
 from gner_core.checkpoint import DESCRIPTION
 from gner_core.errors import InputError
 from gner_core.predicting.entities import Entity
-from gner_core.store import ArtifactRef
+from gner_core.store import ArtifactRef, Store
 from tasks.home import open_store
 from tasks.launch import Event, Workers
 
@@ -43,15 +43,24 @@ def find_checkpoint(name: str) -> Path:
             )
         return Path(name)
     store = open_store()
+    return store.fetch(published_checkpoint(name, store))
+
+
+def published_checkpoint(name: str, store: Store) -> ArtifactRef:
+    """Return the artifact that `train/KEY`, or a key alone, names; nothing is fetched.
+
+    Raises:
+        InputError: when it is not in the store.
+    """
     step, _, key = name.rpartition("/")
     refs = [ArtifactRef(one, key) for one in ([step] if step else STEPS)]
-    found = [ref for ref in refs if ref.step in STEPS and key and store.has(ref)]
-    if not found:
-        raise InputError(
-            f"{name}: neither a folder nor a checkpoint in the store {store.url}; "
-            "gner run PARAMS --dry-run shows the keys of the steps train"
-        )
-    return store.fetch(found[0])
+    for ref in refs:
+        if ref.step in STEPS and key and store.has(ref):
+            return ref
+    raise InputError(
+        f"{name}: neither a folder nor a checkpoint in the store {store.url}; "
+        "gner run PARAMS --dry-run shows the keys of the steps train"
+    )
 
 
 def find_predictions(name: Path) -> Path:

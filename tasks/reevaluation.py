@@ -10,7 +10,7 @@ Example:
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +19,12 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from gner_core.backbone_params import BackboneParams
 from gner_core.corpus_params import CorpusParams
 from gner_core.errors import InputError
 from gner_core.execution_params import ExecutionParams
 from gner_core.fingerprint import fingerprint
-from gner_core.params import BackboneParams, DecodeParams, MatchParams, TargetForm
+from gner_core.params import DecodeParams, MatchParams, TargetForm
 from gner_core.reevaluation_params import Reevaluation
 from gner_core.scoring.comparison import compare_scored
 from gner_core.scoring.scored import Scored, read_scored
@@ -63,6 +64,11 @@ class Trial:
     def scores(self) -> dict[str, Step]:
         """Test → the step that scores it."""
         return {test: evaluation.score for test, evaluation in self.evaluations.items()}
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the steps that are the checkpoint's own, each behind its inputs."""
+        for evaluation in self.evaluations.values():
+            yield from (evaluation.generate, evaluation.score)
 
     def mean_f1(self, run: RunContext, *, metric: str) -> float:
         """Return the mean F1 over the corpora of all test sets, 0 to 1; they must be scored."""

@@ -1,8 +1,8 @@
 """The servers and workers of one machine: started together, ended together, nothing left behind.
 
-Owns processes: their commands, their settings, when they answer, the record of them in
-`$GNER_HOME/services.json`, and their end. Does not own what is set up on the Prefect server
-(`tasks.prefect_setup`).
+Owns processes: their start, when they answer, the record of them in `$GNER_HOME/services.json`, and
+their end. Does not own their commands (`tasks.service_settings`) or what is set up on the Prefect
+server (`tasks.prefect_setup`).
 
 Every process gets a mark of this start in its environment (`GNER_SERVICES`), and what it starts
 inherits it: flows, trainings, ranks. So `down` finds all of them, whoever their parent is now.
@@ -17,11 +17,9 @@ Example:
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -35,65 +33,19 @@ import psutil
 from gner_core.errors import InputError
 from tasks import prefect_setup
 from tasks.mlflow_place import prepare_database
+from tasks.service_settings import WORKER, Settings, command_of
 
-WORKER = "worker-"
 RECORD, LOCK = "services.json", "services.lock"
 MARK = "GNER_SERVICES"
 START_SECONDS = 120.0
 """Until a service must answer; a loaded machine needs half of it for a new database."""
 STOP_SECONDS = 30.0
 """After SIGTERM; a training uses some of them to save its state."""
-HEARTBEAT_SECONDS = 30
-"""Prefect's smallest; whoever emits less often would be taken for dead (`prefect_setup`)."""
-QUIET = {
-    "DO_NOT_TRACK": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-}
-LEASES = "prefect.server.concurrency.lease_storage.filesystem"
-"""Of concurrency slots: in files, since those in memory stay taken when the server restarts."""
-
 Say = Callable[[str], object]
 
 
 class ServiceError(RuntimeError):
     """A service did not start; the message names its log and shows the end of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What is to run, and where."""
-
-    checkout: str
-    """The folder with prefect.yaml, in which workers run flows."""
-    host: str = "127.0.0.1"
-    prefect_port: int = 4200
-    mlflow_port: int = 5000
-    pools: tuple[str, ...] = ("cpu",)
-    """The work pools that get a worker here."""
-
-    @property
-    def prefect(self) -> str:
-        """Address of the Prefect server, as programs of this machine reach it."""
-        return f"http://{self._reached}:{self.prefect_port}"
-
-    @property
-    def api(self) -> str:
-        """What PREFECT_API_URL must be."""
-        return f"{self.prefect}/api"
-
-    @property
-    def mlflow(self) -> str:
-        """Address of the MLflow server, as programs of this machine reach it."""
-        return f"http://{self._reached}:{self.mlflow_port}"
-
-    @property
-    def _reached(self) -> str:
-        return "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104
-
-    def services(self) -> tuple[str, ...]:
-        """Return the names of all services, in the order in which they start."""
-        return ("prefect", "mlflow", *(f"{WORKER}{pool}" for pool in self.pools))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +131,7 @@ class Services:
             ServiceError: when it ends, or does not answer in time.
         """
         assert self.settings is not None
-        command, environment = _command(name, self.settings, home=self.home, mark=self.mark)
+        command, environment = command_of(name, self.settings, home=self.home, mark=self.mark)
         log = self.home / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out, _default_signals():
@@ -310,50 +262,6 @@ def _group(process: psutil.Process) -> int | None:
     with suppress(ProcessLookupError):
         return os.getpgid(process.pid)
     return None
-
-
-def has_gpu() -> bool:
-    """Say whether this machine has an NVIDIA GPU that answers."""
-    if not shutil.which("nvidia-smi"):
-        return False
-    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
-    return listed.returncode == 0 and "GPU 0" in listed.stdout
-
-
-def _command(
-    name: str, settings: Settings, *, home: Path, mark: str
-) -> tuple[list[str], dict[str, str]]:
-    """Return the command of a service and its environment."""
-    inherited = {**os.environ, **QUIET}
-    inherited.setdefault("PREFECT_HOME", str(home / "prefect"))
-    inherited |= {
-        "PREFECT_API_URL": settings.api,
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
-    }
-    python = [sys.executable, "-m"]
-    if name == "prefect":
-        place = ["--host", settings.host, "--port", str(settings.prefect_port)]
-        leases = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES}
-        return [*python, "prefect", "server", "start", *place], inherited | leases
-    if name == "mlflow":
-        place = ["--host", settings.host, "--port", str(settings.mlflow_port), "--workers", "1"]
-        kept = ["--backend-store-uri", f"sqlite:///{home}/mlflow.db"]
-        kept += ["--artifacts-destination", str(home / "mlartifacts")]
-        inherited.pop("MLFLOW_TRACKING_URI", None)
-        jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # eight processes and 2 GB less
-        return [*python, "mlflow", "server", *place, *kept], inherited | jobs
-    pool = name.removeprefix(WORKER)
-    worker = ["worker", "start", "--pool", pool, "--type", "process"]
-    worker += ["--name", f"{socket.gethostname()}-{pool}-{mark[:8]}"]
-    for_flows = {
-        "GNER_HOME": str(home),
-        "GNER_CHECKOUT": settings.checkout,
-        "MLFLOW_TRACKING_URI": settings.mlflow,
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-        # A run that is taken before its time stays PENDING for good when the worker is stopped.
-        "PREFECT_WORKER_PREFETCH_SECONDS": "0",
-    }
-    return [*python, "prefect", *worker], inherited | for_flows
 
 
 def _differences(old: Settings | None, new: Settings) -> str:

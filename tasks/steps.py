@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from gner_core.backbone_params import BackboneParams, FolderSource, RandomSource
 from gner_core.corpora.fetch.shelf import Shelf
 from gner_core.corpora.prepare import corpus_folder, split_files
 from gner_core.corpus_params import CorpusParams, Model, Split
@@ -23,12 +24,9 @@ from gner_core.errors import InputError
 from gner_core.execution_params import ExecutionParams
 from gner_core.fingerprint import file_sha256, fingerprint
 from gner_core.params import (
-    BackboneParams,
     DecodeParams,
     Experiment,
-    FolderSource,
     MatchParams,
-    RandomSource,
     SampleParams,
     StageParams,
     TargetForm,

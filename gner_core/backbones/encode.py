@@ -15,7 +15,8 @@ from itertools import islice
 
 from transformers import PreTrainedTokenizerBase
 
-from gner_core.params import BackboneParams, TargetForm
+from gner_core.backbone_params import BackboneParams
+from gner_core.params import TargetForm
 from gner_core.schemas.prompts import prompt
 from gner_core.schemas.targets import longest_target, target
 

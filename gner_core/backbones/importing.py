@@ -32,15 +32,15 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from gner_core.errors import InputError
-from gner_core.hub import hub_errors, refuse_damaged
-from gner_core.params import (
+from gner_core.backbone_params import (
     BackboneParams,
     FolderSource,
     HubSource,
     PackageSource,
     RandomSource,
 )
+from gner_core.errors import InputError
+from gner_core.hub import hub_errors, refuse_damaged
 
 HEAD_WIDTH = 16  # of random models
 PAD, END = "<pad>", "</s>"  # of their tokenizers; ids 0 and 1

@@ -18,8 +18,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from gner_core.backbone_params import BackboneParams
 from gner_core.errors import InputError
-from gner_core.params import BackboneParams
 
 
 def device() -> torch.device:

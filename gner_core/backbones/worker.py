@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gner_core.backbone_params import BackboneParams
 from gner_core.backbones.importing import import_backbone
 from gner_core.checkpoint import VERSION, Description, describe
-from gner_core.params import BackboneParams
 from gner_core.records import Sentence, read_sentences
 from gner_core.schemas.prompts import prompt
 from gner_core.schemas.targets import BIO, target

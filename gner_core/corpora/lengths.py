@@ -19,8 +19,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from gner_core.backbone_params import BackboneParams
 from gner_core.errors import InputError
-from gner_core.params import BackboneParams, TargetForm
+from gner_core.params import TargetForm
 from gner_core.records import Sentence
 from gner_core.schemas.prompts import prompt
 from gner_core.schemas.targets import target

@@ -13,11 +13,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError
 
 from gner_core.corpus_params import Model
 from gner_core.errors import InputError
+from gner_core.experiment_file import read_yaml, validated
 
 PROFILES = Path(__file__).parents[2] / "params" / "devices"
 Format = Literal["float32", "bfloat16"]
@@ -72,10 +72,7 @@ def read_profile(path: Path) -> DeviceProfile:
     Raises:
         InputError: for a file that cannot be read or does not fit.
     """
-    try:
-        return DeviceProfile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not a device profile: {_first(error)}") from None
+    return validated(DeviceProfile, read_yaml(path), path)
 
 
 def read_device(places: Sequence[str]) -> DeviceProfile:

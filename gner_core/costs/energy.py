@@ -7,12 +7,11 @@ Example:
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from pydantic import Field
 
 from gner_core.corpus_params import Model
 from gner_core.costs.lengths import COSTS
-from gner_core.errors import InputError
+from gner_core.experiment_file import read_yaml, validated
 
 ENERGY = COSTS / "energy.yaml"
 
@@ -46,7 +45,4 @@ def read_energy(path: Path) -> EnergyParams:
     Raises:
         InputError: for a file that cannot be read or does not fit.
     """
-    try:
-        return EnergyParams.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: {' '.join(str(error).split())}") from None
+    return validated(EnergyParams, read_yaml(path), path)

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from gner_core.backbone_params import BackboneParams
 from gner_core.costs.devices import DeviceProfile
 from gner_core.costs.memory import (
     BYTES,
@@ -30,7 +31,7 @@ from gner_core.costs.memory import (
 )
 from gner_core.costs.shape import ModelShape
 from gner_core.costs.work import forward_work, update_work
-from gner_core.params import BackboneParams, DecodeParams, TrainParams
+from gner_core.params import DecodeParams, TrainParams
 
 HOUR = 3600.0
 

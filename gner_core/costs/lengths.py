@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from gner_core.corpus_params import Model
 from gner_core.errors import InputError
+from gner_core.experiment_file import read_yaml
 
 COSTS = Path(__file__).parents[2] / "params" / "costs"
 LENGTHS = COSTS / "lengths.yaml"
@@ -65,8 +65,7 @@ def read_lengths(path: Path) -> Table:
         InputError: for a file that cannot be read, or an entry that names no measured corpus.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        table = TypeAdapter(dict[str, dict[str, Entry]]).validate_python(values)
+        table = TypeAdapter(dict[str, dict[str, Entry]]).validate_python(read_yaml(path))
         return {
             tokenizer: {name: _resolved(entry, column) for name, entry in column.items()}
             for tokenizer, column in table.items()
@@ -75,7 +74,7 @@ def read_lengths(path: Path) -> Table:
         fault = error.errors(include_url=False)[0]
         place = ".".join(map(str, fault["loc"]))
         raise InputError(f"{path}: {place}: {fault['msg']}") from None
-    except (OSError, KeyError, yaml.YAMLError) as error:
+    except KeyError as error:
         raise InputError(f"{path}: {' '.join(str(error).split())}") from None
 
 

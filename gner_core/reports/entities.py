@@ -9,11 +9,9 @@ Example:
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gner_core.predicting.entities import Entity
+from gner_core.reports.templates import templates
 
 TEMPLATE = "entities.html.j2"
 TURN = 137.508
@@ -62,13 +60,7 @@ def render_entities(
     texts: Sequence[str], found: Sequence[Sequence[Entity]], *, types: Sequence[str], title: str
 ) -> str:
     """Return the page."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates()
     shown = legend(types, found)
     return environment.get_template(TEMPLATE).render(
         title=title,

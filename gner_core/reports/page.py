@@ -4,29 +4,21 @@ Every text that comes from data or from a model is escaped by the template engin
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gner_core.reports.content import ReportContent
 from gner_core.reports.figures import f1_bars, loss_curves, reliability
 from gner_core.reports.paper import view
+from gner_core.reports.templates import templates
 
-TEMPLATES = Path(__file__).parent
 HUES = 12  # colours of entity types
 PLACE_OF_LINKS = Markup('<p class="sub" id="links"></p>')
 
 
 def render(content: ReportContent) -> str:
     """Return the page."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates()
     environment.filters["points"] = lambda share: f"{100 * share:.1f}"
     environment.filters["thousands"] = lambda number: f"{number:,}"
     environment.filters["hue"] = lambda label: sum(label.encode()) % HUES * (360 // HUES)

@@ -3,13 +3,12 @@
 Every text is escaped by the template engine.
 """
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from gner_core.reports.page import TEMPLATES
 from gner_core.reports.paper import view
 from gner_core.reports.paper.sweep import sweep_beside
 from gner_core.reports.sweep_content import Cell, SweepContent
+from gner_core.reports.templates import templates
 
 
 def render_sweep(content: SweepContent, *, svg: str) -> str:
@@ -18,13 +17,7 @@ def render_sweep(content: SweepContent, *, svg: str) -> str:
     Args:
         svg: the figure, made here and not from anybody's text.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates()
     environment.filters["cell"] = shown
     environment.filters["cells"] = view.cells
     environment.filters["thousands"] = lambda number: f"{number:,}"

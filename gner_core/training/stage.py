@@ -17,10 +17,11 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, TrainerCallback, TrainingArguments, set_seed
 
+from gner_core.backbone_params import BackboneParams
 from gner_core.backbones.encode import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.execution_params import DeepspeedLauncher, ExecutionParams
-from gner_core.params import BackboneParams, Choice, TargetForm, TrainParams
+from gner_core.params import Choice, TargetForm, TrainParams
 from gner_core.records import read_sentences
 from gner_core.training.adapters import add_adapters
 from gner_core.training.batches import (

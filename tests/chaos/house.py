@@ -29,7 +29,8 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Cancelling
 
 from tasks.prefect_setup import AUTOMATION
-from tasks.services import Services, Settings
+from tasks.service_settings import Settings
+from tasks.services import Services
 from tests.chaos.checks import tracked
 from tests.chaos.marked import MARK, marked
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows.gner import fetch_corpora
+from flows.fetching import fetch_corpora
 from flows.runner import direct
 from gner_core.errors import InputError
 from gner_core.experiment_file import read_experiment

@@ -20,7 +20,7 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.testing.utilities import prefect_test_harness
 
 from tasks.prefect_setup import POOLS
-from tasks.services import HEARTBEAT_SECONDS
+from tasks.service_settings import HEARTBEAT_SECONDS
 from tests.flows.conftest import Home
 from tests.flows.known_checkpoints import Place
 

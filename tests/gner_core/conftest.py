@@ -7,10 +7,11 @@ from typing import Literal
 
 import pytest
 
+from gner_core.backbone_params import BackboneParams
 from gner_core.corpora.prepare import corpus_folder, read_split
 from gner_core.execution_params import ExecutionParams
 from gner_core.experiment_file import read_experiment
-from gner_core.params import BackboneParams, TrainParams
+from gner_core.params import TrainParams
 from gner_core.records import Sentence
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from gner_core.errors import InputError
 from gner_core.experiment_file import read_experiment
-from gner_core.sweep_file import check_file
+from gner_core.params_check import check_file
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from gner_core.errors import InputError
-from gner_core.sweep_file import Runnable, Study, Sweep, check_file, read_runnable
+from gner_core.params_check import check_file
+from gner_core.sweep_file import Runnable, Study, Sweep, read_runnable
 
 
 @pytest.fixture

@@ -9,12 +9,13 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
+from gner_core.backbone_params import BackboneParams
 from gner_core.backbones.encode import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.errors import InputError
 from gner_core.generation.free import Ask, FreeGenerator
 from gner_core.generation.guided import GuidedAnswer, GuidedAsk, GuidedGenerator
-from gner_core.params import BackboneParams, TargetForm
+from gner_core.params import TargetForm
 from gner_core.records import Sentence, is_bio
 from gner_core.schemas.targets import BIO, target
 from gner_core.training.examples import collate
