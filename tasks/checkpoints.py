@@ -151,7 +151,7 @@ def in_folder(folder: Path) -> Checkpoint:
     kept = [file for file in folder.iterdir() if file.is_file() and _matters(file.name)]
     files = {file.name: file_sha256(file) for file in kept}
     written = datetime.fromtimestamp((folder / DESCRIPTION).stat().st_mtime, UTC)
-    created = written.isoformat(timespec="seconds")
+    created = written.isoformat(timespec="microseconds")  # two may be of one second
     return _checkpoint(folder.name, files, folder, where=str(folder), stage=None, created=created)
 
 
