@@ -86,17 +86,27 @@ def restore_averages(
     import deepspeed
 
     plain = engine.optimizer.optimizer
-    for group in plain.param_groups:
-        for part in group["params"]:  # flat, and empty so far: AdamW makes its state when it steps
-            plain.state[part] = {
-                STEP: averages[STEP].clone(),
-                **{kind: torch.zeros_like(part) for kind in AVERAGES},
-            }
+    for part in _flat_parts(engine):  # empty so far: AdamW makes its state when it steps
+        plain.state[part] = {
+            STEP: averages[STEP].clone(),
+            **{kind: torch.zeros_like(part) for kind in AVERAGES},
+        }
     _link(engine)
     for name, parameter in _trained(model):
         for kind in AVERAGES:
             full = averages[f"{kind}/{name}"].to(engine.device)
             deepspeed.utils.safe_set_full_optimizer_state(parameter, full, kind)
+
+
+def _flat_parts(engine: Any) -> list[torch.Tensor]:
+    """Return what AdamW updates on this device: flat parts of all weights.
+
+    ZeRO 3 lays them into the groups of AdamW for the moment of a step only.
+    """
+    zero = engine.optimizer
+    if hasattr(zero, "fp32_partitioned_groups_flat"):
+        return list(zero.fp32_partitioned_groups_flat)
+    return [part for group in zero.optimizer.param_groups for part in group["params"]]
 
 
 def _link(engine: Any) -> None:
