@@ -99,5 +99,20 @@ class Outbox:
         return True
 
 
+class Wastebasket(Outbox):
+    """An outbox of which nothing is ever sent."""
+
+    def __init__(self) -> None:
+        """Start nothing."""
+        self.service = "nobody"
+
+    def put(self, work: Callable[[], None]) -> None:
+        """Drop it."""
+
+    def close(self) -> int:
+        """Nothing is left."""
+        return 0
+
+
 def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".strip().splitlines()[0][:200]

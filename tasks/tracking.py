@@ -44,7 +44,7 @@ from gner_core.processes import UNKNOWN, has_died, this_process
 from tasks import provenance
 from tasks.comparison import FlowRun, links, view, without_secrets
 from tasks.mlflow_place import experiment_id, hopeless, tracking_uri
-from tasks.outbox import Outbox
+from tasks.outbox import Outbox, Wastebasket
 
 KEY, COMPLETE, KIND, FLOW = "gner.key", "gner.complete", "gner.kind", "gner.flow"
 PROCESS = "gner.process"
@@ -169,13 +169,18 @@ class Tracker:
     """The parent run of one flow run, and its children."""
 
     def __init__(self, uri: str, *, artifacts: str | None) -> None:
-        """Name the tracking store and where it keeps files; None leaves that to the server."""
+        """Name the tracking store and where it keeps files; None leaves that to the server.
+
+        Args:
+            uri: empty where nothing is to be tracked.
+        """
         self.uri = uri
         self.shown_uri = without_secrets(uri)
         self.links: dict[str, str] = {}
         """To this flow run and its comparison with earlier ones; there after `finish`."""
         self._artifacts = artifacts
-        self.outbox = Outbox(f"MLflow at {self.shown_uri}", hopeless=hopeless)
+        service = f"MLflow at {self.shown_uri}"
+        self.outbox = Outbox(service, hopeless=hopeless) if uri else Wastebasket()
         self.parent = StepRun(self)
         self._on_prefect: Mapping[str, str] = {}
         self.logged: dict[str, StepRun] = {}

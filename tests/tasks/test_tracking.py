@@ -380,3 +380,17 @@ def test_the_real_server_dies_in_the_middle_and_comes_back(
     assert steps(uri, child) == list(range(1, 61))
     assert child.info.status == "FINISHED"
     assert [file.path for file in MlflowClient(uri).list_artifacts(child.info.run_id)] == ["t.json"]
+
+
+def test_where_nothing_is_tracked_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    tracker = Tracker("", artifacts=None)
+    with tracker.step_run("train", key="k", kind="training", params={"a": 1}) as run:
+        run.point({"loss": 1.0}, step=1, at=time.time())
+    tracker.outbox.put(lambda: MlflowClient().create_registered_model("gner"))
+    tracker.finish("FINISHED")
+    assert list(tmp_path.iterdir()) == []
+    assert caplog.records == []
