@@ -156,7 +156,13 @@ class ChoiceTable:
     def _encode(self, texts: list[str]) -> list[Tokens]:
         if not texts:
             return []
-        return [tuple(ids) for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
+        encoded = self.tokenizer(
+            texts,
+            add_special_tokens=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        return [tuple(ids) for ids in encoded["input_ids"]]
 
 
 def _trie(options: list[tuple[str, Tokens]], depth: int, known: Branches) -> Node:
