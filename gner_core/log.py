@@ -1,9 +1,11 @@
-"""One line into the log of a worker, which is its standard error.
+"""One line into the log of a worker, which is its standard error; and lines that are kept out of it.
 
 Example:
     say("out of memory with micro-batches of 8; going on with 4")
+    drop("DeepSpeed", "Setting accelerator to CPU")
 """
 
+import logging
 import sys
 
 
@@ -14,3 +16,10 @@ def say(message: str) -> None:
     """
     sys.stderr.write(f"gner: {message}\n")
     sys.stderr.flush()
+
+
+def drop(logger: str, beginning: str) -> None:
+    """Keep messages of a library that begin so out of the log."""
+    logging.getLogger(logger).addFilter(
+        lambda record: not record.getMessage().startswith(beginning)
+    )

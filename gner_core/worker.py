@@ -22,6 +22,7 @@ from typing import Any, NoReturn, TypeVar
 
 from gner_core.corpus_params import Model
 from gner_core.errors import InputError
+from gner_core.log import drop
 
 REQUEST, PROGRESS, RESULT = "request.json", "progress.jsonl", "result.json"
 Report = Callable[..., None]
@@ -55,6 +56,7 @@ def run_worker(
     An `InputError` becomes the result's message; any other exception leaves its traceback in the
     log and exit code 1.
     """
+    drop("DeepSpeed", "Setting accelerator to CPU")  # which any machine without a GPU gets to read
     request = request_type.model_validate_json(Path(path).read_text())
     scratch = Path(request.scratch)
     _end_last_line(scratch / PROGRESS)

@@ -96,5 +96,6 @@ def tiny_home(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Home:
     done = home.gner("run", "params/tiny.yaml")
     assert done.code == 0, done.out + done.err
     (home.folder / "first.txt").write_text(done.out)
+    (home.folder / "first.err").write_text(done.err)
     (home.folder / "seconds.txt").write_text(str(done.seconds))
     return home

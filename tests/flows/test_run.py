@@ -36,6 +36,7 @@ def test_the_first_run_runs_every_step_in_under_a_minute(tiny_home: Home) -> Non
     }
     assert float((tiny_home.folder / "seconds.txt").read_text()) < 60
     assert "supervised" in out
+    assert "WARNING" not in out + (tiny_home.folder / "first.err").read_text()
     assert str(tiny_home.folder / "reports" / "tiny.html") in out
 
 
