@@ -36,6 +36,7 @@ from tasks.services import Services
 BARE, RUN, DEPLOYMENT = "bare steps", "gner run", "deployment"
 DEPLOYED_AS = "gner/tiny"
 """The deployment that is given the experiment file as its parameter."""
+ON_NEW_CHECKPOINT = "reevaluate/on-new-checkpoint"
 
 
 def measure_overhead(
@@ -101,13 +102,17 @@ def _command(params: Path, overrides: Sequence[str], home: Path) -> float:
 
 
 def _deployment(params: Path, overrides: Sequence[str], home: Path) -> float:
-    """Run on a Prefect server, an MLflow server and a worker of their own."""
+    """Run on a Prefect server, an MLflow server and a worker of their own.
+
+    New checkpoints are not evaluated here: that is more work beside the run, not its overhead.
+    """
     services = Services(home)
     settings = Settings(str(Path.cwd()), prefect_port=_free_port(), mlflow_port=_free_port())
     services.up(settings, say=len)
     try:
         with SyncPrefectClient(settings.api) as client:
             deployment = client.read_deployment_by_name(DEPLOYED_AS)
+            client.delete_deployment(client.read_deployment_by_name(ON_NEW_CHECKPOINT).id)
             started = time.monotonic()
             run = client.create_flow_run_from_deployment(
                 deployment.id, parameters={"params": str(params), "overrides": list(overrides)}
