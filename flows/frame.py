@@ -19,6 +19,7 @@ from rich.console import Console
 
 from flows.runner import Submit, Submitter
 from flows.signals import ENDINGS, ended_by_signals
+from gner_core.priority import take_priority
 from tasks.context import RunContext
 from tasks.home import home_folder, open_store
 from tasks.launch import Workers
@@ -54,6 +55,7 @@ def opened_run(
         name: of the run in MLflow, with its `params` and `tags`.
         console: for bars.
     """
+    take_priority()
     store, workers = open_store(), Workers()
     if any(step.in_worker and not store.has(step.ref) for step in steps):
         workers.warm_up()  # imports while corpora are prepared

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.machine import Meter, note
+from gner_core.priority import take_priority
 
 PRELOADED = (
     "gner_core.backbones.worker",
@@ -55,6 +56,7 @@ class Job:
 
 def serve() -> None:
     """Fork a job per line of standard input until it ends; then end all jobs."""
+    take_priority()
     for name in PRELOADED:
         importlib.import_module(name)
     jobs: dict[int, Job] = {}  # by process id
@@ -85,6 +87,7 @@ def _become_job(order: dict[str, Any], parent: int) -> None:
     code = 1
     try:
         os.setsid()
+        take_priority()
         threading.Thread(target=_end_without, args=(parent,), daemon=True).start()
         for number in IGNORED:  # a job ends at SIGTERM, unless it has something to save
             signal.signal(number, signal.SIG_DFL)

@@ -1,5 +1,6 @@
 """Child processes: results, faults, crashes, and that none outlives its starter."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ import psutil
 import pytest
 
 from gner_core.errors import InputError, Stopped
+from gner_core.priority import take_priority
 from tasks.launch import Workers
+from tests.tasks.toy_worker import session_nice
 
 MODULE = "tests.tasks.toy_worker"
 
@@ -46,6 +49,25 @@ def test_a_crash_shows_code_and_end_of_the_log(
 ) -> None:
     with pytest.raises(RuntimeError, match=f"(?s){message}"):
         workers.run(MODULE, request(tmp_path, act), on_event=lambda event: None)
+
+
+def test_work_that_can_wait_has_a_low_priority_in_sessions_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = os.getpriority(os.PRIO_PROCESS, 0), session_nice()
+    monkeypatch.setenv("GNER_NICE", "19")
+    with Workers() as started:
+        result = started.run(MODULE, request(tmp_path, "priority"), on_event=lambda event: None)
+    assert result["process"] == 19
+    assert result["session"] in {19, None}
+    assert (os.getpriority(os.PRIO_PROCESS, 0), session_nice()) == here
+
+
+@pytest.mark.parametrize("asked", ["20", "-5", "high", ""])
+def test_a_wrong_priority_is_refused(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GNER_NICE", asked)
+    with pytest.raises(InputError, match=f"GNER_NICE={asked}: must be a whole number"):
+        take_priority()
 
 
 def test_closing_ends_running_workers(tmp_path: Path) -> None:

@@ -5,11 +5,17 @@ import time
 from typing import Any
 
 from gner_core.errors import InputError
+from gner_core.priority import AUTOGROUP
 from gner_core.worker import Report, Request, run_worker
 
 
 class ToyRequest(Request):
     act: str
+
+
+def session_nice() -> int | None:
+    """Nice of this session, None on systems that know none."""
+    return int(AUTOGROUP.read_text().split()[-1]) if AUTOGROUP.exists() else None
 
 
 def work(request: ToyRequest, report: Report) -> dict[str, Any]:
@@ -22,6 +28,8 @@ def work(request: ToyRequest, report: Report) -> dict[str, Any]:
         os.kill(os.getpid(), 9)
     if request.act == "hang":
         time.sleep(600)
+    if request.act == "priority":
+        return {"process": os.getpriority(os.PRIO_PROCESS, 0), "session": session_nice()}
     report(2, 2, loss=0.5)
     return {"answer": 42}
 

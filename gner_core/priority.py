@@ -1,0 +1,55 @@
+"""The priority of work that can wait: `GNER_NICE` in the environment, from 0 (as any) to 19 (last).
+
+Linux shares the processors among sessions first, where autogroups are on, and by `nice` only among
+the processes of one session. Jobs have sessions of their own, so both are set.
+
+Owns the priority of this process. Does not own who asks for one (`prefect.yaml`).
+
+Example:
+    os.environ["GNER_NICE"] = "19"
+    take_priority()  # this process and what it starts leave the processors to other work
+"""
+
+import logging
+import os
+import time
+from pathlib import Path
+
+from gner_core.errors import InputError
+
+NICE = "GNER_NICE"
+AUTOGROUP = Path("/proc/self/autogroup")
+TRIES = 5
+
+
+def take_priority() -> None:
+    """Give this process the priority that the environment asks for; never a higher one than it has.
+
+    Raises:
+        InputError: for anything but a whole number from 0 to 19.
+    """
+    asked = os.environ.get(NICE)
+    if asked is None:
+        return
+    if asked not in map(str, range(20)):
+        raise InputError(f"{NICE}={asked}: must be a whole number from 0 to 19")
+    nice = max(int(asked), os.getpriority(os.PRIO_PROCESS, 0))
+    os.setpriority(os.PRIO_PROCESS, 0, nice)
+    if os.getsid(0) == os.getpid() and AUTOGROUP.exists():  # nobody else's session
+        _set_session(nice)
+
+
+def _set_session(nice: int) -> None:
+    fault = OSError()
+    for _ in range(TRIES):
+        try:
+            AUTOGROUP.write_text(str(nice))
+        except BlockingIOError as busy:  # the kernel takes ten a second, of all users together
+            fault = busy
+            time.sleep(0.15)
+        except OSError as refused:
+            fault = refused
+            break
+        else:
+            return
+    logging.getLogger("gner").warning("%s=%d counts only in part: %s", NICE, nice, fault)
