@@ -112,9 +112,10 @@ def generate(
 def overhead(
     params: Params,
     overrides: Overrides = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of each way, in turn.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
-    """Run an experiment three times from nothing: bare steps, `gner run`, a deployment.
+    """Run an experiment from nothing in three ways: bare steps, `gner run`, a deployment.
 
     Servers and a worker are started for the deployment, on free ports, and ended.
     """
@@ -128,7 +129,9 @@ def overhead(
         def say(line: str) -> None:
             typer.echo(line, err=True)
 
-        measured = measure_overhead(params, overrides or [], folder=Path(folder), say=say)
+        measured = measure_overhead(
+            params, overrides or [], rounds=rounds, folder=Path(folder), say=say
+        )
         if as_json:
             typer.echo(json.dumps(measured, indent=1))
             return
