@@ -19,6 +19,8 @@ PLANTED = {
     "MLFLOW_TRACKING_PASSWORD": "planted-password-of-mlflow",
 }
 """Secrets in the environment of every run; no file may hold one afterwards."""
+BESIDE_OTHERS = 3
+"""How many times as long a command may take beside other tests, on two busy cores."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,15 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tests.flows.conftest import GNER, PLANTED, Home, files_holding, ran_steps, skipped_steps
+from tests.flows.conftest import (
+    BESIDE_OTHERS,
+    GNER,
+    PLANTED,
+    Home,
+    files_holding,
+    ran_steps,
+    skipped_steps,
+)
 
 
 def runs(home: Home) -> list[Run]:
@@ -22,7 +30,7 @@ def runs(home: Home) -> list[Run]:
     return list(client.search_runs([experiment.experiment_id]))
 
 
-def test_the_first_run_runs_every_step_in_under_a_minute(tiny_home: Home) -> None:
+def test_the_first_run_runs_every_step_in_half_a_minute(tiny_home: Home) -> None:
     out = (tiny_home.folder / "first.txt").read_text()
     kinds = ran_steps(out)
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {
@@ -34,7 +42,7 @@ def test_the_first_run_runs_every_step_in_under_a_minute(tiny_home: Home) -> Non
         "score": 3,
         "report": 1,
     }
-    assert float((tiny_home.folder / "seconds.txt").read_text()) < 60
+    assert float((tiny_home.folder / "seconds.txt").read_text()) < 30 * BESIDE_OTHERS
     assert "supervised" in out
     assert "WARNING" not in out + (tiny_home.folder / "first.err").read_text()
     assert str(tiny_home.folder / "reports" / "tiny.html") in out
@@ -127,7 +135,7 @@ def test_the_same_command_again_skips_everything(tiny_home: Home) -> None:
     assert again.code == 0, again.err
     assert ran_steps(again.out) == []
     assert len(skipped_steps(again.out)) == 19
-    assert again.seconds < 20
+    assert again.seconds < 8 * BESIDE_OTHERS
     (new,) = (run for run in runs(tiny_home) if run.info.run_id not in before)
     assert new.data.tags["gner.kind"] == "flow"
     assert "gner.reused.adaptation" in new.data.tags
@@ -155,7 +163,7 @@ def test_another_batch_per_device_redoes_nothing(tiny_home: Home) -> None:
 def test_a_dry_run_lists_steps_and_what_is_published(tiny_home: Home) -> None:
     dry = tiny_home.gner("run", "params/tiny.yaml", "--dry-run", "--set", "finetuning.train.seed=9")
     assert dry.code == 0
-    assert dry.seconds < 5
+    assert dry.seconds < 4 * BESIDE_OTHERS
     state = {
         tuple(line.split()[1:2] + line.split()[3:]): line.split()[0]
         for line in dry.out.splitlines()
