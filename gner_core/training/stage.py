@@ -34,6 +34,7 @@ from gner_core.training.batches import (
 )
 from gner_core.training.examples import Batch, Examples, collate
 from gner_core.training.guards import Load
+from gner_core.training.shared_memory import unlink_buffers
 from gner_core.training.trainer import StageTrainer, freeze_layers, fuse_activations
 from gner_core.training.validation import Looks, Validation, split_off
 from gner_core.worker import Request
@@ -265,4 +266,5 @@ class Stage:
             state = arguments.distributed_state
             state.num_processes, state.process_index = self.devices, self.device
             state.local_process_index = int(os.environ["LOCAL_RANK"])
+            unlink_buffers()
         return arguments

@@ -21,9 +21,8 @@ from gner_core.worker import REQUEST, RESULT
 from tests.gner_core.conftest import TinyModel
 from tests.gner_core.training.conftest import Ask, journal
 
+SHARED_MEMORY = Path("/dev/shm")
 TORCHRUN = {"kind": "torchrun", "processes": 2}
-
-
 PLAIN = {"kind": "plain"}
 HELD_OUT = {"kind": "held_out", "sentences": 5, "seed": 5, "every": 2}
 
@@ -168,6 +167,28 @@ def test_sigterm_stops_all_ranks_behind_a_checkpoint(
     finish(start(asked, tmp_path), tmp_path)
     assert f"checkpoint-{resumed_from(tmp_path)}" == checkpoint.name
     assert len(journal(tmp_path)) == 120
+
+
+@pytest.mark.slow
+def test_deepspeed_leaves_no_shared_memory_even_if_it_is_killed(
+    tiny_model: TinyModel, ask: Ask, tmp_path: Path, root: Path
+) -> None:
+    if tiny_model.backbone.family == "decoder_only":
+        pytest.skip("once is enough")
+    before = set(SHARED_MEMORY.glob("deepspeed*"))
+    supervisor = start(ask(tiny_model, train={"epochs": 300}, launcher=zero(root, "1")), tmp_path)
+    progress = tmp_path / "scratch" / "progress.jsonl"
+    deadline = time.monotonic() + 240
+    while not progress.exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert progress.exists()
+    supervisor.kill()
+    supervisor.wait(20)
+    while (
+        left := set(SHARED_MEMORY.glob("deepspeed*")) - before
+    ):  # of others, too, until they have started
+        assert time.monotonic() < deadline, left
+        time.sleep(0.2)
 
 
 @pytest.mark.parametrize("victim", ["supervisor", pytest.param("launcher", marks=pytest.mark.slow)])
