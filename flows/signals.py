@@ -11,9 +11,10 @@ Example:
             ...
 """
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -47,10 +48,13 @@ def ended_by_signals() -> Iterator[None]:
     theirs = {signal.SIG_DFL, signal.default_int_handler}
     before: dict[int, Any] = {n: signal.getsignal(n) for n in SIGNALS}
     ours = [number for number in SIGNALS if before[number] in theirs]
+    terminals = [descriptor for descriptor in (1, 2) if os.isatty(descriptor)]
 
     def end(number: int, _: FrameType | None) -> None:
         for one in ours:
             signal.signal(one, signal.SIG_IGN)
+        if number == signal.SIGHUP:
+            _print_nowhere(terminals)
         raise Terminated(number)
 
     for number in ours:
@@ -60,3 +64,11 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for number in ours:
             signal.signal(number, before[number])
+
+
+def _print_nowhere(descriptors: Sequence[int]) -> None:
+    """Take the place of terminals that are closed: printing to them is an error that ends a run."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in descriptors:
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
