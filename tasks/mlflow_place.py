@@ -3,6 +3,9 @@
 Default: an SQLite file and a folder below the home folder, no server. MLFLOW_TRACKING_URI is
 honoured. What is logged there: `tasks.tracking`.
 
+MLflow takes most of a second to import: here, in `tasks.tracking` and in `tasks.registry` that is
+put off until it is needed, in the outbox' thread, so that commands start at once.
+
 Example:
     uri, artifacts = tracking_uri(Path(".gner"))
     experiment = experiment_id(MlflowClient(uri), artifacts)
@@ -11,9 +14,10 @@ Example:
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 EXPERIMENT = "gner"
 REFUSED = (400, 404, 409)
@@ -41,7 +45,7 @@ def own_artifacts(home: Path) -> str:
     return str(home.absolute() / "mlartifacts")
 
 
-def experiment_id(client: MlflowClient, place: str | None) -> str:
+def experiment_id(client: "MlflowClient", place: str | None) -> str:
     """Return the id of gner's experiment; it is created with `place` as its folder of artifacts."""
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is None:
@@ -57,12 +61,16 @@ def prepare_database(home: Path) -> None:
     Before a server uses it: two processes that make its tables at once would fail, and an
     experiment that a server makes keeps its files where runs without that server cannot log any.
     """
+    from mlflow import MlflowClient
+
     home.mkdir(parents=True, exist_ok=True)
     experiment_id(MlflowClient(own_database(home)), own_artifacts(home))
 
 
 def hopeless(error: Exception) -> bool:
     """Say whether a call would fail again although the server is there."""
+    from mlflow.exceptions import MlflowException
+
     if isinstance(error, MlflowException):
         return error.get_http_status_code() in REFUSED
     return not isinstance(error, OSError) or isinstance(error, FileNotFoundError)

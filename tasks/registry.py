@@ -18,17 +18,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import mlflow
-from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
+from typing import TYPE_CHECKING, Any
 
 from gner_core.reevaluation_params import ChampionParams
 from tasks.checkpoints import Checkpoint
 from tasks.mlflow_place import experiment_id, hopeless, tracking_uri
 from tasks.tracking import KEY, Tracker
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 MODEL = "gner"
 """The registered model under which every published training is registered."""
@@ -99,6 +98,8 @@ class Registry:
 
     def register(self, checkpoint: Checkpoint) -> Version:
         """Return the version of a checkpoint; it is made if there is none."""
+        from mlflow.exceptions import MlflowException
+
         if known := self.version(checkpoint.key):
             return known
         tags, run_id = _tags(checkpoint), self._training(checkpoint)
@@ -117,6 +118,8 @@ class Registry:
 
     def champion(self) -> Version | None:
         """Return the version that holds the alias, None where none does."""
+        from mlflow.exceptions import MlflowException
+
         try:
             return _version(self.client.get_model_version_by_alias(self.model, self.alias))
         except MlflowException as error:
@@ -140,8 +143,10 @@ class Registry:
             self.client.set_tag(str(version.run_id), name, value)
 
     @cached_property
-    def client(self) -> MlflowClient:
+    def client(self) -> "MlflowClient":
         """The client."""
+        from mlflow import MlflowClient
+
         return MlflowClient(self.uri)
 
     @cached_property
@@ -158,6 +163,8 @@ class Registry:
 
     def _external(self, checkpoint: Checkpoint, tags: Mapping[str, str], run_id: str | None) -> str:
         """Return the id of the checkpoint's external model: one that is left over, or a new one."""
+        import mlflow
+
         left = self.client.search_logged_models(
             [self._experiment], f"tags.`{CHECKPOINT}` = '{checkpoint.key}'", max_results=1
         )
@@ -187,6 +194,8 @@ def register_later(tracker: Tracker, checkpoint: Checkpoint) -> None:
 @contextmanager
 def answering() -> Iterator[None]:
     """Turn a registry that does not answer into a `RegistryAwayError`."""
+    from mlflow.exceptions import MlflowException
+
     try:
         yield
     except (MlflowException, OSError) as error:
@@ -207,5 +216,5 @@ def _tags(checkpoint: Checkpoint) -> dict[str, str]:
     }
 
 
-def _version(found: ModelVersion) -> Version:
+def _version(found: "ModelVersion") -> Version:
     return Version(int(found.version), found.run_id or None, dict(found.tags))

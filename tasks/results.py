@@ -28,7 +28,6 @@ from gner_core.reports.content import (
     StepRow,
     choose_examples,
 )
-from gner_core.reports.figures import DRAWING
 from gner_core.reports.page import render
 from gner_core.reports.paper.beside import beside
 from gner_core.schemas.prompts import prompt
@@ -76,6 +75,8 @@ def write_report(step: Step, run: RunContext) -> ArtifactRef:
     """Publish the HTML page, and as JSON what stands beside the paper's numbers; track the page."""
 
     def build(folder: Path) -> None:
+        from gner_core.reports.figures import DRAWING  # matplotlib: only where there is to draw
+
         content = _content(step, run)
         with DRAWING:  # points of a sweep write theirs at the same time
             page = render(content)

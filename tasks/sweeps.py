@@ -21,7 +21,6 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
 from gner_core.params import Experiment
-from gner_core.reports.figures import DRAWING
 from gner_core.reports.paper.sweep import sweep_beside
 from gner_core.reports.sweep_content import (
     PointView,
@@ -30,7 +29,6 @@ from gner_core.reports.sweep_content import (
     as_json,
     rows_of,
 )
-from gner_core.reports.sweep_figures import image, sweep_figure
 from gner_core.reports.sweep_page import render_sweep, shown
 from gner_core.store import ArtifactRef
 from gner_core.sweep_file import Runnable, Study, Sweep, SweepPoint
@@ -117,6 +115,9 @@ def write_sweep_report(step: Step, run: RunContext) -> ArtifactRef:
     content = _content(step, run)
 
     def build(folder: Path) -> None:
+        from gner_core.reports.figures import DRAWING  # matplotlib: only where there is to draw
+        from gner_core.reports.sweep_figures import image, sweep_figure
+
         with DRAWING:
             figure = sweep_figure(content)
             svg, png = image(figure, "svg"), image(figure, "png", close=True)

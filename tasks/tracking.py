@@ -34,10 +34,7 @@ from copy import copy
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
-
-from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gner_core.errors import Stopped
 from gner_core.processes import UNKNOWN, has_died, this_process
@@ -45,6 +42,10 @@ from tasks import provenance
 from tasks.comparison import FlowRun, links, view, without_secrets
 from tasks.mlflow_place import experiment_id, hopeless, tracking_uri
 from tasks.outbox import Outbox, Wastebasket
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run, RunTag
 
 KEY, COMPLETE, KIND, FLOW = "gner.key", "gner.complete", "gner.kind", "gner.flow"
 PROCESS = "gner.process"
@@ -66,6 +67,16 @@ log = logging.getLogger("gner")
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every try; the outbox of one
 
 
+class Point(NamedTuple):
+    """A metric at one step, in the order of MLflow's own `Metric`."""
+
+    key: str
+    value: float
+    timestamp: int
+    """In milliseconds since the epoch."""
+    step: int
+
+
 class StepRun:
     """The MLflow run of a flow run or of one of its steps."""
 
@@ -78,7 +89,7 @@ class StepRun:
         self.ended = False
         self.sent: defaultdict[str, set[int]] = defaultdict(set)
         """Per metric the steps that are there, also from an attempt that was killed."""
-        self._waiting: list[Metric] = []
+        self._waiting: list[Point] = []
         self._flushed = time.monotonic()
 
     def point(self, metrics: Mapping[str, float], *, step: int, at: float) -> None:
@@ -87,7 +98,7 @@ class StepRun:
         Args:
             at: seconds since the epoch.
         """
-        self._waiting += [Metric(k, float(v), int(at * 1000), step) for k, v in metrics.items()]
+        self._waiting += [Point(k, float(v), int(at * 1000), step) for k, v in metrics.items()]
         if time.monotonic() - self._flushed > SECONDS_BETWEEN_SENDS:
             self.flush()
 
@@ -98,37 +109,44 @@ class StepRun:
         for start in range(0, len(waiting), METRICS_BATCH):
             self.call(partial(self._send, points=waiting[start : start + METRICS_BATCH]))
 
-    def _send(self, client: MlflowClient, run: str, *, points: Sequence[Metric]) -> None:
-        new: dict[tuple[str, int], Metric] = {}
+    def _send(self, client: "MlflowClient", run: str, *, points: Sequence[Point]) -> None:
+        from mlflow.entities import Metric
+
+        new: dict[tuple[str, int], Point] = {}
         for metric in points:  # the first counts: it is what an earlier attempt may have sent
             if metric.step not in self.sent[metric.key]:
                 new.setdefault((metric.key, metric.step), metric)
         if new:
-            client.log_batch(run, metrics=list(new.values()))
+            client.log_batch(run, metrics=[Metric(*point) for point in new.values()])
         for name, step in new:
             self.sent[name].add(step)
 
     def values(self, metrics: Mapping[str, float]) -> None:
         """Log final numbers, with the time at which they were made, where it is known."""
         at = int((self.made.timestamp() if self.made else time.time()) * 1000)
-        final = [Metric(name, float(value), at, 0) for name, value in metrics.items()]
+        final = [Point(name, float(value), at, 0) for name, value in metrics.items()]
         self.call(partial(self._send, points=final))
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Set tags."""
-        final = [RunTag(name, value) for name, value in tags.items()]
-        self.call(lambda c, run: c.log_batch(run, tags=final))
+        self.call(lambda c, run: c.log_batch(run, tags=_run_tags(tags)))
 
     def dataset(self, *, name: str, digest: str, source: str, context: str) -> None:
         """Name a data set that the step read."""
-        entity = Dataset(name, digest, "local", json.dumps({"uri": source}))
-        given = DatasetInput(entity, [InputTag("mlflow.data.context", context)])
-        self.call(lambda c, run: c.log_inputs(run, [given]))
+
+        def send(client: "MlflowClient", run: str) -> None:
+            from mlflow.entities import Dataset, DatasetInput, InputTag
+
+            entity = Dataset(name, digest, "local", json.dumps({"uri": source}))
+            given = DatasetInput(entity, [InputTag("mlflow.data.context", context)])
+            client.log_inputs(run, [given])
+
+        self.call(send)
 
     def table(self, name: str, make: Callable[[], Mapping[str, Sequence[Any]]]) -> None:
         """Log a table that the MLflow UI shows; it is only made if it is to be logged."""
 
-        def send(client: MlflowClient, run: str) -> None:  # MLflow's own call would append
+        def send(client: "MlflowClient", run: str) -> None:  # MLflow's own call would append
             columns = make()
             rows = [list(row) for row in zip(*columns.values(), strict=True)]
             client.log_dict(run, {"columns": list(columns), "data": rows}, name)
@@ -155,7 +173,7 @@ class StepRun:
         now = int(time.time() * 1000)
         self.call(lambda c, run: c.set_terminated(run, status, now))
 
-    def call(self, work: Callable[[MlflowClient, str], Any]) -> None:
+    def call(self, work: "Callable[[MlflowClient, str], Any]") -> None:
         """Have a call made with this run's id."""
 
         def do() -> None:
@@ -309,8 +327,10 @@ class Tracker:
     # ------------------------------------------------- in the thread of the outbox
 
     @cached_property
-    def client(self) -> MlflowClient:
+    def client(self) -> "MlflowClient":
         """The client; an SQLite file is made on its first call."""
+        from mlflow import MlflowClient
+
         return MlflowClient(self.uri)
 
     @cached_property
@@ -320,7 +340,7 @@ class Tracker:
     def _open(
         self,
         run: StepRun,
-        known: Sequence[Run],
+        known: "Sequence[Run]",
         name: str,
         tags: Mapping[str, str],
         params: Mapping[str, Any],
@@ -328,10 +348,12 @@ class Tracker:
         began: int,
     ) -> None:
         """Give a run its id: that of the known run, or of a new one."""
+        from mlflow.entities import Param
+
         tags = {**tags, PROCESS: this_process()}
         if known:
             run_id = str(known[0].info.run_id)
-            self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in tags.items()])
+            self.client.log_batch(run_id, tags=_run_tags(tags))
             if known[0].info.status != RUNNING:
                 self.client.update_run(run_id, status=RUNNING)
         else:
@@ -345,7 +367,7 @@ class Tracker:
             run.sent[metric] |= {point.step for point in history}
         run.run_id = run_id
 
-    def _compare(self, client: MlflowClient, run_id: str) -> None:
+    def _compare(self, client: "MlflowClient", run_id: str) -> None:
         """Have the UI show this flow run beside earlier ones of the same experiment."""
         name = client.get_run(run_id).info.run_name
         query = f"tags.`{KIND}` = 'flow' and attributes.run_name = '{name}'"
@@ -355,7 +377,7 @@ class Tracker:
         client.set_experiment_tag(self._experiment, f"{VIEW}{name}", view(name, runs))
         self.links = links(self.uri, experiment=self._experiment, name=name, runs=runs)
 
-    def _find(self, query: str) -> list[Run]:
+    def _find(self, query: str) -> "list[Run]":
         """Return runs, the latest first."""
         found = self.client.search_runs([self._experiment], query, max_results=FOUND)
         return list(found)
@@ -376,7 +398,13 @@ class Tracker:
             self.client.set_terminated(run_id, status, last)
 
 
-def _is_free(run: Run) -> bool:
+def _run_tags(tags: Mapping[str, str]) -> "list[RunTag]":
+    from mlflow.entities import RunTag
+
+    return [RunTag(name, value) for name, value in tags.items()]
+
+
+def _is_free(run: "Run") -> bool:
     """Say whether this process may log to a run that is there."""
     owner = run.data.tags.get(PROCESS, UNKNOWN)
     return run.info.status != RUNNING or owner == this_process() or has_died(owner)

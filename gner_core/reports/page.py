@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from gner_core.reports.content import ReportContent
-from gner_core.reports.figures import f1_bars, loss_curves, reliability
 from gner_core.reports.paper import view
 from gner_core.reports.templates import templates
 
@@ -18,6 +17,8 @@ PLACE_OF_LINKS = Markup('<p class="sub" id="links"></p>')
 
 def render(content: ReportContent) -> str:
     """Return the page."""
+    from gner_core.reports.figures import f1_bars, loss_curves, reliability
+
     environment = templates()
     environment.filters["points"] = lambda share: f"{100 * share:.1f}"
     environment.filters["thousands"] = lambda number: f"{number:,}"

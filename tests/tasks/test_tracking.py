@@ -22,7 +22,7 @@ from mlflow.exceptions import MlflowException
 
 from gner_core.errors import Stopped
 from gner_core.processes import this_process
-from tasks import outbox, tracking
+from tasks import outbox
 from tasks.tracking import Tracker
 
 
@@ -62,7 +62,7 @@ def link(monkeypatch: pytest.MonkeyPatch, database: Path, tmp_path: Path) -> Lin
         raise MlflowException("no answer")
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setattr(tracking, "MlflowClient", Client)
+    monkeypatch.setattr("mlflow.MlflowClient", Client)
     monkeypatch.setattr(outbox, "PAUSE_SECONDS", 0.02)
     return link
 
