@@ -14,6 +14,7 @@ Example:
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -38,8 +39,9 @@ from tasks.services import Services
 BARE, RUN, DEPLOYMENT = "bare steps", "gner run", "deployment"
 DEPLOYED_AS = "gner/tiny"
 """The deployment that is given the experiment file as its parameter."""
-ON_NEW_CHECKPOINT = "reevaluate/on-new-checkpoint"
-POLL_SECONDS = 2.0
+ON_NEW_CHECKPOINT = "reevaluate-new-checkpoint"
+"""The automation that evaluates what a run publishes, see `prefect.yaml`."""
+POLL_SECONDS = 5.0
 """Asking five times a second would cost the server more than the run itself does."""
 
 
@@ -67,6 +69,8 @@ def measure_overhead(
         for name, way in ways.items():
             home = folder / f"{name.replace(' ', '-')}-{number}"
             seconds = way(params, overrides, home)
+            shutil.rmtree(home)  # else the next run would wait for its gigabytes to reach the disk
+            os.sync()
             measured[name].append(seconds)
             say(f"round {number}, {name}: {seconds:.1f} s")
     return measured
@@ -125,7 +129,8 @@ def _deployment(params: Path, overrides: Sequence[str], home: Path) -> float:
     try:
         with SyncPrefectClient(settings.api) as client:
             deployment = client.read_deployment_by_name(DEPLOYED_AS)
-            client.delete_deployment(client.read_deployment_by_name(ON_NEW_CHECKPOINT).id)
+            for automation in client.read_automations_by_name(ON_NEW_CHECKPOINT):
+                client.pause_automation(automation.id)
             started = datetime.now(UTC)
             run = client.create_flow_run_from_deployment(
                 deployment.id, parameters={"params": str(params), "overrides": list(overrides)}

@@ -25,7 +25,7 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, Time
 from rich.progress import Progress as Bars
 
 SECONDS_BETWEEN_LINES = 15.0  # in a log; a terminal gets live bars
-SECONDS_BETWEEN_ARTIFACTS = 5.0
+SECONDS_BETWEEN_ARTIFACTS = 10.0
 """Each takes a server some milliseconds, often on the machine that does the work."""
 SECONDS_AFTER_FAULT = 60.0
 SAMPLED_SECONDS = 60.0
