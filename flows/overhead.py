@@ -129,8 +129,8 @@ def _deployment(params: Path, overrides: Sequence[str], home: Path) -> float:
     try:
         with SyncPrefectClient(settings.api) as client:
             deployment = client.read_deployment_by_name(DEPLOYED_AS)
-            for automation in client.read_automations_by_name(ON_NEW_CHECKPOINT):
-                client.pause_automation(automation.id)
+            (automation,) = client.read_automations_by_name(ON_NEW_CHECKPOINT)
+            client.pause_automation(automation.id)
             started = datetime.now(UTC)
             run = client.create_flow_run_from_deployment(
                 deployment.id, parameters={"params": str(params), "overrides": list(overrides)}

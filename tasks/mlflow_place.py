@@ -3,8 +3,8 @@
 Default: an SQLite file and a folder below the home folder, no server. MLFLOW_TRACKING_URI is
 honoured. What is logged there: `tasks.tracking`.
 
-MLflow takes most of a second to import: here, in `tasks.tracking` and in `tasks.registry` that is
-put off until it is needed, in the outbox' thread, so that commands start at once.
+MLflow takes most of a second to import: here and in the other files that use it that is put off
+until it is needed, mostly in the outbox' thread, so that commands start at once.
 
 Example:
     uri, artifacts = tracking_uri(Path(".gner"))

@@ -23,8 +23,8 @@ from tasks.events import announce
 from tasks.progress import Event
 from tasks.provenance import costs, facts, tags
 from tasks.registry import register_later
+from tasks.step_run import StepRun
 from tasks.steps import Step
-from tasks.tracking import StepRun
 
 JOURNAL = "metrics.jsonl"
 SUMMARY = "summary.json"

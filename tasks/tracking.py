@@ -1,9 +1,10 @@
 """The runs in MLflow: live metrics, datasets, prediction tables, the report.
 
-Owns how a flow run and its steps appear in MLflow. A flow run is a parent run; each training is a
-child of it, each evaluation a child of the training that it tests, if that is of the same flow run.
-They are found again by their step key: a step that is skipped is not logged twice, its run is
-linked from the new parent; one that was ended goes on where it was.
+Owns how a flow run and its steps appear in MLflow. Does not own what is sent of each of them
+(`tasks.step_run`). A flow run is a parent run; each training is a child of it, each evaluation a
+child of the training that it tests, if that is of the same flow run. They are found again by their
+step key: a step that is skipped is not logged twice, its run is linked from the new parent; one
+that was ended goes on where it was.
 
 A run that ends by an exception or a signal is closed. What a dead process of this machine left
 open is closed as KILLED by the next flow run: every run names its process.
@@ -23,18 +24,16 @@ Example:
     tracker.finish("FINISHED")
 """
 
-import json
 import logging
 import time
 import uuid
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gner_core.errors import Stopped
 from gner_core.processes import UNKNOWN, has_died, this_process
@@ -42,145 +41,26 @@ from tasks import provenance
 from tasks.comparison import FlowRun, links, view, without_secrets
 from tasks.mlflow_place import experiment_id, hopeless, tracking_uri
 from tasks.outbox import Outbox, Wastebasket
+from tasks.step_run import COMPLETE, StepRun, run_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run, RunTag
+    from mlflow.entities import Run
 
-KEY, COMPLETE, KIND, FLOW = "gner.key", "gner.complete", "gner.kind", "gner.flow"
+KEY, KIND, FLOW = "gner.key", "gner.kind", "gner.flow"
 PROCESS = "gner.process"
 """The tag with the process that logs to a run, see `gner_core.processes`."""
 PARENT = "mlflow.parentRunId"
-TABLES = "mlflow.loggedArtifacts"
-"""The tag by which the MLflow UI knows that a file is a table."""
 VIEW = "mlflow.sharedViewState."
 """Begins the tags of an experiment that hold a view of its runs for the MLflow UI."""
 COMPARED = 20
 RUNNING = "RUNNING"
 FOUND = 1000  # runs of one search, at most
 BATCH = 100  # params in one call: the server's limit
-METRICS_BATCH = 1000
 PARAM_CHARACTERS = 6000  # the server's limit
-SECONDS_BETWEEN_SENDS = 2.0
 
 log = logging.getLogger("gner")
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every try; the outbox of one
-
-
-class Point(NamedTuple):
-    """A metric at one step, in the order of MLflow's own `Metric`."""
-
-    key: str
-    value: float
-    timestamp: int
-    """In milliseconds since the epoch."""
-    step: int
-
-
-class StepRun:
-    """The MLflow run of a flow run or of one of its steps."""
-
-    def __init__(self, tracker: "Tracker", *, made: datetime | None = None) -> None:
-        """Bind a run that the outbox opens before anything else of it is sent."""
-        self.tracker = tracker
-        self.made = made
-        self.run_id: str | None = None
-        """None until it is open, and for good where nothing of it is to be logged."""
-        self.ended = False
-        self.sent: defaultdict[str, set[int]] = defaultdict(set)
-        """Per metric the steps that are there, also from an attempt that was killed."""
-        self._waiting: list[Point] = []
-        self._flushed = time.monotonic()
-
-    def point(self, metrics: Mapping[str, float], *, step: int, at: float) -> None:
-        """Log metrics of one step of the work, each once; sent every two seconds.
-
-        Args:
-            at: seconds since the epoch.
-        """
-        self._waiting += [Point(k, float(v), int(at * 1000), step) for k, v in metrics.items()]
-        if time.monotonic() - self._flushed > SECONDS_BETWEEN_SENDS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Send what waits."""
-        waiting, self._waiting = self._waiting, []
-        self._flushed = time.monotonic()
-        for start in range(0, len(waiting), METRICS_BATCH):
-            self.call(partial(self._send, points=waiting[start : start + METRICS_BATCH]))
-
-    def _send(self, client: "MlflowClient", run: str, *, points: Sequence[Point]) -> None:
-        from mlflow.entities import Metric
-
-        new: dict[tuple[str, int], Point] = {}
-        for metric in points:  # the first counts: it is what an earlier attempt may have sent
-            if metric.step not in self.sent[metric.key]:
-                new.setdefault((metric.key, metric.step), metric)
-        if new:
-            client.log_batch(run, metrics=[Metric(*point) for point in new.values()])
-        for name, step in new:
-            self.sent[name].add(step)
-
-    def values(self, metrics: Mapping[str, float]) -> None:
-        """Log final numbers, with the time at which they were made, where it is known."""
-        at = int((self.made.timestamp() if self.made else time.time()) * 1000)
-        final = [Point(name, float(value), at, 0) for name, value in metrics.items()]
-        self.call(partial(self._send, points=final))
-
-    def tags(self, tags: Mapping[str, str]) -> None:
-        """Set tags."""
-        self.call(lambda c, run: c.log_batch(run, tags=_run_tags(tags)))
-
-    def dataset(self, *, name: str, digest: str, source: str, context: str) -> None:
-        """Name a data set that the step read."""
-
-        def send(client: "MlflowClient", run: str) -> None:
-            from mlflow.entities import Dataset, DatasetInput, InputTag
-
-            entity = Dataset(name, digest, "local", json.dumps({"uri": source}))
-            given = DatasetInput(entity, [InputTag("mlflow.data.context", context)])
-            client.log_inputs(run, [given])
-
-        self.call(send)
-
-    def table(self, name: str, make: Callable[[], Mapping[str, Sequence[Any]]]) -> None:
-        """Log a table that the MLflow UI shows; it is only made if it is to be logged."""
-
-        def send(client: "MlflowClient", run: str) -> None:  # MLflow's own call would append
-            columns = make()
-            rows = [list(row) for row in zip(*columns.values(), strict=True)]
-            client.log_dict(run, {"columns": list(columns), "data": rows}, name)
-            client.set_tag(run, TABLES, json.dumps([{"path": name, "type": "table"}]))
-
-        self.call(send)
-
-    def file(self, path: Path) -> None:
-        """Log a file."""
-        self.call(lambda c, run: c.log_artifact(run, str(path)))
-
-    def complete(self) -> None:
-        """End the run as FINISHED, with the mark that it needs not be logged again."""
-        self.flush()
-        self.tags({COMPLETE: "yes"})
-        self.end("FINISHED")
-
-    def end(self, status: str) -> None:
-        """Send what waits and end the run as FINISHED, FAILED or KILLED; once."""
-        if self.ended:
-            return
-        self.ended = True
-        self.flush()
-        now = int(time.time() * 1000)
-        self.call(lambda c, run: c.set_terminated(run, status, now))
-
-    def call(self, work: "Callable[[MlflowClient, str], Any]") -> None:
-        """Have a call made with this run's id."""
-
-        def do() -> None:
-            if self.run_id is not None:
-                work(self.tracker.client, self.run_id)
-
-        self.tracker.outbox.put(do)
 
 
 class Tracker:
@@ -199,7 +79,7 @@ class Tracker:
         self._artifacts = artifacts
         service = f"MLflow at {self.shown_uri}"
         self.outbox = Outbox(service, hopeless=hopeless) if uri else Wastebasket()
-        self.parent = StepRun(self)
+        self.parent = self._bound()
         self._on_prefect: Mapping[str, str] = {}
         self.logged: dict[str, StepRun] = {}
         """By key, those that this flow run logs."""
@@ -303,7 +183,7 @@ class Tracker:
         within: str,
         made: datetime | None,
     ) -> StepRun:
-        run, began = StepRun(self, made=made), int(time.time() * 1000)
+        run, began = self._bound(made=made), int(time.time() * 1000)
         above = self.logged.get(within)
 
         def start() -> None:
@@ -323,6 +203,9 @@ class Tracker:
         self._runs.append(run)
         self.outbox.put(start)
         return run
+
+    def _bound(self, made: datetime | None = None) -> StepRun:
+        return StepRun(self.outbox, lambda: self.client, made=made)
 
     # ------------------------------------------------- in the thread of the outbox
 
@@ -353,7 +236,7 @@ class Tracker:
         tags = {**tags, PROCESS: this_process()}
         if known:
             run_id = str(known[0].info.run_id)
-            self.client.log_batch(run_id, tags=_run_tags(tags))
+            self.client.log_batch(run_id, tags=run_tags(tags))
             if known[0].info.status != RUNNING:
                 self.client.update_run(run_id, status=RUNNING)
         else:
@@ -396,12 +279,6 @@ class Tracker:
             ]
             last = max([left.info.start_time, *points])  # all that is known of its end
             self.client.set_terminated(run_id, status, last)
-
-
-def _run_tags(tags: Mapping[str, str]) -> "list[RunTag]":
-    from mlflow.entities import RunTag
-
-    return [RunTag(name, value) for name, value in tags.items()]
 
 
 def _is_free(run: "Run") -> bool:

@@ -184,9 +184,8 @@ def test_deepspeed_leaves_no_shared_memory_even_if_it_is_killed(
     assert progress.exists()
     supervisor.kill()
     supervisor.wait(20)
-    while (
-        left := set(SHARED_MEMORY.glob("deepspeed*")) - before
-    ):  # of others, too, until they have started
+    # Trainings of other tests have buffers with names, too, until they have started.
+    while left := set(SHARED_MEMORY.glob("deepspeed*")) - before:
         assert time.monotonic() < deadline, left
         time.sleep(0.2)
 
