@@ -35,8 +35,17 @@ def take_priority() -> None:
         raise InputError(f"{NICE}={asked}: must be a whole number from 0 to 19")
     nice = max(int(asked), os.getpriority(os.PRIO_PROCESS, 0))
     os.setpriority(os.PRIO_PROCESS, 0, nice)
-    if os.getsid(0) == os.getpid() and AUTOGROUP.exists():  # nobody else's session
+    if os.getsid(0) == os.getpid() and session_nice() is not None:  # nobody else's session
         _set_session(nice)
+
+
+def session_nice() -> int | None:
+    """The nice of this process's session; None where processors are not shared by session.
+
+    Kernels without autogroups have no such file; for processes in no autogroup it is empty.
+    """
+    words = AUTOGROUP.read_text().split() if AUTOGROUP.exists() else []  # "/autogroup-7 nice 0"
+    return int(words[-1]) if words else None
 
 
 def _set_session(nice: int) -> None:

@@ -11,9 +11,8 @@ import psutil
 import pytest
 
 from gner_core.errors import InputError, Stopped
-from gner_core.priority import take_priority
+from gner_core.priority import session_nice, take_priority
 from tasks.launch import Workers
-from tests.tasks.toy_worker import session_nice
 
 MODULE = "tests.tasks.toy_worker"
 
@@ -61,6 +60,16 @@ def test_work_that_can_wait_has_a_low_priority_in_sessions_of_its_own(
     assert result["process"] == 19
     assert result["session"] in {19, None}
     assert (os.getpriority(os.PRIO_PROCESS, 0), session_nice()) == here
+
+
+def test_a_session_in_no_autogroup_has_no_nice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = tmp_path / "autogroup"
+    empty.touch()
+    for place in (empty, tmp_path / "missing"):
+        monkeypatch.setattr("gner_core.priority.AUTOGROUP", place)
+        assert session_nice() is None
 
 
 @pytest.mark.parametrize("asked", ["20", "-5", "high", ""])

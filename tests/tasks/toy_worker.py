@@ -5,17 +5,12 @@ import time
 from typing import Any
 
 from gner_core.errors import InputError
-from gner_core.priority import AUTOGROUP
+from gner_core.priority import session_nice
 from gner_core.worker import Report, Request, run_worker
 
 
 class ToyRequest(Request):
     act: str
-
-
-def session_nice() -> int | None:
-    """Nice of this session, None on systems that know none."""
-    return int(AUTOGROUP.read_text().split()[-1]) if AUTOGROUP.exists() else None
 
 
 def work(request: ToyRequest, report: Report) -> dict[str, Any]:
