@@ -40,7 +40,7 @@ def take_priority() -> None:
 
 
 def session_nice() -> int | None:
-    """The nice of this process's session; None where processors are not shared by session.
+    """Read the nice of this process's session; None where sessions share no processors.
 
     Kernels without autogroups have no such file; for processes in no autogroup it is empty.
     """
