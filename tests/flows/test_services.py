@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ class Machine:
         return str(self.post(path, parameters=parameters, state={"type": "SCHEDULED"})["id"])
 
     def database(self, query: str) -> list[tuple[Any, ...]]:
-        with sqlite3.connect(self.home.folder / "prefect" / "prefect.db") as database:
+        with closing(sqlite3.connect(self.home.folder / "prefect" / "prefect.db")) as database:
             return database.execute(query).fetchall()
 
 
