@@ -29,7 +29,7 @@ COMPLETE = "gner.complete"
 TABLES = "mlflow.loggedArtifacts"
 """The tag by which the MLflow UI knows that a file is a table."""
 METRICS_BATCH = 1000
-SECONDS_BETWEEN_SENDS = 2.0
+SECONDS_BETWEEN_SENDS = 5.0
 
 
 class Point(NamedTuple):
@@ -70,7 +70,7 @@ class StepRun:
         self._flushed = time.monotonic()
 
     def point(self, metrics: Mapping[str, float], *, step: int, at: float) -> None:
-        """Log metrics of one step of the work, each once; sent every two seconds.
+        """Log metrics of one step of the work, each once; sent every five seconds.
 
         Args:
             at: seconds since the epoch.
