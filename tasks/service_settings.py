@@ -25,9 +25,16 @@ QUIET = {
 }
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 """Of concurrency slots: in files, since those in memory stay taken when the server restarts."""
-LOOP_SECONDS = {"LATE_RUNS": 30, "PAUSE_EXPIRATIONS": 60, "CLEANUP_RECONCILER": 30}
+LOOP_SECONDS = {
+    "CLEANUP_RECONCILER": 30,
+    "LATE_RUNS": 30,  # are only coloured
+    "PAUSE_EXPIRATIONS": 60,  # nothing here pauses
+    "SCHEDULER_RECENT_DEPLOYMENTS": 60,  # as often as all others
+}
 """Loops of the Prefect server. Each asks its database every five seconds by default, which a machine
-that trains on its processors feels; late runs are only coloured, and nothing here pauses."""
+that trains on its processors feels."""
+PROACTIVE = "PT15S"
+"""How often automations look for what did not happen: flow runs that show no sign of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,7 @@ def command_of(
     if name == "prefect":
         place = ["--host", settings.host, "--port", str(settings.prefect_port)]
         server = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES}
+        server["PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY"] = PROACTIVE
         for loop, seconds in LOOP_SECONDS.items():
             server[f"PREFECT_SERVER_SERVICES_{loop}_LOOP_SECONDS"] = str(seconds)
         return [*python, "prefect", "server", "start", *place], inherited | server
