@@ -11,13 +11,16 @@ Example:
             ...
 """
 
+import errno
+import io
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 from prefect.exceptions import TerminationSignal
 
@@ -59,11 +62,38 @@ def ended_by_signals() -> Iterator[None]:
 
     for number in ours:
         signal.signal(number, end)
+    outputs = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(lasting_output, outputs)
     try:
         yield
     finally:
+        sys.stdout, sys.stderr = outputs
         for number in ours:
             signal.signal(number, before[number])
+
+
+def lasting_output(stream: TextIO) -> TextIO:
+    """Return a stream to the same terminal that takes no harm when it is closed; others as they are.
+
+    A thread may print before the main thread hears of SIGHUP, and for good where that is ignored.
+    """
+    if not stream.isatty():
+        return stream
+    stream.flush()
+    terminal = io.BufferedWriter(_Terminal(stream.fileno(), "w", closefd=False))
+    return io.TextIOWrapper(
+        terminal, encoding=stream.encoding, errors=stream.errors, line_buffering=True
+    )
+
+
+class _Terminal(io.FileIO):
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as fault:
+            if fault.errno != errno.EIO:
+                raise
+            return len(data)
 
 
 def _print_nowhere(descriptors: Sequence[int]) -> None:

@@ -29,7 +29,6 @@ LOOP_SECONDS = {
     "CLEANUP_RECONCILER": 30,
     "LATE_RUNS": 30,  # are only coloured
     "PAUSE_EXPIRATIONS": 60,  # nothing here pauses
-    "SCHEDULER_RECENT_DEPLOYMENTS": 60,  # as often as all others
 }
 """Loops of the Prefect server. Each asks its database every five seconds by default, which a machine
 that trains on its processors feels."""

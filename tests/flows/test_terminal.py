@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 from mlflow import MlflowClient
 
+from flows.signals import lasting_output
 from tests.flows.conftest import GNER, Home
 
 MANY_UPDATES = ("adaptation.train.epochs=60", "execution.checkpoint_every=1")
@@ -49,3 +51,19 @@ def test_a_run_whose_terminal_is_closed_ends_in_order(tmp_path: Path, root: Path
     }
     assert status["tiny"] == status["adaptation"] == "KILLED"
     assert "RUNNING" not in status.values()
+
+
+def test_printing_to_a_closed_terminal_is_no_fault(tmp_path: Path) -> None:
+    terminal, inside = pty.openpty()
+    stream = os.fdopen(inside, "w")
+    lasting = lasting_output(stream)
+    assert lasting.isatty()
+    print("seen", file=lasting)
+    assert os.read(terminal, 100) == b"seen\r\n"
+    os.close(terminal)
+    print("unseen", file=lasting, flush=True)
+    with pytest.raises(OSError, match="Input/output error"):
+        os.write(inside, b"unseen")
+    stream.close()
+    with (tmp_path / "log").open("w") as file:
+        assert lasting_output(file) is file
