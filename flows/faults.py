@@ -14,6 +14,8 @@ from contextlib import contextmanager
 
 import typer
 
+from flows.terminal import lasting_terminal
+
 
 def show_fault(message: str) -> None:
     """Print a fault of the input as one line on standard error."""
@@ -25,11 +27,12 @@ def input_errors() -> Iterator[None]:
     """Turn a fault of the input into its message and exit code 2."""
     from gner_core.errors import InputError
 
-    try:
-        yield
-    except InputError as error:
-        show_fault(str(error))
-        sys.exit(2)
-    except KeyboardInterrupt as end:
-        show_fault("stopped; run the same command again to go on")
-        sys.exit(getattr(end, "exit_code", 128 + signal.SIGINT))
+    with lasting_terminal():
+        try:
+            yield
+        except InputError as error:
+            show_fault(str(error))
+            sys.exit(2)
+        except KeyboardInterrupt as end:
+            show_fault("stopped; run the same command again to go on")
+            sys.exit(getattr(end, "exit_code", 128 + signal.SIGINT))

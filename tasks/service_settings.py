@@ -85,8 +85,10 @@ def command_of(
     python = [sys.executable, "-m"]
     if name == "prefect":
         place = ["--host", settings.host, "--port", str(settings.prefect_port)]
-        server = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES}
-        server["PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY"] = PROACTIVE
+        server = {
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
+            "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": PROACTIVE,
+        }
         for loop, seconds in LOOP_SECONDS.items():
             server[f"PREFECT_SERVER_SERVICES_{loop}_LOOP_SECONDS"] = str(seconds)
         return [*python, "prefect", "server", "start", *place], inherited | server

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from flows.signals import lasting_output
+from flows.terminal import lasting_output
 from tests.flows.conftest import GNER, Home
 
 MANY_UPDATES = ("adaptation.train.epochs=60", "execution.checkpoint_every=1")
@@ -25,10 +25,7 @@ def test_a_run_whose_terminal_is_closed_ends_in_order(tmp_path: Path, root: Path
     run = subprocess.Popen(
         # Tests that were started by nohup ignore SIGHUP, and a child would inherit that.
         [
-            "env",
-            "--default-signal=HUP",
-            "setsid",
-            "--ctty",
+            *"env --default-signal=HUP setsid --ctty".split(),
             *GNER,
             "run",
             "params/tiny.yaml",
