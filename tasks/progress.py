@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Self, cast
 from uuid import UUID
 
@@ -33,6 +34,13 @@ SAMPLED_SECONDS = 60.0
 NOTED_LINES = 40
 """Lines of note that are shown of one worker."""
 LINE_CHARACTERS = 300
+FIGURES = {
+    "loss": "loss {:.3g}",
+    "validation_loss": "validation loss {:.3g}",
+    "label_tokens_per_second": "{:.0f} label tokens/s",
+    "memory_gb": "{:.1f} GB",
+}
+"""What is shown of a worker's figures, and how; its progress file and MLflow have all of them."""
 NOTED = re.compile(r"^gner: |warning|error|exception|traceback", re.IGNORECASE)
 
 Event = dict[str, Any]
@@ -134,12 +142,14 @@ class _Shown:
     def __call__(self, event: Event) -> None:
         done, total, now = event["done"], event["total"], time.monotonic()
         self.metrics |= event["metrics"]
-        detail = "  ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
+        known = {name: value for name, value in self.metrics.items() if name in FIGURES}
+        detail = "  ".join(FIGURES[name].format(value) for name, value in known.items())
         self.progress.bars.update(self.bar, completed=done, total=total, detail=detail)
         self.first = self.first or (event["time"], done)
         if not self.progress.live and now - self.last_line > SECONDS_BETWEEN_LINES:
             self.last_line = now
-            self.log.info("%s: %d/%d  %s  %s", self.title, done, total, detail, self._left(event))
+            parts = [f"{self.title}: {done}/{total}", detail, self._left(event)]
+            self.log.info("  ".join(part for part in parts if part))
         if TaskRunContext.get() and (now > self.next_artifact or done == total):
             self.next_artifact = now + SECONDS_BETWEEN_ARTIFACTS
             self._publish(100.0 * done / max(total, 1), detail)
@@ -147,7 +157,9 @@ class _Shown:
     def _left(self, event: Event) -> str:
         assert self.first is not None
         seconds, done = event["time"] - self.first[0], event["done"] - self.first[1]
-        return f"{seconds / done * (event['total'] - event['done']):.0f} s left" if done else ""
+        if not done:
+            return ""
+        return f"{timedelta(seconds=round(seconds / done * (event['total'] - event['done'])))} left"
 
     def _publish(self, share: float, detail: str) -> None:
         """Show progress in the Prefect UI; a server that is away costs a warning and a pause."""

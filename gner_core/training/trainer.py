@@ -30,6 +30,7 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader
 from transformers import DynamicCache, PreTrainedModel, Trainer
 from transformers.activations import NewGELUActivation
+from transformers.trainer_callback import PrinterCallback
 
 from gner_core.errors import InputError
 from gner_core.log import say
@@ -70,6 +71,7 @@ class StageTrainer(Trainer):
             options: passed on to transformers' Trainer.
         """
         super().__init__(**options)
+        self.remove_callback(PrinterCallback)  # the journal has the figures
         self.batches = batches
         self.head = LabelHead(self.model)
         self.label_tokens = label_tokens

@@ -86,6 +86,14 @@ def test_mlflow_holds_parent_children_metrics_data_and_tables(tiny_home: Home) -
     assert [f.path for f in client.list_artifacts(parent.info.run_id)] == ["report.html"]
 
 
+def test_the_log_of_a_training_does_not_repeat_the_figures_of_its_progress(tiny_home: Home) -> None:
+    folders = list((tiny_home.folder / "store" / "train").iterdir())
+    assert len(folders) == 2
+    for folder in folders:
+        assert '"loss"' in (folder / "progress.jsonl").read_text()
+        assert "'loss'" not in (folder / "worker.log").read_text()
+
+
 def test_secrets_of_the_environment_are_written_nowhere(tiny_home: Home) -> None:
     assert files_holding(tiny_home.folder, PLANTED.values()) == []  # with what it printed
     names = files_holding(tiny_home.folder, ["adaptation.train.seed"])  # the search does find
