@@ -159,7 +159,8 @@ class _Shown:
         seconds, done = event["time"] - self.first[0], event["done"] - self.first[1]
         if not done:
             return ""
-        return f"{timedelta(seconds=round(seconds / done * (event['total'] - event['done'])))} left"
+        left = seconds / done * (event["total"] - event["done"])
+        return f"{timedelta(seconds=round(left))} left"
 
     def _publish(self, share: float, detail: str) -> None:
         """Show progress in the Prefect UI; a server that is away costs a warning and a pause."""
