@@ -151,3 +151,4 @@ if __name__ == "__main__":
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     serve()
+    os._exit(0)  # taking down what was imported would take a second

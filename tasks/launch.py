@@ -8,6 +8,7 @@ Example:
         result = workers.run("gner_core.training.worker", request, on_event=print)
 """
 
+import atexit
 import json
 import os
 import subprocess
@@ -53,6 +54,34 @@ class Tail:
                     yield line.decode(errors="replace")
 
 
+_AHEAD: list[subprocess.Popen[bytes]] = []
+"""The parent that `start_ahead` has started, until workers take it."""
+
+
+def start_ahead() -> None:
+    """Start the parent of the workers before anything else is imported, for the first to want it.
+
+    Where nobody does, it is killed when this process ends.
+    """
+    atexit.register(_end_ahead)
+    _AHEAD.append(_start_parent())
+
+
+def _end_ahead() -> None:
+    for server in _AHEAD:
+        server.kill()
+
+
+def _start_parent() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "gner_core.warm"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, **SERVER_ENVIRONMENT},
+    )
+
+
 class Workers:
     """Starts workers; when it is closed, or this process dies, all of them end."""
 
@@ -85,13 +114,7 @@ class Workers:
         """
         with self._lock:
             if self._server is None or self._server.poll() is not None:
-                self._server = subprocess.Popen(
-                    [sys.executable, "-m", "gner_core.warm"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    start_new_session=True,
-                    env={**os.environ, **SERVER_ENVIRONMENT},
-                )
+                self._server = _AHEAD.pop() if _AHEAD else _start_parent()
                 threading.Thread(target=self._listen, args=(self._server,), daemon=True).start()
 
     def stop(self) -> None:

@@ -26,8 +26,8 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, Time
 from rich.progress import Progress as Bars
 
 SECONDS_BETWEEN_LINES = 15.0  # in a log; a terminal gets live bars
-SECONDS_BETWEEN_ARTIFACTS = 10.0
-"""Each takes a server some milliseconds, often on the machine that does the work."""
+SECONDS_BETWEEN_ARTIFACTS = 30.0
+"""Each takes time of a server that is often on the machine that does the work."""
 SECONDS_AFTER_FAULT = 60.0
 SAMPLED_SECONDS = 60.0
 """Between two ordinary lines of a worker's log that are shown."""
@@ -37,7 +37,7 @@ LINE_CHARACTERS = 300
 FIGURES = {
     "loss": "loss {:.3g}",
     "validation_loss": "validation loss {:.3g}",
-    "label_tokens_per_second": "{:.0f} label tokens/s",
+    "label_tokens_per_second": "{:.0f} tokens/s",
     "memory_gb": "{:.1f} GB",
 }
 """What is shown of a worker's figures, and how; its progress file and MLflow have all of them."""

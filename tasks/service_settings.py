@@ -106,6 +106,7 @@ def command_of(
         "GNER_HOME": str(home),
         "GNER_CHECKOUT": settings.checkout,
         "MLFLOW_TRACKING_URI": settings.mlflow,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         # A run waits half of it on average; each question costs about 0.06 s of processor time.
         "PREFECT_WORKER_QUERY_SECONDS": "5",
         # A run that is taken before its time stays PENDING for good when the worker is stopped.

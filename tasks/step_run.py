@@ -29,7 +29,8 @@ COMPLETE = "gner.complete"
 TABLES = "mlflow.loggedArtifacts"
 """The tag by which the MLflow UI knows that a file is a table."""
 METRICS_BATCH = 1000
-SECONDS_BETWEEN_SENDS = 5.0
+SECONDS_BETWEEN_SENDS = 15.0
+"""Enough for a chart that is watched; each takes time of a server, often on the machine at work."""
 
 
 class Point(NamedTuple):

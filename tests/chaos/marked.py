@@ -18,7 +18,7 @@ WARM, LAUNCHER, RANK, FLOW = (
     "gner_core.warm",
     "torch.distributed.run",
     "gner_core.training.worker",
-    ("prefect.engine", "flows", "flow-run"),
+    ("flows.engine", "flows"),
 )
 POLL_SECONDS = 0.1
 

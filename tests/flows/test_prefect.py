@@ -118,7 +118,9 @@ def test_every_deployment_fits_its_flow(root: Path) -> None:
         assert (root / deployment["parameters"]["params"]).is_file()
         assert deployment["work_pool"]["name"] in POOLS
         waits = {NICE} if flow.name == "reevaluate" else set()
-        assert deployment["work_pool"]["job_variables"]["env"].keys() == {HEARTBEAT} | waits
+        variables = deployment["work_pool"]["job_variables"]
+        assert variables["env"].keys() == {HEARTBEAT} | waits
+        assert variables["command"] == "python -m flows.engine"
         assert deployment["tags"]
         for schedule in deployment.get("schedules", []):
             assert CronSchedule(**schedule).timezone == "UTC"
@@ -175,3 +177,13 @@ def test_a_study_completes_and_its_parts_share_their_task_runs(
     assert len(names) == 21  # those of tiny, one more report, and that of the sweep
     assert {"train adaptation (2 points)", "report one-beam-1", "sweep-report one-beam"} <= {*names}
     assert {"report-both", "sweep-one-beam"} <= artifacts
+
+
+def test_a_worker_without_a_checkout_is_told_what_is_missing(tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if name != "GNER_CHECKOUT"}
+    asked = [sys.executable, "-m", "flows.engine"]
+    done = subprocess.run(
+        asked, cwd=tmp_path, env=kept, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "GNER_CHECKOUT is not set" in done.stderr

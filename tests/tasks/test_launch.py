@@ -1,6 +1,8 @@
 """Child processes: results, faults, crashes, and that none outlives its starter."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -103,3 +105,30 @@ def test_closing_ends_running_workers(tmp_path: Path) -> None:
         time.sleep(0.1)
     hung = [c for c in children if c.is_running() and "gner_core.warm" in " ".join(c.cmdline())]
     assert len(hung) <= 1  # the module's own warm parent
+
+
+AHEAD = """
+import os, psutil, sys
+from tasks.launch import Workers, start_ahead
+start_ahead()
+(ahead,) = psutil.Process().children()
+if sys.argv[1] == "wanted":
+    with Workers() as workers:
+        workers.warm_up()
+        assert psutil.Process().children() == [ahead]
+        with Workers() as others:
+            others.warm_up()
+            assert len(psutil.Process().children()) == 2
+print(ahead.pid)
+"""
+
+
+@pytest.mark.parametrize("it_is", ["wanted", "unwanted"])
+def test_a_parent_started_ahead_serves_the_first_who_wants_it_and_never_stays(it_is: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AHEAD, it_is], capture_output=True, text=True, check=True, timeout=60
+    )
+    deadline = time.monotonic() + 5
+    while psutil.pid_exists(int(done.stdout)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
