@@ -55,6 +55,7 @@ class Site:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "GNER_CHECKOUT": str(self.root),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "COLUMNS": "200",
             **({"PREFECT_API_URL": self.api} if connected else {}),
         }
