@@ -106,8 +106,8 @@ class LogSample:
         self.last = time.monotonic()
 
     def __call__(self, line: str) -> None:
-        """Take the next line."""
-        line = line.strip()
+        """Take the next line; of a progress bar, which draws over itself, the last state."""
+        line = line.strip().rpartition("\r")[2]
         if not line:
             return
         self.seen += 1

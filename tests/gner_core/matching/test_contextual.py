@@ -178,7 +178,7 @@ def check(mode: str, form: TargetForm, case: tuple[list[str], list[str], str]) -
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.labels)
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(case=cases())
 def test_whatever_the_text_there_is_one_tag_a_word_and_valid_bio(
     mode: str, form: TargetForm, case: tuple[list[str], list[str], str]
@@ -189,7 +189,7 @@ def test_whatever_the_text_there_is_one_tag_a_word_and_valid_bio(
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.labels)
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=9000, deadline=None)
+@settings(max_examples=9000)
 @given(case=cases())
 def test_the_same_for_a_hundred_thousand_texts(
     mode: str, form: TargetForm, case: tuple[list[str], list[str], str]

@@ -36,7 +36,7 @@ def test_words(text: str, words: list[str]) -> None:
     assert texts(text) == words
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=60))
 def test_words_slice_back_and_leave_only_separators_out(text: str) -> None:
     """For any text: offsets ascend, slices are the words, nothing visible is lost."""
