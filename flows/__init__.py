@@ -3,7 +3,7 @@
 Importing this package switches off the usage statistics of Prefect and MLflow, unless the
 environment says otherwise: a run talks to nobody but the servers that it was given. It also has
 flow runs show signs of life every 30 s: who does so less often is taken for dead
-(deploy/crash-zombies.yaml).
+(deploy/dead-runs.yaml).
 """
 
 import os

@@ -1,6 +1,6 @@
 """What a Prefect server needs before gner's deployments run on it, and the end of runs.
 
-Owns work pools, the automation that ends dead runs, `prefect deploy`, and marking runs as cancelled
+Owns work pools, the automations that end dead runs, `prefect deploy`, and marking runs as cancelled
 when their workers are stopped. Does not own the processes of servers and workers
 (`tasks.services`).
 
@@ -29,13 +29,13 @@ from gner_core.errors import InputError
 
 POOLS = ("cpu", "gpu")
 DEPLOYMENTS = "prefect.yaml"
-AUTOMATION = Path("deploy/crash-zombies.yaml")
+AUTOMATIONS = Path("deploy/dead-runs.yaml")
 WORKING = ("PENDING", "RUNNING", "CANCELLING")
 """States of runs that a worker has taken."""
 
 
 def set_up(api: str, checkout: str, *, say: Callable[[str], object]) -> None:
-    """Create the work pools and the automation, and store the deployments of a checkout.
+    """Create the work pools and the automations, and store the deployments of a checkout.
 
     Raises:
         InputError: when the deployments are refused; with what `prefect deploy` said.
@@ -47,15 +47,20 @@ def set_up(api: str, checkout: str, *, say: Callable[[str], object]) -> None:
                 WorkPoolCreate(name=pool, type="process", base_job_template=template),
                 overwrite=True,
             )
-        content = yaml.safe_load((Path(checkout) / AUTOMATION).read_text())
-        automation = AutomationCore.model_validate(content)
-        known = client.read_automations_by_name(automation.name)
-        if known:
-            client.update_automation(known[0].id, automation)
-        else:
-            client.create_automation(automation)
+        for automation in for_dead_runs(checkout):
+            known = client.read_automations_by_name(automation.name)
+            if known:
+                client.update_automation(known[0].id, automation)
+            else:
+                client.create_automation(automation)
     deploy(api, checkout)
     say(f"{'deployments':<12} of {DEPLOYMENTS} are stored")
+
+
+def for_dead_runs(checkout: str) -> list[AutomationCore]:
+    """Read the automations that end runs which nobody is left to report."""
+    content = yaml.safe_load((Path(checkout) / AUTOMATIONS).read_text())
+    return [AutomationCore.model_validate(given) for given in content["automations"]]
 
 
 def deploy(api: str, checkout: str) -> None:

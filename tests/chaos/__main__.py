@@ -31,8 +31,8 @@ from tests.chaos.cases import Launcher, Row, draw, play, undisturbed
 from tests.chaos.checks import Outcome
 from tests.chaos.house import House
 
-ZOMBIE_SECONDS = 150.0
-"""Until Prefect must have noticed runs that nobody reports any more."""
+NOTICED_SECONDS = 240.0
+"""Until Prefect must have noticed runs that nobody reports any more (deploy/dead-runs.yaml)."""
 QUIET = {
     "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -63,7 +63,7 @@ def main() -> None:
     console.print(f"seed {seed}, cases {numbers}, folder {folder}")
     with House(folder, ports=tuple(asked.ports)) as house:
         rows = _play_all(seed, numbers, house, console)
-        left = house.not_settled(seconds=ZOMBIE_SECONDS) if house.services else []
+        left = house.not_settled(seconds=NOTICED_SECONDS) if house.services else []
     for told in left:
         console.print(f"left on the Prefect server: {told}")
     bad = [row for row in rows if row.problems]

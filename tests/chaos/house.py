@@ -28,7 +28,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Cancelling
 
-from tasks.prefect_setup import AUTOMATION
+from tasks.prefect_setup import for_dead_runs
 from tasks.service_settings import Settings
 from tasks.services import Services
 from tests.chaos.checks import tracked
@@ -145,8 +145,9 @@ class House:
     def _let_nothing_else_run(self) -> None:
         """Pause what would evaluate each new checkpoint, by its event or by a schedule."""
         with self.prefect() as client:
+            kept = {automation.name for automation in for_dead_runs(str(ROOT))}
             for automation in client.read_automations():
-                if automation.name != AUTOMATION.stem:
+                if automation.name not in kept:
                     client.pause_automation(automation.id)
             for deployment in client.read_deployments():
                 if deployment.schedules:

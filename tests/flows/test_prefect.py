@@ -17,11 +17,10 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.events import DeploymentEventTrigger
-from prefect.events.schemas.automations import AutomationCore
 from prefect.testing.utilities import prefect_test_harness
 
 from gner_core.priority import NICE
-from tasks.prefect_setup import POOLS
+from tasks.prefect_setup import POOLS, for_dead_runs
 from tasks.service_settings import HEARTBEAT_SECONDS
 from tests.flows.conftest import Home
 from tests.flows.known_checkpoints import Place
@@ -135,9 +134,9 @@ def test_every_deployment_fits_its_flow(root: Path) -> None:
 
 
 def test_dead_runs_are_noticed_later_than_healthy_ones_show_signs_of_life(root: Path) -> None:
-    content = yaml.safe_load((root / "deploy" / "crash-zombies.yaml").read_text())
-    automation = AutomationCore.model_validate(content)
-    assert automation.trigger.within.total_seconds() >= 2.5 * HEARTBEAT_SECONDS
+    zombies, _ = for_dead_runs(str(root))
+    assert zombies.name == "crash-zombies"
+    assert zombies.trigger.within.total_seconds() >= 2.5 * HEARTBEAT_SECONDS
     asked = "import flows.gner, prefect; print(prefect.settings.get_current_settings().flows.heartbeat_frequency)"
     kept = {name: value for name, value in os.environ.items() if name != HEARTBEAT}
     said = subprocess.check_output([sys.executable, "-c", asked], cwd=root, env=kept, text=True)

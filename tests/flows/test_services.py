@@ -66,6 +66,18 @@ class Machine:
         path = f"/deployments/{found['id']}/create_flow_run"
         return str(self.post(path, parameters=parameters, state={"type": "SCHEDULED"})["id"])
 
+    def foreign_run(self) -> str:
+        """Create a run of another project's flow."""
+        flow = self.post("/flows/", name="of-others")
+        return str(self.post("/flow_runs/", flow_id=flow["id"])["id"])
+
+    def reported(self, run: str, *states: str) -> None:
+        """Set states one after the other, each a type and, where it is another, a name."""
+        for state in states:
+            kind, *name = state.split()
+            given = {"type": kind, "name": name[0] if name else kind.capitalize()}
+            self.post(f"/flow_runs/{run}/set_state", state=given, force=True)
+
     def database(self, query: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.home.folder / "prefect" / "prefect.db")) as database:
             return database.execute(query).fetchall()
@@ -122,7 +134,7 @@ def test_the_life_of_a_machine(machine: Machine) -> None:
 
     assert {pool["name"] for pool in machine.post("/work_pools/filter")} >= {"cpu", "gpu"}
     automations = {a["name"] for a in machine.post("/automations/filter")}
-    assert automations >= {"crash-zombies", "reevaluate-new-checkpoint"}
+    assert automations >= {"crash-zombies", "crash-unstarted", "reevaluate-new-checkpoint"}
     deployments = machine.post("/deployments/filter")
     for flow, names in DEPLOYED.items():
         (known,) = machine.post("/flows/filter", flows={"name": {"any_": [flow]}})
@@ -177,6 +189,26 @@ def test_runs_end_properly_and_keep_no_secrets(machine: Machine) -> None:
     states = dict(machine.database("select id, state_type from flow_run"))
     assert states[second] == "CANCELLED"
     assert files_holding(machine.home.folder, PLANTED.values()) == []
+
+
+@pytest.mark.slow
+def test_runs_that_nobody_is_left_to_report_become_crashed(machine: Machine) -> None:
+    """Killed workers and flows are played by setting what they had reported before they died."""
+    assert machine.up().returncode == 0
+    taken, begun, ended = (machine.start("gner/full-paper") for _ in range(3))  # no GPU worker
+    waiting = machine.start("gner/full-paper")
+    foreign = machine.foreign_run()
+    machine.reported(taken, "PENDING", "PENDING Submitting")
+    machine.reported(begun, "PENDING", "RUNNING")
+    machine.reported(ended, "PENDING", "RUNNING", "COMPLETED")
+    machine.reported(foreign, "PENDING")
+    wait_for(lambda: machine.state_of(begun) == "CRASHED", seconds=90 + 30)
+    assert machine.state_of(taken) == "PENDING"  # a slow start is not taken for a dead worker
+    wait_for(lambda: machine.state_of(taken) == "CRASHED", seconds=90 + 30)
+    time.sleep(15)
+    assert machine.state_of(ended) == "COMPLETED"
+    assert machine.state_of(waiting) == "SCHEDULED"
+    assert machine.state_of(foreign) == "PENDING"
 
 
 @pytest.mark.slow
