@@ -98,10 +98,12 @@ class Registry:
 
     def register(self, checkpoint: Checkpoint) -> Version:
         """Return the version of a checkpoint; it is made if there is none."""
+        import mlflow
         from mlflow.exceptions import MlflowException
 
         if known := self.version(checkpoint.key):
             return known
+        mlflow.set_tracking_uri(self.uri)  # where models are sought and made, whatever client asks
         tags, run_id = _tags(checkpoint), self._training(checkpoint)
         model = self._external(checkpoint, tags, run_id)
         try:
@@ -170,7 +172,6 @@ class Registry:
         )
         if left:
             return str(left[0].model_id)
-        mlflow.set_tracking_uri(self.uri)
         made = mlflow.create_external_model(
             name=checkpoint.name,
             source_run_id=run_id,

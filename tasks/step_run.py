@@ -71,7 +71,7 @@ class StepRun:
         self._flushed = time.monotonic()
 
     def point(self, metrics: Mapping[str, float], *, step: int, at: float) -> None:
-        """Log metrics of one step of the work, each once; sent every five seconds.
+        """Log metrics of one step of the work, each once; they are sent now and then.
 
         Args:
             at: seconds since the epoch.

@@ -9,9 +9,10 @@ that was ended goes on where it was.
 A run that ends by an exception or a signal is closed. What a dead process of this machine left
 open is closed as KILLED by the next flow run: every run names its process.
 
-Where MLflow is says `tasks.mlflow_place`. A tracking server that fails neither stops nor stalls a run: all calls wait their turn
-in an outbox (`tasks.outbox`) with a thread of its own, and are made when the server is back. What
-was not sent in the end is logged from the store by the next run of the same command.
+Where MLflow is says `tasks.mlflow_place`. A tracking server that fails neither stops nor stalls a
+run: all calls wait their turn in an outbox (`tasks.outbox`) with a thread of its own, and are made
+when the server is back. What was not sent in the end is logged from the store by the next run of
+the same command.
 
 Every call may be made twice: points keep the time of their journal (`progress.jsonl` of a
 training), by which MLflow knows them again; runs are looked for by a tag before they are made;

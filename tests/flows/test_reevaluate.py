@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
+from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from flows.cli import app
@@ -129,15 +131,21 @@ def test_without_mlflow_all_is_evaluated_and_a_later_scan_decides(
 
 
 @pytest.mark.parametrize(
-    ("moment", "when"),
-    [("register", "after"), ("decide", "before"), ("crown", "before"), ("crown", "after")],
+    ("owner", "moment", "when"),
+    [
+        (MlflowClient, "create_model_version", "before"),
+        (Registry, "register", "after"),
+        (Registry, "decide", "before"),
+        (Registry, "crown", "before"),
+        (Registry, "crown", "after"),
+    ],
 )
 def test_what_was_interrupted_is_finished_by_the_next_scan(
-    place: Place, monkeypatch: pytest.MonkeyPatch, moment: str, when: str
+    place: Place, monkeypatch: pytest.MonkeyPatch, owner: type, moment: str, when: str
 ) -> None:
     place.reevaluate(place.checkpoint("half", right=0.5))
     place.checkpoint("good", right=0.9)
-    undisturbed = getattr(Registry, moment)
+    undisturbed = getattr(owner, moment)
 
     def killed(*arguments: Any, **options: Any) -> None:
         if when == "after":
@@ -145,9 +153,10 @@ def test_what_was_interrupted_is_finished_by_the_next_scan(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Registry, moment, killed)
+        patch.setattr(owner, moment, killed)
         with pytest.raises(KeyboardInterrupt):
             place.reevaluate(scan=True)
+    mlflow.set_tracking_uri("")  # the next scan is another process
     assert sorted(place.verdicts(scan=True)) == ["better", "first"]
     assert place.champion == "good"
     assert len(place.generated) == 4
