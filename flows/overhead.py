@@ -56,8 +56,8 @@ def measure_overhead(
     """Run an experiment from nothing in three ways; return the seconds of each, round by round.
 
     Args:
-        rounds: each runs all ways, one after the other: what slows the machine down for a while
-            does not hit one way alone.
+        rounds: each runs all ways, one after the other, every second one in reverse: a machine that
+            becomes slower or faster meanwhile does not favour one way.
         folder: gets a home folder for each run; must be empty.
 
     Raises:
@@ -66,9 +66,9 @@ def measure_overhead(
     ways = {BARE: _bare, RUN: _command, DEPLOYMENT: _deployment}
     measured: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(1, rounds + 1):
-        for name, way in ways.items():
+        for name in ways if number % 2 else reversed(ways):
             home = folder / f"{name.replace(' ', '-')}-{number}"
-            seconds = way(params, overrides, home)
+            seconds = ways[name](params, overrides, home)
             shutil.rmtree(home)  # else the next run would wait for its gigabytes to reach the disk
             os.sync()
             measured[name].append(seconds)
