@@ -107,8 +107,8 @@ def command_of(
         "GNER_CHECKOUT": settings.checkout,
         "MLFLOW_TRACKING_URI": settings.mlflow,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        # While it has no run, which waits half of it on average.
-        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        # It is told of new runs: this is for those of which it was not (`tasks.prefect_worker`).
+        "PREFECT_WORKER_QUERY_SECONDS": "15",
         # A run that is taken before its time stays PENDING for good when the worker is stopped.
         "PREFECT_WORKER_PREFETCH_SECONDS": "0",
     }
