@@ -148,7 +148,7 @@ def check(
         for file in files:
             kind = check_file(file)
             if kind.startswith(("sweep", "study")):
-                from tasks.points import plan_points, shared_steps
+                from tasks.steps.points import plan_points, shared_steps
 
                 points = plan_points(file)
                 kind += f": {len(points)} points, {len(shared_steps(points))} steps"

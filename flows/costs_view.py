@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from gner_core.costs.devices import DeviceProfile
 from gner_core.costs.energy import EnergyParams, footprint
 from gner_core.reports.paper.numbers import paper_gpu_hours, paper_kg
-from tasks.planned import PlannedStep
+from tasks.steps.base import Step
+from tasks.steps.models import Generate, Train
+from tasks.steps.points import PlannedStep
 
 HEAD = f"{'state':<10} {'step':<12} {'key':<20} {'tokens':>7} {'FLOP':>7} {'memory':>8} {'GPU h':>8}  title"
 NAMED = 3
@@ -46,7 +48,7 @@ def _line(planned: PlannedStep, device: DeviceProfile) -> str:
     cells = ("", "", "", "")
     note = planned.note and f"  ({planned.note})"
     if cost:
-        learned = planned.step.kind == "train"
+        learned = isinstance(planned.step, Train)
         tokens = cost.target_tokens + (cost.prompt_tokens if learned else 0)
         too_large = device.memory_bytes is not None and cost.memory_bytes > device.memory_bytes
         cells = (
@@ -109,9 +111,9 @@ def _totals(
     steps: Sequence[PlannedStep], device: DeviceProfile, energy: EnergyParams
 ) -> Iterator[str]:
     unknown = sum(1 for s in steps if _unknown(s))
-    trained, written = _hours(steps, "train"), _hours(steps, "generate")
+    trained, written = _hours(steps, Train), _hours(steps, Generate)
     waiting = [planned for planned in steps if not planned.published]
-    left = _hours(waiting, "train") + _hours(waiting, "generate")
+    left = _hours(waiting, Train) + _hours(waiting, Generate)
     total = trained + written
     yield (
         f"total      {_hours_text(total)} GPU hours: {_hours_text(trained)} training, "
@@ -146,19 +148,19 @@ def _parts(steps: Sequence[PlannedStep]) -> Iterator[str]:
     if len(parts) > 1:
         yield "of which   (a step counts for the first part that needs it)"
         for name, own in parts.items():
-            hours = _hours(own, "train") + _hours(own, "generate")
+            hours = _hours(own, Train) + _hours(own, Generate)
             yield f"  {_hours_text(hours):>10}  {name}"
 
 
 def _unknown(planned: PlannedStep) -> bool:
-    if planned.step.kind not in ("train", "generate"):
+    if not isinstance(planned.step, Train | Generate):
         return False
     return planned.cost is None or planned.cost.gpu_hours is None
 
 
-def _hours(steps: Sequence[PlannedStep], kind: str) -> float:
+def _hours(steps: Sequence[PlannedStep], kind: type[Step]) -> float:
     return sum(
         planned.cost.gpu_hours or 0.0
         for planned in steps
-        if planned.cost and planned.step.kind == kind
+        if planned.cost and isinstance(planned.step, kind)
     )

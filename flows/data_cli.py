@@ -224,7 +224,7 @@ def lengths(
         from gner_core.schemas.targets import BIO
         from tasks.corpora import fetched_corpus
         from tasks.lengths import count_corpus, tokenizer_folder
-        from tasks.steps import CACHE
+        from tasks.steps.data import CACHE
 
         model = read_backbone(backbone)
         place = tokenizer or tokenizer_folder(model, data_root=CACHE)
@@ -351,7 +351,7 @@ def _log() -> "Report":
 def _prepared(name: str, corpus: "CorpusParams", source: str | None, *, offline: bool) -> Path:
     from tasks.corpora import fetched_corpus, prepared_corpus
     from tasks.home import open_store
-    from tasks.steps import CACHE
+    from tasks.steps.data import CACHE
 
     fetched_corpus(name, corpus, mirror=source, offline=offline, report=_log())
     return prepared_corpus(name, corpus, data_root=CACHE, store=open_store())

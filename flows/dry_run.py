@@ -15,8 +15,13 @@ from gner_core.errors import InputError
 from gner_core.params import Experiment
 from gner_core.sweep_file import Runnable
 from tasks.home import open_store
-from tasks.planned import planned_steps
-from tasks.points import SharedStep, planned_points, shared_steps
+from tasks.steps.points import (
+    SharedStep,
+    plan_sweep_reports,
+    planned_points,
+    planned_steps,
+    shared_steps,
+)
 
 
 def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None) -> Iterator[str]:
@@ -54,7 +59,5 @@ def _steps(found: Runnable) -> list[SharedStep]:
     steps = list(shared_steps(points).values())
     if isinstance(found, Experiment):
         return steps
-    from tasks.sweeps import sweep_report_steps
-
-    ends = sweep_report_steps(found, points)
-    return [*steps, *(SharedStep(step, points[0].experiment) for step in ends)]
+    ends = plan_sweep_reports(found, points)
+    return [*steps, *(SharedStep(step, points[0].experiment.execution) for step in ends)]

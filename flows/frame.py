@@ -5,9 +5,9 @@ workers have used. Does not own what happens inside (`flows.gner`, `flows.points
 `flows.reevaluate`).
 
 Example:
-    with opened_run(experiment, plan.steps(), name="demo", params={}, tags={}, console=Console()) as one:
+    with opened_run(execution, plan.steps(), name="demo", params={}, tags={}, console=Console()) as one:
         with submitting(submitter, steps=19, run=one.run) as submit:
-            walk(plan, one.run, submit)
+            run_steps(plan.steps(), one.run, submit)
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,12 +19,13 @@ from rich.console import Console
 
 from flows.runner import Submit, Submitter
 from flows.signals import ENDINGS, ended_by_signals
+from gner_core.execution_params import ExecutionParams
 from gner_core.priority import take_priority
-from tasks.context import RunContext
+from tasks.context import RunContext, Workspace
 from tasks.home import home_folder, open_store
 from tasks.launch import Workers
 from tasks.progress import Progress, logger
-from tasks.steps import Setting, Step
+from tasks.steps.base import Step
 from tasks.tracking import Tracker
 
 
@@ -39,7 +40,7 @@ class OpenedRun:
 
 @contextmanager
 def opened_run(
-    setting: Setting,
+    execution: ExecutionParams,
     steps: Iterable[Step],
     *,
     name: str,
@@ -50,7 +51,7 @@ def opened_run(
     """Give a tracked run; when the block ends, however it does, all of it is ended.
 
     Args:
-        setting: what the steps need to know where they are given no other.
+        execution: how the steps are run where they are given no other.
         steps: those that may run; workers start at once if some of them are needed.
         name: of the run in MLflow, with its `params` and `tags`.
         console: for bars.
@@ -62,7 +63,7 @@ def opened_run(
     tracker = Tracker.start(name=name, params=params, tags=tags, home=home_folder())
     status = "FAILED"
     with ended_by_signals(), Progress(console) as progress, workers:
-        run = RunContext(setting, store=store, tracker=tracker, progress=progress, workers=workers)
+        run = RunContext(Workspace(store, progress, workers), execution, tracker)
         opened = OpenedRun(run)
         try:
             yield opened
@@ -83,13 +84,12 @@ def submitting(submitter: Submitter, *, steps: int, run: RunContext) -> Iterator
         try:
             yield submit
         except BaseException:
-            run.workers.stop()  # those of other steps, too: the submitter waits for them
+            run.workspace.workers.stop()  # those of other steps, too: the submitter waits for them
             raise
 
 
 def _used_by_workers(run: RunContext) -> dict[str, float]:
     """Return what the workers have used, summed over the steps."""
-    names = {name for used in run.usage.values() for name in used}
-    return {
-        f"cost/{name}": sum(used.get(name, 0.0) for used in run.usage.values()) for name in names
-    }
+    usage = run.workspace.usage.values()
+    names = {name for used in usage for name in used}
+    return {f"cost/{name}": sum(used.get(name, 0.0) for used in usage) for name in names}

@@ -29,13 +29,13 @@ from flows.runner import (
     prefect_submitter,
 )
 from flows.shown import put_report, show_links
-from flows.walk import walk
+from flows.walk import run_steps
 from gner_core.params import Experiment
 from gner_core.reports.page import with_links
 from gner_core.sweep_file import read_runnable
-from tasks.plan import plan_experiment, used_corpora
 from tasks.results import REPORT, macro_scores
-from tasks.steps import CACHE
+from tasks.steps.data import CACHE
+from tasks.steps.experiment import plan_experiment, used_corpora
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _run(experiment: Experiment, submitter: Submitter, console: Console) -> Outc
         fetch_corpora(used_corpora(experiment), submitter)
     plan = plan_experiment(experiment)
     with opened_run(
-        experiment,
+        experiment.execution,
         plan.steps(),
         name=experiment.name,
         params=experiment.model_dump(mode="json"),
@@ -92,8 +92,8 @@ def _run(experiment: Experiment, submitter: Submitter, console: Console) -> Outc
     ) as opened:
         run = opened.run
         with submitting(submitter, steps=sum(1 for _ in plan.steps()), run=run) as submit:
-            walk(plan, run, submit)
-        scores = {title: macro_scores(e.score, run) for title, e in plan.evaluations.items()}
+            run_steps(plan.steps(), run, submit)
+        scores = {title: macro_scores(score, run) for title, score in plan.tests.items()}
     tracker = run.tracker
     page = (run.path(plan.report) / REPORT).read_text(encoding="utf-8")
     shown = put_report(f"{experiment.name}.html", with_links(page, tracker.links).encode())

@@ -29,12 +29,12 @@ from prefect import Task
 from prefect.client.orchestration import SyncPrefectClient
 from rich.console import Console
 
-from flows.walk import walk
+from flows.walk import run_steps
 from gner_core.experiment_file import read_experiment
 from tasks.context import untracked_run
-from tasks.plan import plan_experiment
 from tasks.service_settings import Settings
 from tasks.services import Services
+from tasks.steps.experiment import plan_experiment
 
 BARE, RUN, DEPLOYMENT = "bare steps", "gner run", "deployment"
 DEPLOYED_AS = "gner/tiny"
@@ -95,8 +95,8 @@ def _bare(params: Path, overrides: Sequence[str], home: Path) -> float:
     os.environ["GNER_HOME"] = str(home)
     started = time.monotonic()
     experiment = read_experiment(params, overrides=[*overrides])
-    with untracked_run(experiment, console=Console(quiet=True)) as run:
-        walk(plan_experiment(experiment), run, _at_once)
+    with untracked_run(experiment.execution, console=Console(quiet=True)) as run:
+        run_steps(plan_experiment(experiment).steps(), run, _at_once)
     return time.monotonic() - started
 
 

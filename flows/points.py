@@ -28,12 +28,14 @@ from gner_core.errors import InputError
 from gner_core.params import Experiment
 from gner_core.sweep_file import Study, Sweep
 from tasks.context import RunContext
-from tasks.plan import plan_experiment, used_corpora
-from tasks.points import PlannedPoint, labelled, shared_steps
 from tasks.progress import logger
 from tasks.results import REPORT, macro_scores
-from tasks.steps import CACHE, Step
-from tasks.sweeps import FILES, PAGE, sweep_report_step, table, write_sweep_report
+from tasks.steps.base import Step
+from tasks.steps.data import CACHE
+from tasks.steps.experiment import plan_experiment, used_corpora
+from tasks.steps.points import PlannedPoint, labelled, plan_sweep_report, shared_steps
+from tasks.steps.results import Report, SweepReport
+from tasks.sweeps import FILES, PAGE, table, write_sweep_report
 from tasks.tracking import Tracker
 
 CAUSE_CHARACTERS = 300
@@ -94,7 +96,7 @@ def run_points(found: Sweep | Study, submitter: Submitter, console: Console) -> 
         raise next(iter(causes.values()))
     shared = shared_steps(planned)
     with opened_run(
-        planned[0].experiment,
+        planned[0].experiment.execution,
         (one.step for one in shared.values()),
         name=found.name,
         params=_summary(found),
@@ -186,7 +188,7 @@ def _run_parts(parts: Iterator[Part], session: Session) -> None:
     """Submit the steps of all parts, then wait for their points one by one."""
     opened = list(parts)
     trackers = {
-        point.experiment.name: part.tracker.below(
+        point.label: part.tracker.below(
             point.experiment.name,
             key=point.plan.report.ref.key,
             kind="point",
@@ -202,15 +204,15 @@ def _run_parts(parts: Iterator[Part], session: Session) -> None:
     def run_of(step: Step) -> RunContext:
         one = shared[step.ref]
         several = f"{len(one.users)} points" if len(one.users) > 1 else one.users[0]
-        suffix = "" if step.kind == "report" else f" ({several})"
-        tracker = trackers[one.experiment.name]
-        return session.run.at_point(one.experiment, tracker=tracker, suffix=suffix)
+        suffix = "" if isinstance(step, Report) else f" ({several})"
+        workspace = session.run.workspace
+        return RunContext(workspace, one.execution, trackers[one.users[0]], suffix)
 
     pending = submit_steps((one.step for one in shared.values()), run_of, session.submit)
     for part in opened:
         done = []
         for point in part.points:
-            tracker = trackers[point.experiment.name]
+            tracker = trackers[point.label]
             try:
                 wait_for(point.plan.steps(), pending)
             except Exception as error:  # noqa: BLE001 (whatever a step raises: the others go on)
@@ -227,11 +229,11 @@ def _run_parts(parts: Iterator[Part], session: Session) -> None:
 def _finish(point: PlannedPoint, session: Session, tracker: Tracker) -> None:
     """Log what a point is by itself, also where another point ran its steps; show its report."""
     run, plan = session.run, point.plan
-    for title, evaluation in plan.evaluations.items():
-        macro = macro_scores(evaluation.score, run)["macro"]
+    for title, score in plan.tests.items():
+        macro = macro_scores(score, run)["macro"]
         values = {name: macro[name] for name in ("precision", "recall", "f1")}
         tracker.parent.values({f"{title}/{name}": value for name, value in values.items()})
-    checkpoints = {f"gner.checkpoint.{t}": step.ref.path for t, step in plan.stages().items()}
+    checkpoints = {f"gner.checkpoint.{t}": step.ref.path for t, step in plan.stages.items()}
     tracker.parent.tags({"gner.report": plan.report.ref.key, **checkpoints})
     tracker.parent.complete()
     page = run.path(plan.report) / REPORT
@@ -255,7 +257,7 @@ def _end(part: Part, done: Sequence[PlannedPoint], session: Session, *, within: 
     missing = [one.label for one in sweep.points if one.experiment.name not in plans]
     if there:
         try:
-            _report(sweep_report_step(sweep, there, missing=missing), session, part.tracker)
+            _report(plan_sweep_report(sweep, there, missing=missing), session, part.tracker)
         except Exception as error:  # noqa: BLE001 (the other sweeps of a study go on)
             session.failures[f"{sweep.name}, its report"] = cause_of(error)
             missing.append("its report")
@@ -265,10 +267,9 @@ def _end(part: Part, done: Sequence[PlannedPoint], session: Session, *, within: 
         part.tracker.parent.end("FAILED" if missing else "FINISHED")
 
 
-def _report(step: Step, session: Session, tracker: Tracker) -> None:
+def _report(step: SweepReport, session: Session, tracker: Tracker) -> None:
     """Have the report of a sweep published, and show it."""
-    experiment = session.run.experiment  # any: a report is made of scores alone
-    run = session.run.at_point(experiment, tracker=tracker, suffix="")
+    run = RunContext(session.run.workspace, session.run.execution, tracker)
     session.submit(write_sweep_report, step, run, after=[]).result()
     for file in (PAGE, *FILES):
         content = (run.path(step) / file).read_bytes()

@@ -36,9 +36,11 @@ from tasks.context import RunContext
 from tasks.home import home_folder, open_store
 from tasks.looking import is_wanted, look
 from tasks.progress import logger
-from tasks.reevaluation import Suite, Trial, compare_checkpoints, plan_suite, tested_corpora
+from tasks.reevaluation import compare_checkpoints, mean_f1
 from tasks.registry import Registry, RegistryAwayError, Version, answering
-from tasks.steps import CACHE, Step
+from tasks.steps.data import CACHE
+from tasks.steps.results import Compare
+from tasks.steps.suite import Suite, Trial, plan_suite, tested_corpora
 
 PARAMS = "params/reevaluate.yaml"
 AWAY = "undecided: MLflow does not answer; a later scan compares it"
@@ -196,7 +198,7 @@ def _work(
         return rows
     params = suite.params
     with opened_run(
-        trials[0].setting,
+        params.execution,
         (step for trial in trials for step in trial.steps()),
         name=params.name,
         params=params.model_dump(mode="json", exclude={"corpora"}),
@@ -218,16 +220,15 @@ def _evaluate(
 ) -> dict[str, Exception]:
     """Have checkpoints answer and scored; return the fault of each that could not."""
     shared = [*suite.corpora.values(), *suite.samples.values()]
-    runs = {step.ref: run.with_setting(trial.setting) for trial in trials for step in trial.steps()}
     steps = [*shared, *(step for trial in trials for step in trial.steps())]
     faults: dict[str, Exception] = {}
     with submitting(submitter, steps=len(steps), run=run) as submit:
-        pending = submit_steps(steps, lambda step: runs.get(step.ref, run), submit)
+        pending = submit_steps(steps, lambda _: run, submit)
         wait_for(shared, pending)
         for trial in trials:
-            for evaluation in trial.evaluations.values():
+            for score in trial.tests.values():
                 try:
-                    wait_for((evaluation.generate, evaluation.score), pending)
+                    wait_for((score.predictions, score), pending)
                 except Exception as error:  # noqa: BLE001 (it stands in the row of its checkpoint)
                     faults.setdefault(trial.checkpoint.key, error)
     return faults
@@ -246,7 +247,7 @@ def _decided(
         for fault in _evaluate([rival], suite, run, submitter).values():
             raise fault
 
-    def compare(step: Step) -> dict[str, Any]:
+    def compare(step: Compare) -> dict[str, Any]:
         with submitter(1) as submit:
             content: dict[str, Any] = submit(compare_checkpoints, step, run, after=[]).result()
             return content
@@ -265,7 +266,7 @@ def _decided(
             away = True
         except InputError as fault:
             error = fault
-        f1 = trial.mean_f1(run, metric=suite.params.comparison.metric)
+        f1 = mean_f1(trial, run, metric=suite.params.comparison.metric)
         note = AWAY if decision is None and error is None else ""
         rows[one.key] = Row(one.name, one.where, decision, f1, note, error)
     return rows

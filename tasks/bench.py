@@ -22,7 +22,7 @@ from tasks.corpora import SENTENCES
 from tasks.data import draw_sample, prepare_corpus
 from tasks.home import home_folder
 from tasks.models import import_backbone
-from tasks.plan import Plan, plan_experiment
+from tasks.steps.experiment import Plan, plan_experiment
 
 SIDES = ("plain", "gner")
 Stage = Literal["adaptation", "finetuning"]
@@ -57,32 +57,31 @@ def measure_training(
     if setup.stage not in experiment.stages():
         raise InputError(f"{experiment.name}: has no stage {setup.stage}")
     plan = plan_experiment(experiment)
-    with untracked_run(experiment, console=console) as run:
+    with untracked_run(experiment.execution, console=console) as run:
         _prepare(plan, run, setup.stage)
-        common = _request(plan, run, setup)
+        common = _request(experiment, plan, run, setup)
         sides: dict[str, list[Figures]] = {side: [] for side in SIDES}
         for number in range(setup.rounds):
             for side in SIDES:
                 title = f"{side}, round {number + 1} of {setup.rounds}"
-                with run.progress.bar(title) as show:
+                with run.workspace.progress.bar(title) as show:
                     sides[side].append(_measured({**common, "side": side}, run, show))
     return sides
 
 
 def _prepare(plan: Plan, run: RunContext, stage: Stage) -> None:
     """Have corpora, samples and model in the store."""
-    samples = {**plan.backbone.inputs, stage: plan.samples[stage]}
-    for corpus in {
-        name: step for s in samples.values() for name, step in s.inputs.items()
-    }.values():
+    samples = {*plan.backbone.sentences, plan.samples[stage]}
+    for corpus in {one for sample in samples for one in sample.corpora.values()}:
         prepare_corpus.fn(corpus, run)
-    for sample in samples.values():
+    for sample in samples:
         draw_sample.fn(sample, run)
     import_backbone.fn(plan.backbone, run)
 
 
-def _request(plan: Plan, run: RunContext, setup: BenchSetup) -> Mapping[str, Any]:
-    experiment = run.experiment
+def _request(
+    experiment: Experiment, plan: Plan, run: RunContext, setup: BenchSetup
+) -> Mapping[str, Any]:
     train = experiment.stages()[setup.stage]
     return {
         "backbone": experiment.backbone.model_dump(mode="json"),
@@ -106,6 +105,8 @@ def _measured(request: Mapping[str, Any], run: RunContext, show: Any) -> Figures
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch, prefix="bench-") as folder:
         places = {"output": folder, "scratch": str(Path(folder))}
-        result = run.workers.run("gner_core.training.bench", {**request, **places}, on_event=show)
+        result = run.workspace.workers.run(
+            "gner_core.training.bench", {**request, **places}, on_event=show
+        )
     figures: Figures = result["figures"]
     return figures

@@ -26,7 +26,7 @@ from tasks.context import RunContext, untracked_run
 from tasks.corpora import SENTENCES
 from tasks.data import draw_sample, prepare_corpus
 from tasks.home import home_folder
-from tasks.plan import Plan, plan_experiment
+from tasks.steps.experiment import Plan, plan_experiment
 
 SCORED = "scored.parquet"
 Mode = Literal["free", "guided"]
@@ -75,17 +75,17 @@ def measure_generation(
         raise InputError(f"{experiment.name}: has no evaluation {setup.evaluation}")
     plan = plan_experiment(experiment)
     found: dict[tuple[Mode, int, int], tuple[Mapping[str, Any], list[Scored]]] = {}
-    with untracked_run(experiment, console=console) as run:
+    with untracked_run(experiment.execution, console=console) as run:
         common = {**_sentences(plan, run, setup), "model": str(_checkpoint(plan, run, setup))}
         for mode, beams, batch in product(setup.modes, setup.beams, setup.batches):
             decode = experiment.decode.model_copy(update={"mode": mode, "beams": beams})
             request = {**common, **_decoding(experiment, decode, batch)}
             with (
-                run.progress.bar(f"{mode}, beams {beams}, batch {batch}") as show,
+                run.workspace.progress.bar(f"{mode}, beams {beams}, batch {batch}") as show,
                 _place() as place,
             ):
                 places = {"output": str(place), "scratch": str(place)}
-                result = run.workers.run(
+                result = run.workspace.workers.run(
                     "gner_core.generation.bench", {**request, **places}, on_event=show
                 )
                 found[mode, beams, batch] = (result["figures"], read_scored(place / SCORED))
@@ -94,7 +94,7 @@ def measure_generation(
 
 def _sentences(plan: Plan, run: RunContext, setup: GenerationSetup) -> dict[str, Any]:
     sample = plan.samples[setup.evaluation]
-    for corpus in sample.inputs.values():
+    for corpus in sample.corpora.values():
         prepare_corpus.fn(corpus, run)
     draw_sample.fn(sample, run)
     return {"sentences": str(run.path(sample) / SENTENCES)}
@@ -103,7 +103,7 @@ def _sentences(plan: Plan, run: RunContext, setup: GenerationSetup) -> dict[str,
 def _checkpoint(plan: Plan, run: RunContext, setup: GenerationSetup) -> Path:
     if setup.checkpoint is not None:
         return setup.checkpoint.absolute()
-    step = plan.evaluations[setup.evaluation].generate.inputs["model"]
+    step = plan.tests[setup.evaluation].predictions.model
     if not run.store.has(step.ref):
         raise InputError(
             f"{step.title}: no checkpoint is published yet; run the experiment first, or name a "

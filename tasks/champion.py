@@ -29,9 +29,10 @@ from gner_core.store import ArtifactRef
 from tasks.checkpoints import registered
 from tasks.context import RunContext
 from tasks.progress import logger
-from tasks.reevaluation import Suite, Trial
+from tasks.reevaluation import mean_f1
 from tasks.registry import CHECKPOINT, STEP, WHERE, Registry, Version, answering
-from tasks.steps import Step, compare_step
+from tasks.steps.results import Compare
+from tasks.steps.suite import Suite, Trial, compared
 
 Judgement = Literal["first", "named", "better", "even", "worse"]
 """first: there was no champion; named: it held the alias before it was evaluated."""
@@ -93,7 +94,7 @@ class Judge:
     _: KW_ONLY
     evaluate: Callable[[Trial], None]
     """Has the champion evaluated, if it is not yet."""
-    compare: Callable[[Step], dict[str, Any]]
+    compare: Callable[[Compare], dict[str, Any]]
     """Runs a step compare and returns its content."""
 
     def decide(self, trial: Trial) -> Decision:
@@ -112,7 +113,7 @@ class Judge:
             with answering():
                 champion = self.registry.champion()
             rival = self._rival(champion, trial)
-            if rival and not all(self.run.store.has(step.ref) for step in rival.scores.values()):
+            if rival and not all(self.run.store.has(step.ref) for step in rival.tests.values()):
                 self.evaluate(rival)
             with self._alias(), answering():
                 if self.registry.champion() == champion:  # no other evaluation ended meanwhile
@@ -149,14 +150,9 @@ class Judge:
         params = self.suite.params
         number = champion.number if champion else None
         if rival is None:
-            f1 = trial.mean_f1(self.run, metric=params.comparison.metric)
+            f1 = mean_f1(trial, self.run, metric=params.comparison.metric)
             return Decision("named" if champion else "first", f1, None, number, None)
-        step = compare_step(
-            f"{trial.checkpoint.name} against {rival.checkpoint.name}",
-            params.comparison,
-            champion=rival.scores,
-            candidate=trial.scores,
-        )
+        step = compared(rival, trial, params)
         content = self.compare(step)
         mean = content["mean"]
         return Decision(

@@ -23,7 +23,7 @@ from gner_core.errors import InputError
 from gner_core.fingerprint import file_sha256
 from gner_core.store import MANIFEST, ArtifactRef, Store
 from tasks.predict import find_checkpoint, published_checkpoint
-from tasks.steps import Step, checkpoint_step
+from tasks.steps.models import Stored
 
 TRAIN = "train"
 BESIDE = (".*", "*.log", "*.jsonl", "*.md", "summary.json", DESCRIPTION, MANIFEST)
@@ -36,7 +36,7 @@ WEIGHTS = "*.safetensors"
 class Checkpoint:
     """A trained model that can be evaluated."""
 
-    step: Step
+    step: Stored
     """Its identity: the checkpoint's content; and where it is read."""
     where: str
     """For people and other programs: its folder, or its URL in a remote store."""
@@ -58,12 +58,12 @@ class Checkpoint:
     @property
     def trained_by(self) -> ArtifactRef | None:
         """The step that published it, if it is in the store."""
-        return self.step.place if isinstance(self.step.place, ArtifactRef) else None
+        return at if isinstance(at := self.step.stored_at, ArtifactRef) else None
 
     @property
     def weights(self) -> dict[str, str]:
         """File → SHA-256 of its weights."""
-        files: Mapping[str, str] = self.step.identity["files"]
+        files = self.step.files
         return {name: digest for name, digest in files.items() if fnmatch(name, WEIGHTS)}
 
     def description(self, store: Store) -> Description:
@@ -72,8 +72,8 @@ class Checkpoint:
         Raises:
             InputError: when it was not trained, is damaged or cannot be read.
         """
-        place = self.step.place
-        folder = place if isinstance(place, Path) else store.fetch(place or self.step.ref)
+        place = self.step.stored_at
+        folder = place if isinstance(place, Path) else store.fetch(place)
         found = description_of(folder)
         if found.target is None:
             raise InputError(f"{self.where}: a backbone that was not trained to write entities")
@@ -161,9 +161,9 @@ def _checkpoint(
     kept = {name: digest for name, digest in sorted(files.items()) if _matters(name)}
     if not any(fnmatch(name, WEIGHTS) for name in kept):
         raise InputError(f"{facts['where']}: holds no safetensors weights")
-    key = checkpoint_step(title, kept, place).ref.key
+    key = Stored(title=title, files=kept, stored_at=place).ref.key
     name = f"{re.sub(r'[^a-z0-9]+', '-', title.lower())}-{key[:8]}"
-    return Checkpoint(checkpoint_step(name, kept, place), **facts)
+    return Checkpoint(Stored(title=name, files=kept, stored_at=place), **facts)
 
 
 def _matters(name: str) -> bool:

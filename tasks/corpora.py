@@ -19,7 +19,8 @@ from gner_core.corpus_params import CorpusParams
 from gner_core.records import write_sentences
 from gner_core.store import Store
 from tasks.home import corpora_cache, is_offline
-from tasks.steps import about, corpus_place, corpus_step, refuse_unfetched
+from tasks.steps.base import refuse_unfetched
+from tasks.steps.data import plan_corpus
 
 STATISTICS, SENTENCES = "statistics.json", "sentences.parquet"
 
@@ -55,13 +56,12 @@ def prepared_corpus(name: str, corpus: CorpusParams, *, data_root: str, store: S
     Raises:
         InputError: for a file that is missing, not the one that is pinned, or faulty.
     """
-    step = corpus_step(name, corpus, data_root)
+    step = plan_corpus(name, corpus, data_root)
     refuse_unfetched(step)
     with store.lock(step.ref):
         if not store.has(step.ref):
-            source = corpus_place(name, corpus, data_root)
-            with store.publish(step.ref, about=about(step)) as folder:
-                write_corpus(name, corpus, source=source, folder=folder)
+            with store.publish(step.ref, about=step.manifest_facts()) as folder:
+                write_corpus(name, corpus, source=step.folder, folder=folder)
     return store.fetch(step.ref)
 
 

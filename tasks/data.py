@@ -1,10 +1,4 @@
-"""The tasks that get sentences ready: fetch and prepare a corpus, draw a sample.
-
-Owns resolving and publishing; fetching, reading and choosing are in `gner_core.corpora`.
-
-Example:
-    corpus = prepare_corpus.submit(corpus_step("news", params, data_root), run)
-"""
+"""The tasks that get sentences ready: fetch and prepare a corpus, draw a sample."""
 
 import json
 from pathlib import Path
@@ -15,13 +9,12 @@ from prefect.cache_policies import NO_CACHE
 from gner_core.corpora.sampling import draw
 from gner_core.corpora.statistics import count
 from gner_core.corpus_params import CorpusParams
-from gner_core.params import SampleParams
 from gner_core.records import Sentence, write_sentences
 from gner_core.store import ArtifactRef
 from tasks.context import RunContext
 from tasks.corpora import SENTENCES, STATISTICS, fetched_corpus, write_corpus
 from tasks.progress import logger
-from tasks.steps import Step, corpus_place
+from tasks.steps.data import Corpus, Sample
 
 
 class LoggedFetch:
@@ -44,23 +37,25 @@ def fetch_files(name: str, corpus: CorpusParams) -> str:
 
 
 @task(name="prepare-corpus", cache_policy=NO_CACHE, task_run_name="corpus {step.title}{run.suffix}")
-def prepare_corpus(step: Step, run: RunContext) -> ArtifactRef:
+def prepare_corpus(step: Corpus, run: RunContext) -> ArtifactRef:
     """Publish one corpus: a Parquet file per split, and statistics with all repairs."""
-    corpus = run.setting.corpora[step.title]
-    source = corpus_place(step.title, corpus, run.setting.data_root)
-    run.ensure(step, lambda folder: write_corpus(step.title, corpus, source=source, folder=folder))
+
+    def build(folder: Path) -> None:
+        write_corpus(step.name, step.params, source=step.folder, folder=folder)
+
+    run.ensure(step, build)
     return step.ref
 
 
 @task(name="draw-sample", cache_policy=NO_CACHE, task_run_name="{step.title}")
-def draw_sample(step: Step, run: RunContext) -> ArtifactRef:
+def draw_sample(step: Sample, run: RunContext) -> ArtifactRef:
     """Publish the chosen sentences of all corpora of a sample, with statistics per corpus."""
 
     def build(folder: Path) -> None:
-        params = SampleParams.model_validate(dict(step.identity))
+        params = step.params
         chosen: list[Sentence] = []
         statistics = {}
-        for name, corpus in step.inputs.items():
+        for name, corpus in step.corpora.items():
             drawn = draw(
                 run.path(corpus) / f"{params.split}.parquet",
                 per_corpus=params.per_corpus,

@@ -12,12 +12,12 @@ from prefect.context import TaskRunContext
 from prefect.events import emit_event
 from prefect.settings import get_current_settings
 
-from tasks.steps import Step
+from tasks.steps.models import Train
 
 PUBLISHED = "gner.checkpoint.published"
 
 
-def announce(step: Step) -> None:
+def announce(step: Train) -> None:
     """Tell the Prefect server that a step train has published, inside a task run of that server.
 
     Returns at once: the event goes the way of Prefect's own events of task runs.

@@ -21,7 +21,7 @@ from gner_core.errors import InputError
 from gner_core.records import Sentence
 from tasks.home import open_store
 from tasks.launch import Workers
-from tasks.steps import about, backbone_step
+from tasks.steps.models import plan_backbone
 
 
 def tokenizer_folder(backbone: BackboneParams, *, data_root: str) -> Path:
@@ -34,10 +34,13 @@ def tokenizer_folder(backbone: BackboneParams, *, data_root: str) -> Path:
         return Path(data_root) / backbone.source.path
     if isinstance(backbone.source, RandomSource):
         raise InputError(f"{backbone.name} learns its tokenizer in an experiment; give --tokenizer")
-    step, store = backbone_step(backbone, data_root, {}), open_store()
+    step, store = plan_backbone(backbone, data_root, sentences=[]), open_store()
     with store.lock(step.ref):
         if not store.has(step.ref):
-            with store.publish(step.ref, about=about(step)) as folder, Workers() as workers:
+            with (
+                store.publish(step.ref, about=step.manifest_facts()) as folder,
+                Workers() as workers,
+            ):
                 request: dict[str, Any] = {
                     "backbone": backbone.model_dump(mode="json"),
                     "data_root": data_root,

@@ -1,7 +1,6 @@
 """The tasks that need a model: import a backbone, train a stage, generate.
 
-Owns requests to the child processes and what of their work is tracked. The work itself is in
-`gner_core.backbones`, `training` and `generation`, which this process never imports.
+The work itself is done by child processes: this one never imports torch.
 """
 
 import json
@@ -24,7 +23,8 @@ from tasks.progress import Event
 from tasks.provenance import costs, facts, tags
 from tasks.registry import register_later
 from tasks.step_run import StepRun
-from tasks.steps import Step
+from tasks.steps.base import values
+from tasks.steps.models import Backbone, Generate, Train
 
 JOURNAL = "metrics.jsonl"
 SUMMARY = "summary.json"
@@ -33,14 +33,14 @@ SUMMARY = "summary.json"
 @task(
     name="import-backbone", cache_policy=NO_CACHE, task_run_name="backbone {step.title}{run.suffix}"
 )
-def import_backbone(step: Step, run: RunContext) -> ArtifactRef:
+def import_backbone(step: Backbone, run: RunContext) -> ArtifactRef:
     """Publish the backbone as safetensors weights with its tokenizer."""
 
     def build(folder: Path) -> None:
         request = {
-            "backbone": run.experiment.backbone.model_dump(mode="json"),
-            "data_root": run.experiment.data_root,
-            "sentences": [str(run.path(sample) / SENTENCES) for sample in step.inputs.values()],
+            "backbone": values(step.params),
+            "data_root": step.data_root,
+            "sentences": [str(run.path(sample) / SENTENCES) for sample in step.sentences],
         }
         run.child(step, "gner_core.backbones.worker", request, folder=folder)
 
@@ -49,20 +49,19 @@ def import_backbone(step: Step, run: RunContext) -> ArtifactRef:
 
 
 @task(name="train", cache_policy=NO_CACHE, task_run_name="train {step.title}{run.suffix}")
-def train(step: Step, run: RunContext) -> ArtifactRef:
+def train(step: Train, run: RunContext) -> ArtifactRef:
     """Publish the checkpoint of a training stage; its metrics go to MLflow while it runs."""
-    execution = run.experiment.execution
-    data = step.inputs["data"]
 
     def build(folder: Path) -> None:
         request = {
-            "backbone": run.experiment.backbone.model_dump(mode="json"),
-            "target": step.identity["target"],
-            "train": step.identity["train"],
-            "model": str(run.path(step.inputs["model"])),
-            "sentences": str(run.path(data) / SENTENCES),
-            **_choice(step, run),
-            "execution": execution.model_dump(mode="json"),
+            "backbone": values(step.backbone),
+            "target": values(step.target),
+            "train": values(step.stage.train),
+            "choose": values(step.stage.choose),
+            "model": str(run.path(step.model)),
+            "sentences": str(run.path(step.data) / SENTENCES),
+            "validation": str(run.path(step.validation) / SENTENCES) if step.validation else None,
+            "execution": values(run.execution),
         }
         with _tracked(step, run) as mlrun:
 
@@ -72,7 +71,7 @@ def train(step: Step, run: RunContext) -> ArtifactRef:
             for event in _events(run.store.unfinished(step.ref)):  # of earlier attempts
                 live(event)
             run.child(step, "gner_core.training.worker", request, folder=folder, on_event=live)
-            _finish(mlrun, step, folder, {**facts(), "usage": run.usage[step.ref]})
+            _finish(mlrun, step, folder, {**facts(), "usage": run.workspace.usage[step.ref]})
 
     if run.ensure(step, build):
         announce(step)
@@ -84,17 +83,17 @@ def train(step: Step, run: RunContext) -> ArtifactRef:
 
 
 @task(name="generate", cache_policy=NO_CACHE, task_run_name="generate {step.title}{run.suffix}")
-def generate(step: Step, run: RunContext) -> ArtifactRef:
+def generate(step: Generate, run: RunContext) -> ArtifactRef:
     """Publish what a checkpoint writes for the sentences of an evaluation."""
-    execution = run.setting.execution
+    execution = run.execution
 
     def build(folder: Path) -> None:
         request = {
-            "backbone": run.setting.backbone.model_dump(mode="json"),
-            "target": step.identity["target"],
-            "decode": step.identity["decode"],
-            "model": str(run.path(step.inputs["model"])),
-            "sentences": str(run.path(step.inputs["data"]) / SENTENCES),
+            "backbone": values(step.backbone),
+            "target": values(step.target),
+            "decode": values(step.decode),
+            "model": str(run.path(step.model)),
+            "sentences": str(run.path(step.data) / SENTENCES),
             "batch": execution.generate_batch,
             "batch_tokens": execution.generate_tokens,
             "processes": execution.generate_processes,
@@ -105,25 +104,17 @@ def generate(step: Step, run: RunContext) -> ArtifactRef:
     return step.ref
 
 
-def _choice(step: Step, run: RunContext) -> dict[str, Any]:
-    """Return what a request says about the choice of weights."""
-    stage = run.experiment.stages()[step.title]
-    validation = step.inputs.get("validation")
-    return {
-        "choose": stage.choose.model_dump(mode="json"),
-        "validation": str(run.path(validation) / SENTENCES) if validation else None,
-    }
-
-
 @contextmanager
-def _tracked(step: Step, run: RunContext, *, reuse_as: str | None = None) -> Iterator[StepRun]:
-    params = {**step.identity["train"], "choose": step.identity["choose"]}
+def _tracked(step: Train, run: RunContext, *, reuse_as: str | None = None) -> Iterator[StepRun]:
+    choose = values(step.stage.choose, without={"data"})
+    params = {**values(step.stage.train), "choose": choose}
     with run.tracker.step_run(
         step.title, key=step.ref.key, kind="training", params=params, reuse_as=reuse_as
     ) as mlrun:
-        data = step.inputs["data"]
-        source = str(run.path(data) / SENTENCES)
-        mlrun.dataset(name=data.title, digest=data.ref.key, source=source, context="training")
+        source = str(run.path(step.data) / SENTENCES)
+        mlrun.dataset(
+            name=step.data.title, digest=step.data.ref.key, source=source, context="training"
+        )
         yield mlrun
 
 
@@ -135,7 +126,7 @@ def _events(folder: Path) -> Iterator[Event]:
             yield json.loads(line)
 
 
-def _finish(mlrun: StepRun, step: Step, folder: Path, manifest: Mapping[str, Any]) -> None:
+def _finish(mlrun: StepRun, step: Train, folder: Path, manifest: Mapping[str, Any]) -> None:
     """Log all figures of all updates, those that are there already once, the choice, the costs.
 
     The events have the live figures with their time; the journal has what counts of every update,

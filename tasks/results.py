@@ -1,7 +1,6 @@
 """The tasks at the end: score an evaluation, write the report.
 
-Owns what is gathered from which artifact and what goes to MLflow. Rules and looks are in
-`gner_core.scoring` and `gner_core.reports`.
+What is right is decided by `gner_core.scoring`, how a page looks by `gner_core.reports`.
 """
 
 import json
@@ -17,7 +16,6 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
 from gner_core.matching.modes import Matcher
-from gner_core.params import MatchParams, TargetForm
 from gner_core.records import read_predictions, spans_of
 from gner_core.reports.content import (
     CorpusRow,
@@ -39,7 +37,9 @@ from tasks.context import RunContext
 from tasks.corpora import SENTENCES, STATISTICS
 from tasks.models import JOURNAL, SUMMARY
 from tasks.provenance import costs, tags
-from tasks.steps import Step
+from tasks.steps.base import Step, values
+from tasks.steps.models import Train
+from tasks.steps.results import Report, Score
 
 PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"
 SCORED, SCORES = "scored.parquet", "scores.json"
@@ -52,15 +52,13 @@ EXPLANATIONS = {
 
 
 @task(name="score", cache_policy=NO_CACHE, task_run_name="score {step.title}{run.suffix}")
-def score_predictions(step: Step, run: RunContext) -> ArtifactRef:
+def score_predictions(step: Score, run: RunContext) -> ArtifactRef:
     """Publish scored sentences and the summary of an evaluation; log both to MLflow."""
-    predictions = step.inputs["predictions"]
 
     def build(folder: Path) -> None:
-        source = run.path(predictions)
-        match = MatchParams.model_validate(step.identity["match"])
-        form = TargetForm.model_validate(step.identity["target"])
-        matcher = Matcher(match, form, back=json.loads((source / BACK).read_text()))
+        source = run.path(step.predictions)
+        back = json.loads((source / BACK).read_text())
+        matcher = Matcher(step.match, step.predictions.target, back=back)
         scored = [score(p, matcher) for p in read_predictions(source / PREDICTIONS)]
         write_scored(folder / SCORED, scored)
         (folder / SCORES).write_text(json.dumps(summarise(scored), indent=1, ensure_ascii=False))
@@ -71,7 +69,7 @@ def score_predictions(step: Step, run: RunContext) -> ArtifactRef:
 
 
 @task(name="report", cache_policy=NO_CACHE, task_run_name="report {step.title}{run.suffix}")
-def write_report(step: Step, run: RunContext) -> ArtifactRef:
+def write_report(step: Report, run: RunContext) -> ArtifactRef:
     """Publish the HTML page, and as JSON what stands beside the paper's numbers; track the page."""
 
     def build(folder: Path) -> None:
@@ -88,13 +86,13 @@ def write_report(step: Step, run: RunContext) -> ArtifactRef:
     return step.ref
 
 
-def macro_scores(step: Step, run: RunContext) -> dict[str, Any]:
+def macro_scores(step: Score, run: RunContext) -> dict[str, Any]:
     """Return the summary of a published evaluation."""
     summary: dict[str, Any] = json.loads((run.path(step) / SCORES).read_text())
     return summary
 
 
-def _track(step: Step, run: RunContext) -> None:
+def _track(step: Score, run: RunContext) -> None:
     summary = macro_scores(step, run)
     run.tracker.parent.values({f"{step.title}/{name}": summary["macro"][name] for name in RATIOS})
     of_corpora = summary["corpora"].items()
@@ -108,19 +106,19 @@ def _track(step: Step, run: RunContext) -> None:
         create_table_artifact(
             rows, key=f"scores-{step.title}", description=f"Scores: {step.title}{run.suffix}"
         )
-    generate = step.inputs["predictions"]
-    params = {**generate.identity["decode"], **step.identity["match"]}
+    generate = step.predictions
+    params = {**values(generate.decode), **values(step.match)}
     with run.tracker.step_run(
         f"{step.title} test",
         key=step.ref.key,
         kind="evaluation",
         params=params,
         reuse_as=step.title,
-        within=generate.inputs["model"].ref.key,
+        within=generate.model.ref.key,
         made=datetime.fromisoformat(run.store.manifest(step.ref)["created"]),
     ) as mlrun:
         made = run.store.manifest(generate.ref)
-        data = generate.inputs["data"]
+        data = generate.data
         mlrun.dataset(
             name=data.title,
             digest=data.ref.key,
@@ -135,7 +133,7 @@ def _track(step: Step, run: RunContext) -> None:
             mlrun.values({"calibration_error": summary["calibration"]["all"]["error"]})
         mlrun.values({f"texts/{name}": count for name, count in summary["texts"].items()})
         mlrun.values(costs(made))
-        mlrun.tags({**tags(made), "gner.checkpoint": generate.inputs["model"].ref.path})
+        mlrun.tags({**tags(made), "gner.checkpoint": generate.model.ref.path})
         mlrun.table("predictions.json", partial(_columns, run.path(step) / SCORED))
 
 
@@ -158,80 +156,68 @@ def _shown(words: Sequence[str], tags: Sequence[str]) -> str:
     )
 
 
-def _content(step: Step, run: RunContext) -> ReportContent:
-    experiment = run.experiment
-    inputs = step.inputs
-    named = {
-        prefix: {
-            name.removeprefix(f"{prefix} "): given
-            for name, given in inputs.items()
-            if name.startswith(f"{prefix} ")
-        }
-        for prefix in ("corpus", "sample", "generate", "score")
-    }
+def _content(step: Report, run: RunContext) -> ReportContent:
+    backbone = step.backbone.params
     scored = {
-        title: read_scored(run.path(given) / SCORED)
-        for title, given in named["score"].items()
+        title: read_scored(run.path(score) / SCORED)
+        for title, score in step.tests.items()
         if title != "baseline"
     }
-    manifests = {name: run.store.manifest(given.ref) for name, given in inputs.items()}
-    stages = list(experiment.stages())
-    first = next(iter(named["generate"].values()))
-    example = read_predictions(run.path(first) / PREDICTIONS)[0]
-    summaries = {title: _json(run, given, SCORES) for title, given in named["score"].items()}
+    manifests = [run.store.manifest(given.ref) for given in step.inputs().values()]
+    first = next(iter(step.tests.values()))
+    example = read_predictions(run.path(first.predictions) / PREDICTIONS)[0]
+    summaries = {title: _json(run, score, SCORES) for title, score in step.tests.items()}
+    last = list(step.stages.values())[-1]
     return ReportContent(
-        name=experiment.name,
-        backbone=experiment.backbone.name,
-        parameters=experiment.backbone.parameters,
-        decode=first.identity["decode"],
-        match=next(iter(named["score"].values())).identity["match"],
+        name=step.experiment,
+        backbone=backbone.name,
+        parameters=backbone.parameters,
+        decode=values(first.predictions.decode),
+        match=values(first.match),
         corpora=[
-            CorpusRow(name, split, counts, experiment.corpora[name].licence)
-            for name, given in named["corpus"].items()
-            for split, counts in _json(run, given, STATISTICS).items()
+            CorpusRow(name, split, counts, corpus.params.licence)
+            for name, corpus in step.corpora.items()
+            for split, counts in _json(run, corpus, STATISTICS).items()
         ],
         samples=[
             SampleRow(use, corpus, counts)
-            for use, given in named["sample"].items()
-            for corpus, counts in _json(run, given, STATISTICS).items()
+            for use, sample in step.samples.items()
+            for corpus, counts in _json(run, sample, STATISTICS).items()
         ],
-        stages=[_stage(inputs[title], run) for title in stages],
+        stages=[
+            _stage(stage, run, leak=step.leaks.get(stage.title, ""))
+            for stage in step.stages.values()
+        ],
         evaluations=[
             EvaluationView(title, EXPLANATIONS[title], summary)
             for title, summary in summaries.items()
         ],
         beside=beside(
-            experiment.backbone.name,
-            parameters=experiment.backbone.parameters,
-            beams=first.identity["decode"]["beams"],
+            backbone.name,
+            parameters=backbone.parameters,
+            beams=first.predictions.decode.beams,
             scores=summaries,
             splits={
-                title: _tested(given).identity["split"] for title, given in named["score"].items()
+                title: score.predictions.data.params.split for title, score in step.tests.items()
             },
         ),
-        examples=choose_examples(scored, count=experiment.report.examples),
+        examples=choose_examples(scored, count=step.params.examples),
         prompt=prompt(example.words, example.types),
         steps=[
-            StepRow(m["step"], m["title"], m["key"], m["seconds"], m["created"])
-            for m in manifests.values()
+            StepRow(m["step"], m["title"], m["key"], m["seconds"], m["created"]) for m in manifests
         ],
-        packages=manifests[stages[-1]]["packages"],
+        packages=run.store.manifest(last.ref)["packages"],
     )
 
 
-def _tested(score: Step) -> Step:
-    """Return the sample that was scored."""
-    return score.inputs["predictions"].inputs["data"]
-
-
-def _stage(step: Step, run: RunContext) -> StageView:
+def _stage(step: Train, run: RunContext, *, leak: str) -> StageView:
     lines = (run.path(step) / JOURNAL).read_text().splitlines()
     return StageView(
         title=step.title,
-        recipe=step.identity["train"],
+        recipe=values(step.stage.train),
         summary=_json(run, step, SUMMARY),
         curve=[json.loads(line) for line in lines],
-        leak=run.experiment.leaks().get(step.title, ""),
+        leak=leak,
     )
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from flows.cli import app
 from gner_core.experiment_file import read_catalog
-from tasks.steps import corpus_step
+from tasks.steps.data import plan_corpus
 
 ROWS = {
     "train.tsv": "Ada\tB-PER\nsails\tO\n\nBob\tB-PER\nswims\tO\n\nAda\tO\nsails\tO\n\n",
@@ -94,7 +94,7 @@ def test_the_published_catalog_says_what_is_verified() -> None:
 def test_prepare_publishes_under_the_key_of_the_pipeline(data: Data, tmp_path: Path) -> None:
     done = data.from_mirror("prepare", "toy")
     assert done.exit_code == 0, done.output
-    step = corpus_step("toy", read_catalog(data.catalog)["toy"], str(data.mirror))
+    step = plan_corpus("toy", read_catalog(data.catalog)["toy"], str(data.mirror))
     folder = tmp_path / "home" / "store" / step.ref.path
     assert {file.name for file in folder.iterdir()} == {
         "train.parquet",

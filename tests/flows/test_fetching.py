@@ -11,7 +11,7 @@ from gner_core.errors import InputError
 from gner_core.experiment_file import read_experiment
 from gner_core.params import Experiment
 from tasks.context import untracked_run
-from tasks.plan import plan_experiment, used_corpora
+from tasks.steps.experiment import plan_experiment, used_corpora
 from tests.gner_core.faulty_server import FaultyServer, faulty_server, status
 
 DEMO = Path("gner_core") / "corpora" / "demo"

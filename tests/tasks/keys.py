@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 
 from gner_core.experiment_file import read_reevaluation
-from tasks.checkpoints import checkpoint_step
-from tasks.points import plan_points
-from tasks.reevaluation import plan_suite
+from tasks.steps.models import Stored
+from tasks.steps.points import plan_points
+from tasks.steps.suite import plan_suite
 
 FILE = Path(__file__).with_name("keys.json")
 PARAMS = Path(__file__).parents[2] / "params"
@@ -38,7 +38,7 @@ def other_keys() -> dict[str, str]:
     files = {"config.json": "1" * 64, "model.safetensors": "2" * 64}
     suite = plan_suite(read_reevaluation(PARAMS / "reevaluate.yaml", overrides=[]))
     return {
-        "checkpoint": checkpoint_step("any", files, Path("any")).ref.key,
+        "checkpoint": Stored(title="any", files=files, stored_at=Path("any")).ref.key,
         "reevaluate.yaml": suite.key,
     }
 

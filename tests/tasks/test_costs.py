@@ -9,9 +9,8 @@ from gner_core.experiment_file import read_experiment
 from gner_core.reports.paper.numbers import paper_gpu_hours
 from gner_core.store import Store
 from tasks.costs import CostReader
-from tasks.plan import plan_experiment
-from tasks.planned import PlannedStep, planned_steps
-from tasks.points import PlannedPoint, shared_steps
+from tasks.steps.experiment import plan_experiment
+from tasks.steps.points import PlannedPoint, PlannedStep, planned_steps, shared_steps
 
 PAPER = ("flan-t5-small", "flan-t5-base", "flan-t5-large", "flan-t5-xl", "flan-t5-xxl", "llama-7b")
 LAUNCH = "execution.launcher={kind: deepspeed, processes: 8, config: params/deepspeed/zero3.json}"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gner_core.experiment_file import read_experiment
-from tasks.plan import Plan, plan_experiment
+from tasks.steps.experiment import Plan, plan_experiment
 
 SAMPLE = "{corpora: [cooking], split: valid, per_corpus: 4, method: first, seed: 1}"
 
@@ -29,14 +29,14 @@ def plans(root: Path) -> dict[str, Plan]:
 def test_the_choice_of_weights_is_in_the_key_of_its_stage_and_of_what_follows(
     plans: dict[str, Plan],
 ) -> None:
-    assert len({plan.finetuning.ref.key for plan in plans.values()}) == len(plans)
-    assert len({plan.evaluations["supervised"].score.ref.key for plan in plans.values()}) == 5
-    assert len({plan.adaptation.ref.key for plan in plans.values()}) == 1
+    assert len({plan.stages["finetuning"].ref.key for plan in plans.values()}) == len(plans)
+    assert len({plan.tests["supervised"].ref.key for plan in plans.values()}) == 5
+    assert len({plan.stages["adaptation"].ref.key for plan in plans.values()}) == 1
 
 
 def test_validation_sentences_are_a_step_before_the_training(plans: dict[str, Plan]) -> None:
     plan = plans["sample"]
     titles = [step.title for step in plan.steps()]
     assert titles.index("finetuning validation") < titles.index("finetuning")
-    assert plan.finetuning.inputs["validation"] is plan.samples["finetuning validation"]
-    assert "validation" not in plans["last"].finetuning.inputs
+    assert plan.stages["finetuning"].validation is plan.samples["finetuning validation"]
+    assert "validation" not in plans["last"].stages["finetuning"].inputs()

@@ -17,7 +17,7 @@ from gner_core.records import read_sentences
 from gner_core.store import Store
 from tasks.corpora import STATISTICS, fetched_corpus, prepared_corpus
 from tasks.data import LoggedFetch
-from tasks.steps import corpus_step
+from tasks.steps.data import plan_corpus
 
 NAMES = {
     "Pile-NER": "pile-ner",
@@ -157,7 +157,7 @@ def test_the_papers_choice_of_the_mit_valid_split_stays_selectable(root: Path) -
     assert full.corpora["mit-movie"].made["valid"].rule == "same_as"
     assert full.corpora["mit-restaurant"].made["valid"].rule == "taken_out"
     ours = read_experiment(root / "params" / "paper" / "flan-t5-large.yaml", overrides=[])
-    keys = {corpus_step("mit-movie", e.corpora["mit-movie"], "cache").ref for e in (full, ours)}
+    keys = {plan_corpus("mit-movie", e.corpora["mit-movie"], "cache").ref for e in (full, ours)}
     assert len(keys) == 2
 
 
@@ -250,7 +250,7 @@ def test_a_key_is_the_same_from_a_folder_and_from_the_cache(
 ) -> None:
     monkeypatch.setenv("GNER_HOME", "/nowhere")  # pins alone give the key
     for name, folder in prepared.items():
-        from_cache = corpus_step(name, catalog[name], "cache")
-        from_folder = corpus_step(name, catalog[name], str(shared / "datasets"))
+        from_cache = plan_corpus(name, catalog[name], "cache")
+        from_folder = plan_corpus(name, catalog[name], str(shared / "datasets"))
         assert from_cache.ref == from_folder.ref
         assert from_cache.ref.key == folder.name

@@ -1,0 +1,173 @@
+"""The plans of a file: one of an experiment, many of a sweep or a study, and the steps they share.
+
+All points are planned before any runs. A step is the same for two points where its key is the same.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gner_core.costs.estimate import StepCost
+from gner_core.execution_params import ExecutionParams
+from gner_core.params import Experiment
+from gner_core.store import ArtifactRef, Store
+from gner_core.sweep_file import Runnable, Study, Sweep, SweepPoint, read_runnable
+from tasks.steps.base import Step
+from tasks.steps.experiment import Plan, plan_experiment
+from tasks.steps.results import SweepReport, SweepRow
+
+
+class PlannedPoint(NamedTuple):
+    """An experiment of a file with its plan."""
+
+    label: str
+    """For people: what it is in its sweep or study; empty where the file is one experiment."""
+    experiment: Experiment
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class SharedStep:
+    """A step with the points that need it."""
+
+    step: Step
+    execution: ExecutionParams
+    """Of the first of them: how the step is run where they differ."""
+    users: list[str] = field(default_factory=list)
+    """Labels of the points."""
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step before it runs: whether it is published, and what it costs."""
+
+    step: Step
+    execution: ExecutionParams
+    users: tuple[str, ...]
+    """Labels of the experiments that need it; none where the file is one experiment."""
+    published: bool
+    cost: StepCost | None = None
+    """None for steps that need no device, and where the cost is not asked for or not known."""
+    note: str = ""
+    """Where sentences and lengths come from, or why the cost is not known."""
+
+
+def plan_points(path: Path, *, overrides: Sequence[str] = ()) -> list[PlannedPoint]:
+    """Return every experiment of an experiment, sweep or study file with its plan.
+
+    Raises:
+        InputError: as `read_runnable` and `plan_experiment`.
+    """
+    return planned_points(read_runnable(path, overrides=overrides))
+
+
+def planned_points(found: Runnable) -> list[PlannedPoint]:
+    """Return every experiment of what was read with its plan.
+
+    Raises:
+        InputError: as `plan_experiment`.
+    """
+    return [
+        PlannedPoint(label, experiment, plan_experiment(experiment))
+        for label, experiment in labelled(found)
+    ]
+
+
+def labelled(found: Runnable) -> list[tuple[str, Experiment]]:
+    """Return the experiments of what was read, each with a label that no other has."""
+    if isinstance(found, Experiment):
+        return [("", found)]
+    if isinstance(found, Sweep):
+        return [(point.label, point.experiment) for point in found.points]
+    return [
+        (" / ".join(filter(None, (part.name, label))), experiment)
+        for part in found.parts
+        for label, experiment in labelled(part)
+    ]
+
+
+def shared_steps(points: Iterable[PlannedPoint]) -> dict[ArtifactRef, SharedStep]:
+    """Return every step of all points once, each after its inputs."""
+    steps: dict[ArtifactRef, SharedStep] = {}
+    for point in points:
+        for step in point.plan.steps():
+            shared = SharedStep(step, point.experiment.execution)
+            steps.setdefault(step.ref, shared).users.append(point.label)
+    return steps
+
+
+def planned_steps(steps: Iterable[SharedStep], store: Store) -> list[PlannedStep]:
+    """Return steps with what the store says of them, in their order."""
+    return [
+        PlannedStep(
+            one.step, one.execution, tuple(filter(None, one.users)), store.has(one.step.ref)
+        )
+        for one in steps
+    ]
+
+
+def plan_sweep_report(
+    sweep: Sweep, done: Sequence[tuple[SweepPoint, Plan]], *, missing: Sequence[str]
+) -> SweepReport:
+    """Return the step that shows the points that are done; `missing` names those that failed."""
+    params = sweep.params
+    tests = dict.fromkeys(score.split("/")[0] for score in params.show)
+    rows = (
+        SweepRow(_shown(sweep, point), {test: plan.tests[test] for test in tests})
+        for point, plan in done
+    )
+    return SweepReport(
+        title=sweep.name,
+        figure=params.figure,
+        show=tuple(params.show),
+        axes=tuple(axis for axis in params.axes if axis != params.seeds),
+        seeds=params.seeds,
+        rows=tuple(rows),
+        missing=tuple(missing),
+    )
+
+
+def plan_sweep_reports(found: Runnable, points: Iterable[PlannedPoint]) -> list[SweepReport]:
+    """Return the steps at the end of the sweeps of a file, as they are when no point fails."""
+    if isinstance(found, Experiment):
+        return []
+    plans = {point.experiment.name: point.plan for point in points}
+    return [
+        plan_sweep_report(
+            part, [(one, plans[one.experiment.name]) for one in part.points], missing=[]
+        )
+        for part in (found.parts if isinstance(found, Study) else [found])
+        if isinstance(part, Sweep)
+    ]
+
+
+def _shown(sweep: Sweep, point: SweepPoint) -> dict[str, Any]:
+    x, x_label = sweep.x_of(point)
+    return {
+        "name": point.experiment.name,
+        "labels": dict(point.labels),
+        "parameters": point.experiment.backbone.parameters,
+        "series": sweep.line_of(point),
+        "x": x,
+        "x_label": x_label,
+        "place": _compared_by(point.experiment),
+    }
+
+
+def _compared_by(experiment: Experiment) -> Mapping[str, Any]:
+    """Return what tells the numbers of the paper's tables apart."""
+    samples = {"zero-shot": experiment.zero_shot, "supervised": experiment.supervised}
+    return {
+        "backbone": experiment.backbone.name,
+        "beams": experiment.decode.beams,
+        "labels": experiment.target.labels,
+        "context": experiment.target.context,
+        "matching": experiment.match.mode,
+        "back_tokenization": experiment.match.back_tokenization,
+        "tests": {
+            title: {"split": sample.split, "corpora": list(sample.corpora)}
+            for title, sample in samples.items()
+            if sample
+        },
+    }

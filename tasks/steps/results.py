@@ -1,0 +1,143 @@
+"""The steps at the end: scores, comparisons, the report of an experiment and that of a sweep."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gner_core.params import MatchParams, ReportParams
+from gner_core.reevaluation_params import ComparisonParams
+from tasks.steps.base import Step, values, with_prefix
+from tasks.steps.data import Corpus, Sample
+from tasks.steps.models import Backbone, Generate, Train
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Score(Step):
+    """Generated texts matched with their sentences, and what is right in them."""
+
+    kind = "score"
+    version = 4
+
+    predictions: Generate
+    match: MatchParams
+
+    def identity(self) -> dict[str, Any]:
+        """Return matching and the form of the texts."""
+        return {"match": values(self.match), "target": values(self.predictions.target)}
+
+    def inputs(self) -> dict[str, Step]:
+        """Return the generation."""
+        return {"predictions": self.predictions}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Compare(Step):
+    """Two checkpoints compared by their scored sentences."""
+
+    kind = "compare"
+    version = 1
+
+    params: ComparisonParams
+    champion: Mapping[str, Score]
+    """By test."""
+    candidate: Mapping[str, Score]
+    """By test, the same tests."""
+
+    def identity(self) -> dict[str, Any]:
+        """Return the paired test."""
+        return values(self.params)
+
+    def inputs(self) -> dict[str, Step]:
+        """Return the scores of both."""
+        champion = with_prefix("champion", self.champion)
+        return {**champion, **with_prefix("candidate", self.candidate)}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Report(Step):
+    """The page that shows a whole experiment."""
+
+    kind = "report"
+    version = 6
+
+    experiment: str
+    """Its name."""
+    params: ReportParams
+    corpora: Mapping[str, Corpus]
+    samples: Mapping[str, Sample]
+    backbone: Backbone
+    stages: Mapping[str, Train]
+    tests: Mapping[str, Score]
+    leaks: Mapping[str, str]
+    """Stage → how the choice of its weights has seen what it is tested on."""
+
+    def identity(self) -> dict[str, Any]:
+        """Return what is shown and not said by the inputs."""
+        return {
+            "experiment": self.experiment,
+            "backbone": self.backbone.params.name,
+            "parameters": self.backbone.params.parameters,
+            "licences": {name: step.params.licence for name, step in self.corpora.items()},
+            "leaks": dict(self.leaks),
+            **values(self.params),
+        }
+
+    def inputs(self) -> dict[str, Step]:
+        """Return every other step of the experiment."""
+        return {
+            **with_prefix("corpus", self.corpora),
+            **with_prefix("sample", self.samples),
+            "backbone": self.backbone,
+            **with_prefix("train", self.stages),
+            **with_prefix("generate", {name: one.predictions for name, one in self.tests.items()}),
+            **with_prefix("score", self.tests),
+        }
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """A point of a sweep as its report shows it."""
+
+    shown: Mapping[str, Any]
+    """Fields of `gner_core.reports.sweep_content.PointView`, but for the scores."""
+    scores: Mapping[str, Score]
+    """By test, those that are shown."""
+
+    @property
+    def name(self) -> str:
+        """The name of its experiment."""
+        return str(self.shown["name"])
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SweepReport(Step):
+    """Figure, table and page of a sweep."""
+
+    kind = "sweep-report"
+    version = 2
+
+    figure: str
+    show: tuple[str, ...]
+    axes: tuple[str, ...]
+    seeds: str | None
+    """The axis whose points are taken together."""
+    rows: tuple[SweepRow, ...]
+    missing: tuple[str, ...]
+    """Labels of the points that failed."""
+
+    def identity(self) -> dict[str, Any]:
+        """Return what is shown of which points."""
+        return {
+            "figure": self.figure,
+            "show": list(self.show),
+            "axes": list(self.axes),
+            "seeds": self.seeds,
+            "points": [dict(row.shown) for row in self.rows],
+            "missing": list(self.missing),
+        }
+
+    def inputs(self) -> dict[str, Step]:
+        """Return the scores of every point."""
+        return {
+            f"{row.name} {test}": score for row in self.rows for test, score in row.scores.items()
+        }
