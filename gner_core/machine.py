@@ -4,7 +4,7 @@ GPUs and their energy are read from NVML, NVIDIA's management library. Where it 
 is said about them: no number is a guess.
 
 Owns reading, and the file in which every attempt of a step notes its use. Does not own what is
-measured (`gner_core.warm`) or where it is shown (`tasks.provenance`).
+measured (`gner_core.fork_server`) or where it is shown (`tasks.provenance`).
 
 Example:
     meter = Meter(scratch)                      # in the process that starts the work

@@ -169,7 +169,7 @@ class RunContext:
 def untracked_run(experiment: Experiment, *, console: Console) -> Iterator[RunContext]:
     """Give a run for measurements: steps go into the store as ever, nothing is sent to MLflow."""
     workers = Workers()
-    workers.warm_up()
+    workers.start_server()
     with Progress(console) as progress, workers:
         yield RunContext(
             experiment,
