@@ -1,8 +1,8 @@
 """The process of a deployment's run: Prefect's engine, with what it will need started before it.
 
 Prefect's imports and its questions to the server take more than a second before a flow begins; the
-parent of the workers imports torch meanwhile. `prefect.yaml` names this module as the command of every
-deployment, so a worker's `python` must be that of gner. Does not own what runs (`flows.gner`).
+fork server of the workers imports torch meanwhile. `prefect.yaml` names this module as the command
+of every deployment, so a worker's `python` must be that of gner. Does not own what runs (`flows.gner`).
 
 A process of its own session, so that it outlives a worker that is killed with its group, and shares
 the processors as one (`gner_core.priority`).

@@ -59,7 +59,7 @@ def opened_run(
     take_priority()
     store, workers = open_store(), Workers()
     if any(step.in_worker and not store.has(step.ref) for step in steps):
-        workers.warm_up()  # imports while corpora are prepared
+        workers.start_server()  # imports while corpora are prepared
     tracker = Tracker.start(name=name, params=params, tags=tags, home=home_folder())
     status = "FAILED"
     with ended_by_signals(), Progress(console) as progress, workers:

@@ -4,6 +4,7 @@ Owns options and what is printed. Processes are in `tasks.services`, deployments
 `tasks.prefect_setup`.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -30,12 +31,12 @@ def up(
 ) -> None:
     """Start Prefect, MLflow and workers, and store the deployments; what runs is left alone."""
     with input_errors():
-        from gner_core.devices import list_gpus
+        from gner_core.devices import VISIBLE, list_gpus
         from tasks.home import home_folder
         from tasks.service_settings import Settings
         from tasks.services import ServiceError, Services, locked
 
-        pools = ("cpu", "gpu") if list_gpus() else ("cpu",)
+        pools = ("cpu", "gpu") if list_gpus(os.environ.get(VISIBLE)) else ("cpu",)
         settings = Settings(str(_checkout()), host, prefect_port, mlflow_port, pools)
         with locked(home_folder()):
             services = Services(home_folder())

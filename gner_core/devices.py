@@ -9,12 +9,11 @@ Who waits has a ticket, a file that it locks, too. An earlier ticket comes first
 its owner may use, and takes one after the other as they become free: a wish for four GPUs is not
 starved by wishes for one.
 
-GPUs are found with nvidia-smi; where there is none, nothing is locked and nothing waits.
+GPUs are found with nvidia-smi; where there is none, nothing is locked and nothing waits. Where it
+fails although CUDA_VISIBLE_DEVICES or a device file says that there are GPUs, work is refused.
 CUDA_VISIBLE_DEVICES restricts the choice; afterwards it names the GPUs that were taken, by UUID.
 
     GNER_GPU_LOCKS   the folder (/tmp/gner-gpus); containers on one machine must share it
-
-Owns nothing of what is computed.
 
 Example:
     use_gpus(2, purpose="train/4f6c…")   # in the supervisor; then it starts its ranks
@@ -32,6 +31,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 
 from gner_core.errors import InputError
@@ -41,6 +41,9 @@ VISIBLE, TAKEN = "CUDA_VISIBLE_DEVICES", "GNER_GPUS"
 FOLDER = "/tmp/gner-gpus"  # noqa: S108 (the users of a machine share it; TMPDIR may be of one job)
 POLL_SECONDS = 0.5
 SMI_SECONDS = 60
+DEVICES = Path("/dev")
+NO_GPU = ("-1", "NoDevFiles")
+"""In CUDA_VISIBLE_DEVICES; the second is Slurm's word."""
 WHOLE = re.compile(r"GPU \d+: (?P<name>.+) \(UUID: (?P<uuid>GPU-[^)]+)\)")
 PART = re.compile(r"\s+MIG (?P<name>.+?)\s+Device\s+\d+: \(UUID: (?P<uuid>MIG-[^)]+)\)")
 
@@ -56,18 +59,60 @@ class Gpu:
     name: str
 
 
-def list_gpus() -> tuple[Gpu, ...]:
-    """Return the GPUs of this machine in the order of their places on the bus."""
+def list_gpus(visible: str | None) -> tuple[Gpu, ...]:
+    """Return the GPUs of this machine in the order of their places on the bus.
+
+    Args:
+        visible: CUDA_VISIBLE_DEVICES, if it is set and says whether there are GPUs to use.
+
+    Raises:
+        InputError: when they cannot be listed, and so not be locked, but it seems there are some.
+    """
+    if visible is not None and not _entries(visible):
+        return ()
     try:
-        listed = subprocess.run(
-            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=SMI_SECONDS, check=False
-        )
-    except FileNotFoundError:
+        return parse_listing(_ask_nvidia_smi())
+    except OSError as fault:
+        sign = f"{VISIBLE}={visible}" if visible else _device_file()
+        if sign:
+            raise InputError(
+                f"the GPUs cannot be locked: there is {sign}, but nvidia-smi fails ({fault}); make "
+                f"`nvidia-smi -L` work, or set {VISIBLE}=-1 to use no GPU"
+            ) from fault
+        if not isinstance(fault, FileNotFoundError):
+            say(f"no GPU is used: nvidia-smi fails ({fault}), and there is no device file of a GPU")
         return ()
-    if listed.returncode:
-        say(f"no GPU is used: nvidia-smi says {' '.join(listed.stdout.split())}")
-        return ()
-    return parse_listing(listed.stdout)
+
+
+def _ask_nvidia_smi() -> str:
+    """Return what `nvidia-smi -L` prints.
+
+    Raises:
+        OSError: when it is not there, fails or does not answer.
+    """
+    process = subprocess.Popen(
+        ["nvidia-smi", "-L"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        printed, _ = process.communicate(timeout=SMI_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()  # its end is not waited for: it may hang in the driver
+        raise TimeoutError(f"no answer in {SMI_SECONDS} s") from None
+    if process.returncode:
+        raise OSError(" ".join(printed.split()) or f"exit code {process.returncode}")
+    return printed
+
+
+def _device_file() -> str | None:
+    """Return a file that NVIDIA's driver makes for its GPUs."""
+    files = [*DEVICES.glob("nvidia[0-9]*"), *DEVICES.glob("nvidiactl")]
+    return str(min(files)) if files else None
+
+
+def _entries(visible: str) -> list[str]:
+    """Return the entries of CUDA_VISIBLE_DEVICES up to where CUDA stops reading."""
+    entries = filter(None, (part.strip() for part in visible.split(",")))
+    return list(takewhile(lambda entry: entry not in NO_GPU, entries))
 
 
 def parse_listing(text: str) -> tuple[Gpu, ...]:
@@ -100,9 +145,7 @@ def permitted(gpus: Sequence[Gpu], visible: str | None, *, order: str | None) ->
     if visible is None or not gpus:
         return tuple(gpus)
     chosen: list[Gpu] = []
-    for entry in filter(None, (part.strip() for part in visible.split(","))):
-        if entry == "-1":  # CUDA stops there
-            break
+    for entry in _entries(visible):
         if entry.isdigit():
             _refuse_ambiguous(gpus, visible, order)
             found = [*gpus[int(entry) : int(entry) + 1]]
@@ -140,10 +183,10 @@ def use_gpus(count: int, *, purpose: str, share: bool = False) -> tuple[str, ...
         Their UUIDs; none on a machine without GPUs, or where CUDA_VISIBLE_DEVICES leaves none.
 
     Raises:
-        InputError: when there are not so many.
+        InputError: when there are not so many, or they cannot be listed.
     """
     visible, order = os.environ.get(VISIBLE), os.environ.get("CUDA_DEVICE_ORDER")
-    gpus = permitted(list_gpus(), visible, order=order)
+    gpus = permitted(list_gpus(visible), visible, order=order)
     if not gpus:
         return ()
     if count > len(gpus) and not share:
@@ -180,10 +223,10 @@ def seize_gpu(local_rank: int, *, purpose: str) -> None:
     Nobody waits here: ranks on other machines may hold GPUs meanwhile.
 
     Raises:
-        InputError: when it is in use.
+        InputError: when it is in use, or cannot be listed.
     """
     visible, order = os.environ.get(VISIBLE), os.environ.get("CUDA_DEVICE_ORDER")
-    gpus = permitted(list_gpus(), visible, order=order)
+    gpus = permitted(list_gpus(None), visible, order=order)  # the launcher has set `visible`
     if gpus:
         gpu = gpus[local_rank]
         held = claim(1, [gpu], purpose=purpose, folder=lock_folder(), wait=False)

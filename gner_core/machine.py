@@ -3,9 +3,6 @@
 GPUs and their energy are read from NVML, NVIDIA's management library. Where it is absent nothing
 is said about them: no number is a guess.
 
-Owns reading, and the file in which every attempt of a step notes its use. Does not own what is
-measured (`gner_core.warm`) or where it is shown (`tasks.provenance`).
-
 Example:
     meter = Meter(scratch)                      # in the process that starts the work
     took_gpus(scratch, gpus)                    # in the worker, once it has them
@@ -13,7 +10,6 @@ Example:
     total(file)   # {"attempts": 1, "seconds": 4.0, "cpu_seconds": 3.5, "gpu_hours": 0.0011, …}
 """
 
-import ctypes
 import json
 import os
 import platform
@@ -23,13 +19,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 USAGE = "usage.jsonl"
 """In the scratch folder of a step: a line per attempt that came to an end."""
 GPUS = "gpus.json"
 """In the scratch folder of a step: the GPUs of the running attempt, and since when."""
-NAME_BYTES = 96
 JOULES_PER_WATT_HOUR = 3600.0
 
 
@@ -46,8 +42,10 @@ def machine() -> dict[str, Any]:
     }
     nvml = _nvml()
     if nvml is not None:
-        found["gpus"] = [nvml.name(index) for index in range(nvml.count())]
-        found["driver"] = nvml.driver()
+        with suppress(nvml.NVMLError):  # a GPU that has failed says nothing
+            gpus = map(nvml.nvmlDeviceGetHandleByIndex, range(nvml.nvmlDeviceGetCount()))
+            found["driver"] = nvml.nvmlSystemGetDriverVersion()
+            found["gpus"] = [nvml.nvmlDeviceGetName(gpu) for gpu in gpus]
     return found
 
 
@@ -88,11 +86,20 @@ class Meter:
 
 
 def _joules(gpus: Sequence[str]) -> float | None:
-    """Return what GPUs have taken since their driver was loaded; None where one does not know."""
+    """Return what GPUs have taken since their driver was loaded; None where one does not know.
+
+    GPUs know it since the Volta generation; parts of GPUs (MIG) never do.
+    """
     nvml = _nvml()
-    counters = [nvml.joules(gpu) for gpu in gpus] if nvml else [None]
-    known = [value for value in counters if value is not None]
-    return sum(known) if len(known) == len(counters) else None
+    if nvml is None:
+        return None
+    try:
+        handles = [nvml.nvmlDeviceGetHandleByUUID(gpu) for gpu in gpus]
+        counters = [nvml.nvmlDeviceGetTotalEnergyConsumption(handle) for handle in handles]
+    except nvml.NVMLError:
+        return None
+    joules: float = sum(counters) / 1000
+    return joules
 
 
 def note(file: Path, used: dict[str, float]) -> None:
@@ -121,54 +128,13 @@ def _cpu() -> str:
     return next(names, platform.machine())
 
 
-class _Nvml:
-    """The few calls of NVML that are needed.
+def _nvml() -> ModuleType | None:
+    """Return NVML, ready to use; None on a machine without a driver that it can talk to."""
+    import pynvml
 
-    https://docs.nvidia.com/deploy/nvml-api/
-    """
-
-    def __init__(self) -> None:
-        self.library = ctypes.CDLL("libnvidia-ml.so.1")
-        if self.library.nvmlInit_v2() != 0:
-            raise OSError("NVML is there, but no driver that it can talk to")
-
-    def count(self) -> int:
-        found = ctypes.c_uint()
-        self.library.nvmlDeviceGetCount_v2(ctypes.byref(found))
-        return found.value
-
-    def driver(self) -> str:
-        text = ctypes.create_string_buffer(NAME_BYTES)
-        self.library.nvmlSystemGetDriverVersion(text, NAME_BYTES)
-        return text.value.decode()
-
-    def name(self, index: int) -> str:
-        text = ctypes.create_string_buffer(NAME_BYTES)
-        handle = self._handle(str(index))
-        if handle is not None:
-            self.library.nvmlDeviceGetName(handle, text, NAME_BYTES)
-        return text.value.decode()
-
-    def joules(self, gpu: str) -> float | None:
-        """Return a GPU's energy since the driver was loaded; None before the Volta generation."""
-        handle, millijoules = self._handle(gpu), ctypes.c_ulonglong()
-        if handle is None:
-            return None
-        code = self.library.nvmlDeviceGetTotalEnergyConsumption(handle, ctypes.byref(millijoules))
-        return millijoules.value / 1000 if code == 0 else None
-
-    def _handle(self, gpu: str) -> ctypes.c_void_p | None:
-        handle = ctypes.c_void_p()
-        if gpu.isdigit():
-            code = self.library.nvmlDeviceGetHandleByIndex_v2(int(gpu), ctypes.byref(handle))
-        else:
-            code = self.library.nvmlDeviceGetHandleByUUID(gpu.encode(), ctypes.byref(handle))
-        return handle if code == 0 else None
-
-
-@cache
-def _nvml() -> _Nvml | None:
     try:
-        return _Nvml()
-    except OSError:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
         return None
+    nvml: ModuleType = pynvml
+    return nvml

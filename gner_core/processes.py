@@ -1,7 +1,7 @@
 """Names of processes that hold for good, and whether such a process has died.
 
 A process id is used again sooner or later; with the moment of its start, the boot and the
-namespace it is a name for one process only. Owns that name and nothing else.
+namespace it is a name for one process only.
 
 Example:
     >>> has_died(this_process())
@@ -12,6 +12,8 @@ import os
 import socket
 from pathlib import Path
 
+import psutil
+
 PROC = Path("/proc")
 UNKNOWN = "?"
 """Stands for what a system without /proc does not say."""
@@ -21,7 +23,7 @@ def this_process() -> str:
     """Return the name of this process: host, boot, namespace, id and start, slashes between."""
     boot, space = _place()
     pid = os.getpid()
-    return f"{socket.gethostname()}/{boot}/{space}/{pid}/{_start_of(pid) or UNKNOWN}"
+    return f"{socket.gethostname()}/{boot}/{space}/{pid}/{_start_of(pid)}"
 
 
 def has_died(name: str) -> bool:
@@ -50,9 +52,14 @@ def _place() -> tuple[str, str]:
 
 
 def _start_of(pid: int) -> str | None:
-    """Return when a living process started, in clock ticks; a zombie does not live."""
+    """Return when a living process started, in seconds since the boot; a zombie does not live.
+
+    Seconds since the epoch would change when the clock is set.
+    """
     try:
-        state, *fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
+        process = psutil.Process(pid)
+        if process.status() in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}:
+            return None
+        return f"{process.create_time() - psutil.boot_time():.2f}"
+    except psutil.NoSuchProcess:
         return None
-    return None if state in "ZX" else fields[18]

@@ -157,7 +157,7 @@ class RunContext:
 def untracked_run(execution: ExecutionParams, *, console: Console) -> Iterator[RunContext]:
     """Give a run for measurements: steps go into the store as ever, nothing is sent to MLflow."""
     workers = Workers()
-    workers.warm_up()
+    workers.start_server()
     with Progress(console) as progress, workers:
         workspace = Workspace(open_store(), progress, workers)
         yield RunContext(workspace, execution, Tracker("", artifacts=None))

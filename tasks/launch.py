@@ -1,7 +1,7 @@
 """Runs the child processes of import, training and generation.
 
-Owns the warm parent of the workers (`gner_core.warm`), their log files, passing progress on while
-they run, and turning their end into a result or an error. Does not own what a worker does.
+It starts their fork server (`gner_core.fork_server`), passes their progress on while they run, and
+turns their end into a result or an error.
 
 Example:
     with Workers() as workers:
@@ -27,6 +27,12 @@ from gner_core.worker import PROGRESS, REQUEST, RESULT
 
 POLL_SECONDS = 0.3
 LOG = "worker.log"
+PRELOADED = (
+    "gner_core.backbones.worker",
+    "gner_core.training.worker",
+    "gner_core.generation.worker",
+)
+"""Modules that the fork server imports before its first job."""
 SERVER_ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
     "TOKENIZERS_PARALLELISM": "false",  # its threads would not survive the fork
@@ -54,17 +60,86 @@ class Tail:
                     yield line.decode(errors="replace")
 
 
-_AHEAD: list[subprocess.Popen[bytes]] = []
-"""The parent that `start_ahead` has started, until workers take it."""
+class ForkServer:
+    """The process whose forks are the workers, and a thread that reads how they have ended."""
+
+    def __init__(self) -> None:
+        """Start it, without waiting for its imports, which take some seconds."""
+        answers, child_end = os.pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "gner_core.fork_server", str(child_end), *PRELOADED],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=2,  # joins standard error: what a library prints is no answer
+            pass_fds=(child_end,),
+            start_new_session=True,
+            env={**os.environ, **SERVER_ENVIRONMENT},
+        )
+        os.close(child_end)
+        assert self._process.stdin is not None
+        self._jobs = self._process.stdin
+        self._used = False
+        self._codes: dict[int, int] = {}
+        self._unreadable = ""
+        self._listener = threading.Thread(target=self._listen, args=(answers,), daemon=True)
+        self._listener.start()
+
+    def is_alive(self) -> bool:
+        """Say whether more answers can come; once it says no, all that came have been read."""
+        return self._listener.is_alive()
+
+    def fork(self, job: Mapping[str, Any]) -> None:
+        """Start a worker (`gner_core.fork_server` says what a job is)."""
+        self._used = True
+        with suppress(BrokenPipeError):  # it has died, which `end_of` reports
+            self._jobs.write(json.dumps(dict(job)).encode() + b"\n")
+
+    def end_of(self, number: int) -> str | None:
+        """Return how the worker of a job has ended, or that nobody can know; None while it runs."""
+        alive = self.is_alive()  # first: an answer may come between the two
+        if number in self._codes:
+            return f"the worker ended with code {self._codes.pop(number)}"
+        if alive:
+            return None
+        return f"the fork server {self._unreadable or f'ended with code {self._process.wait()}'}"
+
+    def end(self) -> None:
+        """Let it end its workers and itself, without waiting."""
+        self._jobs.close()
+        if not self._used:
+            self.kill()  # it may still be importing
+
+    def kill(self) -> None:
+        """End it at once; its workers then end themselves."""
+        self._process.kill()
+
+    def wait(self) -> None:
+        """Wait for its end."""
+        self._process.wait()
+
+    def _listen(self, answers: int) -> None:
+        try:
+            with os.fdopen(answers) as lines:
+                for line in lines:
+                    answer = json.loads(line)
+                    self._codes[answer["id"]] = answer["code"]
+        except Exception as error:  # noqa: BLE001 (whatever it is, it fails all who wait)
+            self._unreadable = f"gave an answer that cannot be read: {error!r}"
+        finally:
+            self.kill()
+
+
+_AHEAD: list[ForkServer] = []
+"""What `start_ahead` has started, until workers use it."""
 
 
 def start_ahead() -> None:
-    """Start the parent of the workers before anything else is imported, for the first to want it.
+    """Start a fork server before anything else is imported, for the first `Workers` that need one.
 
-    Where nobody does, it is killed when this process ends.
+    Where none do, it is killed when this process ends.
     """
     atexit.register(_end_ahead)
-    _AHEAD.append(_start_parent())
+    _AHEAD.append(ForkServer())
 
 
 def _end_ahead() -> None:
@@ -72,26 +147,14 @@ def _end_ahead() -> None:
         server.kill()
 
 
-def _start_parent() -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "gner_core.warm"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-        env={**os.environ, **SERVER_ENVIRONMENT},
-    )
-
-
 class Workers:
     """Starts workers; when it is closed, or this process dies, all of them end."""
 
     def __init__(self) -> None:
-        """Nothing is started before `warm_up` or the first `run`."""
-        self._server: subprocess.Popen[bytes] | None = None
+        """Nothing is started before `start_server` or the first `run`."""
+        self._server: ForkServer | None = None
         self._lock = threading.Lock()
         self._numbers = count(1)
-        self._started_any = False
-        self._codes: dict[int, int] = {}
         self.stopping = threading.Event()
         """Set once all work is to end."""
 
@@ -103,26 +166,19 @@ class Workers:
     ) -> None:
         self.stop()
         if self._server:
-            if not self._started_any:
-                self._server.kill()  # it has no worker to end, and may still be importing
             self._server.wait()
 
-    def warm_up(self) -> None:
-        """Start the parent of the workers, which imports for some seconds, without waiting.
-
-        One that has died is followed by another.
-        """
+    def start_server(self) -> None:
+        """Start the fork server, without waiting for its imports, or another where it has died."""
         with self._lock:
-            if self._server is None or self._server.poll() is not None:
-                self._server = _AHEAD.pop() if _AHEAD else _start_parent()
-                threading.Thread(target=self._listen, args=(self._server,), daemon=True).start()
+            self._running_server()
 
     def stop(self) -> None:
         """Let all `run` calls fail and tell their workers to end, without waiting for them."""
         self.stopping.set()
         with self._lock:
-            if self._server and self._server.stdin:
-                self._server.stdin.close()
+            if self._server:
+                self._server.end()
 
     def run(
         self,
@@ -143,14 +199,14 @@ class Workers:
 
         Raises:
             InputError: with the worker's own message, when the input was at fault.
-            RuntimeError: when the worker died; names its log and shows the end of it.
+            RuntimeError: when the worker or the fork server died; shows the end of the log.
             Stopped: when it was ended because this object was told to stop.
         """
         scratch = Path(request["scratch"])
         (scratch / RESULT).unlink(missing_ok=True)
         (scratch / REQUEST).write_text(json.dumps(dict(request), indent=1))
         number = next(self._numbers)
-        order = {
+        job = {
             "id": number,
             "module": module,
             "request": str(scratch / REQUEST),
@@ -158,53 +214,40 @@ class Workers:
             "usage": str(scratch / USAGE),
         }
         events, lines = Tail(scratch / PROGRESS), Tail(scratch / LOG)
-        server = self._send(order)
+        server = self._fork(job)
         while True:
-            code = self._code(number, server)  # first: what was written before it is passed on
+            end = server.end_of(number)  # first: what was written before it is passed on
             for event in events.new():
                 with suppress(json.JSONDecodeError):  # half a line, written on a full disk
                     on_event(json.loads(event))
             for line in lines.new():
                 on_line(line)
-            if code is not None:
-                return _result(scratch, code)
+            if end is not None:
+                return _result(scratch, end)
             if self.stopping.wait(POLL_SECONDS):
                 raise Stopped(f"{module} was stopped")
 
-    def _code(self, number: int, server: "subprocess.Popen[bytes]") -> int | None:
-        """Return the exit code of a worker, None while it runs."""
-        if number in self._codes:
-            return self._codes.pop(number)
-        if server.poll() is not None:
-            return self._codes.pop(number, -1)  # the parent died, and its workers with it
-        return None
-
-    def _send(self, order: Mapping[str, Any]) -> "subprocess.Popen[bytes]":
-        """Give an order; return the parent that follows it."""
-        self.warm_up()
+    def _fork(self, job: Mapping[str, Any]) -> ForkServer:
+        """Start a worker; return the server that it is a fork of."""
         with self._lock:
             if self.stopping.is_set():
                 raise Stopped("no worker is started any more")
-            self._started_any = True
-            assert self._server is not None
-            assert self._server.stdin is not None
-            self._server.stdin.write(json.dumps(dict(order)).encode() + b"\n")
-            self._server.stdin.flush()
-            return self._server
+            server = self._running_server()
+            server.fork(job)
+            return server
 
-    def _listen(self, server: "subprocess.Popen[bytes]") -> None:
-        assert server.stdout is not None
-        for line in server.stdout:
-            answer = json.loads(line)
-            self._codes[answer["id"]] = answer["code"]
+    def _running_server(self) -> ForkServer:
+        if self._server is None or not self._server.is_alive():
+            self._server = _AHEAD.pop() if _AHEAD else ForkServer()
+        return self._server
 
 
-def _result(scratch: Path, code: int) -> dict[str, Any]:
+def _result(scratch: Path, end: str) -> dict[str, Any]:
     if not (scratch / RESULT).exists():
         log = scratch / LOG
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-        end = "\n".join(lines[-15:])
-        raise RuntimeError(f"worker ended with code {code}; its log {log} ends with:\n{end}")
+        last = "\n".join(lines[-15:])
+        raise RuntimeError(f"{end}; the worker's log {log} ends with:\n{last}")
     result: dict[str, Any] = json.loads((scratch / RESULT).read_text())
     if not result["ok"]:
         raise InputError(result["error"])

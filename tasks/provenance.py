@@ -1,8 +1,7 @@
 """Where a result comes from and what it cost: code, packages, machine, Prefect run; time and energy.
 
-Owns gathering these facts for manifests and their names as tags and metrics in MLflow. A step's
-facts are those of the process that built it, kept in its artifact's manifest; so they are the same
-when a later run logs them again. What NVML does not say is absent.
+A step's facts are those of the process that built it, kept in its artifact's manifest; so they are
+the same when a later run logs them again. What NVML does not say is absent.
 
 Example:
     tags(facts())     # {"gner.git.commit": "…", "gner.package.torch": "2.13.0", …}
@@ -21,6 +20,7 @@ from prefect.context import FlowRunContext
 from prefect.utilities.urls import url_for
 
 from gner_core.machine import machine
+from tasks.progress import logger
 
 PACKAGES = (
     *("gner", "torch", "transformers", "tokenizers", "accelerate", "deepspeed", "peft"),
@@ -54,17 +54,19 @@ def packages() -> dict[str, str]:
 
 @cache
 def code() -> dict[str, Any]:
-    """Return the commit, and whether files differ from it; empty for an installed package."""
+    """Return the commit, and whether files differ from it.
+
+    Empty for an installed package, and where git cannot tell, which a line in the log says.
+    """
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():
         return {}
     command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--exclude=*"]
-    git = subprocess.run(
-        [*command, f"--dirty={DIRTY}"], capture_output=True, text=True, check=False
-    )
-    if git.returncode != 0:
+    try:
+        described = subprocess.check_output([*command, f"--dirty={DIRTY}"], text=True).strip()
+    except (OSError, subprocess.CalledProcessError) as fault:
+        logger().warning("%s: the commit is not recorded, git cannot tell it (%s)", root, fault)
         return {}
-    described = git.stdout.strip()
     return {"commit": described.removesuffix(DIRTY), "dirty": described.endswith(DIRTY)}
 
 

@@ -96,10 +96,13 @@ def _run_ranks(request: GenerateRequest, folder: Path, report: Report, *, total:
         environment = {**os.environ, **gpu, RANK: str(rank)}
         process = subprocess.Popen([*command, path], stdin=subprocess.PIPE, env=environment)
         ranks.append(process)
+    reported = count_kept(folder)
     try:
         while None in (codes := [process.poll() for process in ranks]) and not any(codes):
             time.sleep(POLL_SECONDS)
-            report(count_kept(folder), total)
+            if (done := count_kept(folder)) != reported:
+                report(done, total)
+                reported = done
     finally:
         for process in ranks:
             process.kill()

@@ -70,6 +70,17 @@ def halve(scratch: Path, size: int) -> int:
     return size // 2
 
 
+def read_free_memory_with_torch() -> None:
+    """Keep DeepSpeed from asking NVML how much memory is free: it would fail on GPUs named by UUID.
+
+    `CUDA_Accelerator.available_memory` of DeepSpeed 0.19 takes the entries of CUDA_VISIBLE_DEVICES
+    for numbers where it has NVML. Without, it asks torch, which knows UUIDs.
+    """
+    from deepspeed.accelerator import cuda_accelerator
+
+    cuda_accelerator.pynvml = None
+
+
 def _fitting(longest: int, parameters: int, config: PreTrainedConfig) -> int:
     """Estimate the power of two of longest sentences that fit; too much is halved later.
 

@@ -34,6 +34,7 @@ from gner_core.training.batches import (
 )
 from gner_core.training.examples import Batch, Examples, collate
 from gner_core.training.guards import Load
+from gner_core.training.memory import read_free_memory_with_torch
 from gner_core.training.shared_memory import unlink_buffers
 from gner_core.training.trainer import StageTrainer, freeze_layers, fuse_activations
 from gner_core.training.validation import Looks, Validation, split_off
@@ -262,6 +263,8 @@ class Stage:
             disable_tqdm=True,
             report_to=[],
         )
+        if deepspeed:
+            read_free_memory_with_torch()
         if on_cpu and deepspeed:  # accelerate counts DeepSpeed's ranks only where there are GPUs
             state = arguments.distributed_state
             state.num_processes, state.process_index = self.devices, self.device

@@ -5,7 +5,7 @@
 
 Every case is a run of params/tiny.yaml, with longer trainings, in a fresh home: as a plain
 `gner run` or as a run of a deployment on a Prefect server with a worker and an MLflow server. One
-process gets SIGKILL or SIGTERM: flow, warm parent of the workers, worker, launcher (torchrun), one
+process gets SIGKILL or SIGTERM: flow, fork server of the workers, worker, launcher (torchrun), one
 of two ranks, Prefect worker, Prefect server, MLflow server. Servers come back after some seconds.
 Some runs are cancelled on the Prefect server instead.
 
@@ -41,7 +41,7 @@ QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 HEAD = (
-    f"{'':>3} {'way':<10} {'launcher':<8} {'target':<10} {'signal':<7} {'at s':>6} {'ended':>10} "
+    f"{'':>3} {'way':<10} {'launcher':<8} {'target':<11} {'signal':<7} {'at s':>6} {'ended':>10} "
 )
 HEAD += f"{'gone s':>6} {'repeat':>9} {'took s':>6}  result"
 
@@ -102,7 +102,7 @@ def _told(row: Row) -> str:
     case = row.case
     gone = "-" if row.gone is None else f"{row.gone:.1f}"
     return (
-        f"{case.number:>3} {case.way:<10} {case.launcher:<8} {case.target:<10} "
+        f"{case.number:>3} {case.way:<10} {case.launcher:<8} {case.target:<11} "
         f"{case.signal.name:<7} {row.at:>6.1f} {row.first:>10} {gone:>6} {row.again or '-':>9} "
         f"{row.seconds:>6.1f}  {'PROBLEMS' if row.problems else 'equal'}"
     )

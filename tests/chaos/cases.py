@@ -30,13 +30,13 @@ Launcher = Literal["plain", "ranks"]
 
 TARGETS: tuple[tuple[Way, Launcher, str], ...] = (
     ("command", "plain", "flow"),
-    ("command", "plain", "warm"),
+    ("command", "plain", "fork-server"),
     ("command", "plain", "worker"),
     ("command", "plain", "mlflow"),
     ("command", "ranks", "launcher"),
     ("command", "ranks", "rank"),
     ("deployment", "plain", "flow"),
-    ("deployment", "plain", "warm"),
+    ("deployment", "plain", "fork-server"),
     ("deployment", "plain", "worker"),
     ("deployment", "plain", "mlflow"),
     ("deployment", "plain", "prefect"),
@@ -49,7 +49,7 @@ TARGETS: tuple[tuple[Way, Launcher, str], ...] = (
 LONGER = ("adaptation.train.epochs=8", "finetuning.train.epochs=8")
 """Of params/tiny.yaml: trainings of 32 and more updates, with a checkpoint every two."""
 RANKS = ("execution.launcher={kind: torchrun, processes: 2}",)
-MARKED = ("flow", "warm", "worker", "launcher", "rank")
+MARKED = ("flow", "fork-server", "worker", "launcher", "rank")
 """Targets that are processes of the run."""
 RUN_SECONDS, START_SECONDS, GONE_SECONDS = 240.0, 90.0, 60.0
 ABSENCE_SECONDS = 8.0

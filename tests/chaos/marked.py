@@ -3,7 +3,7 @@
 What a run starts inherits the mark, whoever its parent is in the end: so nothing can hide.
 
 Example:
-    roles("7-ab12")   # {"flow": [4711], "warm": [4720], "worker": [4733]}
+    roles("7-ab12")   # {"flow": [4711], "fork-server": [4720], "worker": [4733]}
 """
 
 import time
@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 
 MARK = "GNER_CHAOS"
-WARM, LAUNCHER, RANK, FLOW = (
-    "gner_core.warm",
+FORK_SERVER, LAUNCHER, RANK, FLOW = (
+    "gner_core.fork_server",
     "torch.distributed.run",
     "gner_core.training.worker",
     ("flows.engine", "flows"),
@@ -34,7 +34,7 @@ def marked(mark: str) -> list[psutil.Process]:
 
 
 def roles(mark: str) -> dict[str, list[psutil.Process]]:
-    """The marked processes by what they do: flow, warm (parent of workers), worker, launcher, rank."""
+    """The marked processes by what they do: flow, fork-server, worker, launcher, rank."""
     found: dict[str, list[psutil.Process]] = {}
     for process in marked(mark):
         with suppress(psutil.Error):
@@ -44,9 +44,9 @@ def roles(mark: str) -> dict[str, list[psutil.Process]]:
 
 def _role(process: psutil.Process) -> str:
     words = process.cmdline()
-    if WARM in words:  # a worker is a fork of the warm process, with the same command line
+    if FORK_SERVER in words:  # a worker is a fork of the server, with the same command line
         parent = process.parent()
-        return "worker" if parent and WARM in parent.cmdline() else "warm"
+        return "worker" if parent and FORK_SERVER in parent.cmdline() else "fork-server"
     if LAUNCHER in words:
         return "launcher"
     if RANK in words:

@@ -121,6 +121,6 @@ def place(tmp_path: Path, root: Path, database: Path, monkeypatch: pytest.Monkey
         (folder / "back_tokenization.json").write_text("{}")
 
     monkeypatch.setattr(RunContext, "child", child)
-    monkeypatch.setattr(Workers, "warm_up", lambda self: None)
+    monkeypatch.setattr(Workers, "start_server", lambda self: None)
     monkeypatch.setattr(log, "log_to", lambda console: None)  # it would stay for other tests
     return place

@@ -26,7 +26,7 @@ def reference(house: House) -> tuple[Outcome, dict[str, float]]:
     return undisturbed(house, house.folder / "undisturbed", QUICK)
 
 
-@pytest.mark.parametrize("target", ["flow", "warm"])
+@pytest.mark.parametrize("target", ["flow", "fork-server"])
 def test_after_sigkill_the_repeat_ends_as_if_nothing_had_been(
     house: House, reference: tuple[Outcome, dict[str, float]], target: str
 ) -> None:
@@ -35,7 +35,7 @@ def test_after_sigkill_the_repeat_ends_as_if_nothing_had_been(
     assert row.problems == []
     assert row.victim
     # A run whose guard dies between two workers starts another one, and ends by itself.
-    assert row.again == "0" or (target == "warm" and row.first == "0")
+    assert row.again == "0" or (target == "fork-server" and row.first == "0")
 
 
 def test_sigterm_ends_a_run_in_order(house: House) -> None:
@@ -47,8 +47,9 @@ def test_sigterm_ends_a_run_in_order(house: House) -> None:
         assert time.monotonic() < deadline and run.is_running()
         time.sleep(0.05)
     commands = [" ".join(process.cmdline()) for process in marked(mark)]
-    assert any("gner_core.warm" in command for command in commands)
-    assert not [command for command in commands if "server" in command or "uvicorn" in command]
+    others = [command for command in commands if "gner_core.fork_server" not in command]
+    assert len(others) < len(commands)
+    assert not [command for command in others if "server" in command or "uvicorn" in command]
     run.process.send_signal(signal.SIGTERM)
     assert run.ended(seconds=60) == "143"
     assert gone_after(mark, seconds=30) is not None, marked(mark)

@@ -180,7 +180,7 @@ def test_runs_end_properly_and_keep_no_secrets(machine: Machine) -> None:
     second = machine.start("gner/tiny", params="params/tiny.yaml", overrides=slow)
     running = machine.home.folder.glob
     wait_for(lambda: list(running("work/unfinished/train/*/checkpoint-*")), seconds=240)
-    workers = [p for p in marked(mark) if "gner_core.warm" in " ".join(p.cmdline())]
+    workers = [p for p in marked(mark) if "gner_core.fork_server" in " ".join(p.cmdline())]
     assert workers
     down = machine.home.gner("down")
     assert down.code == 0, down.out + down.err

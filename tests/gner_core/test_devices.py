@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,7 @@ def test_a_split_gpu_stands_for_its_parts() -> None:
         (None, [A, B]),
         ("", []),
         ("-1", []),
+        ("NoDevFiles", []),
         ("1", [B]),
         ("1,0", [B, A]),
         ("1,-1,0", [B]),
@@ -109,10 +110,66 @@ def test_without_gpus_nothing_changes(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("GNER_GPU_LOCKS", str(tmp_path / "locks"))
     before = dict(os.environ)
-    assert list_gpus() == ()
+    monkeypatch.setattr(devices, "DEVICES", tmp_path)
+    assert list_gpus(None) == ()
     assert use_gpus(4, purpose="x") == ()
     assert os.environ == before
     assert not (tmp_path / "locks").exists()
+
+
+HANGS, FAILS = "exec sleep 30", "echo 'driver and library differ'; exit 9"
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let nvidia-smi be a script, on a machine without device files of GPUs."""
+    monkeypatch.setattr(devices, "DEVICES", tmp_path / "dev")
+    monkeypatch.setattr(devices, "SMI_SECONDS", 0.3)
+    (tmp_path / "dev" / "nvidia-caps").mkdir(parents=True)
+
+    def write(script: str) -> None:
+        pretend(0, tmp_path, monkeypatch)
+        (tmp_path / "bin" / "nvidia-smi").write_text(f"#!/bin/sh\n{script}\n")
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("script", "fault"), [(HANGS, "no answer in 0.3 s"), (FAILS, "driver and library differ")]
+)
+def test_gpus_that_cannot_be_locked_are_not_used(
+    broken: Callable[[str], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    script: str,
+    fault: str,
+) -> None:
+    broken(script)
+    assert use_gpus(1, purpose="x") == ()
+    told = capsys.readouterr().err
+    assert fault in told and told.count("\n") == 1
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(InputError, match=rf"CUDA_VISIBLE_DEVICES=0, but nvidia-smi .*{fault}"):
+        use_gpus(1, purpose="x")
+    seize_gpu(0, purpose="x")  # a launcher sets the variable on any machine
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    (tmp_path / "dev" / "nvidia0").touch()
+    for take in (use_gpus, seize_gpu):
+        with pytest.raises(InputError, match=rf"dev/nvidia0, but .*{fault}.* use no GPU"):
+            take(1, purpose="x")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert use_gpus(1, purpose="x") == ()
+
+
+def test_gpus_without_nvidia_smi_are_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(devices, "DEVICES", tmp_path)
+    (tmp_path / "nvidiactl").touch()
+    with pytest.raises(InputError, match=r"nvidiactl, but nvidia-smi fails .*No such file"):
+        use_gpus(1, purpose="x")
 
 
 @pytest.mark.usefixtures("two_gpus")
@@ -219,7 +276,7 @@ def test_a_rank_of_several_machines_takes_its_gpu_and_does_not_wait(
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not list_gpus(), reason="no GPU on this machine")
+@pytest.mark.skipif(not list_gpus(None), reason="no GPU on this machine")
 def test_torch_sees_the_gpu_that_was_taken_and_no_other(tmp_path: Path) -> None:
     code = (
         "from gner_core.devices import use_gpus; taken = use_gpus(1, purpose='test'); import torch; "

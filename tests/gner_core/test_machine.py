@@ -1,23 +1,34 @@
 """The machine is described and use is counted; what is not known is absent."""
 
 import time
+from itertools import count
 from pathlib import Path
 
+import pynvml
 import pytest
 
 from gner_core import machine
+from gner_core.devices import list_gpus
 from gner_core.machine import Meter, note, took_gpus, total
 
 
-class TwoGpus:
-    """NVML of a machine with two GPUs that take 36 kJ between two readings, or cannot tell."""
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NVML of a machine with GPUs; each of GPU-1 and GPU-2 takes 36 kJ between two readings."""
+    readings = {"GPU-1": count(0, 36_000_000), "GPU-2": count(9, 36_000_000)}
 
-    def __init__(self, *, tells: bool) -> None:
-        self.tells, self.readings = tells, 0
+    def millijoules(gpu: str) -> int:
+        if gpu not in readings:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        return next(readings[gpu])
 
-    def joules(self, gpu: str) -> float | None:
-        self.readings += 1
-        return 36_000.0 * self.readings if self.tells else None
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
+    monkeypatch.setattr(pynvml, "nvmlSystemGetDriverVersion", lambda: "580.1")
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: 2)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", ["A100", "H100"].__getitem__)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetName", str)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByUUID", lambda uuid: uuid)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetTotalEnergyConsumption", millijoules)
 
 
 def test_the_machine_has_a_name_a_processor_and_memory() -> None:
@@ -26,31 +37,29 @@ def test_the_machine_has_a_name_a_processor_and_memory() -> None:
     assert found["cores"] >= 1 and found["memory_gib"] > 0.1
 
 
-def test_without_nvml_nothing_is_said_of_gpus(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(machine, "_nvml", lambda: None)
+@pytest.mark.usefixtures("gpus")
+def test_the_machine_names_its_gpus_and_their_driver() -> None:
+    found = machine.machine.__wrapped__()
+    assert (found["gpus"], found["driver"]) == (["A100", "H100"], "580.1")
+
+
+def test_without_gpus_nothing_is_said_of_them(tmp_path: Path) -> None:
     assert set(Meter(tmp_path).read(cpu_seconds=1.5)) == {"seconds", "cpu_seconds"}
 
 
-def test_energy_is_the_difference_of_two_readings(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    gpu = TwoGpus(tells=True)
-    monkeypatch.setattr(machine, "_nvml", lambda: gpu)
+@pytest.mark.usefixtures("gpus")
+def test_energy_is_the_difference_of_two_readings(tmp_path: Path) -> None:
     meter = Meter(tmp_path)
-    took_gpus(tmp_path, ["0"])
+    took_gpus(tmp_path, ["GPU-1", "GPU-2"])
     used = meter.read(cpu_seconds=0)
-    assert used["energy_wh"] == pytest.approx(10.0)
-    assert used["gpu_hours"] == pytest.approx(used["seconds"] / 3600, abs=1e-5)
+    assert used["energy_wh"] == pytest.approx(20.0)
+    assert used["gpu_hours"] == pytest.approx(2 * used["seconds"] / 3600, abs=1e-5)
 
 
-def test_a_gpu_that_does_not_tell_its_energy_gets_no_number(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(machine, "_nvml", lambda: TwoGpus(tells=False))
+@pytest.mark.usefixtures("gpus")
+def test_a_gpu_that_does_not_tell_its_energy_gets_no_number(tmp_path: Path) -> None:
     meter = Meter(tmp_path)
-    took_gpus(tmp_path, ["0", "1"])
+    took_gpus(tmp_path, ["GPU-1", "MIG-1"])
     used = meter.read(cpu_seconds=0)
     assert "energy_wh" not in used and "gpu_hours" in used
 
@@ -95,7 +104,7 @@ def test_nvml_names_the_gpus_and_their_energy_grows(tmp_path: Path) -> None:
         pytest.skip("no NVML here")
     assert found["gpus"][0] and found["driver"]
     meter = Meter(tmp_path)
-    took_gpus(tmp_path, ["0"])
+    took_gpus(tmp_path, [gpu.uuid for gpu in list_gpus(None)])
     time.sleep(3)
     used = meter.read(cpu_seconds=0)
     assert used["energy_wh"] > 0

@@ -5,7 +5,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,14 @@ from gner_core.priority import session_nice, take_priority
 from tasks.launch import Workers
 
 MODULE = "tests.tasks.toy_worker"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_imports() -> Iterator[None]:
+    """The worker of these tests needs no torch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.launch.PRELOADED", ())
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +90,58 @@ def test_a_wrong_priority_is_refused(asked: str, monkeypatch: pytest.MonkeyPatch
         take_priority()
 
 
+@pytest.fixture
+def preload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let the fork servers of a test import nothing but the given code."""
+
+    def write(code: str) -> None:
+        (tmp_path / "preloaded_by_a_test.py").write_text(code)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+        monkeypatch.setattr("tasks.launch.PRELOADED", ["preloaded_by_a_test"])
+
+    return write
+
+
+def test_what_a_library_prints_in_the_fork_server_is_no_answer(
+    preload: Callable[[str], None], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    preload("print('a library is deprecated')")
+    with Workers() as started, stopped_after(started, seconds=30):
+        result = started.run(MODULE, request(tmp_path, "work"), on_event=lambda event: None)
+    assert result["answer"] == 42
+    assert capfd.readouterr().err == "a library is deprecated\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import os, sys; os.write(int(sys.argv[1]), b'no answer\\n')", "cannot be read: JSONDec"),
+        ("import os, sys; os.close(int(sys.argv[1]))", "ended with code"),
+        ("import no_such_module", "ended with code 1"),
+    ],
+)
+def test_a_fork_server_that_gives_no_answers_fails_the_run(
+    preload: Callable[[str], None], tmp_path: Path, code: str, message: str
+) -> None:
+    preload(code)
+    with Workers() as started, stopped_after(started, seconds=30):
+        with pytest.raises(RuntimeError, match=f"the fork server .*{message}"):
+            started.run(MODULE, request(tmp_path, "hang"), on_event=lambda event: None)
+        preload("")
+        assert started.run(MODULE, request(tmp_path, "work"), on_event=lambda event: None)["ok"]
+
+
+@contextmanager
+def stopped_after(workers: Workers, *, seconds: float) -> Iterator[None]:
+    """A run that waits for ever fails its test."""
+    timer = threading.Timer(seconds, workers.stop)
+    timer.start()
+    yield
+    timer.cancel()
+
+
 def test_closing_ends_running_workers(tmp_path: Path) -> None:
+    before = psutil.Process().children(recursive=True)
     started = Workers()
     begun = threading.Event()
     failed: list[Stopped] = []
@@ -95,16 +155,13 @@ def test_closing_ends_running_workers(tmp_path: Path) -> None:
     thread = threading.Thread(target=call)
     thread.start()
     assert begun.wait(60)
-    children = psutil.Process().children(recursive=True)
+    children = [c for c in psutil.Process().children(recursive=True) if c not in before]
     with started:
         pass
     thread.join(15)
     assert "was stopped" in str(failed[0])
-    deadline = time.monotonic() + 5
-    while any(child.is_running() for child in children) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    hung = [c for c in children if c.is_running() and "gner_core.warm" in " ".join(c.cmdline())]
-    assert len(hung) <= 1  # the module's own warm parent
+    assert len(children) == 2  # the fork server and its worker
+    assert psutil.wait_procs(children, timeout=5)[1] == []
 
 
 AHEAD = """
@@ -114,17 +171,19 @@ start_ahead()
 (ahead,) = psutil.Process().children()
 if sys.argv[1] == "wanted":
     with Workers() as workers:
-        workers.warm_up()
+        workers.start_server()
         assert psutil.Process().children() == [ahead]
         with Workers() as others:
-            others.warm_up()
+            others.start_server()
             assert len(psutil.Process().children()) == 2
 print(ahead.pid)
 """
 
 
 @pytest.mark.parametrize("it_is", ["wanted", "unwanted"])
-def test_a_parent_started_ahead_serves_the_first_who_wants_it_and_never_stays(it_is: str) -> None:
+def test_a_fork_server_started_ahead_serves_the_first_who_wants_it_and_never_stays(
+    it_is: str,
+) -> None:
     done = subprocess.run(
         [sys.executable, "-c", AHEAD, it_is], capture_output=True, text=True, check=True, timeout=60
     )

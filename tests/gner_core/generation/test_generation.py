@@ -107,17 +107,20 @@ def test_a_killed_generation_goes_on_and_the_result_is_the_same(
     assert [p.id for p in one] == [s.id for s in sentences]
 
 
-def test_two_processes_write_what_one_writes(
+def test_two_processes_write_what_one_writes_and_report_what_is_new(
     tiny_model: TinyModel, news: list[Sentence], tmp_path: Path
 ) -> None:
     found = []
+    reported: list[int] = []
     for processes in (1, 2):
         place = tmp_path / str(processes)
         request = asked(tiny_model, news, place, batch=4, mode="guided", processes=processes)
         (place / "scratch" / REQUEST).write_text(request.model_dump_json())
-        work(request, silent)
+        reported.clear()
+        work(request, lambda done, total: reported.append(done))
         found.append(read_predictions(place / "out" / "predictions.parquet"))
     assert found[0] == found[1]
+    assert reported == sorted(set(reported))
     assert all(p.decided and p.probabilities for p in found[0])
 
 

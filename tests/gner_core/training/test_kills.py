@@ -32,7 +32,7 @@ HELD_OUT = {"kind": "held_out", "sentences": 8, "seed": 5, "every": 2}
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Workers]:
     with Workers() as started:
-        started.warm_up()
+        started.start_server()
         yield started
 
 
@@ -46,8 +46,9 @@ class Attempt:
         request = asked.model_dump(mode="json")
         self.thread = threading.Thread(target=self._run, args=(workers, request), daemon=True)
         self.thread.start()
-        assert workers._server is not None
-        server = psutil.Process(workers._server.pid)
+        (server,) = (
+            c for c in psutil.Process().children() if "gner_core.fork_server" in c.cmdline()
+        )
         self.until(lambda: bool(server.children()))
         (self.process,) = server.children()
 
