@@ -166,7 +166,7 @@ def test_runs_end_properly_and_keep_no_secrets(machine: Machine) -> None:
     assert machine.up().returncode == 0
     mark = Services(machine.home.folder).mark
     first = machine.start("gner/tiny")
-    wait_for(lambda: machine.state_of(first) != "SCHEDULED", seconds=5)  # the worker is told
+    wait_for(lambda: machine.state_of(first) != "SCHEDULED", seconds=10)  # workers ask every 2 s
     wait_for(
         lambda: machine.state_of(first) not in {"SCHEDULED", "PENDING", "RUNNING"}, seconds=240
     )
