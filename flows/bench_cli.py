@@ -1,12 +1,11 @@
-"""The commands `gner bench train | generate | overhead`: how long things take here.
+"""The commands `gner bench train | generate`: how long things take here.
 
-Owns their arguments. Does not own what is measured (`tasks.bench`, `tasks.bench_generation`,
-`flows.overhead`) or the tables (`flows.bench_view`).
+Owns their arguments. Does not own what is measured (`tasks.bench`, `tasks.bench_generation`)
+or the tables (`flows.bench_view`).
 """
 
 import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import typer
@@ -107,34 +106,3 @@ def generate(
             typer.echo(json.dumps([asdict(row) for row in rows], indent=1))
         else:
             Console().print(generation_table(experiment.backbone.name, rows))
-
-
-def overhead(
-    params: Params,
-    overrides: Overrides = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Runs of each way, in turn.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
-) -> None:
-    """Run an experiment from nothing in three ways: bare steps, `gner run`, a deployment.
-
-    Servers and a worker are started for the deployment, on free ports, and ended.
-    """
-    with input_errors(), TemporaryDirectory(prefix="gner-overhead-") as folder:
-        from flows.bench_view import overhead_table
-        from flows.overhead import measure_overhead
-        from gner_core.experiment_file import read_experiment
-
-        read_experiment(params, overrides=overrides or [])  # faults of the input come at once
-
-        def say(line: str) -> None:
-            typer.echo(line, err=True)
-
-        measured = measure_overhead(
-            params, overrides or [], rounds=rounds, folder=Path(folder), say=say
-        )
-        if as_json:
-            typer.echo(json.dumps(measured, indent=1))
-            return
-        from rich.console import Console
-
-        Console().print(overhead_table(measured))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.bench_cli import generate as bench_generate
-from flows.bench_cli import overhead as bench_overhead
 from flows.bench_cli import train as bench_train
 from flows.data_cli import app as data
 from flows.faults import input_errors, show_fault
@@ -35,7 +34,6 @@ app.add_typer(data, name="data")
 app.add_typer(bench_app, name="bench")
 bench_app.command("train")(bench_train)
 bench_app.command("generate")(bench_generate)
-bench_app.command("overhead")(bench_overhead)
 app.command()(score)
 app.command()(compare)
 app.command()(beams)
