@@ -220,8 +220,8 @@ def test_each_new_checkpoint_is_evaluated_once_by_its_event_or_by_the_scan(site:
     assert site.verdicts() == ["first", "worse", "none"]  # registered, and nothing more
     site.start_server()
     site.start("worker", *PREFECT, "worker", "start", "--pool", "cpu", "--type", "process")
-    scan = [*PREFECT, "deployment", "run", "reevaluate/nightly", "--watch", "--watch-interval", "1"]
-    site.run(*scan, connected=True)
+    scan = ["deployment", "run", "reevaluate-scan/nightly", "--watch", "--watch-interval", "1"]
+    site.run(*PREFECT, *scan, connected=True)
     assert site.verdicts() == ["first", "worse", "worse"]
     assert (site.published("compare"), site.champion()) == (2, "first")
     keys = [str(artifact["key"]) for artifact in site.asks("artifacts/filter", {})]

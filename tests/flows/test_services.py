@@ -23,7 +23,8 @@ SWEEPS = ("scaling-law", "beam-size", "schema-ablation", "matching-ablation")
 DEPLOYED = {
     "gner": {"demo", "tiny", "full-paper"},
     "sweep": {*SWEEPS},
-    "reevaluate": {"nightly", "on-new-checkpoint"},
+    "reevaluate": {"on-new-checkpoint"},
+    "reevaluate-scan": {"nightly"},
 }
 
 
