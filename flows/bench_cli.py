@@ -1,4 +1,4 @@
-"""The commands `gner bench train | generate`: how long things take here.
+"""The commands `gner bench matching | train | generate`: how long things take here.
 
 Owns their arguments. Does not own what is measured (`tasks.bench`, `tasks.bench_generation`)
 or the tables (`flows.bench_view`).
@@ -11,6 +11,9 @@ from typing import Annotated, Literal
 import typer
 
 from flows.faults import input_errors
+from flows.score_cli import Tokenizer
+
+app = typer.Typer(no_args_is_help=True, help="Time parts of gner on your own files.")
 
 Params = Annotated[Path, typer.Argument(help="Experiment file, for example params/bench.yaml.")]
 Overrides = Annotated[
@@ -19,6 +22,28 @@ Overrides = Annotated[
 ]
 
 
+@app.command()
+def matching(
+    file: Annotated[
+        Path | None, typer.Argument(help="Predictions; without a file, made from demo sentences.")
+    ] = None,
+    tokenizer: Tokenizer = None,
+    seconds: Annotated[float, typer.Option(min=0.01, help="Time for each figure.")] = 1.0,
+) -> None:
+    """Time alignment as Table 5 of the paper does, on one core."""
+    with input_errors():
+        from flows.score_view import print_bench
+        from gner_core.backtokens import BackTokens, from_file
+        from gner_core.scoring.speed import bench, made_pairs, read_pairs
+
+        back = BackTokens(from_file(tokenizer)) if tokenizer else None
+        pairs = read_pairs(file) if file else made_pairs(per_bin=200, seed=1)
+        if back:
+            back.learn({word for pair in pairs for word in pair.source})
+        print_bench(bench(pairs, back=back.changed if back else {}, seconds=seconds))
+
+
+@app.command()
 def train(
     params: Params,
     overrides: Overrides = None,
@@ -64,6 +89,7 @@ def train(
             Console().print(training_table(experiment.backbone.name, setup.stage, sides))
 
 
+@app.command()
 def generate(
     params: Params,
     overrides: Overrides = None,

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.bench_cli import generate as bench_generate
-from flows.bench_cli import train as bench_train
+from flows.bench_cli import app as bench
 from flows.data_cli import app as data
 from flows.faults import input_errors, show_fault
 from flows.predict_cli import log_model, predict
 from flows.reevaluate_cli import reevaluate
-from flows.score_cli import beams, bench_app, compare, score
+from flows.score_cli import beams, compare, score
 from flows.services_cli import deploy, down, up
 
 if TYPE_CHECKING:
@@ -31,9 +30,7 @@ app = typer.Typer(
 )
 
 app.add_typer(data, name="data")
-app.add_typer(bench_app, name="bench")
-bench_app.command("train")(bench_train)
-bench_app.command("generate")(bench_generate)
+app.add_typer(bench, name="bench")
 app.command()(score)
 app.command()(compare)
 app.command()(beams)
