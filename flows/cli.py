@@ -143,9 +143,10 @@ def check(
         for file in files:
             kind = check_file(file)
             if kind.startswith(("sweep", "study")):
-                from tasks.points import plan_points, shared_steps
+                from gner_core.sweep_file import read_runnable
+                from tasks.points import planned_points, shared_steps
 
-                points = plan_points(file)
+                points = planned_points(read_runnable(file, overrides=[]))
                 kind += f": {len(points)} points, {len(shared_steps(points))} steps"
             typer.echo(f"ok  {file}  ({kind})")
 

@@ -3,7 +3,7 @@
 Owns the row of a step. Does not own which points share it (`tasks.points`) or costs (`tasks.costs`).
 
 Example:
-    for planned in planned_steps(shared_steps(plan_points(path)).values(), open_store()):
+    for planned in planned_steps(shared_steps(planned_points(found)).values(), open_store()):
         print(planned.step.title, planned.published)
 """
 

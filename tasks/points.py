@@ -4,18 +4,18 @@ Owns planning all of them before any runs, and which of them use a step. A step 
 points where its key is the same. Does not own running them (`flows.points`).
 
 Example:
-    for label, experiment, plan in plan_points(Path("params/sweeps/beam-size.yaml")):
+    found = read_runnable(Path("params/sweeps/beam-size.yaml"), overrides=[])
+    for label, experiment, plan in planned_points(found):
         print(label, experiment.name, sum(1 for _ in plan.steps()))
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 from gner_core.params import Experiment
 from gner_core.store import ArtifactRef
-from gner_core.sweep_file import Runnable, Sweep, read_runnable
+from gner_core.sweep_file import Runnable, Sweep
 from tasks.plan import Plan, plan_experiment
 from tasks.steps import Step
 
@@ -27,15 +27,6 @@ class PlannedPoint(NamedTuple):
     """For people: what it is in its sweep or study; empty where the file is one experiment."""
     experiment: Experiment
     plan: Plan
-
-
-def plan_points(path: Path, *, overrides: Sequence[str] = ()) -> list[PlannedPoint]:
-    """Return every experiment of an experiment, sweep or study file with its plan.
-
-    Raises:
-        InputError: as `read_runnable` and `plan_experiment`.
-    """
-    return planned_points(read_runnable(path, overrides=overrides))
 
 
 def planned_points(found: Runnable) -> list[PlannedPoint]:
