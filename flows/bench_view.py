@@ -121,22 +121,3 @@ def _caption(some: Mapping[str, Any], peak: float) -> str:
         "plain: transformers' Trainer, random micro-batches padded to their longest, "
         "logits at every position."
     )
-
-
-def overhead_table(measured: Mapping[str, Sequence[float]]) -> Table:
-    """Return seconds of the ways to run an experiment, and what each adds to the first.
-
-    Medians over the rounds, since a machine has slow minutes, beside the shortest and the longest.
-    """
-    table = Table(title="The same steps, run from nothing")
-    table.add_column("way")
-    for name in ("seconds", "from", "to", "more", "more in %"):
-        table.add_column(name, justify="right")
-    bare = median(next(iter(measured.values())))
-    for name, seconds in measured.items():
-        more = median(seconds) - bare
-        figures = (median(seconds), min(seconds), max(seconds))
-        table.add_row(
-            name, *(f"{x:.1f}" for x in figures), f"{more:+.1f}", f"{100 * more / bare:+.1f}"
-        )
-    return table

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.bench_cli import generate as bench_generate
-from flows.bench_cli import overhead as bench_overhead
-from flows.bench_cli import train as bench_train
+from flows.bench_cli import app as bench
 from flows.data_cli import app as data
 from flows.faults import input_errors, show_fault
 from flows.predict_cli import log_model, predict
 from flows.reevaluate_cli import reevaluate
-from flows.score_cli import beams, bench_app, compare, score
+from flows.score_cli import beams, compare, score
 from flows.services_cli import deploy, down, up
 
 if TYPE_CHECKING:
@@ -32,10 +30,7 @@ app = typer.Typer(
 )
 
 app.add_typer(data, name="data")
-app.add_typer(bench_app, name="bench")
-bench_app.command("train")(bench_train)
-bench_app.command("generate")(bench_generate)
-bench_app.command("overhead")(bench_overhead)
+app.add_typer(bench, name="bench")
 app.command()(score)
 app.command()(compare)
 app.command()(beams)
@@ -148,9 +143,10 @@ def check(
         for file in files:
             kind = check_file(file)
             if kind.startswith(("sweep", "study")):
-                from tasks.steps.points import plan_points, shared_steps
+                from gner_core.sweep_file import read_runnable
+                from tasks.steps.points import planned_points, shared_steps
 
-                points = plan_points(file)
+                points = planned_points(read_runnable(file, overrides=[]))
                 kind += f": {len(points)} points, {len(shared_steps(points))} steps"
             typer.echo(f"ok  {file}  ({kind})")
 

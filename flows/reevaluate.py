@@ -69,8 +69,8 @@ def evaluate(
 
 
 @flow(
-    name="reevaluate",
-    flow_run_name="scan {params}",
+    name="reevaluate-scan",
+    flow_run_name="{params}",
     task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
 )
 def scan(params: str = PARAMS, overrides: list[str] | None = None) -> list[dict[str, str]]:

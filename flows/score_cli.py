@@ -1,4 +1,4 @@
-"""The commands that judge predictions: `gner score | compare | beams` and `gner bench matching`.
+"""The commands that judge predictions: `gner score | compare | beams`.
 
 Owns their arguments. Does not own rules (`gner_core.matching`, `gner_core.scoring`) or tables
 (`flows.score_view`, `flows.beams_view`).
@@ -15,8 +15,6 @@ from flows.faults import input_errors
 
 if TYPE_CHECKING:
     from gner_core.scoring.files import FileScoring
-
-bench_app = typer.Typer(no_args_is_help=True, help="Time parts of gner on your own files.")
 
 Mode = Literal["gner", "paper", "position", "text"]
 Labels = Literal["BIO", "BIOES", "brackets"]
@@ -160,32 +158,6 @@ def beams(
         setup = _setup(mode, tokenizer, labels, gap, leave_out=leave_out, metrics=(metric,))
         study = study_beams(_named(files), setup, metric=metric)
         print_study(study, show=show, as_json=as_json)
-
-
-@bench_app.callback()
-def bench() -> None:
-    """Keep `matching` a subcommand."""
-
-
-@bench_app.command()
-def matching(
-    file: Annotated[
-        Path | None, typer.Argument(help="Predictions; without a file, made from demo sentences.")
-    ] = None,
-    tokenizer: Tokenizer = None,
-    seconds: Annotated[float, typer.Option(min=0.01, help="Time for each figure.")] = 1.0,
-) -> None:
-    """Time alignment as Table 5 of the paper does, on one core."""
-    with input_errors():
-        from flows.score_view import print_bench
-        from gner_core.backtokens import BackTokens, from_file
-        from gner_core.scoring.speed import bench, made_pairs, read_pairs
-
-        back = BackTokens(from_file(tokenizer)) if tokenizer else None
-        pairs = read_pairs(file) if file else made_pairs(per_bin=200, seed=1)
-        if back:
-            back.learn({word for pair in pairs for word in pair.source})
-        print_bench(bench(pairs, back=back.changed if back else {}, seconds=seconds))
 
 
 def _named(files: list[str]) -> dict[str, Path]:

@@ -17,7 +17,7 @@ from typing import Any
 KEY_LENGTH = 20  # hex digits: 80 bits, collisions are out of reach for any number of artifacts
 
 
-def canonical(value: Any, *, where: str = "value") -> str:
+def canonical(value: Any) -> str:
     """Return `value` as JSON with sorted keys and no spaces.
 
     Raises:
@@ -25,7 +25,7 @@ def canonical(value: Any, *, where: str = "value") -> str:
             string-keyed dicts of those; the message names the place inside `value`.
         ValueError: for NaN and infinities, which JSON cannot hold.
     """
-    _refuse_unstable(value, where)
+    _refuse_unstable(value, "value")
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

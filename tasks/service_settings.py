@@ -100,15 +100,15 @@ def command_of(
         jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # eight processes and 2 GB less
         return [*python, "mlflow", "server", *place, *kept], inherited | jobs
     pool = name.removeprefix(WORKER)
-    worker = ["worker", "start", "--pool", pool, "--type", "gner"]
+    worker = ["worker", "start", "--pool", pool, "--type", "process"]
     worker += ["--name", f"{socket.gethostname()}-{pool}-{mark[:8]}"]
     for_flows = {
         "GNER_HOME": str(home),
         "GNER_CHECKOUT": settings.checkout,
         "MLFLOW_TRACKING_URI": settings.mlflow,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        # It is told of new runs: this is for those of which it was not (`tasks.prefect_worker`).
-        "PREFECT_WORKER_QUERY_SECONDS": "15",
+        # A new run waits half of it on average; each question takes some processor time.
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
         # A run that is taken before its time stays PENDING for good when the worker is stopped.
         "PREFECT_WORKER_PREFETCH_SECONDS": "0",
     }

@@ -10,8 +10,6 @@ inherits it: flows, trainings, ranks. So `down` finds all of them, whoever their
 Example:
     services = Services(Path(".gner"))
     services.up(Settings(checkout=str(Path.cwd())), say=print)
-    services.kill("prefect", signal.SIGKILL)
-    services.up(services.settings, say=print)  # starts only what is dead
     services.down(say=print)
 """
 
@@ -155,15 +153,6 @@ class Services:
                 raise ServiceError(f"{name} does not answer; {_end_of(log)}")
             time.sleep(0.2)
         return running
-
-    def kill(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to all processes of a service and wait until they are gone."""
-        running = self.running[name]
-        with suppress(ProcessLookupError):
-            os.killpg(running.pid, number)
-        process = running.process()
-        if process:
-            psutil.wait_procs([process], timeout=STOP_SECONDS)
 
     def down(self, *, say: Say) -> list[str]:
         """End all services with all that they started; return the names of those that ran.

@@ -67,12 +67,6 @@ class CorpusAudit:
     overlaps: tuple[Overlap, ...]
     noise: Noise
 
-    @property
-    def clean(self) -> bool:
-        """Say whether nothing was found."""
-        found = [d.repeated for d in self.duplicates] + [o.shared for o in self.overlaps]
-        return not any(found) and not self.noise.differing
-
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return asdict(self)

@@ -67,13 +67,6 @@ def split_files(params: CorpusParams, folder: Path, *, split: Split) -> list[Pat
     return files
 
 
-def read_split(
-    name: str, params: CorpusParams, *, split: Split, folder: Path, repairs: Counter[str]
-) -> list[Sentence]:
-    """Return what `stream_split` yields; for corpora that fit into memory."""
-    return list(stream_split(name, params, split=split, folder=folder, repairs=repairs))
-
-
 def stream_split(
     name: str, params: CorpusParams, *, split: Split, folder: Path, repairs: Counter[str]
 ) -> Iterator[Sentence]:

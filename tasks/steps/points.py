@@ -5,14 +5,13 @@ All points are planned before any runs. A step is the same for two points where 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from gner_core.costs.estimate import StepCost
 from gner_core.execution_params import ExecutionParams
 from gner_core.params import Experiment
 from gner_core.store import ArtifactRef, Store
-from gner_core.sweep_file import Runnable, Study, Sweep, SweepPoint, read_runnable
+from gner_core.sweep_file import Runnable, Study, Sweep, SweepPoint
 from tasks.steps.base import Step
 from tasks.steps.experiment import Plan, plan_experiment
 from tasks.steps.results import SweepReport, SweepRow
@@ -51,15 +50,6 @@ class PlannedStep:
     """None for steps that need no device, and where the cost is not asked for or not known."""
     note: str = ""
     """Where sentences and lengths come from, or why the cost is not known."""
-
-
-def plan_points(path: Path, *, overrides: Sequence[str] = ()) -> list[PlannedPoint]:
-    """Return every experiment of an experiment, sweep or study file with its plan.
-
-    Raises:
-        InputError: as `read_runnable` and `plan_experiment`.
-    """
-    return planned_points(read_runnable(path, overrides=overrides))
 
 
 def planned_points(found: Runnable) -> list[PlannedPoint]:

@@ -156,7 +156,11 @@ class House:
     def kill(self, server: str, number: signal.Signals) -> None:
         """End a server or the Prefect worker."""
         assert self.services is not None
-        self.services.kill(server, number)
+        running = self.services.running[server]
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, number)
+        if process := running.process():
+            psutil.wait_procs([process], timeout=30)
 
     def prefect(self) -> SyncPrefectClient:
         """A client of the Prefect server."""

@@ -205,7 +205,7 @@ def deploy(site: Site) -> None:
 @pytest.mark.slow
 def test_each_new_checkpoint_is_evaluated_once_by_its_event_or_by_the_scan(site: Site) -> None:
     deploy(site)
-    site.start("worker", *PREFECT, "worker", "start", "--pool", "cpu", "--type", "gner")
+    site.start("worker", *PREFECT, "worker", "start", "--pool", "cpu", "--type", "process")
     site.train(*GOOD, connected=True)
     until(lambda: site.ended(2), seconds=240)  # adaptation is left out, finetuning is evaluated
     assert site.verdicts() == ["first"]
@@ -219,9 +219,9 @@ def test_each_new_checkpoint_is_evaluated_once_by_its_event_or_by_the_scan(site:
     site.train("finetuning.train.seed=2", connected=False)
     assert site.verdicts() == ["first", "worse", "none"]  # registered, and nothing more
     site.start_server()
-    site.start("worker", *PREFECT, "worker", "start", "--pool", "cpu", "--type", "gner")
-    scan = [*PREFECT, "deployment", "run", "reevaluate/nightly", "--watch", "--watch-interval", "1"]
-    site.run(*scan, connected=True)
+    site.start("worker", *PREFECT, "worker", "start", "--pool", "cpu", "--type", "process")
+    scan = ["deployment", "run", "reevaluate-scan/nightly", "--watch", "--watch-interval", "1"]
+    site.run(*PREFECT, *scan, connected=True)
     assert site.verdicts() == ["first", "worse", "worse"]
     assert (site.published("compare"), site.champion()) == (2, "first")
     keys = [str(artifact["key"]) for artifact in site.asks("artifacts/filter", {})]

@@ -116,7 +116,7 @@ def test_every_deployment_fits_its_flow(root: Path) -> None:
         assert flow.validate_parameters(given) == given  # a missing or unknown name raises
         assert (root / deployment["parameters"]["params"]).is_file()
         assert deployment["work_pool"]["name"] in POOLS
-        waits = {NICE} if flow.name == "reevaluate" else set()
+        waits = {NICE} if flow.name.startswith("reevaluate") else set()
         variables = deployment["work_pool"]["job_variables"]
         assert variables["env"].keys() == {HEARTBEAT} | waits
         assert variables["command"] == "python -m flows.engine"
@@ -129,8 +129,12 @@ def test_every_deployment_fits_its_flow(root: Path) -> None:
     assert names == {
         *(f"gner/{name}" for name in ("demo", "tiny", "full-paper")),
         *(f"sweep/{name}" for name in SWEEPS),
-        *(f"reevaluate/{name}" for name in ("nightly", "on-new-checkpoint")),
+        "reevaluate/on-new-checkpoint",
+        "reevaluate-scan/nightly",
     }
+    for automation in for_dead_runs(str(root)):  # what is not watched would seem to run for ever
+        watched = automation.trigger.match_related.root["prefect.resource.name"]
+        assert {*watched} == {name.partition("/")[0] for name in names}
 
 
 def test_dead_runs_are_noticed_later_than_healthy_ones_show_signs_of_life(root: Path) -> None:

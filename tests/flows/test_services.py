@@ -16,13 +16,15 @@ import pytest
 
 from gner_core.errors import InputError
 from tasks.services import RECORD, Services, marked
+from tests.benchmarks.overhead import measure_overhead
 from tests.flows.conftest import GNER, PLANTED, Home, files_holding
 
 SWEEPS = ("scaling-law", "beam-size", "schema-ablation", "matching-ablation")
 DEPLOYED = {
     "gner": {"demo", "tiny", "full-paper"},
     "sweep": {*SWEEPS},
-    "reevaluate": {"nightly", "on-new-checkpoint"},
+    "reevaluate": {"on-new-checkpoint"},
+    "reevaluate-scan": {"nightly"},
 }
 
 
@@ -166,7 +168,7 @@ def test_runs_end_properly_and_keep_no_secrets(machine: Machine) -> None:
     assert machine.up().returncode == 0
     mark = Services(machine.home.folder).mark
     first = machine.start("gner/tiny")
-    wait_for(lambda: machine.state_of(first) != "SCHEDULED", seconds=5)  # the worker is told
+    wait_for(lambda: machine.state_of(first) != "SCHEDULED", seconds=10)  # workers ask every 2 s
     wait_for(
         lambda: machine.state_of(first) not in {"SCHEDULED", "PENDING", "RUNNING"}, seconds=240
     )
@@ -213,11 +215,13 @@ def test_runs_that_nobody_is_left_to_report_become_crashed(machine: Machine) -> 
 
 
 @pytest.mark.slow
-def test_orchestration_adds_at_most_ten_seconds(tmp_path: Path, root: Path) -> None:
-    home = Home(tmp_path / "home", root)
-    done = home.gner("bench", "overhead", "params/tiny.yaml", "--json", timeout=900)
-    assert done.code == 0, done.out + done.err
-    measured = json.loads(done.out)
-    (bare,) = measured.pop("bare steps")
-    assert {*measured} == {"gner run", "deployment"}
-    assert all(seconds - bare < max(10, 0.05 * bare) for (seconds,) in measured.values()), done.err
+def test_orchestration_adds_little_to_the_bare_steps(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("GNER_HOME", str(tmp_path))  # is set by the measurement, so is put back
+    (bare,), (run,), (deployment,) = measure_overhead(
+        root / "params" / "tiny.yaml", [], rounds=1, folder=tmp_path, say=print
+    ).values()
+    assert run - bare < max(10, 0.05 * bare)
+    assert deployment - bare < max(15, 0.1 * bare)

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from gner_core.backbone_params import BackboneParams
-from gner_core.corpora.prepare import corpus_folder, read_split
+from gner_core.corpora.prepare import corpus_folder, stream_split
 from gner_core.execution_params import ExecutionParams
 from gner_core.experiment_file import read_experiment
 from gner_core.params import TrainParams
@@ -28,7 +28,7 @@ def news(root: Path) -> list[Sentence]:
     """Twenty-four sentences of the demo corpus `news`."""
     corpus = read_experiment(root / "params" / "demo.yaml", overrides=[]).corpora["news"]
     folder = corpus_folder("package")
-    return read_split("news", corpus, split="train", folder=folder, repairs=Counter())[:24]
+    return list(stream_split("news", corpus, split="train", folder=folder, repairs=Counter()))[:24]
 
 
 def backbone(family: Literal["encoder_decoder", "decoder_only"]) -> BackboneParams:

@@ -8,8 +8,9 @@ import json
 from pathlib import Path
 
 from gner_core.experiment_file import read_reevaluation
+from gner_core.sweep_file import read_runnable
 from tasks.steps.models import Stored
-from tasks.steps.points import plan_points
+from tasks.steps.points import planned_points
 from tasks.steps.suite import plan_suite
 
 FILE = Path(__file__).with_name("keys.json")
@@ -28,7 +29,7 @@ def planned_keys(name: str) -> dict[str, str]:
     file, overrides = PLANNED[name]
     return {
         " ".join(filter(None, (step.kind, step.title, label and f"({label})"))): step.ref.key
-        for label, _, plan in plan_points(PARAMS / file, overrides=overrides)
+        for label, _, plan in planned_points(read_runnable(PARAMS / file, overrides=overrides))
         for step in plan.steps()
     }
 

@@ -37,11 +37,10 @@ SPELLED_OUT = {
 class Recognised:
     """What was found out about a file.
 
-    `params` reads it, `snippet` is the same as YAML for a catalog. `problems` names lines that do
+    `snippet` is the entry of a catalog that reads it, as YAML. `problems` names lines that do
     not fit, or decisions that the file leaves open; counts are empty where the file cannot be read.
     """
 
-    params: CorpusParams
     snippet: str
     statistics: dict[str, Any]
     repairs: dict[str, int]
@@ -73,7 +72,7 @@ def recognise(path: Path) -> Recognised:
         if str(error) not in problems:
             problems = (*problems, str(error))
         repairs.clear()
-    return Recognised(params, _snippet(path, params), statistics, dict(repairs), problems)
+    return Recognised(_snippet(path, params), statistics, dict(repairs), problems)
 
 
 def _is_json(path: Path) -> bool:

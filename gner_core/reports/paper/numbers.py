@@ -92,12 +92,9 @@ def find(
             yield row
 
 
-def number(
-    source: str, *, system: str, corpus: str, setting: str = "", metric: str = "F1"
-) -> PaperNumber | None:
-    """Return the first such row; None where the paper has none."""
-    rows = find(source, system=system, corpus=corpus, setting=setting, metric=metric)
-    return next(rows, None)
+def number(source: str, *, system: str, corpus: str, setting: str = "") -> PaperNumber | None:
+    """Return the first F1 score like this; None where the paper has none."""
+    return next(find(source, system=system, corpus=corpus, setting=setting), None)
 
 
 def model_of(backbone: str, *, parameters: int) -> tuple[str, bool]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gner_core.corpora.prepare import read_split
+from gner_core.corpora.prepare import stream_split
 from gner_core.corpus_params import CorpusParams
 from gner_core.experiment_file import read_catalog
 from tests.gner_core.corpora.own_corpora import SENTENCES, bioes, json_lines
@@ -222,7 +222,7 @@ def test_an_entry_reads_the_true_form_of_its_corpus(tmp_path: Path, name: str) -
             (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / file).write_bytes(layout(labelled(labels)))
         counted: Counter[str] = Counter()
-        read = read_split(name, corpus, split=split, folder=tmp_path, repairs=counted)
+        read = list(stream_split(name, corpus, split=split, folder=tmp_path, repairs=counted))
         assert [(list(s.words), list(s.tags)) for s in read] == expected(corpus, labels, files)
         assert counted == {kind: number * len(files) for kind, number in repairs.items()}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gner_core.corpora.prepare import corpus_folder, read_split
+from gner_core.corpora.prepare import corpus_folder, stream_split
 from gner_core.experiment_file import read_experiment
 from gner_core.records import Sentence, spans_of
 
@@ -16,8 +16,10 @@ Demo = dict[tuple[str, str], list[Sentence]]
 def demo(root: Path) -> Demo:
     experiment = read_experiment(root / "params" / "demo.yaml", overrides=[])
     return {
-        (name, split): read_split(
-            name, corpus, split=split, folder=corpus_folder("package"), repairs=Counter()
+        (name, split): list(
+            stream_split(
+                name, corpus, split=split, folder=corpus_folder("package"), repairs=Counter()
+            )
         )
         for name, corpus in experiment.corpora.items()
         for split in corpus.files

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gner_core.corpora.prepare import read_split, stream_split
+from gner_core.corpora.prepare import stream_split
 from gner_core.corpora.sampling import draw
 from gner_core.errors import InputError
 from gner_core.records import write_sentences
@@ -36,7 +36,7 @@ def test_every_form_gives_the_same_sentences(tmp_path: Path, name: str) -> None:
     own = OWN_CORPORA[name]
     put(tmp_path, own.files)
     repairs: Counter[str] = Counter()
-    read = read_split("own", own.params(), split="train", folder=tmp_path, repairs=repairs)
+    read = list(stream_split("own", own.params(), split="train", folder=tmp_path, repairs=repairs))
     assert [(s.words, s.tags) for s in read] == READ
     assert repairs == own.repairs
     assert [s.id for s in read] == [f"own/train/{n}" for n in range(10)]
@@ -85,7 +85,9 @@ def test_a_file_that_datasets_wrote(tmp_path: Path) -> None:
         "ner_tags": [list(tags) for _, tags in SENTENCES],
     }
     Dataset.from_dict(values, features=features).to_parquet(str(tmp_path / own.entry))
-    read = read_split("own", own.params(), split="train", folder=tmp_path, repairs=Counter())
+    read = list(
+        stream_split("own", own.params(), split="train", folder=tmp_path, repairs=Counter())
+    )
     assert [(s.words, s.tags) for s in read] == READ
 
 
@@ -106,4 +108,4 @@ def test_faults_of_parquet_files_name_the_row(
     pq.write_table(pa.table(columns), tmp_path / own.entry)
     params = own.params(format={**own.form, **form})
     with pytest.raises(InputError, match=message):
-        read_split("own", params, split="train", folder=tmp_path, repairs=Counter())
+        list(stream_split("own", params, split="train", folder=tmp_path, repairs=Counter()))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gner_core.corpora.prepare import read_split
+from gner_core.corpora.prepare import stream_split
 from gner_core.errors import InputError
 from tests.gner_core.corpora.own_corpora import LABELS, OWN_CORPORA, Files, OwnCorpus
 
@@ -107,7 +107,7 @@ def test_damage_is_counted_or_refused(tmp_path: Path, name: str) -> None:
         try:
             labels = LABELS if number % 3 else "open"
             params = own.params(labels=labels)
-            read = read_split("own", params, split="train", folder=folder, repairs=repairs)
+            read = list(stream_split("own", params, split="train", folder=folder, repairs=repairs))
         except InputError as error:
             refused += 1
             message = str(error)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gner_core.corpora.prepare import read_split
+from gner_core.corpora.prepare import stream_split
 from gner_core.corpus_params import CorpusParams
 from gner_core.errors import InputError
 from gner_core.records import Sentence, spans_of
@@ -36,7 +36,7 @@ def corpus(form: dict[str, Any] | None = None, **changes: Any) -> CorpusParams:
 
 def read(folder: Path, params: CorpusParams) -> tuple[list[Sentence], Counter[str]]:
     repairs: Counter[str] = Counter()
-    found = read_split("toy", params, split="train", folder=folder, repairs=repairs)
+    found = list(stream_split("toy", params, split="train", folder=folder, repairs=repairs))
     return found, repairs
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gner_core.corpora.prepare import read_split
+from gner_core.corpora.prepare import stream_split
 from gner_core.records import Sentence, spans_of
 from tests.gner_core.corpora.own_corpora import (
     LABELS,
@@ -34,7 +34,9 @@ def read(
     own = OwnCorpus(form, files, {}, entry=next(iter(files)))
     repairs: Counter[str] = Counter()
     params = own.params(**changes)
-    return read_split("trap", params, split="train", folder=folder, repairs=repairs), repairs
+    return list(
+        stream_split("trap", params, split="train", folder=folder, repairs=repairs)
+    ), repairs
 
 
 def entities(sentences: list[Sentence]) -> list[tuple[str, str]]:
@@ -203,7 +205,9 @@ def test_brat_entities_may_be_in_two_pieces(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     repairs: Counter[str] = Counter()
-    found = read_split("trap", own.params(), split="train", folder=tmp_path, repairs=repairs)
+    found = list(
+        stream_split("trap", own.params(), split="train", folder=tmp_path, repairs=repairs)
+    )
     assert entities(found) == [("upper and lower jaw", "organization")] * 10
     assert repairs == {
         "annotations other than entities passed over": 20,

@@ -14,9 +14,9 @@ from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 from gner_core.schemas.targets import BIO
+from gner_core.training import best, trainer
 from gner_core.training.checkpoints import checkpoints, newest_whole
 from gner_core.training.examples import Examples, collate
-from gner_core.training.trainer import StageTrainer
 from gner_core.training.validation import marks
 from gner_core.training.worker import work
 from tests.gner_core.conftest import TinyModel
@@ -114,23 +114,20 @@ def test_damaged_best_weights_damage_their_checkpoint(
 
 
 def test_best_weights_that_cannot_be_written_stop_with_a_way_out(
-    tiny_model: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_model: TinyModel, ask: Ask, tmp_path: Path
 ) -> None:
     whole, place = tmp_path / "whole", tmp_path / "full"
     work(ask(tiny_model, whole, choose=HELD_OUT), silent)
     asked = ask(tiny_model, place, choose=HELD_OUT)
-    plain = StageTrainer._keep_best
+    obstacle = place / "scratch" / best.WRITING
 
-    def full(self: StageTrainer) -> None:
-        if self.state.global_step == 3:
-            (place / "scratch" / ".best").write_text("in the way")
-        plain(self)
+    def full(update: int, *_: Any, **__: Any) -> None:
+        if update == 3:
+            obstacle.write_text("in the way")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(StageTrainer, "_keep_best", full)
-        with pytest.raises(InputError, match=r"best weights, of update 3, cannot be written"):
-            work(asked, silent)
-    (place / "scratch" / ".best").unlink()
+    with pytest.raises(InputError, match=r"best weights, of update 3, cannot be written"):
+        work(asked, full)
+    obstacle.unlink()
     assert work(asked, silent)["summary"]["resumed_from"] == 2
     assert equal(whole / "out", place / "out")
 
@@ -138,10 +135,14 @@ def test_best_weights_that_cannot_be_written_stop_with_a_way_out(
 def test_a_validation_loss_that_is_no_number_stops_before_anything_is_kept(
     tiny_model: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses = iter([2.0, float("nan")])
-    monkeypatch.setattr(StageTrainer, "_validation_loss", lambda self: next(losses))
+    plain = trainer.summed_cross_entropy
+
+    def broken(*given: torch.Tensor) -> torch.Tensor:
+        return plain(*given) if torch.is_grad_enabled() else torch.tensor(float("nan"))
+
+    monkeypatch.setattr(trainer, "summed_cross_entropy", broken)
     with pytest.raises(InputError, match=r"update 2: the validation loss is nan; training stopped"):
-        work(ask(tiny_model, choose=HELD_OUT), silent)
+        work(ask(tiny_model, choose={**HELD_OUT, "every": 2}), silent)
     assert not (tmp_path / "out" / "model.safetensors").exists()
 
 

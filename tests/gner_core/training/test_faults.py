@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gner_core.errors import InputError
-from gner_core.training import worker
+from gner_core.training import trainer, worker
 from gner_core.training.checkpoints import checkpoints
 from gner_core.training.lifeline import STOP
 from gner_core.training.trainer import StageTrainer
@@ -184,8 +184,6 @@ def test_a_full_disk_costs_a_checkpoint_but_not_the_training(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from gner_core.training import trainer
-
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -241,14 +239,14 @@ def test_no_room_for_a_look_halves_the_micro_batch_and_chooses_the_same(
 ) -> None:
     choose = {"kind": "held_out", "sentences": 8, "seed": 1, "every": 2}
     whole = work(ask(steady_model, tmp_path / "whole", choose=choose), silent)["summary"]
-    plain = StageTrainer._summed_loss
+    plain = trainer.predicted_labels
 
-    def greedy(self: StageTrainer, model: Any, inputs: Any) -> Any:
+    def greedy(inputs: Any) -> Any:
         if not torch.is_grad_enabled() and len(inputs["labels"]) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return plain(self, model, inputs)
+        return plain(inputs)
 
-    monkeypatch.setattr(StageTrainer, "_summed_loss", greedy)
+    monkeypatch.setattr(trainer, "predicted_labels", greedy)
     summary = work(ask(steady_model, tmp_path / "small", choose=choose), silent)["summary"]
     assert summary["micro_batch"] == 2
     assert summary["chosen"]["update"] == whole["chosen"]["update"]

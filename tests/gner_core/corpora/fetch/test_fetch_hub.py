@@ -19,7 +19,7 @@ from conftest import TEST, TRAIN, Journal, corpus, https, pin
 
 from gner_core.corpora.fetch import Limits
 from gner_core.corpora.fetch.order import Order
-from gner_core.corpora.fetch.sources import _hub_progress
+from gner_core.corpora.fetch.sources import suppliers
 from gner_core.corpus_params import CorpusParams
 from gner_core.errors import InputError
 from tests.gner_core.faulty_server import FaultyServer
@@ -171,16 +171,25 @@ def test_a_token_opens_a_gated_repository_and_stays_with_the_hub(
     assert "cdn" not in shown and shown == {"datasets"}
 
 
-def test_a_body_that_is_cut_for_ever_is_given_up(journal: Journal, tmp_path: Path) -> None:
+def test_a_body_that_is_cut_for_ever_is_given_up(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The client resumes without end while bytes arrive: ten megabytes at a time."""
+
+    def resume_for_ever(*_: Any, tqdm_class: Any, **__: Any) -> None:
+        bar = tqdm_class(total=100, initial=0)
+        while len(journal.steps) < 50:
+            bar.update(100)
+            bar.update(-100)  # the client starts over
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", resume_for_ever)
     order = Order((FILE,), {}, tmp_path, tmp_path, Limits(attempts=2), journal)
-    bar = _hub_progress(order, FILE)(total=100, initial=0)
-    bar.update(100)
-    bar.update(-100)  # the client starts over
-    bar.update(100)
-    assert journal.steps[-1] == (FILE, 100, 100)
-    with pytest.raises(InputError, match="again and again"):
-        bar.update(1)
+    with pytest.raises(
+        InputError, match=r"hub dataset us/toy .*: the server cuts .* again and again"
+    ):
+        suppliers(corpus(of_hub("us/toy")), mirror=None)[0].fetch(order)
+    assert journal.steps[0] == (FILE, 100, 100)
+    assert len(journal.steps) < 10
 
 
 def test_without_network_the_hub_is_one_clear_line(hub: HubServer, tmp_path: Path) -> None:

@@ -1,16 +1,9 @@
 """What orchestration and tracking cost: the bare steps, `gner run`, and a deployment.
 
-Owns the three ways to run the same experiment, each in a home folder of its own, and the clock. Does
-not own the command's options or its table (`flows.bench_cli`, `flows.bench_view`).
-
 The clock is strict: bare steps are timed in a process that has imported everything, `gner run` from
-the start of its process to its end, a deployment from its order until the end that the server notes.
+the start of its process to its end, a deployment from the request until the end that the server notes.
 
-Example:
-    measured = measure_overhead(
-        Path("params/tiny.yaml"), [], rounds=3, folder=Path("/tmp/x"), say=print
-    )
-    median(measured["gner run"]) - median(measured["bare steps"])  # seconds
+    python -m tests.benchmarks.overhead params/demo.yaml --rounds 5
 """
 
 import os
@@ -23,12 +16,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
 
+import typer
 from prefect import Task
 from prefect.client.orchestration import SyncPrefectClient
 from rich.console import Console
+from rich.table import Table
 
+from flows.faults import input_errors
 from flows.walk import run_steps
 from gner_core.experiment_file import read_experiment
 from tasks.context import untracked_run
@@ -150,3 +148,33 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def main(
+    params: Annotated[Path, typer.Argument(help="Experiment file, for example params/demo.yaml.")],
+    overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of each way, in turn.")] = 1,
+) -> None:
+    """Run an experiment from nothing in three ways: bare steps, `gner run`, a deployment.
+
+    Servers and a worker are started for the deployment, on free ports, and ended.
+    """
+    with input_errors(), TemporaryDirectory(prefix="gner-overhead-") as folder:
+        read_experiment(params, overrides=overrides or [])  # faults of the input come at once
+        measured = measure_overhead(
+            params, overrides or [], rounds=rounds, folder=Path(folder), say=typer.echo
+        )
+    table = Table(title="The same steps, run from nothing: median seconds of the rounds")
+    table.add_column("way")
+    for name in ("seconds", "from", "to", "more", "more in %"):
+        table.add_column(name, justify="right")
+    bare = median(measured[BARE])
+    for name, seconds in measured.items():
+        more = median(seconds) - bare
+        figures = [f"{x:.1f}" for x in (median(seconds), min(seconds), max(seconds))]
+        table.add_row(name, *figures, f"{more:+.1f}", f"{100 * more / bare:+.1f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
