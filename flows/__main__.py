@@ -1,5 +1,5 @@
 """`python -m flows` is the command line `gner`."""
 
-from flows.cli import app
+from flows.cli.main import app
 
 app()

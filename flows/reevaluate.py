@@ -20,27 +20,27 @@ from prefect.artifacts import create_table_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
-from flows.fetching import fetch_corpora
-from flows.frame import opened_run, submitting
-from flows.reevaluate_view import Row, raise_faults, table_rows, title_of
-from flows.runner import TASKS_AT_ONCE, Submitter, direct_submitter, prefect_submitter
-from flows.walk import submit_steps, wait_for
+from flows.running.fetch import fetch_corpora
+from flows.running.frame import opened_run, submitting
+from flows.running.submit import TASKS_AT_ONCE, Submitter, direct_submitter, prefect_submitter
+from flows.running.walk import submit_steps, wait_for
+from flows.views.reevaluate import Row, raise_faults, table_rows, title_of
+from gner_core.config.reading.files import read_reevaluation
+from gner_core.config.reevaluation import Reevaluation
 from gner_core.errors import InputError
-from gner_core.experiment_file import read_reevaluation
-from gner_core.fingerprint import fingerprint
-from gner_core.reevaluation_params import Reevaluation
-from gner_core.store import ArtifactRef, Store
+from gner_core.store.artifacts import ArtifactRef, Store
+from gner_core.store.fingerprint import fingerprint
 from tasks.champion import Decision, Judge, decision_of
-from tasks.checkpoints import Checkpoint, distinct, named
+from tasks.checkpoints.identity import Checkpoint, distinct, named
+from tasks.checkpoints.registry import Registry, RegistryAwayError, Version, answering
+from tasks.checkpoints.scan import is_wanted, look
+from tasks.checkpoints.suite import Suite, Trial, plan_suite, tested_corpora
 from tasks.context import RunContext
-from tasks.home import home_folder, open_store
-from tasks.looking import is_wanted, look
+from tasks.paths import home_folder, open_store
 from tasks.progress import logger
 from tasks.reevaluation import compare_checkpoints, mean_f1
-from tasks.registry import Registry, RegistryAwayError, Version, answering
 from tasks.steps.data import CACHE
 from tasks.steps.results import Compare
-from tasks.steps.suite import Suite, Trial, plan_suite, tested_corpora
 
 PARAMS = "params/reevaluate.yaml"
 AWAY = "undecided: MLflow does not answer; a later scan compares it"

@@ -10,11 +10,11 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
-from flows.points import run_points, show_on_prefect
-from flows.runner import TASKS_AT_ONCE, named_by_file, prefect_submitter
+from flows.running.points import run_points, show_on_prefect
+from flows.running.submit import TASKS_AT_ONCE, named_by_file, prefect_submitter
+from gner_core.config.experiment import Experiment
+from gner_core.config.reading.sweeps import read_runnable
 from gner_core.errors import InputError
-from gner_core.params import Experiment
-from gner_core.sweep_file import read_runnable
 
 
 @flow(

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gner_core.errors import InputError
-from gner_core.fingerprint import file_sha256
+from gner_core.store.fingerprint import file_sha256
 
 
 @contextmanager

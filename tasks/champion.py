@@ -8,7 +8,7 @@ as it was decided, unless another champion came between. The alias only moves aw
 that was compared, and where a person moves it, it stays.
 
 Decisions of one machine wait for each other under a lock. Does not own figures
-(`tasks.reevaluation`) or MLflow's calls (`tasks.registry`).
+(`tasks.reevaluation`) or MLflow's calls (`tasks.checkpoints.registry`).
 
 Example:
     judge = Judge(suite, run, registry, evaluate=evaluate, compare=compare)
@@ -24,15 +24,15 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext
 
 from gner_core.errors import InputError
-from gner_core.fingerprint import fingerprint
-from gner_core.store import ArtifactRef
-from tasks.checkpoints import registered
+from gner_core.store.artifacts import ArtifactRef
+from gner_core.store.fingerprint import fingerprint
+from tasks.checkpoints.identity import registered
+from tasks.checkpoints.registry import CHECKPOINT, STEP, WHERE, Registry, Version, answering
+from tasks.checkpoints.suite import Suite, Trial, compared
 from tasks.context import RunContext
 from tasks.progress import logger
 from tasks.reevaluation import mean_f1
-from tasks.registry import CHECKPOINT, STEP, WHERE, Registry, Version, answering
 from tasks.steps.results import Compare
-from tasks.steps.suite import Suite, Trial, compared
 
 Judgement = Literal["first", "named", "better", "even", "worse"]
 """first: there was no champion; named: it held the alias before it was evaluated."""

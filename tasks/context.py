@@ -14,15 +14,15 @@ from typing import Any
 
 from rich.console import Console
 
-from gner_core.execution_params import ExecutionParams
-from gner_core.machine import USAGE, total
-from gner_core.store import ArtifactRef, Store
-from gner_core.worker import PROGRESS
-from tasks.home import open_store
-from tasks.launch import LOG, Workers
+from gner_core.config.execution import ExecutionParams
+from gner_core.runtime.machine import USAGE, total
+from gner_core.runtime.worker import PROGRESS
+from gner_core.store.artifacts import ArtifactRef, Store
+from tasks.paths import open_store
 from tasks.progress import Event, LogSample, Progress, logger
 from tasks.steps.base import Step, refuse_unfetched
-from tasks.tracking import Tracker
+from tasks.tracking.tracker import Tracker
+from tasks.workers import LOG, Workers
 
 
 class Slots:
@@ -56,7 +56,7 @@ class Workspace:
     workers: Workers
     slots: Slots = field(default_factory=Slots)
     usage: dict[ArtifactRef, dict[str, float]] = field(default_factory=dict)
-    """What the child processes of steps have used, see `gner_core.machine`."""
+    """What the child processes of steps have used, see `gner_core.runtime.machine`."""
 
     def path(self, step: Step) -> Path:
         """Return the local folder of a published step, or of a checkpoint that is kept elsewhere."""

@@ -13,18 +13,18 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from gner_core.store import ArtifactRef
-from gner_core.worker import PROGRESS
-from tasks.checkpoints import published
+from gner_core.corpora.artifact import SENTENCES
+from gner_core.runtime.worker import PROGRESS
+from gner_core.store.artifacts import ArtifactRef
+from tasks.checkpoints.identity import published
+from tasks.checkpoints.registry import register_later
 from tasks.context import RunContext
-from tasks.corpora import SENTENCES
 from tasks.events import announce
 from tasks.progress import Event
 from tasks.provenance import costs, facts, tags
-from tasks.registry import register_later
-from tasks.step_run import StepRun
 from tasks.steps.base import values
 from tasks.steps.models import Backbone, Generate, Train
+from tasks.tracking.run import StepRun
 
 JOURNAL = "metrics.jsonl"
 SUMMARY = "summary.json"

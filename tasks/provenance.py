@@ -19,7 +19,7 @@ from typing import Any
 from prefect.context import FlowRunContext
 from prefect.utilities.urls import url_for
 
-from gner_core.machine import machine
+from gner_core.runtime.machine import machine
 from tasks.progress import logger
 
 PACKAGES = (

@@ -9,13 +9,13 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from gner_core.scoring.comparison import compare_scored
+from gner_core.scoring.analysis.comparison import compare_scored
+from gner_core.scoring.analysis.significance import MEAN, PairedTest
 from gner_core.scoring.scored import Scored, read_scored
-from gner_core.scoring.significance import MEAN, PairedTest
+from tasks.checkpoints.suite import Trial
 from tasks.context import RunContext
 from tasks.results import SCORED, macro_scores
 from tasks.steps.results import Compare, Score
-from tasks.steps.suite import Trial
 
 COMPARISON = "comparison.json"
 

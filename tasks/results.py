@@ -15,6 +15,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
+from gner_core.corpora.artifact import SENTENCES, STATISTICS
 from gner_core.matching.modes import Matcher
 from gner_core.records import read_predictions, spans_of
 from gner_core.reports.content import (
@@ -28,13 +29,12 @@ from gner_core.reports.content import (
 )
 from gner_core.reports.page import render
 from gner_core.reports.paper.beside import beside
-from gner_core.schemas.prompts import prompt
 from gner_core.scoring.evaluate import summarise
+from gner_core.scoring.metrics.tally import RATIOS
 from gner_core.scoring.scored import read_scored, score, write_scored
-from gner_core.scoring.tally import RATIOS
-from gner_core.store import ArtifactRef
+from gner_core.store.artifacts import ArtifactRef
+from gner_core.systems.gner.prompts import prompt
 from tasks.context import RunContext
-from tasks.corpora import SENTENCES, STATISTICS
 from tasks.models import JOURNAL, SUMMARY
 from tasks.provenance import costs, tags
 from tasks.steps.base import Step, values

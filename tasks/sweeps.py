@@ -19,7 +19,7 @@ from gner_core.reports.sweep_content import (
     rows_of,
 )
 from gner_core.reports.sweep_page import render_sweep, shown
-from gner_core.store import ArtifactRef
+from gner_core.store.artifacts import ArtifactRef
 from tasks.context import RunContext
 from tasks.results import macro_scores
 from tasks.steps.results import SweepReport

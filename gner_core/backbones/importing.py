@@ -1,7 +1,7 @@
 """Brings a backbone into one plain form: a folder with safetensors weights and its tokenizer.
 
 Owns the four sources: the hub, a local folder, a GGUF file inside a Python package, and random
-weights for tests. Does not own where the folder is kept (`gner_core.store`).
+weights for tests. Does not own where the folder is kept (`gner_core.store.artifacts`).
 
 Example:
     import_backbone(params, folder=Path("out"), data_root=Path("."), texts=[])
@@ -32,7 +32,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from gner_core.backbone_params import (
+from gner_core.config.backbone import (
     BackboneParams,
     FolderSource,
     HubSource,

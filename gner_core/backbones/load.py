@@ -18,7 +18,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from gner_core.backbone_params import BackboneParams
+from gner_core.config.backbone import BackboneParams
 from gner_core.errors import InputError
 
 

@@ -4,13 +4,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gner_core.backbone_params import BackboneParams
 from gner_core.backbones.importing import import_backbone
-from gner_core.checkpoint import VERSION, Description, describe
+from gner_core.config.backbone import BackboneParams
+from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.records import Sentence, read_sentences
-from gner_core.schemas.prompts import prompt
-from gner_core.schemas.targets import BIO, target
-from gner_core.worker import Report, Request, run_worker
+from gner_core.runtime.worker import Report, Request, run_worker
+from gner_core.systems.gner.prompts import prompt
+from gner_core.systems.gner.targets import BIO, target
 
 
 class ImportRequest(Request):

@@ -4,7 +4,7 @@ Within a corpus: sentences that repeat within a split, sentences of one split th
 another, and sentences that occur with different tags. Across corpora: zero-shot types that the
 training data name, too. Two sentences are the same when their words are equal.
 
-Owns counting and examples. Does not own reading (`prepare`) or showing (`flows.data_cli`).
+Owns counting and examples. Does not own reading (`prepare`) or showing (`flows.cli.data`).
 
 Example:
     audit = audit_corpus("news", {"train": train, "test": test})
@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import Any
 
-from gner_core.corpus_params import Split
+from gner_core.config.corpus import Split
 from gner_core.records import Sentence
 
 PAIRS: tuple[tuple[Split, Split], ...] = (

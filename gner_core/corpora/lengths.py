@@ -19,12 +19,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from gner_core.backbone_params import BackboneParams
+from gner_core.config.backbone import BackboneParams
+from gner_core.config.system import TargetForm
 from gner_core.errors import InputError
-from gner_core.params import TargetForm
 from gner_core.records import Sentence
-from gner_core.schemas.prompts import prompt
-from gner_core.schemas.targets import target
+from gner_core.systems.gner.prompts import prompt
+from gner_core.systems.gner.targets import target
 
 SENTENCES_AT_ONCE = 2000
 

@@ -15,12 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from gner_core.corpora import cutting
-from gner_core.corpora.readers import READERS
-from gner_core.corpora.readers.raw import Raw, RawSentence, RawSpans, RawText
-from gner_core.corpora.tag_schemes import BioTags, TagError
-from gner_core.corpora.tokens import tag_words, tokenise
-from gner_core.corpus_params import (
+from gner_core.config.corpus import (
     AskedFormat,
     CorpusParams,
     ParquetFormat,
@@ -28,6 +23,11 @@ from gner_core.corpus_params import (
     TaggedFormat,
     TextFormat,
 )
+from gner_core.corpora import cutting
+from gner_core.corpora.readers import READERS
+from gner_core.corpora.readers.raw import Raw, RawSentence, RawSpans, RawText
+from gner_core.corpora.tag_schemes import BioTags, TagError
+from gner_core.corpora.tokens import tag_words, tokenise
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 

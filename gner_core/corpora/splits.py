@@ -14,8 +14,8 @@ from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
+from gner_core.config.corpus import CorpusParams, SameAs, Split, TakenOut
 from gner_core.corpora.prepare import stream_split
-from gner_core.corpus_params import CorpusParams, SameAs, Split, TakenOut
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 

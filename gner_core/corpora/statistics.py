@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gner_core.corpus_params import CorpusParams
+from gner_core.config.corpus import CorpusParams
 from gner_core.records import Sentence
 
 What = Literal["train", "valid", "test", "types"]

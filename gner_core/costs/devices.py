@@ -11,68 +11,13 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from gner_core.corpus_params import Model
+from gner_core.config.costs import DeviceProfile, MeasuredGeneration
+from gner_core.config.reading.costs import named_device
 from gner_core.errors import InputError
-from gner_core.experiment_file import read_yaml, validated
-
-PROFILES = Path(__file__).parents[2] / "params" / "devices"
-Format = Literal["float32", "bfloat16"]
-
-
-class MeasuredGeneration(Model):
-    """How fast one way of decoding was, by `gner bench generate`."""
-
-    mode: str
-    beams: int
-    parameters: int
-    """Of the model that was measured."""
-    words_per_second: float
-
-
-class DeviceProfile(Model):
-    """A device; what is not known is null, and costs that need it are not known either."""
-
-    name: str
-    flops: dict[Format, float]
-    """Dense operations a second at most, by number format."""
-    utilisation: dict[Format, float]
-    """Share of them that a training uses for its model, padding not counted."""
-    memory_bytes: float | None = Field(gt=0)
-    bandwidth: float | None = Field(gt=0)
-    """Bytes a second from its memory."""
-    watts: float | None = Field(gt=0)
-    """Power at work."""
-    seconds_per_layer: float | None = Field(gt=0)
-    """Time that the host needs to start one layer of a forward pass of one token."""
-    generation: tuple[MeasuredGeneration, ...] = ()
-    assumed: str
-    """What of this is no data sheet and no measurement, and why it is taken."""
-
-
-def named_device(name: str) -> DeviceProfile:
-    """Return the profile of a device.
-
-    Raises:
-        InputError: for a name without a profile, or a faulty profile.
-    """
-    file = PROFILES / f"{name}.yaml"
-    if Path(name).name != name or not file.is_file():
-        known = ", ".join(sorted(path.stem for path in PROFILES.glob("*.yaml")))
-        raise InputError(f"--device {name}: not known; known: {known}")
-    return read_profile(file)
-
-
-def read_profile(path: Path) -> DeviceProfile:
-    """Read a profile.
-
-    Raises:
-        InputError: for a file that cannot be read or does not fit.
-    """
-    return validated(DeviceProfile, read_yaml(path), path)
 
 
 def read_device(places: Sequence[str]) -> DeviceProfile:

@@ -6,7 +6,7 @@ the cache once from the device's memory, and the host that starts every layer. R
 is bound by products.
 
 Owns the formulas. Does not own the counts that go in (`costs.work`, `costs.memory`, `costs.devices`)
-or where sentences come from (`tasks.costs`).
+or where sentences come from (`tasks.standalone.costs`).
 
 Example:
     cost = training_cost(volumes, shape=shape, train=train, looks=0, dtype="bfloat16", device=a100)
@@ -17,8 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gner_core.backbone_params import BackboneParams
-from gner_core.costs.devices import DeviceProfile
+from gner_core.config.backbone import BackboneParams
+from gner_core.config.costs import DeviceProfile, ModelShape
+from gner_core.config.system import DecodeParams
+from gner_core.config.training import TrainParams
 from gner_core.costs.memory import (
     BYTES,
     DEVICE_SHARE,
@@ -29,9 +31,7 @@ from gner_core.costs.memory import (
     fixed_bytes,
     generation_bytes,
 )
-from gner_core.costs.shape import ModelShape
 from gner_core.costs.work import forward_work, update_work
-from gner_core.params import DecodeParams, TrainParams
 
 HOUR = 3600.0
 

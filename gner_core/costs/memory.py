@@ -9,7 +9,7 @@ Example:
 
 from dataclasses import dataclass
 
-from gner_core.costs.shape import ModelShape
+from gner_core.config.costs import ModelShape
 
 BYTES_OF_WEIGHT = 4  # weights stay float32 in training
 BYTES_OF_UPDATE = 12  # per trained weight: its gradient and two averages, in float32

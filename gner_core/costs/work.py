@@ -17,7 +17,7 @@ Example:
 
 from dataclasses import dataclass
 
-from gner_core.costs.shape import ModelShape
+from gner_core.config.costs import ModelShape
 
 FORWARD = 2
 """Operations of a weight and a token; the backward pass needs as many for each of its halves."""

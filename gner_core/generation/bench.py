@@ -3,7 +3,7 @@
 Owns the clock, the count of forward passes, and what came out, so that ways can be compared: the
 predictions, and which of them copy their sentence well. A first batch is not counted.
 
-Does not own the table (`flows.bench_view`) or the order of measurements (`tasks.bench`).
+Does not own the table (`flows.views.bench`) or the order of measurements (`tasks.standalone.training_bench`).
 """
 
 import resource
@@ -14,15 +14,15 @@ from typing import Any
 
 import torch
 
-from gner_core.backtokens import BackTokens
-from gner_core.devices import use_gpus
+from gner_core.config.system import MatchParams
 from gner_core.generation.job import GenerateRequest, Job
+from gner_core.matching.back_tokenization import BackTokens
 from gner_core.matching.modes import Matcher
-from gner_core.params import MatchParams
 from gner_core.records import Prediction, write_predictions
-from gner_core.schemas.targets import target
+from gner_core.runtime.gpus import use_gpus
+from gner_core.runtime.worker import Report, run_worker
 from gner_core.scoring.scored import score, write_scored
-from gner_core.worker import Report, run_worker
+from gner_core.systems.gner.targets import target
 
 PREDICTIONS, SCORED = "predictions.parquet", "scored.parquet"
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
-from gner_core.backbones.encode import Encoder, shared_prefix
+from gner_core.backbones.encoder import Encoder, shared_prefix
 
 
 @dataclass(frozen=True, slots=True)

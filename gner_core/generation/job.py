@@ -16,18 +16,18 @@ from pathlib import Path
 
 import torch
 
-from gner_core.backbone_params import BackboneParams
-from gner_core.backbones.encode import Encoder
+from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import device, is_out_of_memory, load_model, load_tokenizer
+from gner_core.config.backbone import BackboneParams
+from gner_core.config.system import DecodeParams, TargetForm
 from gner_core.errors import InputError
 from gner_core.generation.free import Ask, FreeGenerator
-from gner_core.generation.guided import GuidedAsk, GuidedGenerator
+from gner_core.generation.guided.decoding import GuidedAsk, GuidedGenerator
 from gner_core.generation.parts import plan_parts
-from gner_core.params import DecodeParams, TargetForm
 from gner_core.records import Prediction, Sentence, read_sentences
-from gner_core.schemas.prompts import shuffled
-from gner_core.schemas.targets import BIO, target
-from gner_core.worker import Request
+from gner_core.runtime.worker import Request
+from gner_core.systems.gner.prompts import shuffled
+from gner_core.systems.gner.targets import BIO, target
 
 TOO_LONG = "over the token limits"
 

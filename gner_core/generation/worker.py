@@ -18,14 +18,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gner_core.backtokens import BackTokens
-from gner_core.devices import TAKEN, join_gpus, taken_gpus, use_gpus
 from gner_core.errors import InputError
 from gner_core.generation.job import GenerateRequest, Job
 from gner_core.generation.parts import count_kept, keep_part, kept
-from gner_core.machine import took_gpus
+from gner_core.matching.back_tokenization import BackTokens
 from gner_core.records import write_predictions
-from gner_core.worker import REQUEST, Report, run_worker
+from gner_core.runtime.gpus import TAKEN, join_gpus, taken_gpus, use_gpus
+from gner_core.runtime.machine import took_gpus
+from gner_core.runtime.worker import REQUEST, Report, run_worker
 
 PARTS = "parts"
 RANK, RANK_RESULT = "GNER_GENERATION_RANK", "rank-{}.json"

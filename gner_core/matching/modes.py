@@ -13,13 +13,13 @@ Example:
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from gner_core.config.system import MatchParams, TargetForm
 from gner_core.matching.alignment import Alignment, edits
 from gner_core.matching.contextual import align_in_context
 from gner_core.matching.paper import align
-from gner_core.params import MatchParams, TargetForm
 from gner_core.records import is_bio, published_spans, tags_of
-from gner_core.schemas.published import read_published
-from gner_core.schemas.reading import ReadText, TagReader, read_bracketed, read_generated
+from gner_core.systems.gner.published import read_published
+from gner_core.systems.gner.reading import ReadText, TagReader, read_bracketed, read_generated
 
 
 class Matched(NamedTuple):

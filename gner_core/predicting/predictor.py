@@ -1,7 +1,7 @@
 """A trained model that finds entities in texts: `gner_core.load(checkpoint).predict(texts, types)`.
 
 Owns the way from texts to entities: words, windows, batches of like length, and back to offsets.
-Does not own decoding (`gner_core.generation.guided`), nor how texts are split (`words`) and cut
+Does not own decoding (`gner_core.generation.guided.decoding`), nor how texts are split (`words`) and cut
 (`windows`).
 
 Example:
@@ -17,16 +17,16 @@ from typing import Protocol
 
 import torch
 
-from gner_core.backbones.encode import Encoder
+from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import device, load_model, load_tokenizer
-from gner_core.checkpoint import Description, description_of
+from gner_core.config.checkpoint import Description, description_of
 from gner_core.errors import InputError
-from gner_core.generation.guided import GuidedAnswer, GuidedAsk, GuidedGenerator
+from gner_core.generation.guided.decoding import GuidedAnswer, GuidedAsk, GuidedGenerator
 from gner_core.predicting.entities import Entity, checked_types
 from gner_core.predicting.windows import Window, merged, windows
 from gner_core.predicting.words import Word, line_ends, sentence_ends, split_words
 from gner_core.records import Span, confidence_of, spans_of
-from gner_core.schemas.targets import BIO
+from gner_core.systems.gner.targets import BIO
 
 BATCH = 16
 Text = str | Sequence[str]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from gner_core.predicting.predictor import load
-from gner_core.worker import Report, Request, run_worker
+from gner_core.runtime.worker import Report, Request, run_worker
 
 ENTITIES = "entities.jsonl"
 

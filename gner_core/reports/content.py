@@ -13,7 +13,7 @@ from typing import Any
 
 from gner_core.records import spans_of
 from gner_core.reports.paper.beside import Beside
-from gner_core.scoring.pairs import entity_pairs, normalised
+from gner_core.scoring.metrics.pairs import entity_pairs, normalised
 from gner_core.scoring.scored import Scored
 
 

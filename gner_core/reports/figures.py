@@ -70,7 +70,7 @@ def reliability(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
     Points on the diagonal are well calibrated; a point's area grows with its entities.
 
     Args:
-        evaluations: title → the values of a `gner_core.scoring.calibration.Calibration`.
+        evaluations: title → the values of a `gner_core.scoring.analysis.calibration.Calibration`.
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, max(3, len(evaluations)), figsize=(8.4, 2.9), squeeze=False)

@@ -11,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from gner_core.scoring.calibration import Calibration
-from gner_core.scoring.errors import Errors, entity_errors, text_faults, word_edits
+from gner_core.scoring.analysis.calibration import Calibration
+from gner_core.scoring.analysis.errors import Errors, entity_errors, text_faults, word_edits
+from gner_core.scoring.analysis.significance import MEAN, interval
+from gner_core.scoring.metrics.tally import METRICS, Tally
 from gner_core.scoring.scored import Scored
-from gner_core.scoring.significance import MEAN, interval
-from gner_core.scoring.tally import METRICS, Tally
 
 LEFT_OUT = frozenset({"misc", "miscellaneous", "else", "other"})
 """Types without a meaning of their own: scores are also given without them, where they occur."""

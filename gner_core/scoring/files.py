@@ -20,22 +20,22 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from gner_core.backtokens import BackTokens, from_file
+from gner_core.config.system import MatchParams, TargetForm
 from gner_core.errors import InputError
+from gner_core.matching.back_tokenization import BackTokens, from_file
 from gner_core.matching.modes import Matcher
-from gner_core.params import MatchParams, TargetForm
-from gner_core.scoring.calibration import Calibration
-from gner_core.scoring.errors import (
+from gner_core.scoring.analysis.calibration import Calibration
+from gner_core.scoring.analysis.errors import (
     Errors,
     edit_examples,
     entity_errors,
     text_faults,
     word_edits,
 )
-from gner_core.scoring.partial import PartialScores
+from gner_core.scoring.metrics.partial import PartialScores
+from gner_core.scoring.metrics.tally import METRICS, Tally
 from gner_core.scoring.prediction_files import Part, read_parts
 from gner_core.scoring.scored import Scored, score
-from gner_core.scoring.tally import METRICS, Tally
 
 EXAMPLES = 3
 """Examples that are kept of each kind of word edit."""

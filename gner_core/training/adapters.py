@@ -19,8 +19,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
+from gner_core.config.training import LoraParams
 from gner_core.errors import InputError
-from gner_core.params import LoraParams
 
 ADAPTERS = "adapters.safetensors"
 NAME = "default"  # peft's own, of the only adapter of a model

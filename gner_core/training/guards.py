@@ -24,12 +24,12 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from gner_core.errors import InputError
-from gner_core.log import say
-from gner_core.training.checkpoints import checkpoints, update_of
-from gner_core.training.lifeline import STOP
+from gner_core.runtime.log import say
+from gner_core.runtime.worker import Report
+from gner_core.training.checkpoints.unfinished import checkpoints, update_of
+from gner_core.training.data.validation import VALIDATION_LOSS
+from gner_core.training.launch.lifeline import STOP
 from gner_core.training.trainer import any_device
-from gner_core.training.validation import VALIDATION_LOSS
-from gner_core.worker import Report
 
 WINDOW = 20  # updates whose mean loss is compared
 JUDGED = {

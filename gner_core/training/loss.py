@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from gner_core.training.examples import IGNORED
+from gner_core.training.data.examples import IGNORED
 
 ROWS_AT_ONCE = 128  # of logits: some megabytes, which stay in a CPU's cache
 

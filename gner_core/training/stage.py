@@ -17,14 +17,16 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, TrainerCallback, TrainingArguments, set_seed
 
-from gner_core.backbone_params import BackboneParams
-from gner_core.backbones.encode import Encoder
+from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
-from gner_core.execution_params import DeepspeedLauncher, ExecutionParams
-from gner_core.params import Choice, TargetForm, TrainParams
+from gner_core.config.backbone import BackboneParams
+from gner_core.config.execution import DeepspeedLauncher, ExecutionParams
+from gner_core.config.system import TargetForm
+from gner_core.config.training import Choice, TrainParams
 from gner_core.records import read_sentences
+from gner_core.runtime.worker import Request
 from gner_core.training.adapters import add_adapters
-from gner_core.training.batches import (
+from gner_core.training.data.batches import (
     Place,
     accumulation,
     cut_update,
@@ -32,13 +34,12 @@ from gner_core.training.batches import (
     plan_updates,
     share_of,
 )
-from gner_core.training.examples import Batch, Examples, collate
+from gner_core.training.data.examples import Batch, Examples, collate
+from gner_core.training.data.validation import Looks, Validation, split_off
 from gner_core.training.guards import Load
+from gner_core.training.launch.shared_memory import unlink_buffers
 from gner_core.training.memory import read_free_memory_with_torch
-from gner_core.training.shared_memory import unlink_buffers
 from gner_core.training.trainer import StageTrainer, freeze_layers, fuse_activations
-from gner_core.training.validation import Looks, Validation, split_off
-from gner_core.worker import Request
 
 
 class TrainRequest(Request):

@@ -33,14 +33,14 @@ from transformers.activations import NewGELUActivation
 from transformers.trainer_callback import PrinterCallback
 
 from gner_core.errors import InputError
-from gner_core.log import say
-from gner_core.training import best
+from gner_core.runtime.log import say
 from gner_core.training.adapters import save_for_resume, save_published
-from gner_core.training.checkpoints import CHECKPOINT, WRITING, begin, finish
-from gner_core.training.examples import IGNORED, Batch
+from gner_core.training.checkpoints import best
+from gner_core.training.checkpoints.states import full_averages, full_weights, restore_averages
+from gner_core.training.checkpoints.unfinished import CHECKPOINT, WRITING, begin, finish
+from gner_core.training.data.examples import IGNORED, Batch
+from gner_core.training.data.validation import VALIDATION_LOSS, best_so_far
 from gner_core.training.loss import LabelHead, summed_cross_entropy
-from gner_core.training.states import full_averages, full_weights, restore_averages
-from gner_core.training.validation import VALIDATION_LOSS, best_so_far
 
 AVERAGES = "optimizer.safetensors"
 SCHEDULE = "schedule.json"

@@ -21,23 +21,23 @@ import torch
 from transformers import AutoConfig
 
 from gner_core.backbones.load import is_out_of_memory
-from gner_core.checkpoint import VERSION, Description, describe
-from gner_core.devices import VISIBLE, join_gpus, seize_gpu, use_gpus
+from gner_core.config.checkpoint import VERSION, Description, describe
+from gner_core.config.execution import DeepspeedLauncher, PlainLauncher
 from gner_core.errors import InputError
-from gner_core.execution_params import DeepspeedLauncher, PlainLauncher
-from gner_core.log import say
-from gner_core.machine import took_gpus
-from gner_core.training import best
+from gner_core.runtime.gpus import VISIBLE, join_gpus, seize_gpu, use_gpus
+from gner_core.runtime.log import say
+from gner_core.runtime.machine import took_gpus
+from gner_core.runtime.worker import REQUEST, Report, run_worker
 from gner_core.training.adapters import save_published
-from gner_core.training.checkpoints import checkpoints, newest_whole, update_of
+from gner_core.training.checkpoints import best
+from gner_core.training.checkpoints.unfinished import checkpoints, newest_whole, update_of
+from gner_core.training.data.validation import VALIDATION_LOSS, best_so_far
 from gner_core.training.guards import Journal, StopOnSignal, journal_lines
-from gner_core.training.launching import RANK_RESULT, STOPPED, supervise
-from gner_core.training.lifeline import LIFELINE, end_with, held
+from gner_core.training.launch.lifeline import LIFELINE, end_with, held
+from gner_core.training.launch.ranks import RANK_RESULT, STOPPED, supervise
 from gner_core.training.memory import halve, micro_batch
 from gner_core.training.stage import Stage, TrainRequest
 from gner_core.training.trainer import StageTrainer
-from gner_core.training.validation import VALIDATION_LOSS, best_so_far
-from gner_core.worker import REQUEST, Report, run_worker
 
 JOURNAL = "metrics.jsonl"
 SUMMARY = "summary.json"

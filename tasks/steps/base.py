@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gner_core.corpus_params import Model
 from gner_core.errors import InputError
-from gner_core.fingerprint import fingerprint
-from gner_core.store import ArtifactRef
+from gner_core.store.artifacts import ArtifactRef
+from gner_core.store.fingerprint import fingerprint
+from gner_core.strict import StrictModel
 from tasks.provenance import facts
 
 
@@ -84,7 +84,7 @@ def refuse_unfetched(step: Step) -> None:
         raise InputError(f"{names}: not fetched yet; do it with: gner data fetch {names}")
 
 
-def values(model: Model, *, without: Collection[str] = ()) -> dict[str, Any]:
+def values(model: StrictModel, *, without: Collection[str] = ()) -> dict[str, Any]:
     """Return the fields of a params model as JSON values."""
     return model.model_dump(mode="json", exclude=set(without))
 

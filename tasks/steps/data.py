@@ -6,13 +6,13 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from gner_core.corpora.fetch.shelf import Shelf
+from gner_core.config.corpus import CorpusParams, Split
+from gner_core.config.sample import SampleParams
+from gner_core.corpora.fetch.cache import Shelf
 from gner_core.corpora.prepare import corpus_folder, split_files
-from gner_core.corpus_params import CorpusParams, Split
 from gner_core.errors import InputError
-from gner_core.fingerprint import file_sha256
-from gner_core.params import SampleParams
-from tasks.home import corpora_cache
+from gner_core.store.fingerprint import file_sha256
+from tasks.paths import corpora_cache
 from tasks.steps.base import Step, values
 
 CACHE = "cache"

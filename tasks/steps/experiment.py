@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gner_core.corpus_params import CorpusParams
-from gner_core.params import Experiment, SampleParams
+from gner_core.config.corpus import CorpusParams
+from gner_core.config.experiment import Experiment
+from gner_core.config.sample import SampleParams
 from tasks.steps.base import Step
 from tasks.steps.data import Corpus, Sample, plan_corpora, plan_sample
 from tasks.steps.models import Backbone, Generate, Model, Train, plan_backbone

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gner_core.backbone_params import BackboneParams, FolderSource, RandomSource
+from gner_core.config.backbone import BackboneParams, FolderSource, RandomSource
+from gner_core.config.system import DecodeParams, TargetForm
+from gner_core.config.training import StageParams
 from gner_core.errors import InputError
-from gner_core.params import DecodeParams, StageParams, TargetForm
-from gner_core.store import ArtifactRef
+from gner_core.store.artifacts import ArtifactRef
 from tasks.steps.base import Step, values
 from tasks.steps.data import Sample, file_digest
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from gner_core.config.execution import ExecutionParams
+from gner_core.config.experiment import Experiment
+from gner_core.config.reading.sweeps import Runnable, Study, Sweep, SweepPoint
 from gner_core.costs.estimate import StepCost
-from gner_core.execution_params import ExecutionParams
-from gner_core.params import Experiment
-from gner_core.store import ArtifactRef, Store
-from gner_core.sweep_file import Runnable, Study, Sweep, SweepPoint
+from gner_core.store.artifacts import ArtifactRef, Store
 from tasks.steps.base import Step
 from tasks.steps.experiment import Plan, plan_experiment
 from tasks.steps.results import SweepReport, SweepRow

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gner_core.params import MatchParams, ReportParams
-from gner_core.reevaluation_params import ComparisonParams
+from gner_core.config.experiment import ReportParams
+from gner_core.config.reevaluation import ComparisonParams
+from gner_core.config.system import MatchParams
 from tasks.steps.base import Step, values, with_prefix
 from tasks.steps.data import Corpus, Sample
 from tasks.steps.models import Backbone, Generate, Train

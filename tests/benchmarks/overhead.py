@@ -26,12 +26,12 @@ from prefect.client.orchestration import SyncPrefectClient
 from rich.console import Console
 from rich.table import Table
 
-from flows.faults import input_errors
-from flows.walk import run_steps
-from gner_core.experiment_file import read_experiment
+from flows.cli.faults import input_errors
+from flows.running.walk import run_steps
+from gner_core.config.reading.files import read_experiment
 from tasks.context import untracked_run
-from tasks.service_settings import Settings
-from tasks.services import Services
+from tasks.services.machine import Services
+from tasks.services.settings import Settings
 from tasks.steps.experiment import plan_experiment
 
 BARE, RUN, DEPLOYMENT = "bare steps", "gner run", "deployment"

@@ -14,7 +14,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 
-from gner_core.fingerprint import file_sha256
+from gner_core.store.fingerprint import file_sha256
 
 CONTENT = ("model.safetensors", "metrics.jsonl", "predictions.parquet", "scores.json")
 """Files of artifacts that must be equal, byte by byte; others hold times."""

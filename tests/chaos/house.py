@@ -1,6 +1,6 @@
 """Starts runs, as a command or as a deployment run, and says how they end.
 
-Owns servers and workers (`tasks.services`) on ports of their own, one home folder a run, and the
+Owns servers and workers (`tasks.services.machine`) on ports of their own, one home folder a run, and the
 two ways to start one. Everything is below one folder.
 
 Example:
@@ -28,9 +28,9 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Cancelling
 
-from tasks.prefect_setup import for_dead_runs
-from tasks.service_settings import Settings
-from tasks.services import Services
+from tasks.services.machine import Services
+from tasks.services.prefect import for_dead_runs
+from tasks.services.settings import Settings
 from tests.chaos.checks import tracked
 from tests.chaos.marked import MARK, marked
 

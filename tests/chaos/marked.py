@@ -15,10 +15,10 @@ import psutil
 
 MARK = "GNER_CHAOS"
 FORK_SERVER, LAUNCHER, RANK, FLOW = (
-    "gner_core.fork_server",
+    "gner_core.runtime.fork_server",
     "torch.distributed.run",
     "gner_core.training.worker",
-    ("flows.engine", "flows"),
+    ("flows.running.deployment_process", "flows"),
 )
 POLL_SECONDS = 0.1
 

@@ -11,17 +11,17 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from flows import log
+from flows.cli import log
 from flows.reevaluate import reevaluate_here
-from gner_core.checkpoint import VERSION, Description, describe
-from gner_core.experiment_file import read_backbone, read_reevaluation
-from gner_core.params import TargetForm
+from gner_core.config.checkpoint import VERSION, Description, describe
+from gner_core.config.reading.files import read_backbone, read_reevaluation
+from gner_core.config.system import TargetForm
 from gner_core.records import Prediction, read_sentences, write_predictions
-from gner_core.schemas.targets import BIO
-from gner_core.store import ArtifactRef
+from gner_core.store.artifacts import ArtifactRef
+from gner_core.systems.gner.targets import BIO
 from tasks.context import RunContext
-from tasks.home import open_store
-from tasks.launch import Workers
+from tasks.paths import open_store
+from tasks.workers import Workers
 
 
 @dataclass

@@ -19,9 +19,9 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.events import DeploymentEventTrigger
 from prefect.testing.utilities import prefect_test_harness
 
-from gner_core.priority import NICE
-from tasks.prefect_setup import POOLS, for_dead_runs
-from tasks.service_settings import HEARTBEAT_SECONDS
+from gner_core.runtime.priority import NICE
+from tasks.services.prefect import POOLS, for_dead_runs
+from tasks.services.settings import HEARTBEAT_SECONDS
 from tests.flows.conftest import Home
 from tests.flows.known_checkpoints import Place
 
@@ -38,7 +38,7 @@ def server() -> Iterator[None]:
 def test_the_flow_completes_with_its_task_runs_and_artifacts(
     server: None, tiny_home: Home, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows.gner import gner
+    from flows.experiment import gner
 
     monkeypatch.chdir(root)
     monkeypatch.setenv("GNER_HOME", str(tiny_home.folder))
@@ -119,7 +119,7 @@ def test_every_deployment_fits_its_flow(root: Path) -> None:
         waits = {NICE} if flow.name.startswith("reevaluate") else set()
         variables = deployment["work_pool"]["job_variables"]
         assert variables["env"].keys() == {HEARTBEAT} | waits
-        assert variables["command"] == "python -m flows.engine"
+        assert variables["command"] == "python -m flows.running.deployment_process"
         assert deployment["tags"]
         for schedule in deployment.get("schedules", []):
             assert CronSchedule(**schedule).timezone == "UTC"
@@ -141,7 +141,7 @@ def test_dead_runs_are_noticed_later_than_healthy_ones_show_signs_of_life(root: 
     zombies, _ = for_dead_runs(str(root))
     assert zombies.name == "crash-zombies"
     assert zombies.trigger.within.total_seconds() >= 2.5 * HEARTBEAT_SECONDS
-    asked = "import flows.gner, prefect; print(prefect.settings.get_current_settings().flows.heartbeat_frequency)"
+    asked = "import flows.experiment, prefect; print(prefect.settings.get_current_settings().flows.heartbeat_frequency)"
     kept = {name: value for name, value in os.environ.items() if name != HEARTBEAT}
     said = subprocess.check_output([sys.executable, "-c", asked], cwd=root, env=kept, text=True)
     assert int(said) == HEARTBEAT_SECONDS  # of `gner run`, too
@@ -154,7 +154,7 @@ def test_a_study_completes_and_its_parts_share_their_task_runs(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from flows.gner import gner
+    from flows.experiment import gner
 
     sweep = {
         "name": "one-beam",
@@ -184,7 +184,7 @@ def test_a_study_completes_and_its_parts_share_their_task_runs(
 
 def test_a_worker_without_a_checkout_is_told_what_is_missing(tmp_path: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if name != "GNER_CHECKOUT"}
-    asked = [sys.executable, "-m", "flows.engine"]
+    asked = [sys.executable, "-m", "flows.running.deployment_process"]
     done = subprocess.run(
         asked, cwd=tmp_path, env=kept, capture_output=True, text=True, check=False
     )

@@ -13,14 +13,14 @@ import pytest
 from mlflow import MlflowClient
 from typer.testing import CliRunner
 
-from flows.cli import app
-from flows.reevaluate_view import raise_faults, table_rows
+from flows.cli.main import app
+from flows.views.reevaluate import raise_faults, table_rows
+from gner_core.config.system import TargetForm
 from gner_core.errors import InputError
-from gner_core.params import TargetForm
-from gner_core.store import ArtifactRef
-from tasks.checkpoints import named
-from tasks.home import open_store
-from tasks.registry import Registry
+from gner_core.store.artifacts import ArtifactRef
+from tasks.checkpoints.identity import named
+from tasks.checkpoints.registry import Registry
+from tasks.paths import open_store
 from tests.flows.known_checkpoints import Place
 from tests.s3_server import S3
 

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from gner_core.errors import InputError
-from tasks.services import RECORD, Services, marked
+from tasks.services.machine import RECORD, Services, marked
 from tests.benchmarks.overhead import measure_overhead
 from tests.flows.conftest import GNER, PLANTED, Home, files_holding
 
@@ -182,7 +182,7 @@ def test_runs_end_properly_and_keep_no_secrets(machine: Machine) -> None:
     second = machine.start("gner/tiny", params="params/tiny.yaml", overrides=slow)
     running = machine.home.folder.glob
     wait_for(lambda: list(running("work/unfinished/train/*/checkpoint-*")), seconds=240)
-    workers = [p for p in marked(mark) if "gner_core.fork_server" in " ".join(p.cmdline())]
+    workers = [p for p in marked(mark) if "gner_core.runtime.fork_server" in " ".join(p.cmdline())]
     assert workers
     down = machine.home.gner("down")
     assert down.code == 0, down.out + down.err

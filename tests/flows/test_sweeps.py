@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.main import app
 from tests.flows.conftest import Home, ran_steps, skipped_steps
 
 BEAMS = ("run", "params/sweeps/beam-size.yaml", "--set", "base=params/tiny.yaml")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gner_core.store import ArtifactRef, Store
+from gner_core.store.artifacts import ArtifactRef, Store
 from tests.flows.conftest import GNER, ran_steps, skipped_steps
 from tests.s3_server import S3, SECRET
 

@@ -7,11 +7,11 @@ from typing import Literal
 
 import pytest
 
-from gner_core.backbone_params import BackboneParams
+from gner_core.config.backbone import BackboneParams
+from gner_core.config.execution import ExecutionParams
+from gner_core.config.reading.files import read_experiment
+from gner_core.config.training import TrainParams
 from gner_core.corpora.prepare import corpus_folder, stream_split
-from gner_core.execution_params import ExecutionParams
-from gner_core.experiment_file import read_experiment
-from gner_core.params import TrainParams
 from gner_core.records import Sentence
 
 
@@ -62,8 +62,8 @@ def tiny_model(
 ) -> TinyModel:
     """A random T5, then a random LLaMA."""
     from gner_core.backbones.importing import import_backbone
-    from gner_core.schemas.prompts import prompt
-    from gner_core.schemas.targets import BIO, target
+    from gner_core.systems.gner.prompts import prompt
+    from gner_core.systems.gner.targets import BIO, target
 
     params = backbone(request.param)
     folder = tmp_path_factory.mktemp(request.param)

@@ -14,14 +14,15 @@ from transformers import (
 )
 
 from gner_core.backbones.load import load_tokenizer
-from gner_core.execution_params import ExecutionParams
+from gner_core.config.execution import ExecutionParams
+from gner_core.config.system import DecodeParams
+from gner_core.config.training import ChooseLast, TrainParams
 from gner_core.generation.job import GenerateRequest
 from gner_core.generation.worker import work as generate
-from gner_core.params import ChooseLast, DecodeParams, TrainParams
 from gner_core.records import Sentence, read_predictions, write_sentences
-from gner_core.schemas.targets import BIO
-from gner_core.training.bench import BenchRequest
-from gner_core.training.bench import work as bench
+from gner_core.systems.gner.targets import BIO
+from gner_core.training.bench.worker import BenchRequest
+from gner_core.training.bench.worker import work as bench
 from gner_core.training.worker import TrainRequest
 from gner_core.training.worker import work as train
 from tests.gner_core.conftest import TinyModel

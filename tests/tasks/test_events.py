@@ -7,7 +7,7 @@ import pytest
 from prefect.context import TaskRunContext
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from gner_core.experiment_file import read_experiment
+from gner_core.config.reading.files import read_experiment
 from tasks import events
 from tasks.events import announce
 from tasks.steps.experiment import plan_experiment

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from tasks import progress
-from tasks.launch import Tail
 from tasks.progress import LogSample, Progress
+from tasks.workers import Tail
 
 
 def test_twenty_thousand_lines_of_a_log_become_a_handful_and_none_of_note_is_missing(

@@ -1,12 +1,12 @@
-"""A worker for the tests of `tasks.launch`: does what its request says."""
+"""A worker for the tests of `tasks.workers`: does what its request says."""
 
 import os
 import time
 from typing import Any
 
 from gner_core.errors import InputError
-from gner_core.priority import session_nice
-from gner_core.worker import Report, Request, run_worker
+from gner_core.runtime.priority import session_nice
+from gner_core.runtime.worker import Report, Request, run_worker
 
 
 class ToyRequest(Request):

@@ -9,6 +9,6 @@ Example:
 """
 
 from gner_core.corpora.fetch.corpus import fetch_corpus
-from gner_core.corpora.fetch.order import Limits, Report
+from gner_core.corpora.fetch.request import Limits, Report
 
 __all__ = ["Limits", "Report", "fetch_corpus"]

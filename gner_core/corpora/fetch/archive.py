@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from gner_core.corpora.fetch.order import Limits
+from gner_core.corpora.fetch.request import Limits
 from gner_core.errors import InputError
 
 BLOCK = 1 << 20

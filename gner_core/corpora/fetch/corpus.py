@@ -11,10 +11,10 @@ Example:
 import errno
 from pathlib import Path
 
-from gner_core.corpora.fetch.order import Limits, Order, Report
-from gner_core.corpora.fetch.shelf import Shelf
+from gner_core.config.corpus import CorpusParams
+from gner_core.corpora.fetch.cache import Shelf
+from gner_core.corpora.fetch.request import Limits, Order, Report
 from gner_core.corpora.fetch.sources import Supplier, is_url, suppliers
-from gner_core.corpus_params import CorpusParams
 from gner_core.errors import InputError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from gner_core.corpora.fetch.order import Limits, Report
-from gner_core.corpus_params import Pin
+from gner_core.config.corpus import Pin
+from gner_core.corpora.fetch.request import Limits, Report
 from gner_core.errors import InputError
-from gner_core.fingerprint import file_sha256
+from gner_core.store.fingerprint import file_sha256
 
 if TYPE_CHECKING:
     import httpx

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from gner_core.config.corpus import ArchiveSource, CorpusParams, HttpsSource, HubSource, Pin
 from gner_core.corpora.fetch.archive import extract
 from gner_core.corpora.fetch.download import Download, download, http_client, public_url
-from gner_core.corpora.fetch.order import Order
-from gner_core.corpus_params import ArchiveSource, CorpusParams, HttpsSource, HubSource, Pin
+from gner_core.corpora.fetch.request import Order
 from gner_core.errors import InputError
 from gner_core.hub import hub_errors, refuse_damaged
 

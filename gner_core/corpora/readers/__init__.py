@@ -11,8 +11,12 @@ Example:
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gner_core.corpora.readers import asked, brat, conll, jsonl, parquet, pubtator, spans
+from gner_core.corpora.readers import parquet
+from gner_core.corpora.readers.json import conversations as asked
+from gner_core.corpora.readers.json import spans
+from gner_core.corpora.readers.json import tagged_words as jsonl
 from gner_core.corpora.readers.raw import Raw
+from gner_core.corpora.readers.text import brat, conll, pubtator
 
 READERS: dict[str, Callable[..., Iterator[Any]]] = {
     "conll": conll.read,

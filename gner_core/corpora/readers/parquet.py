@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gner_core.corpora.readers.jsonl import named_tags
+from gner_core.config.corpus import ParquetFormat
+from gner_core.corpora.readers.json.tagged_words import named_tags
 from gner_core.corpora.readers.raw import RawSentence
-from gner_core.corpus_params import ParquetFormat
 from gner_core.errors import InputError
 
 

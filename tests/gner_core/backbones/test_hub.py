@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from gner_core.backbone_params import BackboneParams
 from gner_core.backbones.importing import import_backbone
 from gner_core.backbones.load import load_model, load_tokenizer
+from gner_core.config.backbone import BackboneParams
 from tests.gner_core.conftest import backbone
 from tests.gner_core.hub_server import HubServer, Repository, hub_server
 
@@ -27,7 +27,7 @@ import json, sys
 from pathlib import Path
 from gner_core.backbones.importing import import_backbone
 from gner_core.errors import InputError
-from gner_core.backbone_params import BackboneParams
+from gner_core.config.backbone import BackboneParams
 
 answers = []
 for number, params in enumerate(json.load(sys.stdin)):

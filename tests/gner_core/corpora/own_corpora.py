@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gner_core.corpus_params import CorpusParams
+from gner_core.config.corpus import CorpusParams
 from gner_core.records import Span, spans_of
 
 Files = dict[str, bytes]

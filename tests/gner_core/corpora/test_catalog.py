@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from gner_core.config.corpus import CorpusParams, HttpsSource, HubSource
+from gner_core.config.reading.files import read_catalog, read_experiment
+from gner_core.corpora.artifact import STATISTICS
 from gner_core.corpora.audit import audit_corpus
 from gner_core.corpora.statistics import compare_with_table8
-from gner_core.corpus_params import CorpusParams, HttpsSource, HubSource
 from gner_core.errors import InputError
-from gner_core.experiment_file import read_catalog, read_experiment
 from gner_core.records import read_sentences
-from gner_core.store import Store
-from tasks.corpora import STATISTICS, fetched_corpus, prepared_corpus
+from gner_core.store.artifacts import Store
 from tasks.data import LoggedFetch
+from tasks.standalone.corpora import fetched_corpus, prepared_corpus
 from tasks.steps.data import plan_corpus
 
 NAMES = {

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gner_core.config.corpus import CorpusParams
+from gner_core.config.reading.files import read_catalog
 from gner_core.corpora.prepare import stream_split
-from gner_core.corpus_params import CorpusParams
-from gner_core.experiment_file import read_catalog
 from tests.gner_core.corpora.own_corpora import SENTENCES, bioes, json_lines
 
 CATALOG = read_catalog(Path(__file__).parents[3] / "params" / "corpora" / "published")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from gner_core.config.reading.files import read_experiment
 from gner_core.corpora.prepare import corpus_folder, stream_split
-from gner_core.experiment_file import read_experiment
 from gner_core.records import Sentence, spans_of
 
 Demo = dict[tuple[str, str], list[Sentence]]

@@ -6,22 +6,22 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.main import app
+from gner_core.config.reading.files import read_backbone
+from gner_core.config.training import TrainParams
 from gner_core.corpora.lengths import Spread, TokenCounter, length_report
 from gner_core.errors import InputError
-from gner_core.experiment_file import read_backbone
-from gner_core.params import TrainParams
 from gner_core.records import Sentence
-from gner_core.schemas.targets import BIO
+from gner_core.systems.gner.targets import BIO
 from tests.gner_core.conftest import TinyModel
 
 
 def test_lengths_are_those_of_training(
     tiny_model: TinyModel, news: list[Sentence], recipe: TrainParams
 ) -> None:
-    from gner_core.backbones.encode import Encoder
+    from gner_core.backbones.encoder import Encoder
     from gner_core.backbones.load import load_tokenizer
-    from gner_core.training.examples import Examples
+    from gner_core.training.data.examples import Examples
 
     encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
     wanted = Examples(news, encoder, recipe.model_copy(update={"epochs": 1})).lengths()[0]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from gner_core.config.corpus import CorpusParams
 from gner_core.corpora.prepare import stream_split
-from gner_core.corpus_params import CorpusParams
 from gner_core.errors import InputError
 from gner_core.records import Sentence, spans_of
 

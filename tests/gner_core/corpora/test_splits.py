@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from gner_core.config.corpus import CorpusParams, Split
 from gner_core.corpora.splits import stream_any_split
 from gner_core.corpora.statistics import compare_with_table8, count
-from gner_core.corpus_params import CorpusParams, Split
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 

@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
-from gner_core.backbone_params import BackboneParams
-from gner_core.costs.devices import DeviceProfile, named_device, read_device
-from gner_core.costs.energy import ENERGY, footprint, read_energy
+from gner_core.config.backbone import BackboneParams
+from gner_core.config.costs import DeviceProfile
+from gner_core.config.reading.costs import ENERGY, LENGTHS, named_device, read_energy, read_lengths
+from gner_core.config.reading.files import read_backbone, read_catalog
+from gner_core.config.system import DecodeParams
+from gner_core.config.training import LoraParams, TrainParams
+from gner_core.costs.devices import read_device
+from gner_core.costs.energy import footprint
 from gner_core.costs.estimate import Volume, generation_cost, training_cost
-from gner_core.costs.lengths import LENGTHS, read_lengths
 from gner_core.costs.memory import Spread, fitting, fixed_bytes
 from gner_core.errors import InputError
-from gner_core.experiment_file import read_backbone, read_catalog
-from gner_core.params import DecodeParams, LoraParams, TrainParams
 from gner_core.reports.paper.numbers import MODELS, find, paper_gpu_hours, paper_kg
 
 ALONE = Spread(processes=1, zero=0, offload=False)

@@ -11,11 +11,11 @@ from transformers import (
     PreTrainedModel,
 )
 
-from gner_core.backbone_params import BackboneParams
-from gner_core.costs.shape import ModelShape
+from gner_core.config.backbone import BackboneParams
+from gner_core.config.costs import ModelShape
+from gner_core.config.reading.files import read_backbone
 from gner_core.costs.work import TokenWork, forward_work, update_work
-from gner_core.experiment_file import read_backbone
-from gner_core.training.flops import ModelWork
+from gner_core.training.bench.flops import ModelWork
 from gner_core.training.trainer import freeze_layers
 from tests.gner_core.conftest import TinyModel
 

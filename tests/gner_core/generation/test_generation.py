@@ -6,18 +6,18 @@ from typing import Any, Literal
 import pytest
 import torch
 
-from gner_core.backbones.encode import Encoder
+from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
-from gner_core.backtokens import BackTokens, from_file
+from gner_core.config.system import DecodeParams
 from gner_core.errors import InputError
 from gner_core.generation.free import Ask, FreeGenerator
-from gner_core.generation.guided import GuidedAnswer, GuidedAsk, GuidedGenerator
+from gner_core.generation.guided.decoding import GuidedAnswer, GuidedAsk, GuidedGenerator
 from gner_core.generation.job import TOO_LONG, GenerateRequest
 from gner_core.generation.worker import work
-from gner_core.params import DecodeParams
+from gner_core.matching.back_tokenization import BackTokens, from_file
 from gner_core.records import Sentence, read_predictions, write_sentences
-from gner_core.schemas.targets import BIO
-from gner_core.worker import REQUEST
+from gner_core.runtime.worker import REQUEST
+from gner_core.systems.gner.targets import BIO
 from tests.gner_core.conftest import TinyModel
 
 

@@ -9,16 +9,16 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from gner_core.backbone_params import BackboneParams
-from gner_core.backbones.encode import Encoder
+from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
+from gner_core.config.backbone import BackboneParams
+from gner_core.config.system import TargetForm
 from gner_core.errors import InputError
 from gner_core.generation.free import Ask, FreeGenerator
-from gner_core.generation.guided import GuidedAnswer, GuidedAsk, GuidedGenerator
-from gner_core.params import TargetForm
+from gner_core.generation.guided.decoding import GuidedAnswer, GuidedAsk, GuidedGenerator
 from gner_core.records import Sentence, is_bio
-from gner_core.schemas.targets import BIO, target
-from gner_core.training.examples import collate
+from gner_core.systems.gner.targets import BIO, target
+from gner_core.training.data.examples import collate
 from tests.gner_core.conftest import TinyModel
 
 TYPES = ("person", "place (city)", "person, fictional")
@@ -266,7 +266,7 @@ def test_other_target_forms_are_refused(tiny_model: TinyModel) -> None:
 def test_types_that_a_vocabulary_cannot_tell_apart_are_refused(
     shared: Path, tiny_model: TinyModel
 ) -> None:
-    from gner_core.generation.choices import ChoiceTable
+    from gner_core.generation.guided.choices import ChoiceTable
 
     table = ChoiceTable(load_tokenizer(shared / "tokenizers" / "t5"))
     with pytest.raises(InputError, match="alike; rename one of the types"):

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from gner_core.backbone_params import BackboneParams
-from gner_core.backbones.encode import Encoder
+from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.importing import import_backbone
 from gner_core.backbones.load import load_tokenizer
+from gner_core.config.backbone import BackboneParams
+from gner_core.config.system import DecodeParams
 from gner_core.generation.job import GenerateRequest
 from gner_core.generation.parts import count_kept
-from gner_core.params import DecodeParams
 from gner_core.records import Sentence, read_predictions, write_sentences
-from gner_core.schemas.targets import BIO
-from gner_core.worker import REQUEST, RESULT
+from gner_core.runtime.worker import REQUEST, RESULT
+from gner_core.systems.gner.targets import BIO
 from tests.gner_core.conftest import TinyModel
 
 pytestmark = pytest.mark.slow

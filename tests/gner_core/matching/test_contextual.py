@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gner_core.config.system import MatchParams, TargetForm
 from gner_core.matching.contextual import align_in_context
 from gner_core.matching.modes import Matcher
 from gner_core.matching.paper import align
-from gner_core.params import MatchParams, TargetForm
 from gner_core.records import spans_of, tags_of
-from gner_core.schemas.targets import BIO, target
+from gner_core.systems.gner.targets import BIO, target
 
 MODES = ("gner", "paper", "position", "text")
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from gner_core.config.system import MatchParams
 from gner_core.matching.alignment import edits
 from gner_core.matching.modes import Matched, Matcher
 from gner_core.matching.paper import align
-from gner_core.params import MatchParams
-from gner_core.schemas.targets import BIO
+from gner_core.systems.gner.targets import BIO
 
 
 def run(source: str, text: str, back: dict[str, str] | None = None) -> Matched:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from gner_core.backbones.encode import Encoder
+from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_tokenizer
-from gner_core.checkpoint import VERSION, Description, describe
-from gner_core.generation.guided import GuidedAnswer, GuidedAsk
+from gner_core.config.checkpoint import VERSION, Description, describe
+from gner_core.generation.guided.decoding import GuidedAnswer, GuidedAsk
 from gner_core.predicting.predictor import Predictor
-from gner_core.schemas.targets import BIO
+from gner_core.systems.gner.targets import BIO
 from tests.gner_core.conftest import TinyModel
 
 

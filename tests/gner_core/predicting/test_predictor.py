@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import gner_core
-from gner_core.checkpoint import DESCRIPTION
+from gner_core.config.checkpoint import DESCRIPTION
 from gner_core.errors import InputError
 from gner_core.predicting.entities import Entity, listed_types
 from gner_core.predicting.predictor import Predictor

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gner_core.experiment_file import read_catalog
+from gner_core.config.reading.files import read_catalog
 from gner_core.reports.paper.beside import Beside, Measured, Row, beside, table_beside
 from gner_core.reports.paper.numbers import FILE, MEAN, MODELS, RERUN, find, model_of, numbers
 from gner_core.reports.paper.view import HEAD, cells

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from gner_core.config.system import MatchParams
 from gner_core.matching.modes import Matcher
-from gner_core.params import MatchParams
 from gner_core.records import Prediction
 from gner_core.reports.content import (
     CorpusRow,
@@ -19,9 +19,9 @@ from gner_core.reports.content import (
 )
 from gner_core.reports.page import render, with_links
 from gner_core.reports.paper.beside import beside
-from gner_core.schemas.targets import BIO
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.scored import Scored, score
+from gner_core.systems.gner.targets import BIO
 
 HOSTILE = "<script>alert(1)</script>"
 

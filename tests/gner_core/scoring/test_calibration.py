@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.main import app
+from gner_core.config.system import MatchParams
 from gner_core.matching.modes import Matcher
-from gner_core.params import MatchParams
 from gner_core.records import Prediction, write_predictions
-from gner_core.schemas.targets import BIO
-from gner_core.scoring.calibration import Calibration
+from gner_core.scoring.analysis.calibration import Calibration
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.scored import Scored, read_scored, score, write_scored
+from gner_core.systems.gner.targets import BIO
 
 WORDS = ("Ada", "saw", "New", "York")
 GOLD = ("B-person", "O", "B-city", "I-city")

@@ -2,12 +2,12 @@
 
 import pytest
 
+from gner_core.config.system import MatchParams
 from gner_core.matching.modes import Matcher
-from gner_core.params import MatchParams
 from gner_core.records import Prediction
-from gner_core.schemas.targets import BIO
-from gner_core.scoring.errors import Errors, edit_examples, entity_errors, word_edits
+from gner_core.scoring.analysis.errors import Errors, edit_examples, entity_errors, word_edits
 from gner_core.scoring.scored import score
+from gner_core.systems.gner.targets import BIO
 
 
 @pytest.mark.parametrize(

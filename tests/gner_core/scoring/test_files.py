@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from gner_core.config.system import MatchParams
 from gner_core.errors import InputError
-from gner_core.params import MatchParams
 from gner_core.records import Prediction, write_predictions
-from gner_core.schemas.targets import BIO
-from gner_core.scoring.comparison import compare_files
+from gner_core.scoring.analysis.comparison import compare_files
+from gner_core.scoring.analysis.significance import MEAN
 from gner_core.scoring.files import FileScoring, score_file
 from gner_core.scoring.prediction_files import PART_BYTES, read_predictions_of
-from gner_core.scoring.significance import MEAN
+from gner_core.systems.gner.targets import BIO
 
 
 def setup(**changes: Any) -> FileScoring:
@@ -166,8 +166,8 @@ SCALE = """
 import json, os, resource, sys, time
 os.sched_setaffinity(0, set(list(os.sched_getaffinity(0))[: int(sys.argv[3])]))
 from pathlib import Path
-from gner_core.params import MatchParams
-from gner_core.schemas.targets import BIO
+from gner_core.config.system import MatchParams
+from gner_core.systems.gner.targets import BIO
 from gner_core.scoring.evaluate import metric_summary
 from gner_core.scoring.files import FileScoring, score_file
 if __name__ == "__main__":

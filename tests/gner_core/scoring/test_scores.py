@@ -7,18 +7,18 @@ import pytest
 from nervaluate.evaluator import Evaluator
 from seqeval.metrics import classification_report
 
+from gner_core.config.system import MatchParams
 from gner_core.errors import InputError
 from gner_core.matching.modes import Matcher
-from gner_core.params import MatchParams
 from gner_core.records import Prediction, Span, published_spans, spans_of, tags_of
-from gner_core.schemas.targets import BIO
-from gner_core.scoring.counts import Counts, total
 from gner_core.scoring.evaluate import summarise, tally
-from gner_core.scoring.pairs import entity_pairs, normalised, pair_counts
-from gner_core.scoring.partial import PartialScores
+from gner_core.scoring.metrics.counts import Counts, total
+from gner_core.scoring.metrics.pairs import entity_pairs, normalised, pair_counts
+from gner_core.scoring.metrics.partial import PartialScores
+from gner_core.scoring.metrics.spans import span_counts
+from gner_core.scoring.metrics.tally import Tally
 from gner_core.scoring.scored import Scored, read_scored, score, write_scored
-from gner_core.scoring.spans import span_counts
-from gner_core.scoring.tally import Tally
+from gner_core.systems.gner.targets import BIO
 
 MATCH = Matcher(MatchParams(mode="gner", back_tokenization=False), BIO, back={})
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gner_core.scoring.significance import MEAN, PairedTest, compare, interval
+from gner_core.scoring.analysis.significance import MEAN, PairedTest, compare, interval
 
 ROWS = {
     "a": [(1, 1, 1), (0, 1, 1), (2, 3, 2)] * 40,

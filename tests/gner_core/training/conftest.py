@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gner_core.execution_params import ExecutionParams
-from gner_core.params import TrainParams
+from gner_core.config.execution import ExecutionParams
+from gner_core.config.training import TrainParams
 from gner_core.records import Sentence, write_sentences
 from gner_core.training.stage import TrainRequest
 from tests.gner_core.conftest import TinyModel

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from tasks.launch import Workers
+from tasks.workers import Workers
 
 
 def main(path: str) -> None:

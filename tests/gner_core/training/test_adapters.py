@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from gner_core.backbones.load import load_model
+from gner_core.config.training import LoraParams, TrainParams
 from gner_core.errors import InputError
-from gner_core.params import LoraParams, TrainParams
 from gner_core.records import Sentence
 from gner_core.training.adapters import ADAPTERS, add_adapters, save_published
 from gner_core.training.stage import Stage

@@ -1,4 +1,4 @@
-from gner_core.training.batches import (
+from gner_core.training.data.batches import (
     Place,
     Update,
     accumulation,

@@ -9,12 +9,12 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 from typer.testing import CliRunner
 
-from flows.bench_view import training_table
-from flows.cli import app
+from flows.cli.main import app
+from flows.views.bench import training_table
 from gner_core.errors import InputError
-from gner_core.training.bench import BenchRequest, work
-from gner_core.training.flops import ModelWork, named_peak
-from gner_core.training.plain import plain_trainer, shuffled
+from gner_core.training.bench.flops import ModelWork, named_peak
+from gner_core.training.bench.plain import plain_trainer, shuffled
+from gner_core.training.bench.worker import BenchRequest, work
 from gner_core.training.stage import Stage
 from gner_core.training.trainer import freeze_layers
 from tests.gner_core.conftest import TinyModel

@@ -9,15 +9,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from gner_core.backbones.encode import Encoder
+from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.errors import InputError
 from gner_core.records import Sentence
-from gner_core.schemas.targets import BIO
-from gner_core.training import best, trainer
-from gner_core.training.checkpoints import checkpoints, newest_whole
-from gner_core.training.examples import Examples, collate
-from gner_core.training.validation import marks
+from gner_core.systems.gner.targets import BIO
+from gner_core.training import trainer
+from gner_core.training.checkpoints import best
+from gner_core.training.checkpoints.unfinished import checkpoints, newest_whole
+from gner_core.training.data.examples import Examples, collate
+from gner_core.training.data.validation import marks
 from gner_core.training.worker import work
 from tests.gner_core.conftest import TinyModel
 from tests.gner_core.training.conftest import Ask, journal, silent

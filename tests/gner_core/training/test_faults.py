@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from gner_core.errors import InputError
 from gner_core.training import trainer, worker
-from gner_core.training.checkpoints import checkpoints
-from gner_core.training.lifeline import STOP
+from gner_core.training.checkpoints.unfinished import checkpoints
+from gner_core.training.launch.lifeline import STOP
 from gner_core.training.trainer import StageTrainer
 from gner_core.training.worker import work
 from tests.gner_core.conftest import TinyModel, backbone

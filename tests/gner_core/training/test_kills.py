@@ -16,11 +16,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gner_core.training.checkpoints import WRITING, checkpoints, update_of
-from gner_core.training.lifeline import held
+from gner_core.training.checkpoints.unfinished import WRITING, checkpoints, update_of
+from gner_core.training.launch.lifeline import held
 from gner_core.training.stage import TrainRequest
 from gner_core.training.worker import IN_USE
-from tasks.launch import Workers
+from tasks.workers import Workers
 from tests.gner_core.conftest import TinyModel
 from tests.gner_core.training.conftest import Ask, journal
 
@@ -47,7 +47,7 @@ class Attempt:
         self.thread = threading.Thread(target=self._run, args=(workers, request), daemon=True)
         self.thread.start()
         (server,) = (
-            c for c in psutil.Process().children() if "gner_core.fork_server" in c.cmdline()
+            c for c in psutil.Process().children() if "gner_core.runtime.fork_server" in c.cmdline()
         )
         self.until(lambda: bool(server.children()))
         (self.process,) = server.children()

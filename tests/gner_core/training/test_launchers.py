@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from gner_core.worker import REQUEST, RESULT
+from gner_core.runtime.worker import REQUEST, RESULT
 from tests.gner_core.conftest import TinyModel
 from tests.gner_core.training.conftest import Ask, journal
 

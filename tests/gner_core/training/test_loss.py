@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from gner_core.records import Sentence
-from gner_core.training.examples import IGNORED
+from gner_core.training.data.examples import IGNORED
 from gner_core.training.loss import LabelHead, summed_cross_entropy
 from gner_core.training.stage import Stage
 from gner_core.training.trainer import fuse_activations

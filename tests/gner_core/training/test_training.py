@@ -8,13 +8,13 @@ import torch
 from safetensors.torch import load_file
 from transformers import TrainingArguments
 
-from gner_core.backbones.encode import Encoder
+from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.errors import InputError
 from gner_core.records import Sentence
-from gner_core.schemas.targets import BIO
-from gner_core.training.checkpoints import checkpoints
-from gner_core.training.examples import IGNORED, Examples, collate
+from gner_core.systems.gner.targets import BIO
+from gner_core.training.checkpoints.unfinished import checkpoints
+from gner_core.training.data.examples import IGNORED, Examples, collate
 from gner_core.training.trainer import StageTrainer
 from gner_core.training.worker import work
 from tests.gner_core.conftest import TinyModel

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from gner_core.config.corpus import CorpusParams
 from gner_core.corpora.fetch import Limits, fetch_corpus
-from gner_core.corpus_params import CorpusParams
 from tests.gner_core.faulty_server import FaultyServer, faulty_server
 
 TRAIN = b"Rain\tO\nfell\tO\nin\tO\nOslo\tB-place\n\nNobody\tO\nminded\tO\n\n" * 400

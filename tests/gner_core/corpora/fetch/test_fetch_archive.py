@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import TEST, TRAIN, corpus, pin
 
 from gner_core.corpora.fetch import Limits
 from gner_core.corpora.fetch.archive import extract
 from gner_core.errors import InputError
+from tests.gner_core.corpora.fetch.conftest import TEST, TRAIN, corpus, pin
 from tests.gner_core.faulty_server import FaultyServer, status, truncated
 
 FILE = "toy/train.tsv"

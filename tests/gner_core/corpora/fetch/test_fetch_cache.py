@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import TEST, TRAIN, Journal, corpus, https, pin
 
 from gner_core.errors import InputError
+from tests.gner_core.corpora.fetch.conftest import TEST, TRAIN, Journal, corpus, https, pin
 from tests.gner_core.faulty_server import FaultyServer, status, truncated, wrong_bytes
 
 Fetch = Callable[..., Path]

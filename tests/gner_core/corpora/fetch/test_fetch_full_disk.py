@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TRAIN, corpus, https, pin
 
+from tests.gner_core.corpora.fetch.conftest import TRAIN, corpus, https, pin
 from tests.gner_core.faulty_server import FaultyServer
 
 FILE = "toy/train.tsv"
@@ -20,7 +20,7 @@ CHILD = """
 import json, resource, sys
 from pathlib import Path
 from gner_core.corpora.fetch import fetch_corpus
-from gner_core.corpus_params import CorpusParams
+from gner_core.config.corpus import CorpusParams
 from gner_core.errors import InputError
 
 class Silent:

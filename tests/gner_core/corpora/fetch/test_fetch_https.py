@@ -10,11 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import TEST, TRAIN, Journal, corpus, https, pin
 
 from gner_core.corpora.fetch import Limits
 from gner_core.corpora.fetch.download import Download, download
 from gner_core.errors import InputError
+from tests.gner_core.corpora.fetch.conftest import TEST, TRAIN, Journal, corpus, https, pin
 from tests.gner_core.faulty_server import (
     Fault,
     FaultyServer,

@@ -15,13 +15,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import TEST, TRAIN, Journal, corpus, https, pin
 
+from gner_core.config.corpus import CorpusParams
 from gner_core.corpora.fetch import Limits
-from gner_core.corpora.fetch.order import Order
+from gner_core.corpora.fetch.request import Order
 from gner_core.corpora.fetch.sources import suppliers
-from gner_core.corpus_params import CorpusParams
 from gner_core.errors import InputError
+from tests.gner_core.corpora.fetch.conftest import TEST, TRAIN, Journal, corpus, https, pin
 from tests.gner_core.faulty_server import FaultyServer
 from tests.gner_core.hub_server import TOKEN, HubServer, Repository, hub_server
 
@@ -33,7 +33,7 @@ import json, sys, time
 from pathlib import Path
 time.sleep = lambda seconds: None  # the hub client waits half a minute before it gives up
 from gner_core.corpora.fetch import fetch_corpus
-from gner_core.corpus_params import CorpusParams
+from gner_core.config.corpus import CorpusParams
 from gner_core.errors import InputError
 
 class Journal:

@@ -1,0 +1,134 @@
+"""The commands `gner bench matching | train | generate`: how long things take here.
+
+Owns their arguments. Does not own what is measured (`tasks.standalone.training_bench`, `tasks.standalone.generation_bench`)
+or the tables (`flows.views.bench`).
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from flows.cli.faults import input_errors
+from flows.cli.score import Tokenizer
+
+app = typer.Typer(no_args_is_help=True, help="Time parts of gner on your own files.")
+
+Params = Annotated[Path, typer.Argument(help="Experiment file, for example params/bench.yaml.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override one value; repeatable."),
+]
+
+
+@app.command()
+def matching(
+    file: Annotated[
+        Path | None, typer.Argument(help="Predictions; without a file, made from demo sentences.")
+    ] = None,
+    tokenizer: Tokenizer = None,
+    seconds: Annotated[float, typer.Option(min=0.01, help="Time for each figure.")] = 1.0,
+) -> None:
+    """Time alignment as Table 5 of the paper does, on one core."""
+    with input_errors():
+        from flows.views.score import print_bench
+        from gner_core.matching.back_tokenization import BackTokens, from_file
+        from gner_core.scoring.analysis.matching_speed import bench, made_pairs, read_pairs
+
+        back = BackTokens(from_file(tokenizer)) if tokenizer else None
+        pairs = read_pairs(file) if file else made_pairs(per_bin=200, seed=1)
+        if back:
+            back.learn({word for pair in pairs for word in pair.source})
+        print_bench(bench(pairs, back=back.changed if back else {}, seconds=seconds))
+
+
+@app.command()
+def train(
+    params: Params,
+    overrides: Overrides = None,
+    stage: Annotated[
+        Literal["adaptation", "finetuning"], typer.Option(help="Which training stage.")
+    ] = "adaptation",
+    updates: Annotated[int, typer.Option(min=1, help="Weight updates that are measured.")] = 4,
+    warm_up: Annotated[int, typer.Option(min=0, help="Weight updates before them.")] = 1,
+    one_in: Annotated[
+        int, typer.Option(min=1, help="Run one in so many micro-batches of each update.")
+    ] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="Measure each side so often, in turn.")] = 1,
+    device: Annotated[
+        str | None,
+        typer.Option(help="Count utilisation against A100-80G, H100-SXM, H200 or L40S."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+) -> None:
+    """Train a few updates of a stage, once as gner does and once as plain transformers does.
+
+    Each side runs in a process of its own, on the same sentences.
+    """
+    with input_errors():
+        from rich.console import Console
+
+        from flows.views.bench import training_table
+        from gner_core.config.reading.files import read_experiment
+        from tasks.standalone.training_bench import BenchSetup, measure_training
+
+        experiment = read_experiment(params, overrides=overrides or [])
+        setup = BenchSetup(
+            stage=stage,
+            updates=updates,
+            warm_up=warm_up,
+            one_in=one_in,
+            rounds=rounds,
+            device=device,
+        )
+        sides = measure_training(experiment, setup, console=Console(stderr=True))
+        if as_json:
+            typer.echo(json.dumps(sides, indent=1))
+        else:
+            Console().print(training_table(experiment.backbone.name, setup.stage, sides))
+
+
+@app.command()
+def generate(
+    params: Params,
+    overrides: Overrides = None,
+    evaluation: Annotated[
+        Literal["zero-shot", "supervised"], typer.Option(help="Whose sentences and checkpoint.")
+    ] = "zero-shot",
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Folder of a checkpoint; else the published one.")
+    ] = None,
+    mode: Annotated[
+        Literal["free", "guided", "both"], typer.Option(help="Ways of decoding.")
+    ] = "both",
+    beams: Annotated[list[int] | None, typer.Option(min=1, help="Repeatable; 1.")] = None,
+    batch: Annotated[list[int] | None, typer.Option(min=1, help="Repeatable; 4.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+) -> None:
+    """Time ways of decoding on the sentences of an evaluation (Table 4: batch 4).
+
+    Each way runs in a process of its own. Guided labels are set beside those of free greedy texts.
+    """
+    with input_errors():
+        from dataclasses import asdict
+
+        from rich.console import Console
+
+        from flows.views.bench import generation_table
+        from gner_core.config.reading.files import read_experiment
+        from tasks.standalone.generation_bench import GenerationSetup, measure_generation
+
+        experiment = read_experiment(params, overrides=overrides or [])
+        setup = GenerationSetup(
+            evaluation=evaluation,
+            checkpoint=checkpoint,
+            modes=("free", "guided") if mode == "both" else (mode,),
+            beams=beams or (1,),
+            batches=batch or (4,),
+        )
+        rows = measure_generation(experiment, setup, console=Console(stderr=True))
+        if as_json:
+            typer.echo(json.dumps([asdict(row) for row in rows], indent=1))
+        else:
+            Console().print(generation_table(experiment.backbone.name, rows))

@@ -1,0 +1,63 @@
+"""What `gner run FILE --dry-run` prints: the steps, and their costs where a device is named.
+
+Owns what is read for it. Does not own costs (`tasks.standalone.costs`) or looks (`flows.views.costs`).
+
+Example:
+    found = read_runnable(Path("params/demo.yaml"), overrides=[])
+    for line in dry_run_lines(found, devices=["A100-80G"], grid=None):
+        typer.echo(line)
+"""
+
+from collections.abc import Iterator, Sequence
+
+from flows.views.costs import cost_lines, plain_lines
+from gner_core.config.experiment import Experiment
+from gner_core.config.reading.sweeps import Runnable
+from gner_core.errors import InputError
+from tasks.paths import open_store
+from tasks.steps.points import (
+    SharedStep,
+    plan_sweep_reports,
+    planned_points,
+    planned_steps,
+    shared_steps,
+)
+
+
+def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None) -> Iterator[str]:
+    """Yield the lines of a dry run: every step of every point once.
+
+    Args:
+        found: an experiment, a sweep or a study.
+        devices: a device and measured files (`read_device`); none for no costs.
+        grid: kg CO2 equivalents of a kWh; None takes the one of params/costs/energy.yaml.
+
+    Raises:
+        InputError: for an unknown device, a faulty file, or a grid without a device.
+    """
+    if not devices and grid is not None:
+        raise InputError("--grid needs --device")
+    store = open_store()
+    steps = planned_steps(_steps(found), store)
+    if not devices:
+        yield from plain_lines(steps)
+        return
+    from gner_core.config.reading.costs import ENERGY, read_energy
+    from gner_core.costs.devices import read_device
+    from tasks.standalone.costs import CostReader
+
+    device, energy = read_device(devices), read_energy(ENERGY)
+    if grid is not None:
+        energy = energy.model_copy(update={"kg_per_kwh": grid})
+    reader = CostReader(store, device)
+    yield from cost_lines([reader.priced(step) for step in steps], device, energy)
+
+
+def _steps(found: Runnable) -> list[SharedStep]:
+    """Return every step with its users, those at the end of sweeps last."""
+    points = planned_points(found)
+    steps = list(shared_steps(points).values())
+    if isinstance(found, Experiment):
+        return steps
+    ends = plan_sweep_reports(found, points)
+    return [*steps, *(SharedStep(step, points[0].experiment.execution) for step in ends)]

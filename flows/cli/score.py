@@ -1,0 +1,203 @@
+"""The commands that judge predictions: `gner score | compare | beams`.
+
+Owns their arguments. Does not own rules (`gner_core.matching`, `gner_core.scoring`) or tables
+(`flows.views.score`, `flows.views.beams`).
+"""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from flows.cli.faults import input_errors
+
+if TYPE_CHECKING:
+    from gner_core.scoring.files import FileScoring
+
+Mode = Literal["gner", "paper", "position", "text"]
+Labels = Literal["BIO", "BIOES", "brackets"]
+
+
+class Metric(StrEnum):
+    """What counts as right."""
+
+    pair = "pair"
+    span = "span"
+    partial = "partial"
+
+
+File = Annotated[
+    Path,
+    typer.Argument(help="Predictions: .parquet of gner, .jsonl(.gz) records, or generate/KEY."),
+]
+ModeOption = Annotated[
+    Mode,
+    typer.Option(help="How text becomes tags: gner, paper (as published), or w/o LCS (Table 6)."),
+]
+Tokenizer = Annotated[
+    Path | None,
+    typer.Option(help="tokenizer.json, or its folder: compare words as it gives them back."),
+]
+LabelsOption = Annotated[Labels, typer.Option(help="The form of the texts (Fig. 3 of the paper).")]
+Gap = Annotated[
+    str, typer.Option(help="The marker of left-out words in texts with little context.")
+]
+LeaveOut = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TYPE", help="Leave a type out of the scores; repeatable."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print all counts as JSON.")]
+
+
+def score(
+    file: File,
+    mode: ModeOption = "gner",
+    metric: Annotated[
+        list[Metric] | None,
+        typer.Option(help="pair (the paper's, default), span or partial; repeatable."),
+    ] = None,
+    tokenizer: Tokenizer = None,
+    labels: LabelsOption = "BIO",
+    gap: Gap = "......",
+    leave_out: LeaveOut = None,
+    types: Annotated[bool, typer.Option(help="Also a table per type.")] = False,
+    errors: Annotated[
+        bool,
+        typer.Option(help="Also error classes (Table 1), confusions, faults of texts (Table 9)."),
+    ] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 takes every core.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Score a file of predictions: a table per metric, with 95 % intervals."""
+    with input_errors():
+        from flows.views.score import print_json, print_scores, progress
+        from gner_core.scoring.files import score_file
+        from tasks.checkpoints.find import find_predictions
+
+        setup = _setup(
+            mode,
+            tokenizer,
+            labels,
+            gap,
+            metrics=tuple(one.value for one in metric or [Metric.pair]),
+            leave_out=leave_out,
+            errors=errors,
+        )
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        with progress() as report:
+            scores = score_file(
+                find_predictions(file), setup, workers=workers or cores or 1, report=report
+            )
+        if as_json:
+            print_json(scores)
+        else:
+            print_scores(scores, setup, types=types)
+
+
+def compare(
+    a: File,
+    b: File,
+    mode: ModeOption = "gner",
+    mode_b: Annotated[Mode | None, typer.Option(help="Another mode for the second file.")] = None,
+    metric: Annotated[Literal["pair", "span"], typer.Option(help="pair or span.")] = "pair",
+    tokenizer: Tokenizer = None,
+    tokenizer_b: Annotated[
+        Path | None, typer.Option(help="Another tokenizer for the second file.")
+    ] = None,
+    labels: LabelsOption = "BIO",
+    gap: Gap = "......",
+    leave_out: LeaveOut = None,
+    show: Annotated[int, typer.Option(min=0, help="Changed sentences to print.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two files of the same sentences: difference, interval, p, changed sentences."""
+    with input_errors():
+        from flows.views.score import print_comparison
+        from gner_core.scoring.analysis.comparison import compare_files
+        from tasks.checkpoints.find import find_predictions
+
+        first = _setup(mode, tokenizer, labels, gap, leave_out=leave_out, metrics=(metric,))
+        second = _setup(
+            mode_b or mode,
+            tokenizer_b or tokenizer,
+            labels,
+            gap,
+            leave_out=leave_out,
+            metrics=(metric,),
+        )
+        comparison = compare_files(
+            (find_predictions(a), find_predictions(b)), (first, second), metric=metric
+        )
+        print_comparison(comparison, show=show, as_json=as_json)
+
+
+def beams(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PREDICTIONS…",
+            help="Predictions of one model with beams 1, 2, 3, 4 in this order, or NAME=FILE.",
+        ),
+    ],
+    mode: ModeOption = "gner",
+    metric: Annotated[Literal["pair", "span"], typer.Option(help="pair or span.")] = "pair",
+    tokenizer: Tokenizer = None,
+    labels: LabelsOption = "BIO",
+    gap: Gap = "......",
+    leave_out: LeaveOut = None,
+    show: Annotated[int, typer.Option(min=0, help="Cases to print of each beam and kind.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Compare beam sizes: F1 of each (Table 7), and what beams correct (Fig. 6, Table 10)."""
+    with input_errors():
+        from flows.views.beams import print_study
+        from gner_core.scoring.analysis.beams import study_beams
+
+        setup = _setup(mode, tokenizer, labels, gap, leave_out=leave_out, metrics=(metric,))
+        study = study_beams(_named(files), setup, metric=metric)
+        print_study(study, show=show, as_json=as_json)
+
+
+def _named(files: list[str]) -> dict[str, Path]:
+    """Return beam → file; files without a name are numbered from 1 in their order."""
+    from gner_core.errors import InputError
+    from tasks.checkpoints.find import find_predictions
+
+    named: dict[str, Path] = {}
+    for number, given in enumerate(files, start=1):
+        name, sign, path = given.partition("=")
+        if not sign or Path(given).exists():
+            name, path = str(number), given
+        if name in named:
+            raise InputError(f"beam {name} is given twice: {named[name]} and {path}")
+        named[name] = find_predictions(Path(path))
+    return named
+
+
+def _setup(
+    mode: Mode,
+    tokenizer: Path | None,
+    labels: Labels,
+    gap: str,
+    *,
+    metrics: tuple[str, ...],
+    leave_out: list[str] | None,
+    errors: bool = False,
+) -> "FileScoring":
+    from gner_core.config.system import MatchParams, TargetForm
+    from gner_core.errors import InputError
+    from gner_core.scoring.files import FileScoring
+    from gner_core.scoring.metrics.pairs import normalised
+
+    if tokenizer and mode in ("position", "text"):
+        raise InputError(f"--mode {mode} compares no words; leave --tokenizer out")
+    return FileScoring(
+        match=MatchParams(mode=mode, back_tokenization=tokenizer is not None),
+        form=TargetForm(labels=labels, context="full", gap=gap),
+        tokenizer=tokenizer,
+        metrics=metrics,
+        without=frozenset(map(normalised, leave_out or ())) | frozenset(leave_out or ()),
+        errors=errors,
+    )

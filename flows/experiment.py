@@ -1,0 +1,115 @@
+"""The front door: fetch → prepare → adapt → zero-shot test → fine-tune → supervised test → report.
+
+Owns what a run of one experiment is, and its summary; the frame around it is `flows.running.frame`.
+`gner` is the Prefect flow of the deployments; `run_here` does the same without any server.
+
+Example:
+    outcome = run_here(experiment, console=Console())
+    print(outcome.report)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.task_runners import ThreadPoolTaskRunner
+from rich.console import Console
+
+from flows.running.fetch import fetch_corpora
+from flows.running.frame import opened_run, submitting
+from flows.running.points import run_points, show_on_prefect
+from flows.running.publish import put_report, show_links
+from flows.running.submit import (
+    TASKS_AT_ONCE,
+    Submitter,
+    direct_submitter,
+    named_by_file,
+    prefect_submitter,
+)
+from flows.running.walk import run_steps
+from gner_core.config.experiment import Experiment
+from gner_core.config.reading.sweeps import read_runnable
+from gner_core.reports.page import with_links
+from tasks.results import REPORT, macro_scores
+from tasks.steps.data import CACHE
+from tasks.steps.experiment import plan_experiment, used_corpora
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves: where its report is, its scores by evaluation, where it is tracked."""
+
+    report: Path
+    scores: Mapping[str, Mapping[str, Any]]
+    tracking_uri: str
+    links: Mapping[str, str]
+    """Addresses in MLflow by title; empty without a server."""
+
+
+@flow(
+    name="gner",
+    flow_run_name=named_by_file,
+    task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
+)
+def gner(params: str, overrides: list[str] | None = None) -> str:
+    """Run the file of an experiment, a sweep or a study under Prefect.
+
+    Args:
+        params: path of the file, relative to the working directory.
+        overrides: values to set, such as `decode.beams=4`.
+
+    Returns:
+        The path of the report; of a sweep or a study the paths of its pages.
+    """
+    experiment = read_runnable(Path(params), overrides=overrides or [])
+    if not isinstance(experiment, Experiment):
+        return show_on_prefect(run_points(experiment, prefect_submitter, Console(quiet=True)))
+    outcome = _run(experiment, prefect_submitter, Console(quiet=True))
+    create_markdown_artifact(_markdown(experiment, outcome), key=f"report-{experiment.name}")
+    show_links(outcome.links)
+    return str(outcome.report)
+
+
+def run_here(experiment: Experiment, *, console: Console) -> Outcome:
+    """Run an experiment in this process, without a Prefect server."""
+    return _run(experiment, direct_submitter, console)
+
+
+def _run(experiment: Experiment, submitter: Submitter, console: Console) -> Outcome:
+    if experiment.data_root == CACHE:
+        fetch_corpora(used_corpora(experiment), submitter)
+    plan = plan_experiment(experiment)
+    with opened_run(
+        experiment.execution,
+        plan.steps(),
+        name=experiment.name,
+        params=experiment.model_dump(mode="json"),
+        tags={"gner.report": plan.report.ref.key},
+        console=console,
+    ) as opened:
+        run = opened.run
+        with submitting(submitter, steps=sum(1 for _ in plan.steps()), run=run) as submit:
+            run_steps(plan.steps(), run, submit)
+        scores = {title: macro_scores(score, run) for title, score in plan.tests.items()}
+    tracker = run.tracker
+    page = (run.path(plan.report) / REPORT).read_text(encoding="utf-8")
+    shown = put_report(f"{experiment.name}.html", with_links(page, tracker.links).encode())
+    return Outcome(shown, scores, tracker.shown_uri, tracker.links)
+
+
+def _markdown(experiment: Experiment, outcome: Outcome) -> str:
+    lines = [
+        f"# {experiment.name}",
+        "",
+        "| test | corpus | precision | recall | F1 |",
+        "|---|---|---|---|---|",
+    ]
+    for title, summary in outcome.scores.items():
+        for corpus, row in {**summary["corpora"], "**mean**": summary["macro"]}.items():
+            cells = (f"{100 * row[name]:.1f}" for name in ("precision", "recall", "f1"))
+            lines.append(f"| {title} | {corpus} | {' | '.join(cells)} |")
+    found = [f"[{title}]({url})" for title, url in outcome.links.items()]
+    return "\n".join([*lines, "", " · ".join([*found, f"report: `{outcome.report}`"])])

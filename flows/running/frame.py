@@ -1,0 +1,95 @@
+"""The frame around every run: its workers, its progress bars, its run in MLflow, and how it ends.
+
+A signal or an error lets the workers write their checkpoints; MLflow gets the end and what the
+workers have used. Does not own what happens inside (`flows.experiment`, `flows.running.points`,
+`flows.reevaluate`).
+
+Example:
+    with opened_run(execution, plan.steps(), name="demo", params={}, tags={}, console=Console()) as one:
+        with submitting(submitter, steps=19, run=one.run) as submit:
+            run_steps(plan.steps(), one.run, submit)
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from flows.running.signals import ENDINGS, ended_by_signals
+from flows.running.submit import Submit, Submitter
+from gner_core.config.execution import ExecutionParams
+from gner_core.runtime.priority import take_priority
+from tasks.context import RunContext, Workspace
+from tasks.paths import home_folder, open_store
+from tasks.progress import Progress, logger
+from tasks.steps.base import Step
+from tasks.tracking.tracker import Tracker
+from tasks.workers import Workers
+
+
+@dataclass
+class OpenedRun:
+    """A run inside its frame."""
+
+    run: RunContext
+    ends_as: str = "FINISHED"
+    """Its status in MLflow, if neither an error nor a signal ends it."""
+
+
+@contextmanager
+def opened_run(
+    execution: ExecutionParams,
+    steps: Iterable[Step],
+    *,
+    name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str],
+    console: Console,
+) -> Iterator[OpenedRun]:
+    """Give a tracked run; when the block ends, however it does, all of it is ended.
+
+    Args:
+        execution: how the steps are run where they are given no other.
+        steps: those that may run; workers start at once if some of them are needed.
+        name: of the run in MLflow, with its `params` and `tags`.
+        console: for bars.
+    """
+    take_priority()
+    store, workers = open_store(), Workers()
+    if any(step.in_worker and not store.has(step.ref) for step in steps):
+        workers.start_server()  # imports while corpora are prepared
+    tracker = Tracker.start(name=name, params=params, tags=tags, home=home_folder())
+    status = "FAILED"
+    with ended_by_signals(), Progress(console) as progress, workers:
+        run = RunContext(Workspace(store, progress, workers), execution, tracker)
+        opened = OpenedRun(run)
+        try:
+            yield opened
+            status = opened.ends_as
+        except ENDINGS:
+            status = "KILLED"
+            logger().warning("ending: workers write their checkpoints")
+            raise
+        finally:
+            tracker.parent.values(_used_by_workers(run))
+            tracker.finish(status)
+
+
+@contextmanager
+def submitting(submitter: Submitter, *, steps: int, run: RunContext) -> Iterator[Submit]:
+    """Give a `Submit` for so many steps; after an error the workers of all of them end."""
+    with submitter(steps) as submit:
+        try:
+            yield submit
+        except BaseException:
+            run.workspace.workers.stop()  # those of other steps, too: the submitter waits for them
+            raise
+
+
+def _used_by_workers(run: RunContext) -> dict[str, float]:
+    """Return what the workers have used, summed over the steps."""
+    usage = run.workspace.usage.values()
+    names = {name for used in usage for name in used}
+    return {f"cost/{name}": sum(used.get(name, 0.0) for used in usage) for name in names}

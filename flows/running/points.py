@@ -1,0 +1,307 @@
+"""Runs the points of a sweep or a study side by side; steps that they have in common run once.
+
+Owns the frame around them: which points fail and which go on, the runs in MLflow (study → sweep →
+point → step), the pages in the home folder. Does not own their steps (`flows.running.walk`, `tasks`).
+
+Example:
+    found = read_runnable(Path("params/sweeps/beam-size.yaml"), overrides=[])
+    outcome = run_points(found, direct_submitter, Console())
+    outcome.failures  # {"beams=4": "worker ended with code 1 …"}
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prefect.artifacts import create_markdown_artifact
+from rich.console import Console
+
+from flows.running.fetch import faults_of_fetching
+from flows.running.frame import opened_run, submitting
+from flows.running.publish import put_report, show_links
+from flows.running.submit import Submit, Submitter
+from flows.running.walk import submit_steps, wait_for
+from gner_core.config.corpus import CorpusParams
+from gner_core.config.experiment import Experiment
+from gner_core.config.reading.sweeps import Study, Sweep
+from gner_core.errors import InputError
+from tasks.context import RunContext
+from tasks.progress import logger
+from tasks.results import REPORT, macro_scores
+from tasks.steps.base import Step
+from tasks.steps.data import CACHE
+from tasks.steps.experiment import plan_experiment, used_corpora
+from tasks.steps.points import PlannedPoint, labelled, plan_sweep_report, shared_steps
+from tasks.steps.results import Report, SweepReport
+from tasks.sweeps import FILES, PAGE, table, write_sweep_report
+from tasks.tracking.tracker import Tracker
+
+CAUSE_CHARACTERS = 300
+
+
+class PointsFailedError(RuntimeError):
+    """Some points failed; the others are done. The message names each with its cause."""
+
+
+@dataclass(frozen=True)
+class PointsOutcome:
+    """What a sweep or a study leaves."""
+
+    name: str
+    points: int
+    failures: Mapping[str, str]
+    """Label of a point → why it failed, on one line."""
+    pages: Mapping[str, Path]
+    """Name of a sweep, or of an experiment that belongs to none → its page."""
+    tables: Mapping[str, Sequence[Mapping[str, str]]]
+    """Name of a sweep → its rows as texts by column."""
+    tracking_uri: str
+    links: Mapping[str, str]
+    """Addresses in MLflow by title; empty without a server."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A sweep with the points that could be planned, or one experiment of a study."""
+
+    sweep: Sweep | None
+    tracker: Tracker
+    points: list[PlannedPoint]
+
+
+@dataclass
+class Session:
+    """What the functions of one run share."""
+
+    run: RunContext
+    submit: Submit
+    failures: dict[str, str]
+    reports: dict[str, Path] = field(default_factory=dict)
+    """Of every point that is done, by the name of its experiment."""
+    pages: dict[str, Path] = field(default_factory=dict)
+    tables: dict[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
+
+
+def run_points(found: Sweep | Study, submitter: Submitter, console: Console) -> PointsOutcome:
+    """Run all points; those that fail do not stop the others.
+
+    Raises:
+        InputError: when no point can even be planned.
+    """
+    planned, causes = _plan(found, submitter)
+    failures = {label: cause_of(error) for label, error in causes.items()}
+    if not planned:
+        raise next(iter(causes.values()))
+    shared = shared_steps(planned)
+    with opened_run(
+        planned[0].experiment.execution,
+        (one.step for one in shared.values()),
+        name=found.name,
+        params=_summary(found),
+        tags={},
+        console=console,
+    ) as opened:
+        run = opened.run
+        with submitting(submitter, steps=len(shared) + len(planned), run=run) as submit:
+            session = Session(run, submit, failures)
+            _run_parts(_parts(found, run.tracker, planned), session)
+        if failures:
+            opened.ends_as = "FAILED"
+    return PointsOutcome(
+        found.name,
+        len(labelled(found)),
+        failures,
+        session.pages,
+        session.tables,
+        run.tracker.shown_uri,
+        run.tracker.links,
+    )
+
+
+def show_on_prefect(outcome: PointsOutcome) -> str:
+    """Show the outcome on the Prefect server; return the paths of the pages.
+
+    Raises:
+        PointsFailedError: when points failed, so that the flow run does, too.
+    """
+    create_markdown_artifact(_markdown(outcome), key=f"report-{outcome.name}")
+    show_links(outcome.links)
+    if outcome.failures:
+        causes = "; ".join(f"{label}: {cause}" for label, cause in outcome.failures.items())
+        raise PointsFailedError(
+            f"{len(outcome.failures)} of {outcome.points} points failed; run again to go on: {causes}"
+        )
+    return ", ".join(str(page) for page in outcome.pages.values())
+
+
+def cause_of(error: BaseException) -> str:
+    """Return an error as one line: of a worker that died what it said last."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = lines or [type(error).__name__]
+    return " … ".join(dict.fromkeys((told[0], told[-1])))[:CAUSE_CHARACTERS]
+
+
+def _plan(
+    found: Sweep | Study, submitter: Submitter
+) -> tuple[list[PlannedPoint], dict[str, InputError]]:
+    """Return the points that can be planned, and why the others cannot."""
+    points = labelled(found)
+    corpora: dict[str, CorpusParams] = {}
+    for _, experiment in points:
+        if experiment.data_root == CACHE:
+            corpora |= used_corpora(experiment)
+    unfetched = faults_of_fetching(corpora, submitter)
+    planned: list[PlannedPoint] = []
+    causes: dict[str, InputError] = {}
+    for label, experiment in points:
+        try:
+            for name in used_corpora(experiment):
+                if experiment.data_root == CACHE and name in unfetched:
+                    raise unfetched[name]
+            planned.append(PlannedPoint(label, experiment, plan_experiment(experiment)))
+        except InputError as error:
+            causes[label] = error
+    return planned, causes
+
+
+def _parts(
+    found: Sweep | Study, tracker: Tracker, planned: Sequence[PlannedPoint]
+) -> Iterator[Part]:
+    """Yield sweeps and single experiments with their points; a sweep of a study has its own run."""
+    by_name = {point.experiment.name: point for point in planned}
+    for part in found.parts if isinstance(found, Study) else [found]:
+        if isinstance(part, Experiment):
+            yield Part(None, tracker, [by_name[part.name]] if part.name in by_name else [])
+            continue
+        above = tracker
+        if isinstance(found, Study):
+            above = tracker.below(
+                part.name, key=uuid.uuid4().hex, kind="sweep", params=_summary(part)
+            )
+        names = [point.experiment.name for point in part.points]
+        yield Part(part, above, [by_name[name] for name in names if name in by_name])
+
+
+def _run_parts(parts: Iterator[Part], session: Session) -> None:
+    """Submit the steps of all parts, then wait for their points one by one."""
+    opened = list(parts)
+    trackers = {
+        point.label: part.tracker.below(
+            point.experiment.name,
+            key=point.plan.report.ref.key,
+            kind="point",
+            params=_of_point(part, point),
+            reuse_as=point.experiment.name,
+        )
+        for part in opened
+        for point in part.points
+    }
+    every = [point for part in opened for point in part.points]
+    shared = shared_steps(every)
+
+    def run_of(step: Step) -> RunContext:
+        one = shared[step.ref]
+        several = f"{len(one.users)} points" if len(one.users) > 1 else one.users[0]
+        suffix = "" if isinstance(step, Report) else f" ({several})"
+        workspace = session.run.workspace
+        return RunContext(workspace, one.execution, trackers[one.users[0]], suffix)
+
+    pending = submit_steps((one.step for one in shared.values()), run_of, session.submit)
+    for part in opened:
+        done = []
+        for point in part.points:
+            tracker = trackers[point.label]
+            try:
+                wait_for(point.plan.steps(), pending)
+            except Exception as error:  # noqa: BLE001 (whatever a step raises: the others go on)
+                session.failures[point.label] = cause_of(error)
+                logger().warning("%s: failed: %s", point.label, cause_of(error))
+                tracker.parent.tags({"gner.failed": cause_of(error)})
+                tracker.parent.end("FAILED")
+            else:
+                _finish(point, session, tracker)
+                done.append(point)
+        _end(part, done, session, within=part.tracker is not session.run.tracker)
+
+
+def _finish(point: PlannedPoint, session: Session, tracker: Tracker) -> None:
+    """Log what a point is by itself, also where another point ran its steps; show its report."""
+    run, plan = session.run, point.plan
+    for title, score in plan.tests.items():
+        macro = macro_scores(score, run)["macro"]
+        values = {name: macro[name] for name in ("precision", "recall", "f1")}
+        tracker.parent.values({f"{title}/{name}": value for name, value in values.items()})
+    checkpoints = {f"gner.checkpoint.{t}": step.ref.path for t, step in plan.stages.items()}
+    tracker.parent.tags({"gner.report": plan.report.ref.key, **checkpoints})
+    tracker.parent.complete()
+    page = run.path(plan.report) / REPORT
+    session.reports[point.experiment.name] = put_report(
+        f"{point.experiment.name}.html", page.read_bytes()
+    )
+
+
+def _end(part: Part, done: Sequence[PlannedPoint], session: Session, *, within: bool) -> None:
+    """Write the report of a sweep over the points that are done; end its run."""
+    sweep = part.sweep
+    if sweep is None:
+        for point in done:
+            name = point.experiment.name
+            session.pages[name] = session.reports[name]
+        return
+    plans = {point.experiment.name: point.plan for point in done}
+    there = [
+        (one, plans[one.experiment.name]) for one in sweep.points if one.experiment.name in plans
+    ]
+    missing = [one.label for one in sweep.points if one.experiment.name not in plans]
+    if there:
+        try:
+            _report(plan_sweep_report(sweep, there, missing=missing), session, part.tracker)
+        except Exception as error:  # noqa: BLE001 (the other sweeps of a study go on)
+            session.failures[f"{sweep.name}, its report"] = cause_of(error)
+            missing.append("its report")
+    if missing:
+        part.tracker.parent.tags({"gner.missing": "; ".join(missing)})
+    if within:
+        part.tracker.parent.end("FAILED" if missing else "FINISHED")
+
+
+def _report(step: SweepReport, session: Session, tracker: Tracker) -> None:
+    """Have the report of a sweep published, and show it."""
+    run = RunContext(session.run.workspace, session.run.execution, tracker)
+    session.submit(write_sweep_report, step, run, after=[]).result()
+    for file in (PAGE, *FILES):
+        content = (run.path(step) / file).read_bytes()
+        place = put_report(f"{step.title}{Path(file).suffix}", content)
+        session.pages.setdefault(step.title, place)  # the page is the first
+    session.tables[step.title] = table(step, run)
+
+
+def _summary(found: Sweep | Study) -> dict[str, str]:
+    """Return the params of the run of a sweep or a study in MLflow."""
+    if isinstance(found, Study):
+        return {"parts": ", ".join(part.name for part in found.parts)}
+    params = found.params
+    axes = {f"axis.{name}": ", ".join(values) for name, values in params.axes.items()}
+    given = {"base": params.base or "", "figure": params.figure, "show": ", ".join(params.show)}
+    return {**given, **axes}
+
+
+def _of_point(part: Part, point: PlannedPoint) -> dict[str, Any]:
+    """Return the params of the run of a point: its labels, and all values but the catalog's."""
+    labels: Mapping[str, str] = {}
+    if part.sweep:
+        name = point.experiment.name
+        labels = next(one.labels for one in part.sweep.points if one.experiment.name == name)
+    values = point.experiment.model_dump(mode="json", exclude={"corpora"})
+    return {**{f"axis.{axis}": label for axis, label in labels.items()}, **values}
+
+
+def _markdown(outcome: PointsOutcome) -> str:
+    lines = [f"# {outcome.name}"]
+    for name, rows in outcome.tables.items():
+        lines += ["", f"## {name}", "", f"| {' | '.join(rows[0])} |", "|---" * len(rows[0]) + "|"]
+        lines += [f"| {' | '.join(row.values())} |" for row in rows]
+    lines += ["", *(f"- failed: {label}: {cause}" for label, cause in outcome.failures.items())]
+    return "\n".join([*lines, *(f"- page: `{page}`" for page in outcome.pages.values())])

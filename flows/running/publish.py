@@ -1,0 +1,29 @@
+"""Where people find results: copies of published pages below the home folder, links in Prefect.
+
+Example:
+    put_report("demo.html", page.encode())
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from prefect.artifacts import create_link_artifact
+
+from tasks.paths import home_folder
+
+
+def put_report(name: str, content: bytes) -> Path:
+    """Put a file among the reports, whole or not at all; return its path."""
+    place = home_folder() / "reports" / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    aside = place.with_name(f".{name}.part")
+    aside.write_bytes(content)
+    os.replace(aside, place)
+    return place
+
+
+def show_links(links: Mapping[str, str]) -> None:
+    """Show addresses by title as artifacts of the Prefect flow run around us."""
+    for title, url in links.items():
+        create_link_artifact(url, title, key=title.lower().replace(" ", "-"))

@@ -1,0 +1,62 @@
+"""Submits steps as tasks, each after its inputs."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from prefect import Task
+
+from flows.running.submit import Pending, Submit
+from gner_core.store.artifacts import ArtifactRef
+from tasks.context import RunContext
+from tasks.data import draw_sample, prepare_corpus
+from tasks.models import generate, import_backbone, train
+from tasks.reevaluation import compare_checkpoints
+from tasks.results import score_predictions, write_report
+from tasks.steps.base import Step
+from tasks.steps.data import Corpus, Sample
+from tasks.steps.models import Backbone, Generate, Stored, Train
+from tasks.steps.results import Compare, Report, Score, SweepReport
+from tasks.sweeps import write_sweep_report
+
+TASKS: dict[type[Step], Task[..., Any]] = {
+    Corpus: prepare_corpus,
+    Sample: draw_sample,
+    Backbone: import_backbone,
+    Train: train,
+    Generate: generate,
+    Score: score_predictions,
+    Compare: compare_checkpoints,
+    Report: write_report,
+    SweepReport: write_sweep_report,
+}
+"""Kind of a step → the task that has it published."""
+
+
+def run_steps(steps: Iterable[Step], run: RunContext, submit: Submit) -> None:
+    """Submit every step after its inputs and wait for all of them."""
+    every = list(steps)
+    wait_for(every, submit_steps(every, lambda _: run, submit))
+
+
+def submit_steps(
+    steps: Iterable[Step], run_of: Callable[[Step], RunContext], submit: Submit
+) -> dict[ArtifactRef, Pending]:
+    """Submit every step after its inputs, each key once; return what is pending.
+
+    Args:
+        steps: each after its inputs, but for stored checkpoints, which are there.
+        run_of: the run in which a step is done.
+    """
+    pending: dict[ArtifactRef, Pending] = {}
+    for step in steps:
+        if step.ref not in pending:
+            made = [given for given in step.inputs().values() if not isinstance(given, Stored)]
+            after = [pending[given.ref] for given in made]
+            pending[step.ref] = submit(TASKS[type(step)], step, run_of(step), after=after)
+    return pending
+
+
+def wait_for(steps: Iterable[Step], pending: Mapping[ArtifactRef, Pending]) -> None:
+    """Wait for steps; the first error in their order is raised: the cause, not what follows."""
+    for step in steps:
+        pending[step.ref].result()

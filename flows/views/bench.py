@@ -1,0 +1,123 @@
+"""How `gner bench train` and `gner bench generate` look: a column per side, a row per way.
+
+Owns looks only.
+
+Example:
+    Console().print(training_table("SmolLM2-135M", "adaptation", sides))
+"""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from tasks.standalone.generation_bench import GenerationRow
+
+Rounds = Sequence[Mapping[str, Any]]
+
+
+def training_table(backbone: str, stage: str, sides: Mapping[str, Rounds]) -> Table:
+    """Return label tokens a second, padding, memory and utilisation of both sides.
+
+    Args:
+        backbone: name of the model.
+        stage: name of the stage.
+        sides: figures of each round of `plain` and `gner`; the medians of the rounds are shown.
+    """
+    plain, ours = sides["plain"], sides["gner"]
+    some = ours[0]
+    sentences = f"{some['updates']} updates, {some['sentences']:,} sentences"
+    table = Table(
+        title=f"{backbone}, {stage}: {sentences} in micro-batches of {some['micro_batch']}",
+        title_justify="left",
+        caption=_caption(some, _peak(sides)),
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+    )
+    table.add_column("")
+    for name in ("plain", "gner"):
+        table.add_column(name, justify="right", style="bold" if name == "gner" else None)
+    table.add_column("ratio", justify="right")
+    speed = [_middle(rounds, "label_tokens_per_second") for rounds in (plain, ours)]
+    times = Text(
+        f"{speed[1] / speed[0]:.2f}×", style="bold green" if speed[1] > speed[0] else "red"
+    )
+    table.add_row("label tokens / s", *[f"{value:,.1f}" for value in speed], times)
+    for key, of in (
+        ("padding_share", "these updates"),
+        ("planned_padding_share", f"{some['planned_updates']} whole updates"),
+    ):
+        shares = [f"{100 * _middle(rounds, key):.1f} %" for rounds in (plain, ours)]
+        table.add_row(f"padding, {of}", *shares, "")
+    memory = [_middle(rounds, "memory_bytes") for rounds in (plain, ours)]
+    cells = [f"{value / 1e9:.2f} GB" for value in memory]
+    table.add_row("peak memory", *cells, f"{memory[1] / memory[0]:.2f}×")
+    used = [_middle(rounds, "flops_per_second") / _peak(sides) for rounds in (plain, ours)]
+    cells = [f"{100 * value:.1f} %" for value in used]
+    table.add_row("model FLOP utilisation", *cells, f"{used[1] / used[0]:.2f}×")
+    if len(ours) > 1:
+        spread = [_spread(rounds) for rounds in (plain, ours)]
+        table.add_row("label tokens / s, rounds", *spread, "")
+    return table
+
+
+def generation_table(backbone: str, rows: "Sequence[GenerationRow]") -> Table:
+    """Return speed, passes, texts and F1 of every way of decoding."""
+    some = rows[0].figures
+    table = Table(
+        title=f"{backbone}: {some['sentences']:,} sentences, {some['words']:,} words",
+        title_justify="left",
+        caption="inst/s: instances a second. free: against free greedy decoding. passes: forward "
+        "passes of the decoder a word. copies: texts that repeat the sentence with valid labels. "
+        "same: of free greedy copies, those with the same labels. GB: peak memory.",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+    )
+    table.add_column("decoding", no_wrap=True)
+    for name in ("beams", "batch", "inst/s", "free", "passes", "copies", "same", "F1", "GB"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        figures = row.figures
+        speed = figures["sentences"] / figures["seconds"]
+        table.add_row(
+            row.mode,
+            str(row.beams),
+            str(row.batch),
+            f"{speed:,.2f}",
+            "" if row.times_free is None else f"{row.times_free:.2f}×",
+            f"{figures['passes_per_word']:.2f}",
+            f"{100 * sum(figures['copies']) / figures['sentences']:.1f}%",
+            "" if row.same is None else f"{row.same[0]}/{row.same[1]}",
+            f"{100 * row.f1:.1f}",
+            f"{figures['memory_bytes'] / 1e9:.2f}",
+            style="bold" if row.mode == "guided" else None,
+        )
+    return table
+
+
+def _peak(sides: Mapping[str, Rounds]) -> float:
+    """Return the peak that counts: of several measured ones the highest."""
+    return max(float(one["peak_flops_per_second"]) for rounds in sides.values() for one in rounds)
+
+
+def _middle(rounds: Rounds, key: str) -> float:
+    return median(float(one[key]) for one in rounds)
+
+
+def _spread(rounds: Rounds) -> str:
+    values = sorted(one["label_tokens_per_second"] for one in rounds)
+    return f"{values[0]:,.1f} – {values[-1]:,.1f}"
+
+
+def _caption(some: Mapping[str, Any], peak: float) -> str:
+    return (
+        f"{some['device']}, {some['dtype']}, matrix products at most {peak / 1e12:,.2f} TFLOP/s. "
+        "plain: transformers' Trainer, random micro-batches padded to their longest, "
+        "logits at every position."
+    )

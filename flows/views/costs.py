@@ -1,0 +1,166 @@
+"""How a dry run with costs looks: a line for every step, then totals beside the paper's.
+
+Lines, not a table that is cut to the width of a terminal: they can be read by other programs.
+
+Example:
+    for line in cost_lines(steps, device, energy): typer.echo(line)
+"""
+
+from collections.abc import Iterator, Sequence
+
+from gner_core.config.costs import DeviceProfile, EnergyParams
+from gner_core.costs.energy import footprint
+from gner_core.reports.paper.numbers import paper_gpu_hours, paper_kg
+from tasks.steps.base import Step
+from tasks.steps.models import Generate, Train
+from tasks.steps.points import PlannedStep
+
+HEAD = f"{'state':<10} {'step':<12} {'key':<20} {'tokens':>7} {'FLOP':>7} {'memory':>8} {'GPU h':>8}  title"
+NAMED = 3
+"""Experiments that are named behind a step; of others only the number is given."""
+SCALES = ("", "k", "M", "G", "T", "P", "E", "Z")
+NO_KEY = "(after-fetching)"
+
+
+def plain_lines(steps: Sequence[PlannedStep]) -> Iterator[str]:
+    """Yield state, kind, key and title of every step."""
+    for planned in steps:
+        yield f"{_head(planned)}  {_title(planned)}"
+
+
+def cost_lines(
+    steps: Sequence[PlannedStep], device: DeviceProfile, energy: EnergyParams
+) -> Iterator[str]:
+    """Yield every step with its costs, then what all of them cost.
+
+    Tokens are those that are learned from (prompts and targets of all epochs), or written.
+    """
+    yield HEAD
+    for planned in steps:
+        yield _line(planned, device)
+    yield ""
+    yield from _device_lines(device)
+    yield from _totals(steps, device, energy)
+
+
+def _line(planned: PlannedStep, device: DeviceProfile) -> str:
+    cost = planned.cost
+    cells = ("", "", "", "")
+    note = planned.note and f"  ({planned.note})"
+    if cost:
+        learned = isinstance(planned.step, Train)
+        tokens = cost.target_tokens + (cost.prompt_tokens if learned else 0)
+        too_large = device.memory_bytes is not None and cost.memory_bytes > device.memory_bytes
+        cells = (
+            _scaled(tokens),
+            _scaled(cost.flops),
+            f"{_scaled(cost.memory_bytes)}B{'!' if too_large else ''}",
+            "?" if cost.gpu_hours is None else _hours_text(cost.gpu_hours),
+        )
+    elif planned.note:
+        cells = ("?", "?", "?", "?")
+    numbers = f"{cells[0]:>7} {cells[1]:>7} {cells[2]:>8} {cells[3]:>8}"
+    return f"{_head(planned)} {numbers}  {_title(planned)}{note}"
+
+
+def _scaled(value: float) -> str:
+    """Return a number with three digits and a unit prefix: 648M."""
+    place = 0
+    while value >= 999.5 and place + 1 < len(SCALES):
+        value, place = value / 1000, place + 1
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f}{SCALES[place]}"
+
+
+def _hours_text(hours: float) -> str:
+    return f"{hours:,.2f}" if hours >= 0.1 else f"{hours:.2g}"
+
+
+def _head(planned: PlannedStep) -> str:
+    state = "published" if planned.published else "pending"
+    key = NO_KEY if planned.step.unfetched else planned.step.ref.key
+    return f"{state:<10} {planned.step.kind:<12} {key:<20}"
+
+
+def _title(planned: PlannedStep) -> str:
+    """Return the title, with the experiments that need the step where there are several."""
+    users = planned.users
+    if not users:
+        return planned.step.title
+    more = f" and {len(users) - NAMED} more" if len(users) > NAMED else ""
+    return f"{planned.step.title}  [{'; '.join(users[:NAMED])}{more}]"
+
+
+def _device_lines(device: DeviceProfile) -> Iterator[str]:
+    known = [
+        f"{dtype}: {peak / 1e12:,.4g} TFLOP/s, {device.utilisation[dtype]:.0%} used in training"
+        for dtype, peak in device.flops.items()
+        if dtype in device.utilisation
+    ]
+    yield f"device     {device.name}; {'; '.join(known)}"
+    if device.assumed:
+        yield f"assumed    {device.assumed}"
+    yield (
+        "tokens     of prompts and targets in all epochs (train), of answers (generate); "
+        "no padding, no external types"
+    )
+    yield "memory     of one device, with sentences at the backbone's limits; ! is more than it has"
+
+
+def _totals(
+    steps: Sequence[PlannedStep], device: DeviceProfile, energy: EnergyParams
+) -> Iterator[str]:
+    unknown = sum(1 for s in steps if _unknown(s))
+    trained, written = _hours(steps, Train), _hours(steps, Generate)
+    waiting = [planned for planned in steps if not planned.published]
+    left = _hours(waiting, Train) + _hours(waiting, Generate)
+    total = trained + written
+    yield (
+        f"total      {_hours_text(total)} GPU hours: {_hours_text(trained)} training, "
+        f"{_hours_text(written)} generating"
+    )
+    yield from _parts(steps)
+    yield f"pending    {_hours_text(left)} GPU hours"
+    if unknown:
+        yield f"unknown    {unknown} steps, marked ?, are in no total"
+    values = f"overhead {energy.overhead:g} (PUE), grid {energy.kg_per_kwh:g} kg CO2eq/kWh"
+    if device.watts is None:
+        yield f"energy     ? (the device's profile states no watts); {values}"
+    else:
+        found = footprint(total, watts=device.watts, energy=energy)
+        yield (
+            f"energy     {_hours_text(found.kwh)} kWh, {_hours_text(found.kg)} kg CO2eq; "
+            f"{device.watts:g} W, {values}"
+        )
+    yield (
+        f"paper      {paper_gpu_hours():g} GPU hours of A100-80G for all its models, "
+        f"{paper_kg():g} kg CO2eq (Appendix G)"
+    )
+
+
+def _parts(steps: Sequence[PlannedStep]) -> Iterator[str]:
+    """Yield the hours of each part of a study: a step counts for the first that needs it."""
+    parts: dict[str, list[PlannedStep]] = {}
+    for planned in steps:
+        name = planned.users[0].split(" / ")[0] if planned.users else ""
+        parts.setdefault(name, []).append(planned)
+    parts.pop("", None)
+    if len(parts) > 1:
+        yield "of which   (a step counts for the first part that needs it)"
+        for name, own in parts.items():
+            hours = _hours(own, Train) + _hours(own, Generate)
+            yield f"  {_hours_text(hours):>10}  {name}"
+
+
+def _unknown(planned: PlannedStep) -> bool:
+    if not isinstance(planned.step, Train | Generate):
+        return False
+    return planned.cost is None or planned.cost.gpu_hours is None
+
+
+def _hours(steps: Sequence[PlannedStep], kind: type[Step]) -> float:
+    return sum(
+        planned.cost.gpu_hours or 0.0
+        for planned in steps
+        if planned.cost and isinstance(planned.step, kind)
+    )

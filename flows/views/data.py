@@ -1,0 +1,312 @@
+"""How `gner data …` looks: tables, progress bars, sentences with coloured entities.
+
+Owns looks only. Every function returns something that a rich console prints.
+
+Example:
+    Console().print(preparation_table("news", statistics))
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from gner_core.config.backbone import BackboneParams
+from gner_core.config.corpus import CorpusParams
+from gner_core.corpora.audit import CorpusAudit
+from gner_core.corpora.lengths import LengthReport, Spread
+from gner_core.corpora.recognition import Recognised
+from gner_core.corpora.statistics import WHATS, Comparison, count_of_types
+from gner_core.records import Sentence, spans_of
+
+COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red", "bright_cyan", "bright_yellow")
+NONE = "–"
+
+
+def catalog_table(corpora: Mapping[str, CorpusParams], cached: Collection[str]) -> Table:
+    """Return a row per corpus."""
+    table = Table(title="Corpora (counts as in Table 8 of the paper)")
+    for name in ("corpus", "role"):
+        table.add_column(name, no_wrap=True)
+    for name in ("train", "valid", "test", "types"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("licence")
+    table.add_column("source", no_wrap=True)
+    table.add_column("cached", no_wrap=True)
+    for name, corpus in corpora.items():
+        counts = [
+            _number(getattr(corpus.table8, what)) if corpus.table8 else NONE for what in WHATS
+        ]
+        roles = ", ".join(corpus.roles) or NONE
+        here = Text("yes", style="green") if name in cached else Text(NONE)
+        table.add_row(name, roles, *counts, corpus.licence, _trust(corpus), here)
+    return table
+
+
+def _trust(corpus: CorpusParams) -> Text:
+    if corpus.verified:
+        return Text("verified", style="green")
+    if corpus.sources:
+        return Text("unverified", style="yellow")
+    return Text("your own files", style="yellow")
+
+
+def preparation_table(name: str, statistics: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Return a row per split with its counts and repairs."""
+    table = Table(title=name, title_justify="left")
+    table.add_column("split")
+    for column in ("sentences", "words", "entities", "types", "longest"):
+        table.add_column(column, justify="right")
+    table.add_column("repairs")
+    for split, counts in statistics.items():
+        numbers = [_number(counts[key]) for key in ("sentences", "words", "entities")]
+        numbers += [_number(len(counts["entities_by_type"])), _number(counts["longest"])]
+        repairs = "\n".join(f"{n:,} {kind}" for kind, n in counts["repairs"].items())
+        table.add_row(split, *numbers, repairs or NONE)
+    return table
+
+
+def lengths_table(
+    backbone: BackboneParams,
+    reports: Sequence[tuple[LengthReport, LengthReport | None]],
+    *,
+    cut: int,
+) -> Table:
+    """Return a row per corpus: tokens of prompts and targets, what is over the limits, and cut."""
+    together = backbone.family == "decoder_only"
+    limits = (
+        f"{backbone.max_source_tokens:,} tokens together"
+        if together
+        else f"{backbone.max_source_tokens:,} + {backbone.max_target_tokens:,} tokens"
+    )
+    over = "prompt\ntarget\ntogether" if together else "prompt\ntarget\neither"
+    table = Table(
+        title=f"{backbone.name}, {limits}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+    )
+    table.add_column("corpus", overflow="fold", min_width=12)
+    spread = "mean\n95 %\nlongest"
+    pieces = f"cut at\n{cut}\nover"
+    for column in ("", f"prompt\n{spread}", f"target\n{spread}", f"over\n{over}", pieces):
+        table.add_column(column, justify="right", no_wrap=True)
+    for report, cut_up in reports:
+        counts = (report.over_prompt, report.over_target, report.over)
+        table.add_row(
+            report.corpus,
+            _number(report.sentences),
+            _spread(report.prompt),
+            _spread(report.target),
+            _over(*counts),
+            Text() if cut_up is None else _over(cut_up.sentences, cut_up.over),
+        )
+    return table
+
+
+def _spread(spread: Spread) -> str:
+    return f"{spread.mean:,.0f} {spread.most:,} {spread.longest:,}"
+
+
+def _over(*counts: int) -> Text:
+    """Return counts side by side; the last one is what does not fit."""
+    shown = " ".join(f"{count:,}" for count in counts)
+    return Text(shown, style="yellow" if counts[-1] else "dim")
+
+
+def table8_table(
+    corpora: Mapping[str, CorpusParams],
+    counted: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    rows: Sequence[Comparison],
+) -> Table:
+    """Return a row per corpus: counts here, and the paper's number where it is another one."""
+    table = Table(title="Table 8, recounted", caption="in brackets: the paper's number")
+    table.add_column("corpus", no_wrap=True)
+    for what in WHATS:
+        table.add_column(what, justify="right", no_wrap=True)
+    by_place = {(row.corpus, row.what): row for row in rows}
+    for name, corpus in corpora.items():
+        cells = []
+        for what in WHATS:
+            row = by_place.get((name, what))
+            if row and row.differs:
+                style = "yellow" if row.reason else "bold red"
+                cells.append(Text(f"{row.here:,} ({row.paper:,})", style=style))
+            elif what == "types":
+                cells.append(Text(_number(count_of_types(corpus, counted[name]))))
+            else:
+                counts = counted[name].get(what)
+                cells.append(Text(_number(counts["sentences"]) if counts else NONE))
+        table.add_row(name, *cells)
+    return table
+
+
+def differences(rows: Sequence[Comparison]) -> Iterator[Text]:
+    """Yield a line per difference to Table 8 with its reason."""
+    for row in rows:
+        if row.differs:
+            line = Text(f"{row.corpus} {row.what} {row.here - row.paper:+,}: ")
+            reason = row.reason or "unexplained: the catalog gives no reason"
+            yield line.append(reason, style="" if row.reason else "bold red")
+
+
+def audit_tables(
+    audits: Sequence[CorpusAudit],
+    asked: Mapping[str, Sequence[str]],
+    trained: Mapping[str, Collection[str]],
+    types: Mapping[str, Mapping[str, Sequence[str]]],
+) -> Iterator[RenderableType]:
+    """Yield the tables of an audit: sentences, label noise, types."""
+    yield _sentences_table(audits)
+    noisy = [audit for audit in audits if audit.noise.repeated_texts]
+    if noisy:
+        table = Table(title="Label noise: the same words with different tags")
+        for column, side in (("corpus", "left"), ("repeated texts", "right"), ("differ", "right")):
+            table.add_column(column, justify="right" if side == "right" else "left")
+        table.add_column("for example")
+        for audit in noisy:
+            noise = audit.noise
+            example = _short(noise.examples[0]) if noise.examples else NONE
+            table.add_row(
+                audit.corpus, _number(noise.repeated_texts), _warn(noise.differing), example
+            )
+        yield table
+    if not asked:
+        return
+    if not trained:
+        yield Text("Zero-shot types: no adaptation corpus is at hand to compare them with.")
+        return
+    table = Table(title=f"Zero-shot types that the training data name: {', '.join(trained)}")
+    table.add_column("corpus")
+    table.add_column("known", justify="right")
+    table.add_column("types")
+    for corpus, known in types.items():
+        table.add_row(corpus, f"{len(known)} of {len(asked[corpus])}", ", ".join(known) or NONE)
+    yield table
+
+
+def _sentences_table(audits: Sequence[CorpusAudit]) -> Table:
+    table = Table(title="Sentences that stand in more than one place")
+    for column in ("corpus", "split"):
+        table.add_column(column, no_wrap=True)
+    for column in ("sentences", "repeated", "also in train", "also in valid"):
+        table.add_column(column, justify="right")
+    for audit in audits:
+        shared = {(o.later, o.earlier): o.shared for o in audit.overlaps}
+        for number, found in enumerate(audit.duplicates):
+            others = [
+                _warn(shared[found.split, earlier]) if (found.split, earlier) in shared else NONE
+                for earlier in ("train", "valid")
+            ]
+            table.add_row(
+                audit.corpus if not number else "",
+                found.split,
+                _number(found.sentences),
+                _warn(found.repeated),
+                *others,
+                end_section=number + 1 == len(audit.duplicates),
+            )
+    return table
+
+
+def coloured(sentences: Sequence[Sentence]) -> Iterator[Text]:
+    """Yield sentences with coloured entities, then the colours' meaning."""
+    labels = dict.fromkeys(span.label for s in sentences for span in spans_of(s.tags))
+    styles = {label: f"bold {COLOURS[n % len(COLOURS)]}" for n, label in enumerate(labels)}
+    for sentence in sentences:
+        starts = {span.start: span for span in spans_of(sentence.tags)}
+        line = Text(f"{sentence.id}  ", style="dim")
+        position = 0
+        while position < len(sentence.words):
+            span = starts.get(position)
+            end = span.end if span else position + 1
+            words = " ".join(sentence.words[position:end])
+            if span:
+                line.append(f"[{words}]", style=f"not dim {styles[span.label]}")
+                line.append(f"({span.label}) ", style="dim")
+            else:
+                line.append(f"{words} ", style="not dim")
+            position = end
+        yield line
+    if styles:
+        legend = Text("types: ")
+        for label, style in styles.items():
+            legend.append(f"{label}  ", style=style)
+        yield legend
+
+
+def check_report(found: Recognised) -> Iterator[RenderableType]:
+    """Yield counts, problems and the catalog entry of a user's own file."""
+    counts = found.statistics
+    numbers = ", ".join(
+        f"{_number(counts[key])} {key}" for key in ("sentences", "words", "entities")
+    )
+    yield Text(f"reads whole: {numbers}", style="green")
+    for label, number in counts["entities_by_type"].items():
+        yield Text(f"  {label}: {number:,}")
+    for kind, number in found.repairs.items():
+        yield Text(f"mended: {number:,} {kind}", style="yellow")
+    for problem in found.problems:
+        yield Text(f"look at: {problem}", style="yellow")
+    yield Text(
+        "\nPut this into a catalog file, and set data_root to the folder of the file:\n",
+        style="dim",
+    )
+    yield Text(found.snippet)
+
+
+class FetchBars:
+    """Shows a bar per file that is on its way, and what else a fetch says."""
+
+    def __init__(self, console: Console) -> None:
+        """Show bars on `console` where it is a terminal, lines elsewhere."""
+        self.console = console
+        self.bars: dict[str, TaskID] = {}
+        self.shown = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        self.shown.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.shown.stop()
+
+    def note(self, line: str) -> None:
+        """Print one thing that happened."""
+        self.console.print(line, style="dim", soft_wrap=True, highlight=False)
+
+    def progress(self, file: str, done: int, total: int | None) -> None:
+        """Move the bar of a file."""
+        if file not in self.bars:
+            self.bars[file] = self.shown.add_task(file, total=total)
+        self.shown.update(self.bars[file], completed=done, total=total)
+
+
+def _number(value: int | None) -> str:
+    return NONE if value is None else f"{value:,}"
+
+
+def _warn(value: int) -> Text:
+    return Text(f"{value:,}", style="yellow" if value else "")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"

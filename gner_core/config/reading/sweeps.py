@@ -1,0 +1,239 @@
+"""Reads what `gner run` accepts: an experiment, a sweep or a study, told apart by their keys.
+
+Owns the way from a sweep file to its points, each an `Experiment` made by setting the keys of one
+value of every axis. Does not own the fields (`gner_core.config.sweep`) or how an experiment is read
+(`gner_core.config.reading.files`).
+
+An override whose first key is one of the sweep's own (`base=params/tiny.yaml`) sets that one; any
+other is set in the experiment of every point. A study hands overrides on to its parts.
+
+Example:
+    sweep = read_runnable(Path("params/sweeps/beam-size.yaml"), overrides=["base=params/tiny.yaml"])
+    [point.label for point in sweep.points]  # ["beams=1", "beams=2", "beams=3", "beams=4"]
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from gner_core.config.experiment import Experiment
+from gner_core.config.reading.files import (
+    EXTENDS,
+    INCLUDES,
+    apply_override,
+    assign,
+    read_experiment,
+    read_included,
+    read_values,
+    read_yaml,
+    validated,
+    validated_catalog,
+)
+from gner_core.config.sweep import StudyParams, SweepParams
+from gner_core.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPoint:
+    """One combination of the values of all axes."""
+
+    labels: Mapping[str, str]
+    """Axis → label of its value."""
+    experiment: Experiment
+
+    @property
+    def label(self) -> str:
+        """The name for people, such as `size=Flan-T5-large, beams=2`."""
+        return ", ".join(f"{axis}={label}" for axis, label in self.labels.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A sweep with its points in the order of the product of its axes."""
+
+    params: SweepParams
+    points: Sequence[SweepPoint]
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.params.name
+
+    def x_of(self, point: SweepPoint) -> tuple[float | None, str]:
+        """Return where a point lies in the figure, and how that is written.
+
+        None lies behind all numbers: full context. Rows of a table have no place.
+        """
+        experiment = point.experiment
+        if self.params.figure == "parameters":
+            return float(experiment.backbone.parameters), _short(experiment.backbone.parameters)
+        if self.params.figure == "beams":
+            return float(experiment.decode.beams), str(experiment.decode.beams)
+        if self.params.figure == "context":
+            words = experiment.target.context
+            return (None, "full") if words == "full" else (float(words), str(words))
+        return None, ""
+
+    def line_of(self, point: SweepPoint) -> str:
+        """Return the name of the line on which a point lies; empty where there is one."""
+        aside = (self.params.x_axis, self.params.seeds)
+        names = [label for axis, label in point.labels.items() if axis not in aside]
+        if self.params.figure == "context":
+            names.append(point.experiment.target.labels)
+        families = {one.experiment.backbone.family for one in self.points}
+        if self.params.figure == "parameters" and len(families) > 1:
+            names.append(point.experiment.backbone.family.replace("_", "-"))
+        return ", ".join(names)
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """Experiments and sweeps that are run together."""
+
+    name: str
+    parts: Sequence[Experiment | Sweep]
+
+
+Runnable = Experiment | Sweep | Study
+
+
+def read_runnable(path: Path, *, overrides: Sequence[str]) -> Runnable:
+    """Read an experiment, a sweep or a study.
+
+    Raises:
+        InputError: for a missing or malformed file, one that is none of the three, a bad override,
+            or any value that does not fit, also of a single point.
+    """
+    values = read_yaml(path)
+    if "parts" in values:
+        return _study(path, values, overrides)
+    return _part(path, values, overrides)
+
+
+def _part(path: Path, values: dict[str, Any], overrides: Sequence[str]) -> Experiment | Sweep:
+    if "axes" in values:
+        return _sweep(path, values, overrides)
+    if EXTENDS in values or values.keys() & Experiment.model_fields.keys():
+        return read_experiment(path, overrides=list(overrides))
+    raise InputError(
+        f"{path}: neither an experiment (with adaptation or extends), a sweep (with axes) nor a "
+        "study (with parts)"
+    )
+
+
+def _study(path: Path, values: dict[str, Any], overrides: Sequence[str]) -> Study:
+    passed_on = _own_overrides(values, overrides, StudyParams)
+    params = validated(StudyParams, values, path)
+    parts = []
+    for part in params.parts:
+        file = path.parent / part
+        content = read_yaml(file)
+        if "parts" in content:
+            raise InputError(f"{path}: parts: {part} is a study itself; name its parts")
+        parts.append(_part(file, content, passed_on))
+    for name, times in Counter(part.name for part in parts).items():
+        if times > 1:
+            raise InputError(f"{path}: parts: two are named {name!r}; reports would overwrite")
+    return Study(params.name, parts)
+
+
+def _sweep(path: Path, values: dict[str, Any], overrides: Sequence[str]) -> Sweep:
+    if isinstance(values.get("base"), str):
+        values["base"] = str(path.parent / values["base"])
+    passed_on = _own_overrides(values, overrides, SweepParams)
+    params = validated(SweepParams, values, path)
+    for override in passed_on:
+        _refuse_keys_of_axes(override, params)
+
+    @cache
+    def below(base: Path) -> dict[str, Any]:
+        """Return what the points of a base have in common."""
+        common = read_values(base)
+        _set_all(common, params.fixed, where="fixed", file=path)
+        for override in passed_on:
+            apply_override(common, override)
+        if "corpora" in common and not any(
+            key.startswith("corpora") for _, key in params.keys_of_axes()
+        ):
+            common["corpora"] = validated_catalog(common["corpora"], base)  # once for all points
+        return common
+
+    points = list(_points(path, params, below))
+    for point in points:
+        lacking = {score.split("/")[0] for score in params.show} - {*point.experiment.evaluations()}
+        if lacking:
+            raise InputError(
+                f"{path}: show: {point.label} has no evaluation {', '.join(sorted(lacking))}"
+            )
+    return Sweep(params, points)
+
+
+def _points(
+    path: Path, params: SweepParams, below: Callable[[Path], dict[str, Any]]
+) -> Iterator[SweepPoint]:
+    names: dict[str, str] = {}
+    for chosen in product(*(values.items() for values in params.axes.values())):
+        labels = {axis: label for axis, (label, _) in zip(params.axes, chosen, strict=True)}
+        base = next((path.parent / keys["base"] for _, keys in chosen if "base" in keys), None)
+        values = _copied(below(base or Path(params.base or "")))
+        for axis, (label, keys) in zip(params.axes, chosen, strict=True):
+            set_here = {key: value for key, value in keys.items() if key != "base"}
+            _set_all(values, set_here, where=f"axes.{axis}.{label}", file=path)
+        name = "-".join([params.name, *(_slug(label) for label in labels.values())])
+        values["name"] = name
+        label = ", ".join(f"{axis}={label}" for axis, label in labels.items())
+        point = SweepPoint(labels, validated(Experiment, values, f"{path}: {label}"))
+        if name in names:
+            raise InputError(f"{path}: {names[name]} and {label} are both named {name}")
+        names[name] = label
+        yield point
+
+
+def _copied(value: Any) -> Any:
+    """Copy sections, so that a point changes only its own; params are frozen and stay."""
+    return {k: _copied(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def _set_all(values: dict[str, Any], keys: Mapping[str, Any], *, where: str, file: Path) -> None:
+    for key, value in keys.items():
+        included = key in INCLUDES and isinstance(value, str)
+        new = read_included(file.parent / value) if included else deepcopy(value)
+        assign(values, key, new, where=f"{file}: {where}.{key}")
+
+
+def _own_overrides(
+    values: dict[str, Any], overrides: Sequence[str], kind: type[SweepParams] | type[StudyParams]
+) -> list[str]:
+    """Set the overrides of a file's own keys; return the others."""
+    others = []
+    for override in overrides:
+        if override.partition("=")[0].split(".")[0] in kind.model_fields:
+            apply_override(values, override)
+        else:
+            others.append(override)
+    return others
+
+
+def _refuse_keys_of_axes(override: str, params: SweepParams) -> None:
+    key = override.partition("=")[0]
+    for axis, own in params.keys_of_axes():
+        if key == own or key.startswith(f"{own}.") or own.startswith(f"{key}."):
+            raise InputError(f"--set {override}: {own} is set by the axis {axis}")
+
+
+def _short(number: int) -> str:
+    for size, sign in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if number >= size:
+            scaled = number / size
+            return f"{scaled:.1f}{sign}" if scaled < 10 else f"{scaled:.0f}{sign}"
+    return str(number)
+
+
+def _slug(label: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")

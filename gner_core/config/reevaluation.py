@@ -1,0 +1,90 @@
+"""The model of a re-evaluation file: how new checkpoints are tested and what makes a champion.
+
+Owns names, units and ranges of what is fixed for all checkpoints that are compared: test sets,
+decoding, matching, the test of significance, where checkpoints are looked for, and which registered
+model holds the alias. What a checkpoint is (backbone, form of its texts) it says itself
+(`gner_core.config.checkpoint`). Files are read by `gner_core.config.reading.files`; values live in `params/`.
+
+Example:
+    params = read_reevaluation(Path("params/reevaluate.yaml"), overrides=["decode.beams=4"])
+    params.champion.alias
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from gner_core.config.corpus import CorpusParams
+from gner_core.config.execution import ExecutionParams
+from gner_core.config.sample import SampleParams, known_sample
+from gner_core.config.system import DecodeParams, MatchParams
+from gner_core.strict import StrictModel
+
+TestName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+"""Lower-case with dashes."""
+
+
+class ComparisonParams(StrictModel):
+    """The paired test of a checkpoint against the champion, over the same sentences."""
+
+    metric: Literal["pair", "span"]
+    """pair: the paper's, unique pairs of text and type; span: words and type of every mention."""
+    level: float = Field(gt=0, lt=1)
+    """Share of the bootstrap's differences that the interval holds, such as 0.95."""
+    resamples: int = Field(ge=100)
+    """Draws of the bootstrap, and of the swaps behind p."""
+    seed: int
+    """Seed of both."""
+
+
+class ChampionParams(StrictModel):
+    """Where the best checkpoint is marked, in MLflow's model registry."""
+
+    model: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    """The registered model; every compared checkpoint becomes a version of it."""
+    alias: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    """The alias that moves to a checkpoint which is better beyond the interval."""
+
+
+class LookParams(StrictModel):
+    """Where a scan looks for checkpoints."""
+
+    store: bool
+    """Published steps train of the store."""
+    folders: tuple[str, ...]
+    """Folders below which every folder with a gner.json is a checkpoint; `folders: []` for none."""
+    registry: bool
+    """Versions of the registered model: what other machines registered and this one can read."""
+    stages: tuple[str, ...] | None
+    """Only checkpoints of training stages with these titles (adaptation, finetuning); null for all.
+    A checkpoint that no stage is known of always counts."""
+
+
+class Reevaluation(StrictModel):
+    """A re-evaluation file: the input of the flow `reevaluate`."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    """Lower-case name with dashes; names runs and artifacts."""
+    data_root: str
+    """As in an experiment: a folder, "package" or "cache"."""
+    corpora: dict[str, CorpusParams] = Field(min_length=1)
+    """The catalog; the file may name another YAML file here."""
+    tests: dict[TestName, SampleParams] = Field(min_length=1)
+    """The fixed test sets by name. The mean is over all corpora of all of them."""
+    decode: DecodeParams
+    match: MatchParams
+    comparison: ComparisonParams
+    champion: ChampionParams
+    look: LookParams
+    execution: ExecutionParams
+
+    @model_validator(mode="after")
+    def _tests_name_known_corpora_once(self) -> "Reevaluation":
+        seen: dict[str, str] = {}
+        for title, sample in self.tests.items():
+            known_sample(f"tests.{title}", sample, self.corpora)
+            for corpus in sample.corpora:
+                if corpus in seen:
+                    raise ValueError(f"tests.{title} and tests.{seen[corpus]} both name {corpus}")
+                seen[corpus] = title
+        return self

@@ -1,0 +1,48 @@
+"""Which sentences of which corpora are drawn."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from gner_core.config.corpus import CorpusParams, Split
+from gner_core.strict import StrictModel
+
+
+class SampleParams(StrictModel):
+    """Which sentences of which corpora."""
+
+    corpora: tuple[str, ...] = Field(min_length=1)
+    """Names from the experiment's `corpora`."""
+    split: Split
+    """Which split to draw from."""
+    per_corpus: int = Field(ge=1)
+    """At most this many sentences of each corpus (the paper: 10,000)."""
+    method: Literal["random", "first"]
+    """Seeded random draw (the paper), or the first ones (the published code)."""
+    seed: int
+    """Seed of the draw."""
+
+    @model_validator(mode="after")
+    def _named_once(self) -> "SampleParams":
+        if len(set(self.corpora)) != len(self.corpora):
+            raise ValueError("corpora names one corpus twice")
+        return self
+
+
+def known_sample(place: str, sample: SampleParams, corpora: Mapping[str, CorpusParams]) -> None:
+    """Refuse a sample whose corpora the catalog does not hold, or not with its split.
+
+    Args:
+        place: key path of the sample, for the message.
+
+    Raises:
+        ValueError: which pydantic turns into a fault of the file.
+    """
+    for name in sample.corpora:
+        if name not in corpora:
+            known = ", ".join(sorted(corpora))
+            raise ValueError(f"{place}.corpora names {name!r}; known: {known}")
+        if sample.split not in corpora[name].splits:
+            splits = ", ".join(corpora[name].splits)
+            raise ValueError(f"{place}: {name} has no split {sample.split!r}, only {splits}")

@@ -1,0 +1,1 @@
+"""How sure scores are, and which types are left out of some of them."""

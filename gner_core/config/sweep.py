@@ -1,0 +1,99 @@
+"""The models of a sweep file and of a study file: frozen, typed, nothing extra.
+
+A sweep is one experiment times axes; a study names sweeps and experiments that are run together.
+Owns their fields and cross-checks. Does not own how they become experiments
+(`gner_core.config.reading.sweeps`).
+
+Example:
+    >>> SweepParams(name="beams", base="demo.yaml", axes={"beams": {"1": {"decode.beams": 1}}},
+    ...             show=("zero-shot/f1",), figure="beams").figure
+    'beams'
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from gner_core.strict import StrictModel
+
+FIGURES = {
+    "parameters": ("backbone", "base"),
+    "beams": ("decode.beams", "decode"),
+    "context": ("target.context", "target"),
+    "table": (),
+}
+"""Kind of figure → the keys of an experiment of which an axis must set one: its x."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Label = Annotated[str, Field(min_length=1)]
+KeyPath = Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
+Value = Annotated[dict[KeyPath, Any], Field(min_length=1)]
+"""Dotted keys of the experiment, with what they are set to."""
+Axis = Annotated[dict[Label, Value], Field(min_length=1)]
+Score = Annotated[
+    str,
+    Field(pattern=r"^(baseline|zero-shot|supervised)/(f1|precision|recall|strict_f1|UE|NE|BE)$"),
+]
+"""An evaluation and a figure of it: a mean over corpora, or an error class of Table 1."""
+
+
+class SweepParams(StrictModel):
+    """An experiment times axes: its points are all combinations of their values."""
+
+    name: Name
+    """Names the points, the report and the run in MLflow."""
+    base: str | None = None
+    """The experiment file, relative to the sweep file (with `--set base=…` to the working
+    directory); none where an axis sets it, which names a file for each of its values."""
+    fixed: dict[KeyPath, Any] = Field(default_factory=dict)
+    """Dotted keys of the experiment that all points have otherwise than `base`."""
+    axes: dict[Name, Axis] = Field(min_length=1)
+    """Axis → label of a value → the dotted keys that it sets."""
+    seeds: Name | None = None
+    """The axis whose values are repetitions: shown are mean and standard deviation over it."""
+    show: tuple[Score, ...] = Field(min_length=1)
+    """The columns of the table, such as zero-shot/f1; the figure draws those that are no errors."""
+    figure: Literal["parameters", "beams", "context", "table"]
+    """F1 against parameters (Fig. 7), beam size (Table 7), context (Fig. 4), or rows only."""
+
+    @model_validator(mode="after")
+    def _axes_fit_together(self) -> "SweepParams":
+        if self.seeds is not None and self.seeds not in self.axes:
+            raise ValueError(f"seeds: no axis {self.seeds!r}; there are: {', '.join(self.axes)}")
+        if self.figure != "table" and self.x_axis is None:
+            raise ValueError(
+                f"figure: no axis sets {FIGURES[self.figure][0]}, which {self.figure} draws"
+            )
+        bases = [all("base" in keys for keys in values.values()) for values in self.axes.values()]
+        if self.base is None and not any(bases):
+            raise ValueError("base: missing; name an experiment file, or set base in an axis")
+        owners: dict[str, str] = {"base": "(the sweep)"} if self.base else {}
+        for axis, key in self.keys_of_axes():
+            if key in ("name", "extends"):
+                raise ValueError(f"axes.{axis}: cannot set {key}")
+            if owners.setdefault(key, axis) != axis:
+                raise ValueError(f"axes.{axis} sets {key}, and so does {owners[key]}")
+        return self
+
+    def keys_of_axes(self) -> list[tuple[str, str]]:
+        """Return each axis with each dotted key that some value of it sets."""
+        return [
+            (axis, key)
+            for axis, values in self.axes.items()
+            for key in dict.fromkeys(key for keys in values.values() for key in keys)
+        ]
+
+    @property
+    def x_axis(self) -> str | None:
+        """The axis along which the figure goes; None for a table."""
+        drawn = FIGURES[self.figure]
+        return next((axis for axis, key in self.keys_of_axes() if key in drawn), None)
+
+
+class StudyParams(StrictModel):
+    """Sweeps and experiments that are run together; steps that they have in common run once."""
+
+    name: Name
+    """Names the run in MLflow and the page."""
+    parts: tuple[str, ...] = Field(min_length=1)
+    """Files of experiments and sweeps, relative to the study file."""

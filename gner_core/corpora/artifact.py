@@ -1,0 +1,31 @@
+"""The artifact of a corpus: a Parquet file of BIO sentences for each split, and statistics."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+from gner_core.config.corpus import CorpusParams
+from gner_core.corpora.splits import stream_any_split
+from gner_core.corpora.statistics import Tally
+from gner_core.records import write_sentences
+
+STATISTICS, SENTENCES = "statistics.json", "sentences.parquet"
+
+
+def write_corpus(name: str, corpus: CorpusParams, *, source: Path, folder: Path) -> None:
+    """Write the artifact of a corpus: `<split>.parquet` and `statistics.json`.
+
+    Args:
+        name: the corpus' name.
+        corpus: its catalog entry.
+        source: where its published files are.
+        folder: where the artifact is built.
+    """
+    statistics = {}
+    for split in corpus.splits:
+        repairs: Counter[str] = Counter()
+        tally = Tally()
+        sentences = stream_any_split(name, corpus, split=split, folder=source, repairs=repairs)
+        write_sentences(folder / f"{split}.parquet", tally.counting(sentences))
+        statistics[split] = {**tally.as_dict(), "repairs": dict(sorted(repairs.items()))}
+    (folder / STATISTICS).write_text(json.dumps(statistics, indent=1, ensure_ascii=False))

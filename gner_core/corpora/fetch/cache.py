@@ -1,0 +1,214 @@
+"""The place of one catalog entry in the cache, and the rule of what is trusted there.
+
+Owns folders, lock, manifest and verification. Does not own how files get into a staging folder.
+
+    <cache>/<corpus>/<key>/files/…        what readers get
+    <cache>/<corpus>/<key>/manifest.json  hashes of the files that have no pin
+    <cache>/<corpus>/<key>/parts/…        unfinished work of sources, gone after success
+    <cache>/<corpus>/<key>/lock
+
+The key is a hash of what the entry asks for, so that a changed pin or source never meets old
+files. A file is trusted when its bytes have the pinned hash, or, without a pin, the hash that the
+manifest recorded when all such files had arrived. Bytes are hashed at every use: whatever a
+crash or a full disk left is not trusted, and needs no fsync.
+
+Example:
+    shelf = Shelf(Path(".gner/corpora"), "conllpp", entry)
+    with shelf.lock(report):
+        missing = shelf.missing()
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from pydantic import ValidationError
+
+from gner_core.config.corpus import CorpusParams, Pin
+from gner_core.corpora.fetch.request import Report
+from gner_core.errors import InputError
+from gner_core.store.fingerprint import file_sha256, fingerprint
+
+
+class Shelf:
+    """The cached files of one catalog entry."""
+
+    def __init__(self, cache: Path, name: str, corpus: CorpusParams) -> None:
+        """Name the place; nothing is created yet.
+
+        Raises:
+            InputError: when the corpus' name or a path in `files` or `pins` would leave the cache.
+        """
+        self.name = name
+        self.obtain = corpus.obtain
+        self.pins: Mapping[str, Pin] = corpus.pins
+        self.wanted = tuple(dict.fromkeys(p for paths in corpus.files.values() for p in paths))
+        for path in (*self.wanted, *self.pins):
+            refuse_unsafe(path, where=f"{name}: files")
+        if PurePosixPath(name).name != name:
+            raise InputError(f"corpus name {name!r} cannot name a folder; rename it")
+        self.place = cache.absolute() / name / _key(corpus, self.wanted)
+        self.root = self.place / "files"
+        self.parts = self.place / "parts"
+
+    @contextmanager
+    def lock(self, report: Report) -> Iterator[None]:
+        """Hold the right to change this shelf on this machine; others wait."""
+        self.place.mkdir(parents=True, exist_ok=True)
+        with (self.place / "lock").open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                report.note(f"{self.name}: another process fetches it; waiting")
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def missing(self, *, renew: bool = False) -> tuple[str, ...]:
+        """Return the paths that are not here with trusted bytes.
+
+        Files without pin are missing all together or not at all, so that they always come from
+        one source.
+
+        Args:
+            renew: count every file without a pin as missing.
+        """
+        records = self._records()
+        missing = {path for path in self.wanted if not self._trusted(path, records)}
+        if renew or any(path not in self.pins for path in missing):
+            missing |= {path for path in self.wanted if path not in self.pins}
+        return tuple(path for path in self.wanted if path in missing)
+
+    def accept(self, staged: Path, paths: Sequence[str], *, origin: str) -> None:
+        """Move files that a source has written below `staged` into place, if they are right.
+
+        Raises:
+            InputError: when one is missing or differs from its pin.
+        """
+        wrong = self.salvage(staged, paths)
+        if wrong:
+            raise InputError(f"{origin}: {'; '.join(wrong)}")
+        loose = [path for path in paths if path not in self.pins]
+        records: dict[str, Pin] = {}
+        for path in loose:
+            arrived = {file: _measure(staged / file) for file in _files_below(staged, path)}
+            pinned = {file: pin for file, pin in self.pins.items() if _below(file, path)}
+            lacking = set(pinned) - set(arrived) if arrived else {path}
+            if lacking:
+                raise InputError(f"{origin}: gave no {', '.join(sorted(lacking))}")
+            for file, pin in pinned.items():
+                if arrived[file] != pin:
+                    raise InputError(f"{origin}: {_difference(file, arrived[file], pin)}")
+            records |= arrived
+        for path in loose:
+            self._replace(staged / path, self.root / path)
+        if loose:
+            self._record(records, origin)
+
+    def salvage(self, staged: Path, paths: Sequence[str]) -> list[str]:
+        """Move the files with the right pins into place; delete wrong ones and say what differs."""
+        wrong: list[str] = []
+        for path in paths:
+            pin, file = self.pins.get(path), staged / path
+            if pin is None or not file.is_file():
+                continue
+            found = _measure(file)
+            if found == pin:
+                self._replace(file, self.root / path)
+            else:
+                wrong.append(_difference(path, found, pin))
+                file.unlink()
+        return wrong
+
+    def workplace(self, label: str) -> tuple[Path, Path]:
+        """Return an empty folder for one source's files, and its scratch folder.
+
+        The scratch folder stays as it is until the corpus is complete.
+        """
+        place = self.parts / fingerprint(label)
+        files, scratch = place / "files", place / "scratch"
+        shutil.rmtree(files, ignore_errors=True)
+        for folder in (files, scratch):
+            folder.mkdir(parents=True, exist_ok=True)
+        return files, scratch
+
+    def tidy(self) -> None:
+        """Delete what sources have left behind."""
+        shutil.rmtree(self.parts, ignore_errors=True)
+
+    def _trusted(self, path: str, records: Mapping[str, Pin]) -> bool:
+        if path in self.pins:
+            return _has(self.root / path, self.pins[path])
+        expected = {file: pin for file, pin in records.items() if _below(file, path)}
+        present = set(_files_below(self.root, path))
+        return present == set(expected) != set() and all(
+            _has(self.root / file, pin) for file, pin in expected.items()
+        )
+
+    def _records(self) -> dict[str, Pin]:
+        try:
+            manifest = json.loads((self.place / "manifest.json").read_text())
+            return {file: Pin.model_validate(pin) for file, pin in manifest["files"].items()}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, KeyError, AttributeError, TypeError, ValidationError):
+            return {}  # torn by a crash: its files count as missing and are fetched again
+
+    def _record(self, records: Mapping[str, Pin], origin: str) -> None:
+        files = {file: pin.model_dump() for file, pin in records.items()}
+        aside = self.place / "manifest.json.new"
+        aside.write_text(json.dumps({"origin": origin, "files": files}, indent=1))
+        os.replace(aside, self.place / "manifest.json")
+
+    def _replace(self, source: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            shutil.rmtree(target)
+        os.replace(source, target)
+
+
+def refuse_unsafe(path: str, *, where: str) -> None:
+    """Refuse a path that is absolute or climbs out of its folder.
+
+    Raises:
+        InputError: names `where` and the path.
+    """
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
+        raise InputError(f"{where}: {path!r} must be a path below the corpus folder")
+
+
+def _key(corpus: CorpusParams, wanted: Sequence[str]) -> str:
+    loose = any(path not in corpus.pins for path in wanted)
+    sources = [source.model_dump(mode="json", exclude={"verified"}) for source in corpus.sources]
+    pins = {path: pin.sha256 for path, pin in corpus.pins.items()}
+    return fingerprint({"pins": pins, "sources": sources if loose else []})
+
+
+def _below(file: str, path: str) -> bool:
+    return file.startswith(path) if path.endswith("/") else file == path
+
+
+def _files_below(root: Path, path: str) -> list[str]:
+    """Return the files of a path: itself, or everything in a folder; none where it is missing."""
+    place = root / path
+    if not path.endswith("/"):
+        return [path] if place.is_file() else []
+    return sorted(str(f.relative_to(root)) for f in place.rglob("*") if f.is_file())
+
+
+def _measure(file: Path) -> Pin:
+    return Pin(sha256=file_sha256(file), bytes=file.stat().st_size)
+
+
+def _has(file: Path, pin: Pin) -> bool:
+    return file.is_file() and file.stat().st_size == pin.bytes and file_sha256(file) == pin.sha256
+
+
+def _difference(path: str, found: Pin, pin: Pin) -> str:
+    if found.bytes != pin.bytes:
+        return f"{path}: {found.bytes} bytes where {pin.bytes} are pinned"
+    return f"{path}: wrong checksum: sha256 {found.sha256[:12]}… where {pin.sha256[:12]}… is pinned"

@@ -1,0 +1,134 @@
+r"""Reads passages with questions for types: the published form of Pile-NER, and its relatives.
+
+`conversations`: per record a passage ("Text: …"), then pairs of a question ("What describes X in
+the text?") and an answer, a JSON list of mentions. `answers`: per record a passage, one type and
+one such answer. Records of a file with the same passage become one passage, and are counted.
+
+Mentions are texts without positions; `gner_core.corpora.mentions` finds them.
+
+Example:
+    {"id": "ner_0", "conversations": [
+      {"from": "human", "value": "Text: Ada waves"}, {"from": "gpt", "value": "I've read this text."},
+      {"from": "human", "value": "What describes person in the text?"},
+      {"from": "gpt", "value": "[\"Ada\"]"}]}
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gner_core.config.corpus import AnswersFormat, ConversationsFormat
+from gner_core.corpora.mentions import find_mentions
+from gner_core.corpora.readers.json import records as json_records
+from gner_core.corpora.readers.json.records import json_objects, string
+from gner_core.corpora.readers.raw import RawText
+from gner_core.errors import InputError
+
+_PASSAGE = "Text: "
+_QUESTION = re.compile(r"What describes (?P<type>.+) in the text\?", re.DOTALL)
+
+
+@dataclass(slots=True)
+class _Passage:
+    line: int
+    answers: list[tuple[str, str]] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
+
+
+def read_conversations(
+    path: Path, form: ConversationsFormat, *, repairs: Counter[str]
+) -> Iterator[RawText]:
+    """Yield the passages of a file in the order in which they first occur.
+
+    Raises:
+        InputError: for a record that is not such a conversation, with file and line.
+    """
+    del form
+    records = (
+        (line, *_conversation(record, f"{path}, line {line}"))
+        for line, record in json_objects(path)
+    )
+    return _passages(records, repairs)
+
+
+def read_answers(path: Path, form: AnswersFormat, *, repairs: Counter[str]) -> Iterator[RawText]:
+    """Yield the passages of a file in the order in which they first occur.
+
+    Raises:
+        InputError: for a record without these fields, with file and line.
+    """
+    records = (
+        (line, *_answer(record, form, f"{path}, line {line}"))
+        for line, record in json_objects(path)
+    )
+    return _passages(records, repairs)
+
+
+def _passages(
+    records: Iterable[tuple[int, str, list[tuple[str, str]]]], repairs: Counter[str]
+) -> Iterator[RawText]:
+    passages: dict[str, _Passage] = {}
+    for line, text, questions in records:
+        if text in passages:
+            repairs["records joined with one of the same passage"] += 1
+        passage = passages.setdefault(text, _Passage(line))
+        for type_name, answer in questions:
+            texts = _read_answer(answer, repairs)
+            passage.answers += [(type_name, text) for text in texts]
+            if not texts:
+                passage.unanswered.append(type_name)
+    for text, passage in passages.items():
+        mentions = find_mentions(text, passage.answers, repairs=repairs)
+        yield RawText(text, mentions, passage.line, tuple(dict.fromkeys(passage.unanswered)))
+
+
+def _conversation(record: dict[str, Any], where: str) -> tuple[str, list[tuple[str, str]]]:
+    turns = json_records.field(record, "conversations", where=where)
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+        raise InputError(f"{where}: 'conversations' must be a list of turns")
+    speakers = [turn.get("from") for turn in turns]
+    if len(turns) % 2 or speakers != ["human", "gpt"] * (len(turns) // 2) or len(turns) < 2:
+        raise InputError(f"{where}: turns must go human, gpt, human, gpt …")
+    values = [string(turn, "value", where=where) for turn in turns]
+    if not values[0].startswith(_PASSAGE):
+        raise InputError(f"{where}: the first turn must start with {_PASSAGE!r}")
+    questions = []
+    for question, answer in zip(values[2::2], values[3::2], strict=True):
+        match = _QUESTION.fullmatch(question.strip())
+        if not match:
+            raise InputError(f"{where}: not a question for a type: {question[:60]!r}")
+        questions.append((_type_name(match["type"], where), answer))
+    return values[0].removeprefix(_PASSAGE), questions
+
+
+def _answer(
+    record: dict[str, Any], form: AnswersFormat, where: str
+) -> tuple[str, list[tuple[str, str]]]:
+    fields = (form.text_field, form.type_field, form.answer_field)
+    text, type_name, answer = (string(record, name, where=where) for name in fields)
+    return text, [(_type_name(type_name, where), answer)]
+
+
+def _type_name(text: str, where: str) -> str:
+    name = " ".join(text.split())
+    if not name:
+        raise InputError(f"{where}: the type is empty")
+    return name
+
+
+def _read_answer(answer: str, repairs: Counter[str]) -> list[str]:
+    try:
+        values = json.loads(answer)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, list):
+        repairs["answers that are no JSON list left out"] += 1
+        return []
+    texts = [value for value in values if isinstance(value, str)]
+    if len(texts) < len(values):
+        repairs["mentions that are no text left out"] += len(values) - len(texts)
+    return texts

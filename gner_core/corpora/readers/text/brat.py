@@ -1,0 +1,62 @@
+"""Reads brat standoff: a text file and, beside it, an `.ann` file with a line per annotation.
+
+A discontinuous entity is taken from its first to its last character, as composite mentions of
+PubTator are, and counted. Relations, events, attributes and notes are passed over and counted.
+
+Example:
+    T1	Anatomy 4 9	heart
+    T2	Anatomy 0 5;12 18	upper jaw
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from gner_core.config.corpus import BratFormat
+from gner_core.corpora.readers.raw import Mention, RawText, read_text, text_lines
+from gner_core.errors import InputError
+
+_ENTITY = re.compile(
+    r"T\S*\t(?P<label>\S+) (?P<places>\d{1,9} \d{1,9}(?:;\d{1,9} \d{1,9})*)\t(?P<text>.*)"
+)
+_OTHER = re.compile(r"[REAMN#*][^\t]*\t")
+
+
+def read(path: Path, form: BratFormat, *, repairs: Counter[str]) -> Iterator[RawText]:
+    """Yield the one passage of a text file, with the entities of the `.ann` file beside it.
+
+    Raises:
+        InputError: when the `.ann` file is missing, does not fit the text, or holds a line of no
+            known form; with file and line.
+    """
+    del form
+    text = read_text(path)
+    annotations = path.with_suffix(".ann")
+    mentions = []
+    for number, line in text_lines(annotations):
+        where = f"{annotations}, line {number}"
+        match = _ENTITY.fullmatch(line)
+        if match:
+            mentions.append(_mention(match, text, where, repairs))
+        elif _OTHER.match(line):
+            repairs["annotations other than entities passed over"] += 1
+        elif line.strip():
+            raise InputError(f"{where}: not a brat annotation: {line[:60]!r}")
+    yield RawText(text, mentions, 1)
+
+
+def _mention(match: re.Match[str], text: str, where: str, repairs: Counter[str]) -> Mention:
+    places = [tuple(map(int, place.split())) for place in match["places"].split(";")]
+    for start, end in places:
+        if not start < end <= len(text):
+            raise InputError(f"{where}: {start} to {end} lies outside the text's {len(text)} signs")
+    covered = " ".join(text[start:end] for start, end in places)
+    if covered.split() != match["text"].split():
+        raise InputError(
+            f"{where}: says {match['text'][:60]!r} where the text has {covered[:60]!r}"
+        )
+    if len(places) > 1:
+        repairs["discontinuous entities taken from first to last word"] += 1
+    starts, ends = zip(*places, strict=True)
+    return Mention(min(starts), max(ends), match["label"])

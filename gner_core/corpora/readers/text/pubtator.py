@@ -1,0 +1,90 @@
+"""Reads PubTator: a title line, an abstract line, then a line per entity; empty lines between.
+
+Positions count characters of title, one blank and abstract. A composite mention ("renal and/or
+hepatic dysfunction") stays one entity and is counted; relations are passed over and counted.
+
+Example:
+    7|t|Aspirin and headache
+    7|a|Aspirin helps.
+    7	0	7	Aspirin	Chemical	D001241
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gner_core.config.corpus import PubtatorFormat
+from gner_core.corpora.readers.raw import Mention, RawText, text_lines
+from gner_core.errors import InputError
+
+_NUMBER = re.compile(r"\d{1,9}")
+_TEXT = re.compile(r"(?P<id>[^|\t]+)\|(?P<part>[ta])\|(?P<text>.*)")
+
+
+@dataclass(slots=True)
+class _Document:
+    id: str
+    line: int
+    title: str
+    abstract: str | None = None
+    mentions: list[Mention] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return f"{self.title} {self.abstract}"
+
+
+def read(path: Path, form: PubtatorFormat, *, repairs: Counter[str]) -> Iterator[RawText]:
+    """Yield title and abstract of each document as one passage.
+
+    Raises:
+        InputError: for a line of no known form, a document without abstract, and an entity that
+            does not fit the text; with file and line.
+    """
+    del form
+    document: _Document | None = None
+    for number, line in text_lines(path):
+        where = f"{path}, line {number}"
+        match = _TEXT.fullmatch(line)
+        if match and match["part"] == "t":
+            if document:
+                yield _finished(document, path)
+            document = _Document(match["id"], number, match["text"])
+        elif match:
+            if not document or document.abstract is not None or match["id"] != document.id:
+                raise InputError(f"{where}: an abstract without a title before it")
+            document.abstract = match["text"]
+        elif line.strip():
+            if not document or document.abstract is None:
+                raise InputError(f"{where}: not a title or abstract: {line[:60]!r}")
+            _annotate(document, line.split("\t"), where, repairs)
+        elif document:
+            yield _finished(document, path)
+            document = None
+    if document:
+        yield _finished(document, path)
+
+
+def _finished(document: _Document, path: Path) -> RawText:
+    if document.abstract is None:
+        raise InputError(f"{path}, line {document.line}: a title without an abstract behind it")
+    return RawText(document.text, document.mentions, document.line)
+
+
+def _annotate(document: _Document, cells: list[str], where: str, repairs: Counter[str]) -> None:
+    if cells[0] != document.id:
+        raise InputError(f"{where}: annotates {cells[0][:40]!r} below document {document.id!r}")
+    if len(cells) == 4 and not _NUMBER.fullmatch(cells[1]):
+        repairs["annotations other than entities passed over"] += 1
+        return
+    if len(cells) < 5 or not all(_NUMBER.fullmatch(cell) for cell in cells[1:3]):
+        raise InputError(f"{where}: not an entity: {' '.join(cells)[:60]!r}")
+    start, end, text, label = int(cells[1]), int(cells[2]), cells[3], cells[4]
+    covered = document.text[start:end]
+    if start >= end or covered != text:
+        raise InputError(f"{where}: says {text[:60]!r} where the text has {covered[:60]!r}")
+    if len(cells) > 6 and cells[6]:
+        repairs["composite entities kept as one"] += 1
+    document.mentions.append(Mention(start, end, label))

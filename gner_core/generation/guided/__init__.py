@@ -1,0 +1,1 @@
+"""Guided decoding: the words are given, the model decides only the labels."""

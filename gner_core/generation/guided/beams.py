@@ -1,0 +1,200 @@
+"""Guided decoding with beams: several labelings of a sentence are kept from word to word (§6).
+
+Hypotheses always have the same words, so they are compared by the probability of their labels
+alone: no length, no forced token counts. At each word the best `beams` labelings of all
+hypotheses go on. A part of the options is looked into only while one of its labels could still be
+among the best.
+
+Owns the search. Options are `generation.choices`, passes `generation.forward`.
+
+Example:
+    courses = decode_with_beams(courses, forward, beams=4)
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from gner_core.generation.guided.choices import Choices, Node
+from gner_core.generation.guided.forward import Feed, Forward
+from gner_core.generation.guided.progress import Course, follow, log_probabilities
+
+
+@dataclass(slots=True)
+class Hypothesis:
+    """A labeling of the first words of a sentence, in a row of the cache."""
+
+    row: int
+    fed: int
+    pending: list[int]
+    root: Node
+    """The options of the next word."""
+    tags: tuple[str, ...] = ()
+    logs: tuple[float, ...] = ()
+    log: float = 0.0
+    """Sum of `logs`."""
+
+
+@dataclass(slots=True, eq=False)
+class Option:
+    """A tag, or a part of the options that is not looked into yet, behind a hypothesis."""
+
+    parent: Hypothesis
+    log: float
+    """Of the hypothesis with this option."""
+    path: list[int]
+    """Tokens behind those that the parent has in the cache."""
+    tag: str | None
+    node: Node | None
+    """The next decision: inside the options of this word, or of the next word; None at the end."""
+
+
+@dataclass(slots=True)
+class Search:
+    """The hypotheses of one sentence."""
+
+    index: int
+    choices: Choices
+    hypotheses: list[Hypothesis]
+    pool: list[Option] = field(default_factory=list)
+
+    @property
+    def word(self) -> int:
+        """The word that is being decided."""
+        return len(self.hypotheses[0].tags)
+
+    def best(self, count: int) -> list[Option]:
+        """Return the best options; among equals the first that was found."""
+        return sorted(self.pool, key=lambda option: -option.log)[:count]
+
+
+def decode_with_beams(courses: Sequence[Course], forward: Forward, beams: int) -> list[Course]:
+    """Return the courses with the tags of their best labelings.
+
+    Args:
+        courses: before their first decision; course n has row n of the cache.
+        forward: with `beams` rows per course.
+        beams: hypotheses that are kept.
+    """
+    searches = [
+        Search(c.index, c.choices, [Hypothesis(row, c.fed, c.pending, c.node)])
+        for row, c in enumerate(courses)
+    ]
+    rows = _Rows(forward, owners=[search.index for search in searches], count=len(courses) * beams)
+    while searches:
+        live = [(search, h) for search in searches for h in search.hypotheses]
+        for search in searches:
+            search.pool = []
+        _look(forward, [(s, Option(h, h.log, [], None, h.root), h.pending) for s, h in live])
+        while unknown := [pair for search in searches for pair in _unknown(search, beams)]:
+            _look(forward, [(search, option, option.path) for search, option in unknown])
+        for search in searches:
+            search.hypotheses = _next(search.best(beams), search, rows)
+        for search in [s for s in searches if s.word == len(s.choices)]:
+            best = search.hypotheses[0]
+            courses[search.index].tags = list(best.tags)
+            courses[search.index].logs = list(best.logs)
+            searches.remove(search)
+            rows.free(h.row for h in search.hypotheses)
+        rows.close_up([(s.index, h) for s in searches for h in s.hypotheses])
+    return list(courses)
+
+
+def _unknown(search: Search, beams: int) -> list[tuple[Search, Option]]:
+    """Return what must be looked into before the best options are known, one per hypothesis."""
+    found: dict[int, Option] = {}
+    for option in search.best(beams):
+        if option.tag is None:
+            found.setdefault(option.parent.row, option)
+    return [(search, option) for option in found.values()]
+
+
+def _look(forward: Forward, looks: Sequence[tuple[Search, Option, list[int]]]) -> None:
+    """Replace parts of the options by what they hold.
+
+    Args:
+        forward: makes one pass.
+        looks: (search, option, tokens that lead from the parent's place to its decision).
+    """
+    looks = sorted(looks, key=lambda look: look[1].parent.row)
+    feeds = [Feed(o.parent.fed, tokens, [len(tokens) - 1]) for _, o, tokens in looks]
+    hidden = forward.feed([option.parent.row for _, option, _ in looks], feeds)
+    nodes = [(search.choices, search.word, option.node) for search, option, _ in looks]
+    scores = log_probabilities(forward, hidden, [c.ids(w, node) for c, w, node in nodes if node])
+    for (search, option, tokens), logs in zip(looks, scores, strict=True):
+        if option.path:
+            search.pool.remove(option)
+        else:  # the parent's own tokens are in the cache from now on
+            option.parent.fed += len(tokens)
+        search.pool += _children(search, option, logs)
+
+
+def _children(search: Search, option: Option, logs: Sequence[float]) -> list[Option]:
+    node = option.node
+    assert node is not None
+    children = []
+    for key, log in zip(node.children, logs, strict=True):
+        tokens, tags, following = follow(search.choices, key, word=search.word, node=node)
+        tag = tags[0] if tags else None
+        children.append(
+            Option(option.parent, option.log + log, [*option.path, *tokens], tag, following)
+        )
+    return children
+
+
+def _next(options: Sequence[Option], search: Search, rows: "_Rows") -> list[Hypothesis]:
+    """Return the hypotheses of the next word; each gets a row with what its parent has."""
+    parents = {option.parent.row: option.parent for option in options}
+    rows.free(h.row for h in search.hypotheses if h.row not in parents)
+    taken: set[int] = set()
+    hypotheses = []
+    for option in options:
+        parent = option.parent
+        row = parent.row
+        if row in taken:
+            row = rows.take(search.index, source=parent.row, columns=parent.fed)
+        taken.add(row)
+        assert option.tag is not None
+        hypotheses.append(
+            Hypothesis(
+                row,
+                parent.fed,
+                option.path,
+                option.node or parent.root,
+                (*parent.tags, option.tag),
+                (*parent.logs, option.log - parent.log),
+                option.log,
+            )
+        )
+    return hypotheses
+
+
+class _Rows:
+    """Which rows of the cache are free, and which sentence's prompt each has."""
+
+    def __init__(self, forward: Forward, *, owners: Sequence[int], count: int) -> None:
+        self.forward = forward
+        self.owner: dict[int, int] = dict(enumerate(owners))
+        self.unused = list(range(len(owners), count))
+
+    def free(self, rows: Iterable[int]) -> None:
+        self.unused = sorted([*self.unused, *rows])
+
+    def take(self, sentence: int, *, source: int, columns: int) -> int:
+        """Return a free row, made equal to another of the same sentence."""
+        mine = [row for row in self.unused if self.owner.get(row) == sentence]
+        row = mine[0] if mine else self.unused[0]
+        self.unused.remove(row)
+        differs = self.owner.get(row) != sentence
+        self.forward.copy(source, row, columns=columns, prompt=differs)
+        self.owner[row] = sentence
+        return row
+
+    def close_up(self, live: Sequence[tuple[int, Hypothesis]]) -> None:
+        """Move the last rows into the gaps, so that a pass needs no copy of what it sees."""
+        last_first = sorted(live, key=lambda pair: -pair[1].row)
+        for sentence, hypothesis in last_first:
+            if not self.unused or self.unused[0] >= len(live) or hypothesis.row < len(live):
+                break
+            row = self.take(sentence, source=hypothesis.row, columns=hypothesis.fed)
+            self.free([hypothesis.row])
+            hypothesis.row = row

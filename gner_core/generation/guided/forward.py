@@ -1,0 +1,314 @@
+"""Forward passes over rows of which each is at a place of its own, for both families.
+
+A pass feeds every row its own number of tokens and returns the hidden states of the tokens that
+are asked for. Logits are computed for named tokens only: where nothing is decided, none are.
+
+Owns the model's caches, positions and masks. Does not own what is fed (`generation.guided`).
+
+Example:
+    forward = forward_of(model, encoder)
+    starts = forward.begin(prompts, stem=[], rows=len(prompts), room=80)
+    hidden = forward.feed(range(2), [Feed(0, [5, 7], [1]), Feed(3, [9], [0])])   # (2, width)
+    logits = forward.logits(hidden, [12, 40])                                     # (2, 2)
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import Cache, DynamicCache, EncoderDecoderCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
+
+from gner_core.backbones.encoder import Encoder
+from gner_core.errors import InputError
+from gner_core.generation.guided.cache import RowCache
+
+TOKENS_AT_ONCE = 8192
+"""Tokens of a pass over long prompts: more are fed some rows at a time, to save memory."""
+TOLERANCE = 1e-3
+STEMS = 4
+"""Stems that are kept: of the instruction, and of it with some lists of types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What one row gets in a pass."""
+
+    start: int
+    """Position of the first token: how many tokens of the row are in the cache."""
+    tokens: list[int]
+    wanted: list[int]
+    """Indices into `tokens` whose hidden states are returned, ascending."""
+
+
+class Forward(ABC):
+    """Passes of one model; `begin` starts a new batch of rows."""
+
+    def __init__(self, model: PreTrainedModel, encoder: Encoder) -> None:
+        """Bind a model, which must be in evaluation mode.
+
+        Raises:
+            InputError: when its logits are not its output weights times hidden states times a
+                constant.
+        """
+        self.model = model
+        self.device = model.device
+        self.pad: int = encoder.tokenizer.pad_token_id
+        self.head: torch.nn.Linear = model.get_output_embeddings()
+        self.cache: RowCache
+        self.scale = 1.0
+        self.scale = self._scale()
+
+    @abstractmethod
+    def begin(
+        self, prompts: Sequence[list[int]], *, stem: list[int], rows: int, room: int
+    ) -> list[Feed]:
+        """Start a batch; return per prompt what its row must be fed first.
+
+        Args:
+            prompts: source tokens; prompt n gets row n.
+            stem: tokens with which all prompts begin, and those of other batches, too.
+            rows: how many rows there will be at most.
+            room: tokens that a row may write, as far as is known.
+        """
+
+    @abstractmethod
+    def _run(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """Return the hidden states of a pass for which the cache was aimed."""
+
+    def feed(self, rows: Sequence[int], feeds: Sequence[Feed]) -> torch.Tensor:
+        """Feed some rows; return the hidden states that they want, row by row."""
+        width = max(len(feed.tokens) for feed in feeds)
+        at_once = max(1, TOKENS_AT_ONCE // width)
+        if len(feeds) > at_once:
+            cuts = [slice(n, n + at_once) for n in range(0, len(feeds), at_once)]
+            return torch.cat([self.feed(rows[cut], feeds[cut]) for cut in cuts])
+        ids, places, wanted = [], [], []
+        for n, feed in enumerate(feeds):
+            filling = width - len(feed.tokens)
+            ids.append(feed.tokens + [self.pad] * filling)
+            places.append([*range(feed.start, feed.start + len(feed.tokens)), *[-1] * filling])
+            wanted += [n * width + index for index in feed.wanted]
+        positions = torch.tensor(places, device=self.device)
+        self.cache.aim_at(rows, positions)
+        hidden = self._run(torch.tensor(ids, device=self.device), positions.clamp(min=0))
+        return hidden.flatten(0, 1)[torch.tensor(wanted, device=self.device)]
+
+    def logits(self, hidden: torch.Tensor, tokens: Sequence[int]) -> torch.Tensor:
+        """Return the logits of some tokens: (hidden states, tokens), float32."""
+        index = torch.tensor(tokens, device=self.device)
+        bias = None if self.head.bias is None else self.head.bias[index]
+        return (
+            self.scale * torch.nn.functional.linear(hidden, self.head.weight[index], bias).float()
+        )
+
+    def copy(self, source: int, target: int, *, columns: int, prompt: bool) -> None:  # noqa: ARG002
+        """Give a row what another has in its first columns; `prompt`: the prompts differ, too."""
+        self.cache.copy(source, target, columns=columns)
+
+    def _scale(self) -> float:
+        """Return the constant that makes `logits` the model's own; T5 1.0 has one."""
+        tokens = list(range(min(64, self.head.weight.shape[0])))
+        (first,) = self.begin([tokens[:2]], stem=[], rows=1, room=1)
+        feed = Feed(first.start, first.tokens, [len(first.tokens) - 1])
+        found = self.logits(self.feed([0], [feed]), tokens)[0]
+        own = self._own_logits(tokens[:2])[tokens].float()
+        scale = float(own @ found / (found @ found))
+        if not torch.allclose(scale * found, own, atol=TOLERANCE * float(own.abs().max())):
+            raise InputError(
+                f"guided decoding does not know how {type(self.model).__name__} makes its logits; "
+                "set decode.mode: free"
+            )
+        return scale
+
+    @abstractmethod
+    def _own_logits(self, tokens: list[int]) -> torch.Tensor:
+        """Return the model's own logits for what follows a prompt."""
+
+
+class DecoderOnlyForward(Forward):
+    """Prompt and answer stand in one sequence; what many prompts begin with is computed once."""
+
+    def __init__(self, model: PreTrainedModel, encoder: Encoder) -> None:
+        """Start without any stem.
+
+        Raises:
+            InputError: for layers that do not see all tokens before.
+        """
+        kinds = {*(getattr(model.config, "layer_types", None) or ["full_attention"])}
+        if kinds != {"full_attention"}:
+            raise InputError(
+                f"guided decoding needs layers that see the whole text; {type(model).__name__} has "
+                f"{', '.join(sorted(kinds))}; set decode.mode: free"
+            )
+        self.stems: dict[tuple[int, ...], Cache] = {}
+        super().__init__(model, encoder)
+
+    def begin(
+        self, prompts: Sequence[list[int]], *, stem: list[int], rows: int, room: int
+    ) -> list[Feed]:
+        """Start a batch behind the stem."""
+        columns = max(map(len, prompts)) + room
+        self.cache = RowCache(layers=len(self.model.base_model.layers), rows=rows, columns=columns)
+        if stem:
+            self.cache.fill(self._stem(stem))
+        return [Feed(len(stem), prompt[len(stem) :], []) for prompt in prompts]
+
+    def _stem(self, tokens: list[int]) -> Cache:
+        """Return keys and values of a stem; those used last are kept."""
+        key = tuple(tokens)
+        cache = self.stems.pop(key, None)
+        if cache is None:
+            cache = DynamicCache(config=self.model.config)
+            ids = torch.tensor([tokens], device=self.device)
+            self.model.base_model(input_ids=ids, past_key_values=cache, use_cache=True)
+        self.stems[key] = cache
+        while len(self.stems) > STEMS:
+            del self.stems[next(iter(self.stems))]
+        return cache
+
+    def _run(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        output = self.model.base_model(
+            input_ids=ids,
+            attention_mask=self.cache.mask(self.model.dtype),
+            position_ids=positions,
+            past_key_values=self.cache,
+            use_cache=True,
+        )
+        hidden: torch.Tensor = output.last_hidden_state
+        return hidden
+
+    def _own_logits(self, tokens: list[int]) -> torch.Tensor:
+        logits: torch.Tensor = self.model(torch.tensor([tokens], device=self.device)).logits
+        return logits[0, -1]
+
+
+class EncoderDecoderForward(Forward):
+    """The prompt is encoded once; rows hold the decoder's tokens. For T5 and its relatives."""
+
+    def __init__(self, model: PreTrainedModel, encoder: Encoder) -> None:
+        """Let the decoder's position bias follow the rows' own positions.
+
+        Raises:
+            InputError: for an architecture without T5's relative positions.
+        """
+        self.positions: torch.Tensor
+        for layer in getattr(model.get_decoder(), "block", []):
+            attention = layer.layer[0].SelfAttention
+            if attention.has_relative_attention_bias:
+                attention.compute_bias = _RowBias(self, attention)
+                break
+        else:
+            raise InputError(
+                f"guided decoding knows encoder-decoders like T5, not {type(model).__name__}; "
+                "set decode.mode: free"
+            )
+        super().__init__(model, encoder)
+
+    def begin(
+        self,
+        prompts: Sequence[list[int]],
+        *,
+        stem: list[int],  # noqa: ARG002 (the encoder looks both ways: nothing can be shared)
+        rows: int,
+        room: int,
+    ) -> list[Feed]:
+        """Encode all prompts and start with the decoder's start token."""
+        width = max(map(len, prompts))
+        ids = [prompt + [self.pad] * (width - len(prompt)) for prompt in prompts]
+        mask = [[1] * len(prompt) + [0] * (width - len(prompt)) for prompt in prompts]
+        seen = torch.tensor(mask, device=self.device)
+        encoded = self.model.get_encoder()(
+            input_ids=torch.tensor(ids, device=self.device), attention_mask=seen
+        ).last_hidden_state
+        blocks = self.model.get_decoder().block
+        self.cache = RowCache(layers=len(blocks), rows=rows, columns=1 + room)
+        spare = rows - len(prompts)
+        self.seen = torch.cat([seen, seen.new_zeros((spare, width))])
+        self.encoded = encoded[:1]  # keys and values are known: only its width counts
+        self.cross = [_keys_and_values(b.layer[1].EncDecAttention, encoded, spare) for b in blocks]
+        start = self.model.config.decoder_start_token_id
+        return [Feed(0, [start], []) for _ in prompts]
+
+    def copy(self, source: int, target: int, *, columns: int, prompt: bool) -> None:
+        """Give a row what another has, with its prompt where that is another one."""
+        super().copy(source, target, columns=columns, prompt=prompt)
+        if not prompt:
+            return
+        self.seen[target] = self.seen[source]
+        for pair in self.cross:
+            for states in pair:
+                states[target] = states[source]
+
+    def _run(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        self.positions = positions
+        rows = self.cache.aim.active
+        crossing = DynamicCache(config=self.model.config)
+        crossing.layers = [_known_layer(keys[rows], values[rows]) for keys, values in self.cross]
+        cache = EncoderDecoderCache(self.cache, crossing)
+        cache.is_updated = dict.fromkeys(range(len(self.cross)), True)
+        output = self.model.get_decoder()(
+            input_ids=ids,
+            attention_mask=self.cache.mask(self.model.dtype),
+            encoder_hidden_states=self.encoded.expand(len(ids), -1, -1),
+            encoder_attention_mask=self.seen[rows],
+            past_key_values=cache,
+            use_cache=True,
+        )
+        hidden: torch.Tensor = output.last_hidden_state
+        return hidden
+
+    def _own_logits(self, tokens: list[int]) -> torch.Tensor:
+        self.positions = torch.zeros((1, 1), dtype=torch.long, device=self.device)
+        start = torch.full((1, 1), self.model.config.decoder_start_token_id, device=self.device)
+        ids = torch.tensor([tokens], device=self.device)
+        logits: torch.Tensor = self.model(input_ids=ids, decoder_input_ids=start).logits
+        return logits[0, -1]
+
+
+class _RowBias:
+    """T5's position bias for queries whose positions differ from row to row."""
+
+    def __init__(self, forward: EncoderDecoderForward, attention: Any) -> None:
+        self.forward = forward
+        self.attention = attention
+
+    def __call__(self, _: int, key_length: int, *__: Any, **___: Any) -> torch.Tensor:
+        """Return the bias: (rows, heads, queries, keys)."""
+        queries = self.forward.positions
+        keys = torch.arange(key_length, device=queries.device)
+        buckets = self.attention._relative_position_bucket(  # noqa: SLF001 (T5's own rule)
+            keys - queries[:, :, None],
+            bidirectional=False,
+            num_buckets=self.attention.relative_attention_num_buckets,
+            max_distance=self.attention.relative_attention_max_distance,
+        )
+        bias: torch.Tensor = self.attention.relative_attention_bias(buckets)
+        return bias.permute(0, 3, 1, 2)
+
+
+def _keys_and_values(
+    attention: Any, encoded: torch.Tensor, spare: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what the decoder sees of the prompts, with room for more rows."""
+    shape = (*encoded.shape[:2], -1, attention.key_value_proj_dim)
+    pair = []
+    for states in (attention.k(encoded), attention.v(encoded)):
+        heads = states.view(shape).transpose(1, 2)
+        pair.append(torch.cat([heads, heads.new_zeros((spare, *heads.shape[1:]))]))
+    return pair[0], pair[1]
+
+
+def _known_layer(keys: torch.Tensor, values: torch.Tensor) -> DynamicLayer:
+    layer = DynamicLayer()
+    layer.keys, layer.values, layer.is_initialized = keys, values, True
+    return layer
+
+
+def forward_of(model: PreTrainedModel, encoder: Encoder) -> Forward:
+    """Return the passes of a model's family."""
+    if encoder.backbone.family == "encoder_decoder":
+        return EncoderDecoderForward(model, encoder)
+    return DecoderOnlyForward(model, encoder)

@@ -1,0 +1,159 @@
+"""The fork server of the workers: it imports their libraries once, and each job is a fork of it.
+
+Importing torch and transformers takes several seconds, as long as many a step; a run has half a
+dozen steps. This process also guards its jobs: when its standard input ends, which happens however
+its own parent ends, it ends the process group of every job, with SIGTERM first and SIGKILL after a
+grace period. Where this process itself is killed, every job does the same to its own group. What a
+job has used is noted when it has ended, however it did.
+
+The protocol is one JSON object a line:
+
+    standard input   {"id": 1, "module": "gner_core.training.worker", "request": "…", "log": "…",
+                      "usage": "…/usage.jsonl"}
+    pipe of answers  {"id": 1, "code": 0}
+
+The pipe is one of its own, so that nothing that a library prints can get between the answers.
+
+It never runs torch code itself and has no threads, so that forking is safe. Started by
+`tasks.workers` as `python -m gner_core.runtime.fork_server DESCRIPTOR MODULE…`, with the pipe's file
+descriptor and the modules to import before the first job.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import select
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gner_core.runtime.machine import Meter, note
+from gner_core.runtime.priority import take_priority
+
+GRACE_SECONDS = 120.0
+"""For the last update and the checkpoint of a large model; other jobs end at once."""
+POLL_SECONDS = 0.2
+IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""By this process: the end of standard input is its only sign to stop."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A running job."""
+
+    id: int
+    usage: Path
+    meter: Meter
+
+
+def serve(answers: int, preloaded: Sequence[str]) -> None:
+    """Fork a job per line of standard input until it ends; then end all jobs.
+
+    Args:
+        answers: file descriptor of the pipe for the exit codes.
+        preloaded: modules to import first.
+    """
+    take_priority()
+    for name in preloaded:
+        importlib.import_module(name)
+    jobs: dict[int, Job] = {}  # by process id
+    buffer = b""
+    while True:
+        ready, _, _ = select.select([0], [], [], POLL_SECONDS)
+        if ready:
+            data = os.read(0, 1 << 16)
+            if not data:
+                break
+            *lines, buffer = (buffer + data).split(b"\n")
+            for line in lines:
+                _start(json.loads(line), jobs, answers)
+        _reap(jobs, answers)
+    _end(jobs, answers)
+
+
+def _start(wanted: dict[str, Any], jobs: dict[int, Job], answers: int) -> None:
+    job = Job(wanted["id"], Path(wanted["usage"]), Meter(Path(wanted["request"]).parent))
+    parent, process = os.getpid(), os.fork()
+    if process == 0:
+        os.close(answers)  # the pipe ends when the fork server does, whatever its jobs do
+        _become_job(wanted, parent)
+    jobs[process] = job
+
+
+def _become_job(wanted: dict[str, Any], parent: int) -> None:
+    """Run a worker module's `main` in a session of its own; never returns."""
+    code = 1
+    try:
+        os.setsid()
+        take_priority()
+        threading.Thread(target=_end_without, args=(parent,), daemon=True).start()
+        for number in IGNORED:  # a job ends at SIGTERM, unless it has something to save
+            signal.signal(number, signal.SIG_DFL)
+        log = os.open(wanted["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        null = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((null, 0), (log, 1), (log, 2)):
+            os.dup2(source, target)
+        importlib.import_module(wanted["module"]).main(wanted["request"])
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:  # noqa: BLE001 (the log is where a worker's faults go)
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        if os.getppid() != parent:  # nobody else will end what this job left running
+            os.killpg(0, signal.SIGKILL)
+        os._exit(code)
+
+
+def _end_without(parent: int) -> None:
+    """End this job's process group once the process that guards it is gone."""
+    while os.getppid() == parent:
+        time.sleep(POLL_SECONDS)
+    os.killpg(0, signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _reap(jobs: dict[int, Job], answers: int) -> None:
+    for process in list(jobs):
+        done, status, used = os.wait4(process, os.WNOHANG)
+        if done:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process, signal.SIGKILL)  # what the job itself left running
+            job = jobs.pop(process)
+            with contextlib.suppress(OSError):  # a full disk: the job's own message counts
+                note(job.usage, job.meter.read(cpu_seconds=used.ru_utime + used.ru_stime))
+            answer = {"id": job.id, "code": os.waitstatus_to_exitcode(status)}
+            os.write(answers, json.dumps(answer).encode() + b"\n")
+
+
+def _end(jobs: dict[int, Job], answers: int) -> None:
+    deadline = time.monotonic() + GRACE_SECONDS
+    _signal(jobs, signal.SIGTERM)
+    while jobs and time.monotonic() < deadline:
+        with contextlib.suppress(BrokenPipeError):
+            _reap(jobs, answers)
+        time.sleep(POLL_SECONDS)
+    _signal(jobs, signal.SIGKILL)
+
+
+def _signal(jobs: dict[int, Job], number: signal.Signals) -> None:
+    for process in jobs:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process, number)
+
+
+if __name__ == "__main__":
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    serve(int(sys.argv[1]), sys.argv[2:])
+    os._exit(0)  # taking down what was imported would take a second

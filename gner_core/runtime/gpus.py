@@ -1,0 +1,382 @@
+"""GPUs of this machine: one training or generation on each, and who waits for which.
+
+Every GPU has a file, named by its UUID, in a folder that all users of the machine share. A process
+that computes on the GPU holds a shared lock (flock) on it for as long as it lives; the kernel frees
+it, however the process ends. Who wants a GPU needs the lock alone for a moment. So a GPU is free
+when the supervisor and every rank of the last user are gone, and not before; no lease is trusted.
+
+Who waits has a ticket, a file that it locks, too. An earlier ticket comes first, for the GPUs that
+its owner may use, and takes one after the other as they become free: a wish for four GPUs is not
+starved by wishes for one.
+
+GPUs are found with nvidia-smi; where there is none, nothing is locked and nothing waits. Where it
+fails although CUDA_VISIBLE_DEVICES or a device file says that there are GPUs, work is refused.
+CUDA_VISIBLE_DEVICES restricts the choice; afterwards it names the GPUs that were taken, by UUID.
+
+    GNER_GPU_LOCKS   the folder (/tmp/gner-gpus); containers on one machine must share it
+
+Example:
+    use_gpus(2, purpose="train/4f6c…")   # in the supervisor; then it starts its ranks
+    join_gpus()                          # in each rank, before it touches CUDA
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
+from pathlib import Path
+
+from gner_core.errors import InputError
+from gner_core.runtime.log import say
+
+VISIBLE, TAKEN = "CUDA_VISIBLE_DEVICES", "GNER_GPUS"
+FOLDER = "/tmp/gner-gpus"  # noqa: S108 (the users of a machine share it; TMPDIR may be of one job)
+POLL_SECONDS = 0.5
+SMI_SECONDS = 60
+DEVICES = Path("/dev")
+NO_GPU = ("-1", "NoDevFiles")
+"""In CUDA_VISIBLE_DEVICES; the second is Slurm's word."""
+WHOLE = re.compile(r"GPU \d+: (?P<name>.+) \(UUID: (?P<uuid>GPU-[^)]+)\)")
+PART = re.compile(r"\s+MIG (?P<name>.+?)\s+Device\s+\d+: \(UUID: (?P<uuid>MIG-[^)]+)\)")
+
+_held: dict[str, int] = {}
+"""UUID → descriptor of the GPUs that this process uses; never closed while it lives."""
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A device that CUDA can be given: a GPU, or a part of one (MIG)."""
+
+    uuid: str
+    name: str
+
+
+def list_gpus(visible: str | None) -> tuple[Gpu, ...]:
+    """Return the GPUs of this machine in the order of their places on the bus.
+
+    Args:
+        visible: CUDA_VISIBLE_DEVICES, if it is set and says whether there are GPUs to use.
+
+    Raises:
+        InputError: when they cannot be listed, and so not be locked, but it seems there are some.
+    """
+    if visible is not None and not _entries(visible):
+        return ()
+    try:
+        return parse_listing(_ask_nvidia_smi())
+    except OSError as fault:
+        sign = f"{VISIBLE}={visible}" if visible else _device_file()
+        if sign:
+            raise InputError(
+                f"the GPUs cannot be locked: there is {sign}, but nvidia-smi fails ({fault}); make "
+                f"`nvidia-smi -L` work, or set {VISIBLE}=-1 to use no GPU"
+            ) from fault
+        if not isinstance(fault, FileNotFoundError):
+            say(f"no GPU is used: nvidia-smi fails ({fault}), and there is no device file of a GPU")
+        return ()
+
+
+def _ask_nvidia_smi() -> str:
+    """Return what `nvidia-smi -L` prints.
+
+    Raises:
+        OSError: when it is not there, fails or does not answer.
+    """
+    process = subprocess.Popen(
+        ["nvidia-smi", "-L"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        printed, _ = process.communicate(timeout=SMI_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()  # its end is not waited for: it may hang in the driver
+        raise TimeoutError(f"no answer in {SMI_SECONDS} s") from None
+    if process.returncode:
+        raise OSError(" ".join(printed.split()) or f"exit code {process.returncode}")
+    return printed
+
+
+def _device_file() -> str | None:
+    """Return a file that NVIDIA's driver makes for its GPUs."""
+    files = [*DEVICES.glob("nvidia[0-9]*"), *DEVICES.glob("nvidiactl")]
+    return str(min(files)) if files else None
+
+
+def _entries(visible: str) -> list[str]:
+    """Return the entries of CUDA_VISIBLE_DEVICES up to where CUDA stops reading."""
+    entries = filter(None, (part.strip() for part in visible.split(",")))
+    return list(takewhile(lambda entry: entry not in NO_GPU, entries))
+
+
+def parse_listing(text: str) -> tuple[Gpu, ...]:
+    """Read what `nvidia-smi -L` prints. A GPU that is split stands for its parts."""
+    found: list[Gpu] = []
+    split: set[Gpu] = set()
+    whole = None
+    for line in text.splitlines():
+        if match := WHOLE.match(line):
+            whole = Gpu(match["uuid"], match["name"])
+            found.append(whole)
+        elif match := PART.match(line):
+            found.append(Gpu(match["uuid"], match["name"]))
+            if whole:
+                split.add(whole)
+    return tuple(gpu for gpu in found if gpu not in split)
+
+
+def permitted(gpus: Sequence[Gpu], visible: str | None, *, order: str | None) -> tuple[Gpu, ...]:
+    """Return the GPUs that CUDA_VISIBLE_DEVICES leaves, in its order.
+
+    Args:
+        gpus: those of the machine, in the order of their places on the bus.
+        visible: the variable: indices or (beginnings of) UUIDs; None leaves all.
+        order: the variable CUDA_DEVICE_ORDER, which says what indices mean.
+
+    Raises:
+        InputError: for an entry that names none of them, or perhaps another than it seems.
+    """
+    if visible is None or not gpus:
+        return tuple(gpus)
+    chosen: list[Gpu] = []
+    for entry in _entries(visible):
+        if entry.isdigit():
+            _refuse_ambiguous(gpus, visible, order)
+            found = [*gpus[int(entry) : int(entry) + 1]]
+        else:
+            found = [gpu for gpu in gpus if gpu.uuid.startswith(entry)]
+        if len(found) != 1:
+            here = ", ".join(f"{number} ({gpu.uuid})" for number, gpu in enumerate(gpus))
+            raise InputError(f"{VISIBLE}={visible}: no GPU {entry}; this machine has {here}")
+        chosen += found
+    return tuple(dict.fromkeys(chosen))
+
+
+def _refuse_ambiguous(gpus: Sequence[Gpu], visible: str, order: str | None) -> None:
+    parts = any(gpu.uuid.startswith("MIG-") for gpu in gpus)
+    mixed = len({gpu.name for gpu in gpus}) > 1 and order != "PCI_BUS_ID"
+    if parts or mixed:
+        raise InputError(
+            f"{VISIBLE}={visible}: this machine has different GPUs, or parts of GPUs, whose "
+            "numbers depend on CUDA; name them by UUID (nvidia-smi -L)"
+        )
+
+
+def use_gpus(count: int, *, purpose: str, share: bool = False) -> tuple[str, ...]:
+    """Take `count` GPUs for as long as this process lives; wait until they are free.
+
+    CUDA must not have been touched yet: it sees the GPUs that were taken, and no other. Processes
+    that this one starts call `join_gpus`.
+
+    Args:
+        count: how many.
+        purpose: what others read while they wait.
+        share: the processes can share a GPU, so that fewer do where there are fewer.
+
+    Returns:
+        Their UUIDs; none on a machine without GPUs, or where CUDA_VISIBLE_DEVICES leaves none.
+
+    Raises:
+        InputError: when there are not so many, or they cannot be listed.
+    """
+    visible, order = os.environ.get(VISIBLE), os.environ.get("CUDA_DEVICE_ORDER")
+    gpus = permitted(list_gpus(visible), visible, order=order)
+    if not gpus:
+        return ()
+    if count > len(gpus) and not share:
+        left = f", {VISIBLE}={visible} leaves them" if visible is not None else ""
+        raise InputError(
+            f"{count} GPUs are wanted and {len(gpus)} are here{left}; lower "
+            "execution.launcher.processes"
+        )
+    return _adopt(claim(min(count, len(gpus)), gpus, purpose=purpose, folder=lock_folder()))
+
+
+def taken_gpus() -> tuple[str, ...]:
+    """Return the UUIDs of the GPUs that this process, or its supervisor, has taken."""
+    return tuple(filter(None, os.environ.get(TAKEN, "").split(",")))
+
+
+def join_gpus() -> None:
+    """Use the GPUs that the supervisor of this process has taken, for as long as this one lives.
+
+    Raises:
+        InputError: when another has them, since the supervisor has died.
+    """
+    for uuid in taken_gpus():
+        file = _open(_file(lock_folder(), uuid))
+        if not _locked(file, fcntl.LOCK_SH):
+            raise InputError(f"{uuid}: taken by {_user(file)}, this process came too late")
+        _held[uuid] = file
+        os.environ[VISIBLE] = os.environ[TAKEN]  # a launcher may have put numbers there
+
+
+def seize_gpu(local_rank: int, *, purpose: str) -> None:
+    """Take the GPU of a rank that a launcher started on this machine for another machine.
+
+    Nobody waits here: ranks on other machines may hold GPUs meanwhile.
+
+    Raises:
+        InputError: when it is in use, or cannot be listed.
+    """
+    visible, order = os.environ.get(VISIBLE), os.environ.get("CUDA_DEVICE_ORDER")
+    gpus = permitted(list_gpus(None), visible, order=order)  # the launcher has set `visible`
+    if gpus:
+        gpu = gpus[local_rank]
+        held = claim(1, [gpu], purpose=purpose, folder=lock_folder(), wait=False)
+        _held.update(held)
+
+
+def lock_folder() -> Path:
+    """Return the folder of the locks of this machine."""
+    return Path(os.environ.get("GNER_GPU_LOCKS") or FOLDER)
+
+
+def _adopt(held: dict[str, int]) -> tuple[str, ...]:
+    _held.update(held)
+    os.environ[VISIBLE] = os.environ[TAKEN] = ",".join(held)
+    return tuple(held)
+
+
+def claim(
+    count: int,
+    gpus: Sequence[Gpu],
+    *,
+    purpose: str,
+    folder: Path,
+    wait: bool = True,
+    tell: Callable[[str], object] = say,
+) -> dict[str, int]:
+    """Wait for `count` of `gpus`; return UUID → open file, whose closing frees the GPU.
+
+    Raises:
+        InputError: with `wait=False`, when one is in use.
+    """
+    held: dict[str, int] = {}
+    told = ""
+    with _ticket(folder, gpus) as ticket:
+        while True:
+            with _alone(folder):
+                ahead = _wanted_before(ticket)
+                for gpu in gpus:
+                    if len(held) < count and gpu.uuid not in (*held, *ahead):
+                        file = _open(_file(folder, gpu.uuid))
+                        if _locked(file, fcntl.LOCK_EX):
+                            held[gpu.uuid] = file
+                        else:
+                            os.close(file)
+                if len(held) == count:
+                    _sign(held, purpose)
+                    return {gpu.uuid: held[gpu.uuid] for gpu in gpus if gpu.uuid in held}
+                line = _waiting(count, held, gpus, ahead, folder)
+            if not wait:
+                raise InputError(line)
+            if line != told:
+                tell(line)
+                told = line
+            time.sleep(POLL_SECONDS)
+
+
+def _sign(held: dict[str, int], purpose: str) -> None:
+    """Write who uses the GPUs, and share the locks with ranks to come."""
+    since = datetime.now().astimezone().strftime("%d %b %H:%M")
+    user = f"{purpose} (process {os.getpid()} of user {os.getuid()}, since {since})"
+    for file in held.values():
+        os.ftruncate(file, 0)
+        os.pwrite(file, user.encode(), 0)
+        fcntl.flock(file, fcntl.LOCK_SH)  # nobody else asks now: see _alone
+
+
+def _waiting(
+    count: int, held: dict[str, int], gpus: Sequence[Gpu], ahead: set[str], folder: Path
+) -> str:
+    """Say what is waited for and who has it; nobody else asks now: see _alone."""
+    users = []
+    for gpu in gpus:
+        if gpu.uuid not in held:
+            file = _open(_file(folder, gpu.uuid))
+            free = _locked(file, fcntl.LOCK_EX)
+            users.append(f"{gpu.uuid}: {'promised' if free else _user(file)}")
+            os.close(file)
+    behind = " behind others" if ahead else ""
+    wanted = f"{count} of {len(gpus)} GPUs"
+    return f"waiting{behind} for {wanted}, {len(held)} taken so far; " + "; ".join(users)
+
+
+@contextmanager
+def _ticket(folder: Path, gpus: Sequence[Gpu]) -> Iterator[Path]:
+    """Queue up; the ticket counts as long as it is locked."""
+    path = folder / f"{time.time_ns():020d}-{os.getpid()}.ticket"
+    with _alone(folder):
+        file = _open(path)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.write(file, json.dumps([gpu.uuid for gpu in gpus]).encode())
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(file)
+
+
+def _wanted_before(ticket: Path) -> set[str]:
+    """Return what those want who came earlier and still wait."""
+    wanted: set[str] = set()
+    for other in sorted(ticket.parent.glob("*.ticket")):
+        if other.name >= ticket.name:
+            break
+        file = _open(other)
+        if _locked(file, fcntl.LOCK_SH):
+            with contextlib.suppress(PermissionError):  # of another user, who clears it some day
+                other.unlink(missing_ok=True)
+        else:
+            wanted |= set(json.loads(os.pread(file, 1 << 16, 0)))
+        os.close(file)
+    return wanted
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Look and take as one, among all who do so."""
+    if not folder.is_dir():
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            folder.chmod(0o1777)
+    file = _open(folder / "queue")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
+
+
+def _file(folder: Path, uuid: str) -> Path:
+    return folder / f"{uuid}.lock"
+
+
+def _open(path: Path) -> int:
+    """Open a file that all users may lock; created where it is not there."""
+    flags = os.O_RDWR | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags)  # first: Linux may refuse O_CREAT for the file of another user
+    except FileNotFoundError:
+        file = os.open(path, flags | os.O_CREAT, 0o666)
+        os.fchmod(file, 0o666)  # whatever the umask
+        return file
+
+
+def _locked(file: int, how: int) -> bool:
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _user(file: int) -> str:
+    return os.pread(file, 1000, 0).decode(errors="replace") or "another"

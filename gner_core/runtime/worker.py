@@ -1,0 +1,89 @@
+"""The protocol between a task and its child process: a request file in, progress lines, a result.
+
+Owns the three files in a step's scratch folder. Free of torch, so that both sides can use it.
+
+    request.json     what to do; written by the task
+    progress.jsonl   one line per event of the running work; appended by the child, also by the
+                     next attempt: the journal of all that is to be tracked
+    result.json      {"ok": true, …} or {"ok": false, "error": "one clear line"}
+
+Example:
+    def main(path: str) -> None:
+        run_worker(path, TrainRequest, work)   # work(request, report) -> dict
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from gner_core.errors import InputError
+from gner_core.runtime.log import drop
+from gner_core.strict import StrictModel
+
+REQUEST, PROGRESS, RESULT = "request.json", "progress.jsonl", "result.json"
+Report = Callable[..., None]
+
+
+class Request(StrictModel):
+    """Common fields of all requests."""
+
+    output: str
+    """Empty folder to fill; published by the task."""
+    scratch: str
+    """Folder that outlives a crash: checkpoints and finished parts."""
+    threads: int | None
+    """CPU threads; null leaves the choice to torch."""
+
+
+R = TypeVar("R", bound=Request)
+
+
+def run_worker(
+    path: str,
+    request_type: type[R],
+    work: Callable[[R, Report], dict[str, Any]],
+    *,
+    result_name: str = RESULT,
+) -> NoReturn:
+    """Read the request at `path`, do the work, write the result, exit.
+
+    A worker that is itself one process of several writes its result under another name.
+
+    An `InputError` becomes the result's message; any other exception leaves its traceback in the
+    log and exit code 1.
+    """
+    drop("DeepSpeed", "Setting accelerator to CPU")  # which any machine without a GPU gets to read
+    request = request_type.model_validate_json(Path(path).read_text())
+    scratch = Path(request.scratch)
+    _end_last_line(scratch / PROGRESS)
+    try:
+        result = {"ok": True, **work(request, _reporter(scratch / PROGRESS))}
+    except InputError as error:
+        result = {"ok": False, "error": str(error)}
+    aside = scratch / f"{result_name}.part"
+    aside.write_text(json.dumps(result))
+    os.replace(aside, scratch / result_name)
+    sys.exit(0 if result["ok"] else 2)
+
+
+def _end_last_line(path: Path) -> None:
+    """End the half line that an attempt on a full disk may have left."""
+    if path.exists() and path.stat().st_size:
+        with path.open("rb+") as handle:
+            handle.seek(-1, os.SEEK_END)
+            if handle.read() != b"\n":
+                handle.write(b"\n")
+
+
+def _reporter(path: Path) -> Report:
+    def report(done: int, total: int, **metrics: float) -> None:
+        """Append one event: `done` of `total` units, and metrics by name."""
+        event = {"time": time.time(), "done": done, "total": total, "metrics": metrics}
+        with path.open("a") as handle:
+            handle.write(json.dumps(event) + "\n")
+
+    return report

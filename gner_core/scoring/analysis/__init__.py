@@ -1,0 +1,1 @@
+"""What scores mean: intervals, tests, errors, calibration, beams, the speed of matching."""

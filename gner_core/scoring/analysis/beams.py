@@ -1,0 +1,125 @@
+"""What a larger beam changes: Table 7, and the self-correction cases of Fig. 6 and Table 10.
+
+Takes predictions of one model for the same sentences with several beam sizes. F1 of each, with its
+interval, and the paired difference to the first; then every sentence whose entities another beam
+changes, with what it was before and after. A sentence is right where all its entities are: words
+and types.
+
+Owns the study. Does not own the comparison of two files (`gner_core.scoring.analysis.comparison`).
+
+Example:
+    study = study_beams({"1": Path("1.parquet"), "2": Path("2.parquet")}, setup, metric="pair")
+    study.columns["2"].differences["mean over corpora"].value, study.cases[0].kind
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gner_core.errors import InputError
+from gner_core.scoring.analysis.comparison import FILE_TEST, Change, compare_scored
+from gner_core.scoring.analysis.significance import Difference, Interval, interval
+from gner_core.scoring.evaluate import DRAWS, SEED
+from gner_core.scoring.files import FileScoring, scored_file
+from gner_core.scoring.metrics.spans import require_places
+from gner_core.scoring.metrics.tally import METRICS, Tally
+from gner_core.scoring.scored import Scored
+
+KINDS = ("wrong → right", "right → wrong", "wrong → wrong")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """F1 of one beam by corpus and for their mean, and its differences to the first beam's."""
+
+    scores: dict[str, Interval]
+    differences: dict[str, Difference]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A sentence whose entities the beam `name` changes against the first one."""
+
+    name: str
+    kind: str
+    before: Scored
+    after: Scored
+
+    def values(self) -> dict[str, Any]:
+        """Return the case as JSON values."""
+        return {
+            "beam": self.name,
+            "kind": self.kind,
+            "id": self.before.id,
+            "corpus": self.before.corpus,
+            "words": self.before.words,
+            "gold": self.before.gold,
+            "before": self.before.predicted,
+            "after": self.after.predicted,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BeamStudy:
+    """A column per beam in the order given, and the cases, of each beam the most telling first."""
+
+    columns: dict[str, Column]
+    cases: list[Case]
+    sentences: int
+
+    def counts(self) -> dict[str, Counter[str]]:
+        """Return beam → kind → number of sentences."""
+        counts = {name: Counter[str]() for name in list(self.columns)[1:]}
+        for case in self.cases:
+            counts[case.name][case.kind] += 1
+        return counts
+
+
+def study_beams(files: Mapping[str, Path], setup: FileScoring, *, metric: str) -> BeamStudy:
+    """Score every file and compare each with the first.
+
+    Args:
+        files: name of a beam → its predictions; the first is what the others are compared with.
+
+    Raises:
+        InputError: for less than two files, a faulty one, or files of other sentences.
+    """
+    if len(files) < 2:
+        raise InputError("give predictions of at least two beam sizes for the same sentences")
+    scored = {name: scored_file(file, setup) for name, file in files.items()}
+    names = list(files)
+    for sentences in scored.values():
+        for sentence in sentences:
+            require_places(sentence)
+    first, base = names[0], scored[names[0]]
+    columns = {first: Column(_intervals(base, setup, metric), {})}
+    cases: list[Case] = []
+    for name in names[1:]:
+        comparison = compare_scored(
+            (str(files[first]), str(files[name])),
+            (base, scored[name]),
+            metric=metric,
+            without=(setup.without, setup.without),
+            test=FILE_TEST,
+        )
+        columns[name] = Column(_intervals(scored[name], setup, metric), comparison.differences)
+        found = [Case(name, kind_of(change), change.a, change.b) for change in comparison.changes]
+        cases += sorted(found, key=lambda case: KINDS.index(case.kind))
+    return BeamStudy(columns, cases, len(base))
+
+
+def kind_of(change: Change) -> str:
+    """Return what a change did to its sentence."""
+    before, after = (
+        "right" if one.predicted == one.gold else "wrong" for one in (change.a, change.b)
+    )
+    return f"{before} → {after}"
+
+
+def _intervals(scored: Sequence[Scored], setup: FileScoring, metric: str) -> dict[str, Interval]:
+    tally = Tally(without=setup.without)
+    for sentence in scored:
+        tally.add(sentence.corpus, METRICS[metric](sentence))
+    return interval(tally.sentences, draws=DRAWS, seed=SEED)

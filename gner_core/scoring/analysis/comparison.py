@@ -1,0 +1,118 @@
+"""Compares two files of predictions for the same sentences: scores, intervals, changed sentences.
+
+Owns which sentence belongs to which. Does not own the test (`gner_core.scoring.analysis.significance`).
+
+Example:
+    comparison = compare_files((a, b), (setup, setup), metric="pair")
+    comparison.differences["news"].value, comparison.changes[0].words
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gner_core.errors import InputError
+from gner_core.scoring.analysis.significance import LEVEL, Difference, PairedTest, compare
+from gner_core.scoring.evaluate import DRAWS, SEED
+from gner_core.scoring.files import FileScoring, scored_file
+from gner_core.scoring.metrics.tally import METRICS, Tally
+from gner_core.scoring.scored import Scored
+
+FILE_TEST = PairedTest(LEVEL, DRAWS, SEED)
+"""How files of predictions are compared."""
+Key = tuple[str, tuple[str, ...], int]
+"""Corpus, words, and the number of the occurrence of equal sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A sentence whose predicted tags differ. `gain` is right pairs of B minus those of A."""
+
+    a: Scored
+    b: Scored
+    gain: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Differences in F1 (B minus A) by corpus and for their mean, and the changed sentences."""
+
+    differences: dict[str, Difference]
+    changes: list[Change]
+    sentences: int
+
+
+def compare_files(
+    files: tuple[Path, Path], setups: Sequence[FileScoring], *, metric: str
+) -> Comparison:
+    """Score both files and compare them sentence by sentence.
+
+    Raises:
+        InputError: when a file is faulty, or the two do not hold the same sentences.
+    """
+    first, second = (scored_file(file, one) for file, one in zip(files, setups, strict=True))
+    names = (str(files[0]), str(files[1]))
+    without = (setups[0].without, setups[1].without)
+    return compare_scored(names, (first, second), metric=metric, without=without, test=FILE_TEST)
+
+
+def compare_scored(
+    names: tuple[str, str],
+    scored: tuple[Sequence[Scored], Sequence[Scored]],
+    *,
+    metric: str,
+    without: tuple[frozenset[str], frozenset[str]],
+    test: PairedTest,
+) -> Comparison:
+    """Compare two scorings of the same sentences; `names` stand in errors.
+
+    Raises:
+        InputError: when the two do not hold the same sentences.
+    """
+    first, second = map(_by_sentence, scored)
+    _same_sentences(names, first, second)
+    count = METRICS[metric]
+    tallies = Tally(without=without[0]), Tally(without=without[1])
+    changes = []
+    for key, a in first.items():
+        b = second[key]
+        counts = count(a), count(b)
+        for tally, one in zip(tallies, counts, strict=True):
+            tally.add(a.corpus, one)
+        if (a.written, a.predicted) != (b.written, b.predicted):
+            right = [sum(triple[0] for triple in one.values()) for one in counts]
+            changes.append(Change(a, b, right[1] - right[0]))
+    differences = compare(tallies[0].sentences, tallies[1].sentences, test)
+    changes.sort(key=lambda change: -abs(change.gain))
+    return Comparison(differences, changes, len(first))
+
+
+def _by_sentence(scored: Sequence[Scored]) -> dict[Key, Scored]:
+    seen: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    result: dict[Key, Scored] = {}
+    for sentence in scored:
+        place = (sentence.corpus, sentence.words)
+        seen[place] += 1
+        result[*place, seen[place]] = sentence
+    return result
+
+
+def _same_sentences(
+    names: tuple[str, str], first: dict[Key, Scored], second: dict[Key, Scored]
+) -> None:
+    a, b = names
+    for here, there, mine, others in ((a, b, first, second), (b, a, second, first)):
+        missing = [key for key in mine if key not in others]
+        if missing:
+            corpus, words, _ = missing[0]
+            raise InputError(
+                f"{there} lacks {len(missing)} sentences of {here}, the first of {corpus}: "
+                f"{' '.join(words)[:80]!r}; compare predictions for the same sentences"
+            )
+    for key, sentence in first.items():
+        if sentence.gold != second[key].gold:
+            raise InputError(
+                f"{a} and {b} differ in the gold tags of {sentence.id}: "
+                f"{' '.join(sentence.words)[:80]!r}"
+            )

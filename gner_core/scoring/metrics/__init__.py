@@ -1,0 +1,1 @@
+"""What counts as right: integer counts per sentence, ratios derived last."""

@@ -1,0 +1,86 @@
+"""Partial and type scores in the sense of SemEval 2013, counted by the library nervaluate.
+
+- strict: words and type; exact: words, whatever the type;
+- partial: half a point where words only overlap; ent_type: type, where words overlap.
+
+Owns the way from scored sentences to the library and back. Does not own the counting.
+
+Example:
+    scores = PartialScores()
+    scores.add(scored)
+    scores.values()["news"]["partial"]["f1"]
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from nervaluate.entities import EvaluationResult
+from nervaluate.evaluator import Evaluator
+
+from gner_core.records import spans_of
+from gner_core.scoring.metrics.spans import require_places
+from gner_core.scoring.scored import Scored
+
+SCHEMES = ("strict", "exact", "partial", "ent_type")
+_COUNTS = ("correct", "incorrect", "partial", "missed", "spurious")
+
+
+class PartialScores:
+    """Counts by corpus and scheme; those of parts of a file add up."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.counts: dict[str, dict[str, Counter[str]]] = {}
+
+    def add(self, scored: Sequence[Scored]) -> None:
+        """Count sentences.
+
+        Raises:
+            InputError: when the entities have no place in the sentence (matching mode text).
+        """
+        groups: dict[str, list[Scored]] = defaultdict(list)
+        for sentence in scored:
+            require_places(sentence)
+            groups[sentence.corpus].append(sentence)
+        for corpus, group in groups.items():
+            self._merge(corpus, _count(group))
+
+    def extend(self, other: "PartialScores") -> None:
+        """Add the counts of another part."""
+        for corpus, schemes in other.counts.items():
+            self._merge(corpus, schemes)
+
+    def values(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Return corpus → scheme → counts, precision, recall and F1."""
+        return {
+            corpus: {scheme: _ratios(scheme, counts) for scheme, counts in schemes.items()}
+            for corpus, schemes in self.counts.items()
+        }
+
+    def _merge(self, corpus: str, schemes: dict[str, Counter[str]]) -> None:
+        mine = self.counts.setdefault(corpus, {scheme: Counter() for scheme in SCHEMES})
+        for scheme, counts in schemes.items():
+            mine[scheme].update(counts)
+
+
+def _count(group: Sequence[Scored]) -> dict[str, Counter[str]]:
+    gold, found = [_entities(s.gold) for s in group], [_entities(s.predicted) for s in group]
+    tags = sorted({entity["label"] for row in (*gold, *found) for entity in row})
+    overall = Evaluator(gold, found, tags=tags, loader="dict").evaluate()["overall"]
+    return {
+        scheme: Counter({name: getattr(overall[scheme], name) for name in _COUNTS})
+        for scheme in SCHEMES
+    }
+
+
+def _ratios(scheme: str, counts: Counter[str]) -> dict[str, float]:
+    result = EvaluationResult(**{name: counts[name] for name in _COUNTS})
+    result.compute_metrics(partial_or_type=scheme in ("partial", "ent_type"))
+    names = (*_COUNTS, "possible", "actual", "precision", "recall", "f1")
+    return {name: getattr(result, name) for name in names}
+
+
+def _entities(tags: Sequence[str]) -> list[dict[str, Any]]:
+    """Return entities as the library has them: word positions, both inclusive."""
+    return [{"label": s.label, "start": s.start, "end": s.end - 1} for s in spans_of(tags)]

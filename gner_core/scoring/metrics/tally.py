@@ -1,0 +1,96 @@
+"""Collects the counts of sentences, by corpus and type, and turns them into scores last.
+
+Counts of parts of a file add up, so parts can be scored side by side. One row of counts a
+sentence is kept: confidence intervals draw from it.
+
+Owns sums and averages: micro over a corpus, macro over corpora (the paper's mean) or over types.
+Does not own what counts as right (`METRICS`).
+
+Example:
+    tally = Tally(without=())
+    tally.add("news", pair_counts(scored))
+    tally.scores(without=())["macro"]["f1"]
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
+
+from gner_core.scoring.metrics.counts import ByType, Counts, total
+from gner_core.scoring.metrics.pairs import pair_counts
+from gner_core.scoring.metrics.spans import span_counts
+from gner_core.scoring.scored import Scored
+
+METRICS: dict[str, Callable[[Scored], ByType]] = {"pair": pair_counts, "span": span_counts}
+RATIOS = ("precision", "recall", "f1")
+
+
+class Tally:
+    """Counts by corpus: of each sentence, and of each type."""
+
+    def __init__(self, *, without: Collection[str]) -> None:
+        """Start empty; entities of the types in `without` are not counted."""
+        self.without = frozenset(without)
+        self.sentences: dict[str, list[tuple[int, int, int]]] = {}
+        """Corpus → (right, predicted, gold) of every sentence."""
+        self.sums: dict[str, dict[str, list[int]]] = {}
+        """Corpus → type → right, predicted, gold."""
+
+    def add(self, corpus: str, counts: ByType) -> None:
+        """Add one sentence."""
+        types = self.sums.setdefault(corpus, {})
+        right = predicted = gold = 0
+        for name, one in counts.items():
+            if name not in self.without:
+                right += one[0]
+                predicted += one[1]
+                gold += one[2]
+                _add(types, name, one)
+        self.sentences.setdefault(corpus, []).append((right, predicted, gold))
+
+    def extend(self, other: "Tally") -> None:
+        """Add all sentences of another tally, behind those that are here."""
+        for corpus, rows in other.sentences.items():
+            self.sentences.setdefault(corpus, []).extend(rows)
+            types = self.sums.setdefault(corpus, {})
+            for name, one in other.sums[corpus].items():
+                _add(types, name, one)
+
+    def types(self, corpus: str) -> dict[str, Counts]:
+        """Return the counts of every type of a corpus, in alphabetical order."""
+        return {name: Counts(*one) for name, one in sorted(self.sums[corpus].items())}
+
+    def scores(self, *, without: Collection[str]) -> dict[str, Any]:
+        """Return counts and ratios per corpus and type, and their averages.
+
+        `macro` averages over corpora, as the paper does; `micro` sums over all; `macro_types` of a
+        corpus averages over its types.
+        """
+        corpora: dict[str, Any] = {}
+        counts: list[Counts] = []
+        for name, rows in self.sentences.items():
+            kept = {t: c for t, c in self.types(name).items() if t not in without}
+            counts.append(total(kept.values()))
+            corpora[name] = {
+                **counts[-1].values(),
+                "sentences": len(rows),
+                "macro_types": mean_ratios(kept.values()),
+                "types": {label: one.values() for label, one in kept.items()},
+            }
+        return {"corpora": corpora, "macro": mean_ratios(counts), "micro": total(counts).values()}
+
+
+def _add(types: dict[str, list[int]], name: str, counts: Sequence[int]) -> None:
+    if name in types:
+        one = types[name]
+        one[0] += counts[0]
+        one[1] += counts[1]
+        one[2] += counts[2]
+    else:
+        types[name] = [*counts]
+
+
+def mean_ratios(counts: Iterable[Counts]) -> dict[str, float]:
+    """Return the unweighted means of precision, recall and F1."""
+    all_counts = list(counts)
+    size = max(len(all_counts), 1)
+    return {name: sum(getattr(one, name) for one in all_counts) / size for name in RATIOS}

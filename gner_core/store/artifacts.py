@@ -1,0 +1,357 @@
+"""A content-addressed store of artifacts: `<root>/<step>/<key>/`, visible only when complete.
+
+Owns publishing, verifying and finding artifacts on any fsspec URL, the right to build one, and the
+scratch folder in which a long step keeps its checkpoints. Does not own what a key is made of
+(`tasks.steps`), what is in an artifact, or how objects are read and written (`gner_core.store.objects`).
+
+On a local disk an artifact is a folder that is renamed into place. An object store cannot rename:
+
+    <step>/<key>/manifest.json               written last, and only where there is none
+    <step>/<key>/attempts/<attempt>/…        the files; the manifest names the attempt that counts
+    <step>/<key>/lease.json                  while a machine builds it
+
+So two machines that build the same thing never mix their files: readers follow the manifest.
+Either way an artifact without manifest does not exist.
+
+Local by design, below `scratch`: locks, unfinished work (training checkpoints, generated parts),
+and copies of remote artifacts, which may be deleted at any time. What is published outlives a
+machine; what is unfinished goes on only where it began.
+
+Example:
+    store = Store("/data/gner/store", scratch=Path("/data/gner/work"))
+    with store.lock(ref):
+        if not store.has(ref):
+            with store.publish(ref, about={"title": "demo"}) as folder:
+                (folder / "hello.txt").write_text("hi")
+    (store.fetch(ref) / "hello.txt").read_text()
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import IO, Any
+from uuid import uuid4
+
+from gner_core.errors import InputError, Stopped
+from gner_core.store.fingerprint import file_sha256
+from gner_core.store.lease import leased
+from gner_core.store.objects import Objects
+
+MANIFEST = "manifest.json"
+LOCK_SECONDS = 0.1
+"""Between two attempts to get a lock that another process holds."""
+LEASE = "lease.json"
+ATTEMPTS = "attempts"
+DOWNLOADS = 3
+"""Tries to get a file whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRef:
+    """The name of an artifact: the step that makes it and the hash of all that determines it."""
+
+    step: str
+    key: str
+
+    @property
+    def path(self) -> str:
+        """Its place below the store's root."""
+        return f"{self.step}/{self.key}"
+
+
+class Store:
+    """Artifacts below one fsspec URL, with a local scratch folder beside it."""
+
+    def __init__(self, root: str, *, scratch: Path) -> None:
+        """Open a store; nothing is created before the first artifact.
+
+        Args:
+            root: a folder or an fsspec URL such as `s3://bucket/gner`, without credentials.
+            scratch: a local folder for locks, unfinished work and copies of remote artifacts.
+
+        Raises:
+            InputError: for a URL that cannot be one of a store.
+        """
+        self.objects = Objects(root)
+        self.scratch = scratch.absolute()
+
+    @property
+    def url(self) -> str:
+        """The place of the store, for people."""
+        return self.objects.url()
+
+    def has(self, ref: ArtifactRef) -> bool:
+        """Say whether the artifact is published."""
+        return self.objects.exists(f"{ref.path}/{MANIFEST}")
+
+    def published(self, step: str) -> list[ArtifactRef]:
+        """Return all published artifacts of a step, by key."""
+        found = self.objects.matching(f"{step}/*/{MANIFEST}")
+        return [ArtifactRef(step, name.split("/")[-2]) for name in found]
+
+    def manifest(self, ref: ArtifactRef) -> dict[str, Any]:
+        """Return the manifest of a published artifact.
+
+        Raises:
+            InputError: when the artifact is not published or its manifest cannot be read.
+        """
+        name = f"{ref.path}/{MANIFEST}"
+        try:
+            found: dict[str, Any] = json.loads(self.objects.read(name))
+        except FileNotFoundError:
+            place = self.objects.url(name)
+            raise InputError(f"{place}: no such artifact; run the step again") from None
+        except ValueError as error:
+            place = self.objects.url(name)
+            raise InputError(f"{place}: damaged ({error}); delete it, run again") from None
+        if not self.objects.is_local and "attempt" not in found:
+            place = self.objects.url(name)
+            raise InputError(f"{place}: names no attempt; delete it, run again")
+        return found
+
+    def fetch(self, ref: ArtifactRef) -> Path:
+        """Return a local folder with the artifact's files, copied from a remote store if need be.
+
+        Raises:
+            InputError: when it is not published, or a file is not what was recorded.
+        """
+        manifest = self.manifest(ref)
+        if not self.objects.is_local:
+            return self._copy(ref, manifest)
+        folder = Path(self.objects.url(ref.path))
+        for name, entry in manifest["files"].items():
+            file = folder / name
+            if not _has_size(file, entry):
+                raise InputError(f"{file}: missing or damaged; delete {folder} and run again")
+        return folder
+
+    @contextmanager
+    def publish(self, ref: ArtifactRef, *, about: dict[str, Any]) -> Iterator[Path]:
+        """Give a fresh folder to fill; publish it when the block ends without an error.
+
+        Call it under `lock`. `about`, as it is at the end of the block, goes into the manifest
+        beside the list of files with sizes and SHA-256 sums, the time and the seconds that the
+        block took. After an error nothing is left behind. Where another machine was first, its
+        artifact stands.
+        """
+        self._clear(ref)
+        folder = self._staging(ref)
+        folder.mkdir(parents=True)
+        started = time.monotonic()
+        try:
+            yield folder
+            manifest = {
+                **about,
+                "step": ref.step,
+                "key": ref.key,
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "files": _inventory(folder),
+            }
+            manifest.setdefault("seconds", round(time.monotonic() - started, 3))
+            if self.objects.is_local:
+                self._move_into_place(folder, ref, manifest)
+            else:
+                self._upload(folder, ref, manifest)
+        finally:
+            self._clear(ref)
+
+    @contextmanager
+    def lock(
+        self,
+        ref: ArtifactRef,
+        *,
+        given_up: Event | None = None,
+        on_wait: Callable[[str], object] = len,
+    ) -> Iterator[None]:
+        """Hold the right to build `ref`; others wait.
+
+        On this machine the kernel drops it with the process, however that ends. Machines that
+        share a remote store have a lease: see `gner_core.store.lease` for what it cannot do. `on_wait`
+        is called with a line that says which other machine is waited for.
+
+        Raises:
+            Stopped: when `given_up` was set while another process held the right.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(self._locked(f"{ref.step}-{ref.key}", given_up))
+            if not self.objects.is_local and not self.has(ref):
+
+                def published() -> bool:
+                    _go_on(given_up, ref.path)
+                    return self.has(ref)
+
+                lease = leased(
+                    self.objects,
+                    f"{ref.path}/{LEASE}",
+                    machine=self._machine(),
+                    unless=published,
+                    on_wait=on_wait,
+                )
+                stack.enter_context(lease)
+            yield
+
+    def unfinished(self, ref: ArtifactRef) -> Path:
+        """Return the scratch folder of a step, kept from attempt to attempt until `discard`."""
+        folder = self.scratch / "unfinished" / ref.step / ref.key
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def discard(self, ref: ArtifactRef) -> None:
+        """Delete what this machine's attempts left of a step that is published; under `lock`."""
+        shutil.rmtree(self.scratch / "unfinished" / ref.step / ref.key, ignore_errors=True)
+        self._clear(ref)
+
+    def _staging(self, ref: ArtifactRef) -> Path:
+        root = Path(self.objects.url()) if self.objects.is_local else self.scratch
+        return root / ".staging" / f"{socket.gethostname()}-{ref.step}-{ref.key}"
+
+    def _clear(self, ref: ArtifactRef) -> None:
+        """Delete what an attempt of this machine left that failed, or was killed."""
+        folder = self._staging(ref)
+        if not folder.exists():
+            return
+        if not self.objects.is_local:
+            stands = f"/{self.manifest(ref)['attempt']}/" if self.has(ref) else None
+            mine = self.objects.sizes(f"{ref.path}/{ATTEMPTS}/{self._machine()}")
+            self.objects.remove([name for name in mine if stands is None or stands not in name])
+        shutil.rmtree(folder)
+
+    def _move_into_place(self, folder: Path, ref: ArtifactRef, manifest: dict[str, Any]) -> None:
+        (folder / MANIFEST).write_text(_text(manifest))
+        target = Path(self.objects.url(ref.path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not self.has(ref):
+            shutil.rmtree(target)  # what somebody left half-deleted
+        try:
+            os.rename(folder, target)
+        except OSError:
+            if not self.has(ref):  # else another process was first, with equal content
+                raise
+
+    def _upload(self, folder: Path, ref: ArtifactRef, manifest: dict[str, Any]) -> None:
+        attempt = f"{self._machine()}/{uuid4().hex[:12]}"
+        below = f"{ref.path}/{ATTEMPTS}/{attempt}"
+        for name in manifest["files"]:
+            self.objects.put(folder / name, f"{below}/{name}")
+        there = self.objects.sizes(below)
+        for name, entry in manifest["files"].items():
+            if there.get(f"{below}/{name}") != entry["size"]:
+                place = self.objects.url(f"{below}/{name}")
+                raise InputError(f"{place}: was written and is not whole there; run again")
+        text = _text({**manifest, "attempt": attempt})
+        if self.objects.create(f"{ref.path}/{MANIFEST}", text.encode()):
+            copy = self._copy_folder(ref, attempt)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(folder, copy)
+        else:  # another machine was first
+            self.objects.remove([*there])
+
+    def _copy_folder(self, ref: ArtifactRef, attempt: str) -> Path:
+        return self.scratch / "copies" / ref.step / ref.key / attempt
+
+    def _copy(self, ref: ArtifactRef, manifest: dict[str, Any]) -> Path:
+        """Return the folder of a remote artifact's copy; one that is damaged is made again."""
+        with self._locked(f"copy-{ref.step}-{ref.key}"):
+            while True:
+                folder = self._copy_folder(ref, manifest["attempt"])
+                files = manifest["files"].items()
+                if folder.is_dir() and all(_has_size(folder / name, e) for name, e in files):
+                    return folder
+                shutil.rmtree(folder, ignore_errors=True)
+                try:
+                    self._download(ref, manifest, folder)
+                except FileNotFoundError as error:
+                    now = self.manifest(ref)
+                    if now["attempt"] == manifest["attempt"]:
+                        raise InputError(
+                            f"{error}: named by its manifest and not there; delete "
+                            f"{self.objects.url(f'{ref.path}/{MANIFEST}')} and run again"
+                        ) from None
+                    manifest = now
+
+    def _download(self, ref: ArtifactRef, manifest: dict[str, Any], folder: Path) -> None:
+        aside = self.scratch / "copies" / f".{ref.step}-{ref.key}"
+        shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed
+        aside.mkdir(parents=True)
+        try:
+            for name, entry in manifest["files"].items():
+                (aside / name).parent.mkdir(parents=True, exist_ok=True)
+                source = f"{ref.path}/{ATTEMPTS}/{manifest['attempt']}/{name}"
+                self._download_file(ref, source, aside / name, entry)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(aside, folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _download_file(
+        self, ref: ArtifactRef, source: str, file: Path, entry: dict[str, Any]
+    ) -> None:
+        for _ in range(DOWNLOADS):  # a connection that ends early may go unnoticed
+            self.objects.get(source, file)
+            if _has_size(file, entry) and file_sha256(file) == entry["sha256"]:
+                return
+        raise InputError(
+            f"{self.objects.url(source)}: content does not match its manifest "
+            f"({file.stat().st_size} of {entry['size']} bytes, read {DOWNLOADS} times); delete "
+            f"{self.objects.url(f'{ref.path}/{MANIFEST}')} and run again"
+        )
+
+    def _machine(self) -> str:
+        """Return what tells this machine, with this scratch folder, from all others."""
+        file = self.scratch / "machine"
+        if not file.exists():
+            self.scratch.mkdir(parents=True, exist_ok=True)
+            aside = self.scratch / f".machine-{uuid4().hex}"
+            aside.write_text(uuid4().hex[:8])
+            with suppress(FileExistsError):
+                os.link(aside, file)
+            aside.unlink()
+        return f"{socket.gethostname()}-{file.read_text()}"
+
+    @contextmanager
+    def _locked(self, name: str, given_up: Event | None = None) -> Iterator[None]:
+        folder = self.scratch / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / name).open("w") as handle:
+            while not _locked(handle):
+                _go_on(given_up, name)
+                time.sleep(LOCK_SECONDS)
+            yield
+
+
+def _locked(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _go_on(given_up: Event | None, name: str) -> None:
+    if given_up is not None and given_up.is_set():
+        raise Stopped(f"{name}: another process builds it; it was not waited for")
+
+
+def _inventory(folder: Path) -> dict[str, dict[str, Any]]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(file.relative_to(folder)): {"size": file.stat().st_size, "sha256": file_sha256(file)}
+        for file in files
+    }
+
+
+def _has_size(file: Path, entry: dict[str, Any]) -> bool:
+    return file.is_file() and file.stat().st_size == entry["size"]
+
+
+def _text(manifest: dict[str, Any]) -> str:
+    return json.dumps(manifest, indent=1, ensure_ascii=False)

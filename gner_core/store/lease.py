@@ -1,0 +1,148 @@
+"""A lease on an object store: the second machine waits for the first, and not for a dead one.
+
+The holder rewrites the object every few seconds. Who waits looks at it now and then; when it has
+not changed for a while by the waiter's own clock, its holder is taken for dead and the lease is
+taken over. No clocks are compared. A lease saves work and protects nothing: a holder that was
+only cut off goes on, two may build, and the store must stand that (it does).
+
+Owns the object and its rewriting. Does not own what is built (`gner_core.store.artifacts`).
+
+Example:
+    with leased(objects, "train/k1/lease.json", machine=id, unless=is_published, on_wait=print):
+        build()
+"""
+
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from gner_core.errors import InputError
+from gner_core.store.objects import Objects
+
+LOG = logging.getLogger("gner")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often a lease is rewritten and looked at, in seconds."""
+
+    beat: float = 10.0
+    dead: float = 60.0
+    """After so long without a change a holder is taken for dead."""
+    look: float = 2.0
+
+
+PACE = Pace()
+
+
+@contextmanager
+def leased(
+    objects: Objects,
+    name: str,
+    *,
+    machine: str,
+    unless: Callable[[], bool],
+    on_wait: Callable[[str], object],
+    pace: Pace = PACE,
+) -> Iterator[None]:
+    """Hold the lease `name`; wait for its holder while that lives and `unless()` is false.
+
+    Args:
+        objects: where the lease is.
+        name: the object.
+        machine: what tells this machine from others. Its processes have a lock among themselves,
+            so a lease that this machine is said to hold is that of a dead process.
+        unless: no need to wait any more; then the block runs without a lease.
+        on_wait: called once with who is waited for, and when a lease is taken over.
+        pace: how often.
+    """
+    lease = _Lease(objects, name, machine)
+    if not lease.acquire(unless, on_wait, pace):
+        yield
+        return
+    ended = threading.Event()
+    beating = threading.Thread(target=lease.beat, args=(ended, pace.beat), daemon=True)
+    beating.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        beating.join()
+        lease.release()
+
+
+class _Lease:
+    def __init__(self, objects: Objects, name: str, machine: str) -> None:
+        self.objects, self.name, self.machine = objects, name, machine
+        self.beats = 0
+        self.mine = uuid4().hex
+
+    def acquire(
+        self, unless: Callable[[], bool], on_wait: Callable[[str], object], pace: Pace
+    ) -> bool:
+        """Return True with the lease, False when there is no need for it any more."""
+        last, since, told = None, time.monotonic(), False
+        while not self.objects.create(self.name, self._content()):
+            if unless():
+                return False
+            seen = self._read()
+            if seen is None:
+                continue
+            if seen != last:
+                last, since = seen, time.monotonic()
+            silent = time.monotonic() - since
+            if seen["machine"] == self.machine or silent > pace.dead:
+                if seen["machine"] != self.machine:
+                    on_wait(f"{_who(seen)} has not been heard of for {silent:.0f} s; going on")
+                self.objects.write(self.name, self._content())
+                return True
+            if not told:
+                on_wait(f"waiting for {_who(seen)}, which is building it")
+                told = True
+            time.sleep(pace.look)
+        return True
+
+    def beat(self, ended: threading.Event, seconds: float) -> None:
+        """Rewrite the lease until `ended`, or until another has taken it over."""
+        while not ended.wait(seconds):
+            try:
+                seen = self._read()
+                if seen is None or seen["lease"] != self.mine:
+                    LOG.warning("%s: taken over by another machine", self.objects.url(self.name))
+                    return
+                self.beats += 1
+                self.objects.write(self.name, self._content())
+            except InputError as error:  # the work goes on; another machine may do it, too
+                LOG.warning("lease not renewed: %s", error)
+
+    def release(self) -> None:
+        """Delete the lease if it is still this one."""
+        try:
+            seen = self._read()
+            if seen is not None and seen["lease"] == self.mine:
+                self.objects.remove([self.name])
+        except InputError as error:  # the others find out that it is not rewritten
+            LOG.warning("lease not released: %s", error)
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = json.loads(self.objects.read(self.name))
+        except FileNotFoundError:
+            return None
+        return found
+
+    def _content(self) -> bytes:
+        who = {"host": socket.gethostname(), "process": os.getpid(), "machine": self.machine}
+        return json.dumps({**who, "lease": self.mine, "beats": self.beats}).encode()
+
+
+def _who(seen: dict[str, Any]) -> str:
+    return f"process {seen['process']} on {seen['host']}"

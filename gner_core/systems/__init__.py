@@ -1,0 +1,1 @@
+"""Systems for named entity recognition behind one interface."""

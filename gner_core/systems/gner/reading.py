@@ -1,0 +1,159 @@
+"""Reads generated text back into words and BIO tags. Never fails, whatever a model wrote.
+
+The sentence and its types are known, and both help: labels may hold brackets, commas, hyphens and
+line ends, a word may look like a tag (`PhP(O)Cl2`), tags may be lower-cased (`(o)`) and spaces
+lost (`Kowalski(I-person),(O)`). A tag without a word keeps an empty word: the tokenizer may not
+know its characters. What could not be read is counted (`unknown`) or returned (`rest`).
+
+Owns the forms of `gner_core.systems.gner.targets`. Does not own which word of the sentence a generated
+word stands for (`gner_core.matching`).
+
+Example:
+    >>> read_generated("Ada(B-person) waves(o) hap", ("Ada", "waves", "happily"), TagReader(("person",)))
+    ReadText(words=['Ada', 'waves'], tags=['B-person', 'O'], unknown=0, rest='hap')
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+_PREFIXES = {"B": "B", "I": "I", "S": "B", "E": "I"}
+"""Prefix as written → prefix in BIO."""
+
+
+class ReadText(NamedTuple):
+    """Words and tags that were found, tags with an unknown type, and the text left over."""
+
+    words: list[str]
+    tags: list[str]
+    unknown: int
+    rest: str
+
+
+class TagReader:
+    """The tags that a list of types allows, and how each may be written."""
+
+    def __init__(
+        self, types: Sequence[str], *, back: Mapping[str, str] | None = None, bioes: bool = False
+    ) -> None:
+        """Prepare patterns; `back` says how the model's tokenizer writes a type, where it differs."""
+        prefixes = "BISE" if bioes else "BI"
+        known = {"O": "O"}
+        names: dict[str, str] = {}
+        for name in sorted(types):
+            for form in (name, (back or {}).get(name, name)):
+                if form.strip():
+                    names.setdefault(" ".join(form.split()), name)
+        for form, name in names.items():
+            known |= {f"{p}-{form}": f"{_PREFIXES[p]}-{name}" for p in prefixes}
+        self.names = names
+        self.known = known
+        self._folded = {tag.lower(): bio for tag, bio in known.items()}
+        spelled = sorted(names, key=len, reverse=True)  # longest first: labels may hold brackets
+        listed = "|".join(r"\s+".join(map(re.escape, name.split(" "))) for name in spelled)
+        bracketed = any(mark in name for name in names for mark in "()")
+        tag = rf"[{prefixes}]-[^()]+|O"
+        if bracketed:
+            tag = rf"[{prefixes}]-(?:{listed})|{tag}"
+        self.tag = re.compile(rf"\(({tag})\) ?", re.IGNORECASE)
+        self.label = re.compile(rf"\]\(({listed + '|' if listed else ''}[^()]*)\)", re.IGNORECASE)
+
+    def bio(self, written: str) -> str | None:
+        """Return the BIO tag that a written tag means, None for an unknown type."""
+        return self.known.get(written) or self._folded.get(" ".join(written.split()).lower())
+
+
+def read_generated(text: str, words: Sequence[str], reader: TagReader) -> ReadText:
+    """Read a text in which every word has its tag behind it.
+
+    Args:
+        words: the sentence; a text that copies it is read exactly, whatever the words hold.
+    """
+    *pieces, rest = reader.tag.split(text)
+    found, written = pieces[::2], pieces[1::2]
+    if found != list(words):
+        copied = _copied(text, words, reader)
+        if copied is not None:
+            found, written, rest = list(words), copied, ""
+        else:
+            found, written, rest = _separated(text, words, reader)
+    tags = [reader.known.get(tag) or reader.bio(tag) for tag in written]
+    unknown = tags.count(None)
+    return ReadText(found, [tag or "O" for tag in tags], unknown, rest.strip())
+
+
+def _copied(text: str, words: Sequence[str], reader: TagReader) -> list[str] | None:
+    """Walk along the sentence; None where the text is no copy of it."""
+    at = 0
+    written: list[str] = []
+    for word in words:
+        match = reader.tag.match(text, at + len(word)) if text.startswith(word, at) else None
+        if match is None:
+            return None
+        written.append(match[1])
+        at = match.end()
+    return written if at == len(text) else None
+
+
+def _separated(
+    text: str, words: Sequence[str], reader: TagReader
+) -> tuple[list[str], list[str], str]:
+    """Split at tags; words of the sentence that look like tags are left whole."""
+    pattern = reader.tag
+    opaque = {word for word in words if "(" in word and reader.tag.search(word)}
+    if opaque:
+        listed = "|".join(map(re.escape, sorted(opaque, key=len, reverse=True)))
+        pattern = re.compile(rf"(?:{listed})(?=\()|{pattern.pattern}", re.IGNORECASE)
+    found: list[str] = []
+    written: list[str] = []
+    at = 0
+    for match in pattern.finditer(text):
+        if match[1] is not None:
+            found.append(text[at : match.start()].strip())
+            written.append(match[1])
+            at = match.end()
+    return found, written, text[at:]
+
+
+def read_bracketed(text: str, words: Sequence[str], reader: TagReader, *, gap: str) -> ReadText:
+    """Read a text in which only entities are marked: `[New York](location) waits`.
+
+    An entity opens at the first `[` from where on it is found in the sentence, else at the last;
+    words outside are separated by blanks, and the gap marker is no word.
+    """
+    sentence = f" {' '.join(words)} ".lower()
+    found: list[str] = []
+    tags: list[str] = []
+    at = 0
+    unknown = 0
+    for match in reader.label.finditer(text):
+        opening = _opening(text, at, match.start(), sentence)
+        if opening < 0:
+            continue
+        _plain(text[at:opening], gap, found, tags)
+        inside = text[opening + 1 : match.start()].split()
+        first = reader.bio(f"B-{match[1]}")
+        unknown += first is None
+        label = (first or "B-")[2:]
+        found += inside
+        tags += [f"{'I' if n else 'B'}-{label}" if label else "O" for n in range(len(inside))]
+        at = match.end()
+    _plain(text[at:], gap, found, tags)
+    return ReadText(found, tags, unknown, "")
+
+
+def _opening(text: str, start: int, end: int, sentence: str) -> int:
+    """Return where the bracket that ends at `end` opens, -1 where none does."""
+    at = text.find("[", start, end)
+    while at >= 0:
+        inside = " ".join(text[at + 1 : end].split()).lower()
+        if inside and f" {inside} " in sentence:
+            return at
+        at = text.find("[", at + 1, end)
+    return text.rfind("[", start, end)
+
+
+def _plain(text: str, gap: str, found: list[str], tags: list[str]) -> None:
+    words = [word for word in text.split() if word != gap]
+    found += words
+    tags += ["O"] * len(words)

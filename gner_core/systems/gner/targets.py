@@ -1,0 +1,91 @@
+"""The text that the model learns to write, in every form of Fig. 3 of the paper.
+
+- BIO, BIOES: every kept word with its tag behind it, `New(B-city) York(I-city) waits(O)`;
+- brackets: only entities are marked, `[New York](city) waits`.
+
+`context` is how many words around an entity are kept ("full": all, 0: entities alone); where words
+between two kept pieces are left out, a gap marker stands for them (§3.2, Fig. 4).
+
+Owns the target's form. Reading it back is `gner_core.systems.gner.reading`.
+
+Example:
+    >>> target(("New", "York", "waits"), ("B-location", "I-location", "O"), BIO)
+    'New(B-location) York(I-location) waits(O)'
+"""
+
+from collections.abc import Iterator, Sequence
+
+from gner_core.config.system import TargetForm
+from gner_core.records import Span, spans_of
+
+BIO = TargetForm(labels="BIO", context="full", gap="")
+"""The form of the paper's final system."""
+
+
+def target(words: Sequence[str], tags: Sequence[str], form: TargetForm) -> str:
+    """Return the target of a sentence with BIO tags."""
+    if form == BIO:
+        return " ".join([f"{word}({tag})" for word, tag in zip(words, tags, strict=True)])
+    spans = spans_of(tags)
+    units = _bracketed(words, spans) if form.labels == "brackets" else _tagged(words, tags, form)
+    kept = _kept(spans, len(words), form.context)
+    pieces: list[str] = []
+    last = -1
+    for start, end, text in units:
+        if not kept[start]:
+            continue
+        if form.context != 0 and last not in (-1, start):
+            pieces.append(form.gap)
+        pieces.append(text)
+        last = end
+    return " ".join(piece for piece in pieces if piece)
+
+
+def longest_target(words: Sequence[str], types: Sequence[str], form: TargetForm) -> str:
+    """Return a target that no correct answer exceeds: every word an entity of the longest type.
+
+    Decoding budgets are derived from it.
+    """
+    longest = max(types, key=len, default="")
+    if not longest:
+        return target(words, ["O"] * len(words), form)
+    return target(words, [f"B-{longest}"] * len(words), form)
+
+
+def bioes(tags: Sequence[str]) -> list[str]:
+    """Return BIO tags in BIOES form: the last word of an entity is E-, a single one S-."""
+    result = list(tags)
+    for span in spans_of(tags):
+        result[span.start] = f"B-{span.label}"
+        result[span.end - 1] = f"{'E' if span.end - span.start > 1 else 'S'}-{span.label}"
+    return result
+
+
+def _tagged(
+    words: Sequence[str], tags: Sequence[str], form: TargetForm
+) -> Iterator[tuple[int, int, str]]:
+    shown = bioes(tags) if form.labels == "BIOES" else tags
+    for position, (word, tag) in enumerate(zip(words, shown, strict=True)):
+        yield position, position + 1, f"{word}({tag})"
+
+
+def _bracketed(words: Sequence[str], spans: Sequence[Span]) -> Iterator[tuple[int, int, str]]:
+    at = 0
+    for span in [*spans, Span(len(words), len(words), "")]:
+        for position in range(at, span.start):
+            yield position, position + 1, words[position]
+        if span.label:
+            text = " ".join(words[span.start : span.end])
+            yield span.start, span.end, f"[{text}]({span.label})"
+        at = span.end
+
+
+def _kept(spans: Sequence[Span], length: int, context: int | str) -> list[bool]:
+    """Say of each word whether it is written."""
+    if not isinstance(context, int):
+        return [True] * length
+    kept = [False] * length
+    for span in spans:
+        for position in range(max(0, span.start - context), min(length, span.end + context)):
+            kept[position] = True
+    return kept

@@ -1,0 +1,1 @@
+"""Measures a training beside plain transformers."""

@@ -1,0 +1,1 @@
+"""What a training writes to disk: unfinished states and the best weights so far."""

@@ -1,0 +1,1 @@
+"""Starts the ranks of a training, and lets none outlive it."""

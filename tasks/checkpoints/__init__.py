@@ -1,0 +1,1 @@
+"""Checkpoints wherever they are: what identifies one, and where new ones are found."""

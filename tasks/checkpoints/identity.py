@@ -1,0 +1,177 @@
+"""Checkpoints wherever they are: finding them, and knowing one again by its content.
+
+Owns what counts as the same checkpoint: the SHA-256 of every file that its answers depend on. A
+copy in another folder, a training that gave the same weights, two events about one folder: all are
+one checkpoint. Does not own its evaluation (`tasks.reevaluation`) or its registration
+(`tasks.checkpoints.registry`).
+
+Example:
+    checkpoint = named("train/4f6c…", open_store())
+    checkpoint.key, checkpoint.where, checkpoint.stage
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from gner_core.config.checkpoint import DESCRIPTION, Description, description_of
+from gner_core.errors import InputError
+from gner_core.store.artifacts import MANIFEST, ArtifactRef, Store
+from gner_core.store.fingerprint import file_sha256
+from tasks.checkpoints.find import find_checkpoint, published_checkpoint
+from tasks.steps.models import Stored
+
+TRAIN = "train"
+BESIDE = (".*", "*.log", "*.jsonl", "*.md", "summary.json", DESCRIPTION, MANIFEST)
+"""Files beside a checkpoint that say what happened, not what it answers. What gner.json says of
+prompts and limits is in the identity of the step that generates."""
+WEIGHTS = "*.safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model that can be evaluated."""
+
+    step: Stored
+    """Its identity: the checkpoint's content; and where it is read."""
+    where: str
+    """For people and other programs: its folder, or its URL in a remote store."""
+    stage: str | None
+    """Title of the training stage that made it, where that is known."""
+    created: str
+    """ISO time, UTC."""
+
+    @property
+    def key(self) -> str:
+        """What it is known by: the hash of its content."""
+        return self.step.ref.key
+
+    @property
+    def name(self) -> str:
+        """A short name: the stage or folder, and the beginning of the key."""
+        return self.step.title
+
+    @property
+    def trained_by(self) -> ArtifactRef | None:
+        """The step that published it, if it is in the store."""
+        return at if isinstance(at := self.step.stored_at, ArtifactRef) else None
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """File → SHA-256 of its weights."""
+        files = self.step.files
+        return {name: digest for name, digest in files.items() if fnmatch(name, WEIGHTS)}
+
+    def description(self, store: Store) -> Description:
+        """Return what it says of itself.
+
+        Raises:
+            InputError: when it was not trained, is damaged or cannot be read.
+        """
+        place = self.step.stored_at
+        folder = place if isinstance(place, Path) else store.fetch(place)
+        found = description_of(folder)
+        if found.target is None:
+            raise InputError(f"{self.where}: a backbone that was not trained to write entities")
+        return found
+
+
+def named(name: str, store: Store) -> Checkpoint:
+    """Return the checkpoint of a folder or of an artifact of the store, as `gner predict` takes it.
+
+    Raises:
+        InputError: when there is no such checkpoint.
+    """
+    if not Path(name).is_dir():
+        return published(published_checkpoint(name, store), store)
+    folder = find_checkpoint(name).resolve()
+    ref = _in_store(folder, store)
+    return published(ref, store) if ref else in_folder(folder)
+
+
+def below(folder: Path) -> list[Path]:
+    """Return the folders of checkpoints in and below a folder.
+
+    Raises:
+        InputError: when there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: look.folders names it, and there is no such folder")
+    return sorted(file.parent for file in folder.resolve().rglob(DESCRIPTION))
+
+
+def registered(step: str | None, where: str, store: Store) -> Checkpoint:
+    """Return a checkpoint that the registry knows.
+
+    Args:
+        step: path of the step that published it; `where` its folder.
+
+    Raises:
+        InputError: when this machine cannot read it.
+    """
+    ref = ArtifactRef(*step.split("/", 1)) if step else None
+    if ref and store.has(ref):
+        return published(ref, store)
+    if not (Path(where) / DESCRIPTION).is_file():
+        raise InputError(f"{where}: registered, and not there or not to be seen from this machine")
+    return in_folder(Path(where))
+
+
+def distinct(found: Iterable[Checkpoint]) -> list[Checkpoint]:
+    """Return each checkpoint once, the oldest first; of several places the first one counts."""
+    once: dict[str, Checkpoint] = {}
+    for checkpoint in found:
+        once.setdefault(checkpoint.key, checkpoint)
+    return sorted(once.values(), key=lambda one: (one.created, one.key))
+
+
+def published(ref: ArtifactRef, store: Store) -> Checkpoint:
+    """Return the checkpoint that a step published; of a remote store only the manifest is read.
+
+    Raises:
+        InputError: when the manifest cannot be read.
+    """
+    manifest = store.manifest(ref)
+    files = {name: entry["sha256"] for name, entry in manifest["files"].items()}
+    where = store.objects.url(ref.path)
+    stage = str(manifest["title"])
+    return _checkpoint(stage, files, ref, where=where, stage=stage, created=manifest["created"])
+
+
+def in_folder(folder: Path) -> Checkpoint:
+    """Return the checkpoint of a folder; its files are read whole.
+
+    Raises:
+        InputError: when it holds no safetensors weights.
+    """
+    kept = [file for file in folder.iterdir() if file.is_file() and _matters(file.name)]
+    files = {file.name: file_sha256(file) for file in kept}
+    written = datetime.fromtimestamp((folder / DESCRIPTION).stat().st_mtime, UTC)
+    created = written.isoformat(timespec="microseconds")  # two may be of one second
+    return _checkpoint(folder.name, files, folder, where=str(folder), stage=None, created=created)
+
+
+def _checkpoint(
+    title: str, files: Mapping[str, str], place: ArtifactRef | Path, **facts: Any
+) -> Checkpoint:
+    kept = {name: digest for name, digest in sorted(files.items()) if _matters(name)}
+    if not any(fnmatch(name, WEIGHTS) for name in kept):
+        raise InputError(f"{facts['where']}: holds no safetensors weights")
+    key = Stored(title=title, files=kept, stored_at=place).ref.key
+    name = f"{re.sub(r'[^a-z0-9]+', '-', title.lower())}-{key[:8]}"
+    return Checkpoint(Stored(title=name, files=kept, stored_at=place), **facts)
+
+
+def _matters(name: str) -> bool:
+    return not any(fnmatch(name, pattern) for pattern in BESIDE)
+
+
+def _in_store(folder: Path, store: Store) -> ArtifactRef | None:
+    """Return the artifact whose folder it is, in a local store."""
+    ref = ArtifactRef(folder.parent.name, folder.name)
+    here = store.objects.is_local and folder == Path(store.objects.url(ref.path)).resolve()
+    return ref if here and store.has(ref) else None

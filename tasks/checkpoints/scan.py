@@ -1,0 +1,79 @@
+"""Where new checkpoints come from: the store, folders, the registry.
+
+Owns which checkpoints a scan is about. Does not own what identifies one (`tasks.checkpoints.identity`).
+
+Example:
+    found, unread = look(params.look, open_store(), registry.versions(), decided=[])
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from gner_core.config.reevaluation import LookParams
+from gner_core.errors import InputError
+from gner_core.store.artifacts import Store
+from tasks.checkpoints.identity import (
+    TRAIN,
+    Checkpoint,
+    below,
+    distinct,
+    in_folder,
+    published,
+    registered,
+)
+from tasks.checkpoints.registry import STAGE, STEP, WHERE, Version
+
+
+def look(
+    params: LookParams,
+    store: Store,
+    versions: Mapping[str, Version],
+    *,
+    decided: Collection[str],
+) -> tuple[list[Checkpoint], dict[str, InputError]]:
+    """Return every checkpoint once, the oldest first, and place → fault where one is unreadable.
+
+    Args:
+        versions: what the registry knows, by the key of the checkpoint.
+        decided: keys of checkpoints that may be gone, since nothing is to be done with them.
+
+    Raises:
+        InputError: when a folder to look in is not there.
+    """
+    found: list[Checkpoint] = []
+    unread: dict[str, InputError] = {}
+    for where, read in _places(params, store):
+        try:
+            found.append(read())
+        except InputError as fault:
+            unread[where] = fault
+    known = {one.key for one in found}
+    for key, version in versions.items() if params.registry else ():
+        if key in known or not _is_stage(version.tags.get(STAGE), params):
+            continue
+        where = version.tags[WHERE]
+        try:
+            found.append(registered(version.tags.get(STEP), where, store))
+        except InputError as fault:
+            if key not in decided:
+                unread[where] = fault
+    return distinct(one for one in found if is_wanted(one, params)), unread
+
+
+def is_wanted(checkpoint: Checkpoint, params: LookParams) -> bool:
+    """Say whether a checkpoint is of a stage that is compared, or of none that is known."""
+    return _is_stage(checkpoint.stage, params)
+
+
+def _is_stage(stage: str | None, params: LookParams) -> bool:
+    return params.stages is None or stage is None or stage in params.stages
+
+
+def _places(params: LookParams, store: Store) -> Iterator[tuple[str, Callable[[], Checkpoint]]]:
+    """Yield the places to look at, each with the function that reads it."""
+    for ref in store.published(TRAIN) if params.store else ():
+        yield ref.path, partial(published, ref, store)
+    for name in params.folders:
+        for folder in below(Path(name)):
+            yield str(folder), partial(in_folder, folder)

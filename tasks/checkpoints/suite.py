@@ -1,0 +1,111 @@
+"""The plan of a re-evaluation: the same tests for every checkpoint."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from gner_core.config.corpus import CorpusParams
+from gner_core.config.reevaluation import Reevaluation
+from gner_core.errors import InputError
+from gner_core.store.artifacts import Store
+from gner_core.store.fingerprint import fingerprint
+from tasks.checkpoints.identity import Checkpoint
+from tasks.steps.base import Step, values
+from tasks.steps.data import Corpus, Sample, plan_corpora, plan_sample
+from tasks.steps.models import Generate
+from tasks.steps.results import Compare, Score
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A checkpoint on all tests."""
+
+    checkpoint: Checkpoint
+    tests: Mapping[str, Score]
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the steps that are the checkpoint's own, each after its inputs."""
+        for score in self.tests.values():
+            yield from (score.predictions, score)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What is fixed for all checkpoints: test sets, and how they are answered and scored."""
+
+    params: Reevaluation
+    corpora: Mapping[str, Corpus]
+    samples: Mapping[str, Sample]
+    """By test."""
+
+    @cached_property
+    def key(self) -> str:
+        """What all decisions of the same kind share."""
+        return fingerprint(
+            {
+                "tests": {test: step.ref.path for test, step in self.samples.items()},
+                "decode": values(self.params.decode),
+                "match": values(self.params.match),
+                "comparison": values(self.params.comparison),
+                "alias": self.params.champion.alias,
+            }
+        )
+
+    def trial(self, checkpoint: Checkpoint, store: Store) -> Trial:
+        """Return the steps of one checkpoint.
+
+        Raises:
+            InputError: when it cannot be read, or cannot answer as the file asks.
+        """
+        said, decode = checkpoint.description(store), self.params.decode
+        target = said.target
+        assert target is not None
+        if decode.mode == "guided" and (target.labels, target.context) != ("BIO", "full"):
+            raise InputError(
+                f"{checkpoint.where}: writes {target.labels} with context {target.context}; "
+                "decode.mode guided needs BIO and full: set free"
+            )
+        tests = {}
+        for test, sample in self.samples.items():
+            title = f"{test}-{checkpoint.name}"
+            written = Generate(
+                title=title,
+                model=checkpoint.step,
+                data=sample,
+                target=target,
+                backbone=said.backbone,
+                decode=decode,
+            )
+            tests[test] = Score(title=title, predictions=written, match=self.params.match)
+        return Trial(checkpoint, tests)
+
+
+def compared(champion: Trial, candidate: Trial, params: Reevaluation) -> Compare:
+    """Return the step that compares a checkpoint with the champion."""
+    title = f"{candidate.checkpoint.name} against {champion.checkpoint.name}"
+    return Compare(
+        title=title,
+        params=params.comparison,
+        champion=champion.tests,
+        candidate=candidate.tests,
+    )
+
+
+def tested_corpora(params: Reevaluation) -> dict[str, CorpusParams]:
+    """Return the corpora that the test sets name."""
+    named = {name for sample in params.tests.values() for name in sample.corpora}
+    return {name: corpus for name, corpus in params.corpora.items() if name in named}
+
+
+def plan_suite(params: Reevaluation) -> Suite:
+    """Return the steps that all checkpoints share.
+
+    Raises:
+        InputError: when a corpus file is missing.
+    """
+    corpora = plan_corpora(tested_corpora(params), params.data_root)
+    samples = {
+        test: plan_sample(f"{test} sentences", sample, corpora)
+        for test, sample in params.tests.items()
+    }
+    return Suite(params, corpora, samples)

@@ -1,0 +1,32 @@
+"""Where a machine keeps its state: the home folder, and the store with its scratch beside it.
+
+GNER_HOME     local folder for scratch, fetched corpora, MLflow's embedded database, reports (.gner)
+GNER_STORE    fsspec URL of the artifacts ($GNER_HOME/store)
+GNER_OFFLINE  1: nothing is fetched, what is not in the cache is an error
+"""
+
+import os
+from pathlib import Path
+
+from gner_core.store.artifacts import Store
+
+
+def home_folder() -> Path:
+    """Return the home folder as an absolute path; it need not exist yet."""
+    return Path(os.environ.get("GNER_HOME") or ".gner").absolute()
+
+
+def open_store() -> Store:
+    """Open the artifact store of this machine."""
+    home = home_folder()
+    return Store(os.environ.get("GNER_STORE") or str(home / "store"), scratch=home / "work")
+
+
+def corpora_cache() -> Path:
+    """Return the folder of fetched corpora as an absolute path; it need not exist yet."""
+    return home_folder() / "corpora"
+
+
+def is_offline() -> bool:
+    """Say whether the environment forbids fetching."""
+    return os.environ.get("GNER_OFFLINE") == "1"

@@ -1,0 +1,1 @@
+"""Prefect and MLflow servers and workers of one machine."""

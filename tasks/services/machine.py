@@ -1,0 +1,305 @@
+"""The servers and workers of one machine: started together, ended together, nothing left behind.
+
+Owns processes: their start, when they answer, the record of them in `$GNER_HOME/services.json`, and
+their end. Does not own their commands (`tasks.services.settings`) or what is set up on the Prefect
+server (`tasks.services.prefect`).
+
+Every process gets a mark of this start in its environment (`GNER_SERVICES`), and what it starts
+inherits it: flows, trainings, ranks. So `down` finds all of them, whoever their parent is now.
+
+Example:
+    services = Services(Path(".gner"))
+    services.up(Settings(checkout=str(Path.cwd())), say=print)
+    services.down(say=print)
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from fcntl import LOCK_EX, flock
+from pathlib import Path
+
+import psutil
+
+from gner_core.errors import InputError
+from tasks.services import prefect as prefect_setup
+from tasks.services.settings import WORKER, Settings, command_of
+from tasks.tracking.server import prepare_database
+
+RECORD, LOCK = "services.json", "services.lock"
+MARK = "GNER_SERVICES"
+START_SECONDS = 120.0
+"""Until a service must answer; a loaded machine needs half of it for a new database."""
+STOP_SECONDS = 30.0
+"""After SIGTERM; a training uses some of them to save its state."""
+Say = Callable[[str], object]
+
+
+class ServiceError(RuntimeError):
+    """A service did not start; the message names its log and shows the end of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A process that was started; with its start time, since a system uses numbers again."""
+
+    name: str
+    pid: int
+    started: float
+    log: str
+
+    def process(self) -> psutil.Process | None:
+        """Return the process, None when it has ended."""
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < 2  # seconds: clocks are adjusted
+            if same and process.status() != psutil.STATUS_ZOMBIE:
+                return process
+        return None
+
+
+class Services:
+    """The services of one home folder."""
+
+    def __init__(self, home: Path) -> None:
+        """Read what is recorded there; nothing is started."""
+        self.home = home.absolute()
+        self.settings: Settings | None = None
+        self.mark = ""
+        self.running: dict[str, Running] = {}
+        if (self.home / RECORD).exists():
+            record = json.loads((self.home / RECORD).read_text())
+            given = record["settings"]
+            self.settings = Settings(**{**given, "pools": tuple(given["pools"])})
+            self.mark = record["mark"]
+            self.running = {name: Running(**r) for name, r in record["running"].items()}
+
+    def alive(self) -> list[str]:
+        """Return the names of the services that run."""
+        return [name for name, running in self.running.items() if running.process()]
+
+    def up(self, settings: Settings, *, say: Say) -> list[str]:
+        """Start what does not run and wait until it answers; return the names of what was started.
+
+        Raises:
+            InputError: for other settings than those that run, or a port that is taken.
+            ServiceError: when a service does not start; what this call started is ended.
+        """
+        alive = self.alive()
+        if alive and self.settings != settings:
+            raise InputError(
+                f"{self.home / RECORD}: {', '.join(alive)} run with other settings: "
+                f"{_differences(self.settings, settings)}; `gner down` ends them"
+            )
+        missing = [name for name in settings.services() if name not in alive]
+        if not missing:
+            return []
+        if not alive:
+            _end_all(marked(self.mark), seconds=0)
+        for name in missing:
+            self._stop(name, say=say)  # what is left of one whose first process was killed
+        _check_ports(settings, missing)
+        self.settings, self.mark = settings, self.mark if alive else uuid.uuid4().hex
+        prepare_database(self.home)
+        started: list[str] = []
+        try:
+            for name in missing:
+                started.append(name)
+                began = time.monotonic()
+                self.start(name)
+                say(f"{name:<12} answers after {time.monotonic() - began:.1f} s")
+                if name == "prefect":
+                    prefect_setup.set_up(settings.api, settings.checkout, say=say)
+        except BaseException:
+            self.end(started, say=say)
+            raise
+        return started
+
+    def start(self, name: str) -> Running:
+        """Start one service and wait until it answers.
+
+        Raises:
+            ServiceError: when it ends, or does not answer in time.
+        """
+        assert self.settings is not None
+        command, environment = command_of(name, self.settings, home=self.home, mark=self.mark)
+        log = self.home / "logs" / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as out, _default_signals():
+            process = subprocess.Popen(
+                command,
+                cwd=self.home,
+                env={**environment, MARK: self.mark},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        running = Running(name, process.pid, psutil.Process(process.pid).create_time(), str(log))
+        self.running[name] = running
+        self._write()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers(running):
+            if process.poll() is not None:
+                raise ServiceError(f"{name} ended at once; {_end_of(log)}")
+            if time.monotonic() > deadline:
+                raise ServiceError(f"{name} does not answer; {_end_of(log)}")
+            time.sleep(0.2)
+        return running
+
+    def down(self, *, say: Say) -> list[str]:
+        """End all services with all that they started; return the names of those that ran.
+
+        Workers end first, and with them their flows, whose runs are marked as cancelled while the
+        server is still there.
+        """
+        alive = self.alive()
+        self.end([*self.running], say=say)
+        return alive
+
+    def end(self, names: Sequence[str], *, say: Say) -> None:
+        """End some services, workers first."""
+        workers = [name for name in names if name.startswith(WORKER)]
+        for name in workers:
+            self._stop(name, say=say)
+        if workers:
+            flows = [process for process in marked(self.mark) if not self._is_service(process)]
+            _end_all(flows, seconds=STOP_SECONDS)
+            if self.settings and "prefect" in self.alive():
+                for run in prefect_setup.cancel_runs(self.settings.api, self.settings.pools):
+                    say(f"run {run} is cancelled; what it had finished is kept")
+        for name in reversed(names):
+            self._stop(name, say=say)
+            self.running.pop(name, None)
+        if not self.running:
+            _end_all(marked(self.mark), seconds=0)
+        self._write()
+
+    def _stop(self, name: str, *, say: Say) -> None:
+        """End a service; what belongs to it gets little more time than itself."""
+        running = self.running.get(name)
+        if running is None:
+            return
+        began, process = time.monotonic(), running.process()
+        if process:
+            process.terminate()
+            _end_all([process], seconds=STOP_SECONDS)
+            say(f"{name:<12} ended after {time.monotonic() - began:.1f} s")
+        _end_all(self._members(running), seconds=2)
+
+    def _members(self, running: Running) -> list[psutil.Process]:
+        """Return the processes of a service itself; flows have groups of their own."""
+        return [process for process in marked(self.mark) if _group(process) == running.pid]
+
+    def _is_service(self, process: psutil.Process) -> bool:
+        """Say whether a process belongs to a service itself, and not to a flow."""
+        return _group(process) in {running.pid for running in self.running.values()}
+
+    def _answers(self, running: Running) -> bool:
+        assert self.settings is not None
+        if running.name == "prefect":
+            return prefect_setup.answers(f"{self.settings.api}/health")
+        if running.name == "mlflow":
+            return prefect_setup.answers(f"{self.settings.mlflow}/health")
+        pool = running.name.removeprefix(WORKER)
+        return prefect_setup.has_worker(self.settings.api, pool, since=running.started)
+
+    def _write(self) -> None:
+        """Keep the record, or remove it when nothing runs."""
+        record = self.home / RECORD
+        if not self.running:
+            record.unlink(missing_ok=True)
+            return
+        assert self.settings is not None
+        content = {
+            "mark": self.mark,
+            "settings": asdict(self.settings),
+            "running": {name: asdict(running) for name, running in self.running.items()},
+        }
+        aside = record.with_suffix(".part")
+        aside.write_text(json.dumps(content, indent=1))
+        os.replace(aside, record)
+
+
+@contextmanager
+def locked(home: Path) -> Iterator[None]:
+    """Let one process at a time change the services of a home folder."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / LOCK).open("w") as file:
+        flock(file, LOCK_EX)
+        yield
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """Return all processes that live and carry a mark."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def _group(process: psutil.Process) -> int | None:
+    with suppress(ProcessLookupError):
+        return os.getpgid(process.pid)
+    return None
+
+
+def _differences(old: Settings | None, new: Settings) -> str:
+    before = asdict(old) if old else {}
+    changed = [name for name, value in asdict(new).items() if value != before.get(name)]
+    return ", ".join(f"{name} {before.get(name)}" for name in changed)
+
+
+def _check_ports(settings: Settings, names: Sequence[str]) -> None:
+    ports = {"prefect": settings.prefect_port, "mlflow": settings.mlflow_port}
+    for name in names:
+        if name not in ports:
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.host, ports[name]))
+            except OSError as error:
+                raise InputError(
+                    f"port {ports[name]} of {settings.host} for {name}: {error.strerror}; "
+                    f"choose another with --{name}-port"
+                ) from None
+
+
+@contextmanager
+def _default_signals() -> Iterator[None]:
+    """Let a child start with SIGINT and SIGQUIT as they are by default.
+
+    A shell starts `command &` with both ignored and children inherit that; Prefect stops by SIGINT
+    and then never would. A handler becomes the default in a child, so one is set for the moment.
+    """
+    numbers = (signal.SIGINT, signal.SIGQUIT)
+    before = {n: signal.signal(n, signal.default_int_handler) for n in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end_all(processes: Sequence[psutil.Process], *, seconds: float) -> None:
+    """Wait for processes to end by themselves, then kill them."""
+    _, left = psutil.wait_procs(processes, timeout=seconds)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=5)
+
+
+def _end_of(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()[-12:]
+    return "\n  ".join([f"the end of {log}:", *lines])

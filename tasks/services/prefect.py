@@ -1,0 +1,119 @@
+"""What a Prefect server needs before gner's deployments run on it, and the end of runs.
+
+Owns work pools, the automations that end dead runs, `prefect deploy`, and marking runs as cancelled
+when their workers are stopped. Does not own the processes of servers and workers
+(`tasks.services.machine`).
+
+Example:
+    set_up("http://127.0.0.1:4200/api", "/srv/gner", say=print)
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import yaml
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
+from prefect.events.schemas.automations import AutomationCore
+from prefect.settings import get_current_settings
+from prefect.states import Cancelled
+from prefect.workers.process import ProcessWorker
+
+from gner_core.errors import InputError
+
+POOLS = ("cpu", "gpu")
+DEPLOYMENTS = "prefect.yaml"
+AUTOMATIONS = Path("deploy/dead-runs.yaml")
+WORKING = ("PENDING", "RUNNING", "CANCELLING")
+"""States of runs that a worker has taken."""
+
+
+def set_up(api: str, checkout: str, *, say: Callable[[str], object]) -> None:
+    """Create the work pools and the automations, and store the deployments of a checkout.
+
+    Raises:
+        InputError: when the deployments are refused; with what `prefect deploy` said.
+    """
+    with _client(api) as client:
+        for pool in POOLS:
+            template = ProcessWorker.get_default_base_job_template()
+            client.create_work_pool(
+                WorkPoolCreate(name=pool, type="process", base_job_template=template),
+                overwrite=True,
+            )
+        for automation in for_dead_runs(checkout):
+            known = client.read_automations_by_name(automation.name)
+            if known:
+                client.update_automation(known[0].id, automation)
+            else:
+                client.create_automation(automation)
+    deploy(api, checkout)
+    say(f"{'deployments':<12} of {DEPLOYMENTS} are stored")
+
+
+def for_dead_runs(checkout: str) -> list[AutomationCore]:
+    """Read the automations that end runs which nobody is left to report."""
+    content = yaml.safe_load((Path(checkout) / AUTOMATIONS).read_text())
+    return [AutomationCore.model_validate(given) for given in content["automations"]]
+
+
+def deploy(api: str, checkout: str) -> None:
+    """Store all deployments; each worker's own GNER_CHECKOUT will name their folder."""
+    # With GNER_CHECKOUT set here, this machine's folder would be stored for all workers.
+    environment = {name: value for name, value in os.environ.items() if name != "GNER_CHECKOUT"}
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+        cwd=checkout,
+        env={**environment, "PREFECT_API_URL": api},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-20:])
+        raise InputError(f"{Path(checkout) / DEPLOYMENTS}: cannot be deployed\n{said}")
+
+
+def answers(url: str) -> bool:
+    """Say whether an address answers that all is well."""
+    try:
+        return httpx.get(url, timeout=5).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def has_worker(api: str, pool: str, *, since: float) -> bool:
+    """Say whether a worker of a pool has reported since a moment, in seconds since the epoch."""
+    moment = datetime.fromtimestamp(since, tz=UTC)
+    with _client(api) as client:
+        seen = (worker.last_heartbeat_time for worker in client.read_workers_for_work_pool(pool))
+        return any(at is not None and at >= moment for at in seen)
+
+
+def _client(api: str) -> SyncPrefectClient:
+    """Return a client of this server, with the password of the environment where there is one."""
+    password = get_current_settings().api.auth_string
+    return SyncPrefectClient(api, auth_string=password.get_secret_value() if password else None)
+
+
+def cancel_runs(api: str, pools: Sequence[str]) -> Iterator[str]:
+    """Mark the runs as cancelled that workers of some pools had taken; yield their names.
+
+    Only for workers that have ended: nobody else would ever report these runs.
+    """
+    with _client(api) as client:
+        taken = FlowRunFilter.model_validate({"state": {"type": {"any_": list(WORKING)}}})
+        pool = WorkPoolFilter.model_validate({"name": {"any_": list(pools)}})
+        for run in client.read_flow_runs(flow_run_filter=taken, work_pool_filter=pool):
+            state = Cancelled(
+                message="its worker was stopped by `gner down`; steps that are done are kept"
+            )
+            client.set_flow_run_state(run.id, state, force=True)
+            yield run.name

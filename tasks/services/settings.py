@@ -1,0 +1,115 @@
+"""What the services of a machine are started with: addresses, commands, environment.
+
+Owns the settings that were shown to hold on servers that are killed and started again. Does not own
+processes (`tasks.services.machine`).
+
+Example:
+    command, environment = command_of("prefect", Settings("/srv/gner"), home=home, mark="4f6c")
+"""
+
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.tracking.server import own_artifacts, own_database
+
+WORKER = "worker-"
+HEARTBEAT_SECONDS = 30
+"""Prefect's smallest; whoever emits less often would be taken for dead (`prefect_setup`)."""
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+"""Of concurrency slots: in files, since those in memory stay taken when the server restarts."""
+LOOP_SECONDS = {
+    "CLEANUP_RECONCILER": 30,
+    "LATE_RUNS": 30,  # are only coloured
+    "PAUSE_EXPIRATIONS": 60,  # nothing here pauses
+}
+"""Loops of the Prefect server. Each asks its database every five seconds by default, which a machine
+that trains on its processors feels."""
+PROACTIVE = "PT15S"
+"""How often automations look for what did not happen: flow runs that show no sign of life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is to run, and where."""
+
+    checkout: str
+    """The folder with prefect.yaml, in which workers run flows."""
+    host: str = "127.0.0.1"
+    prefect_port: int = 4200
+    mlflow_port: int = 5000
+    pools: tuple[str, ...] = ("cpu",)
+    """The work pools that get a worker here."""
+
+    @property
+    def prefect(self) -> str:
+        """Address of the Prefect server, as programs of this machine reach it."""
+        return f"http://{self._reached}:{self.prefect_port}"
+
+    @property
+    def api(self) -> str:
+        """What PREFECT_API_URL must be."""
+        return f"{self.prefect}/api"
+
+    @property
+    def mlflow(self) -> str:
+        """Address of the MLflow server, as programs of this machine reach it."""
+        return f"http://{self._reached}:{self.mlflow_port}"
+
+    @property
+    def _reached(self) -> str:
+        return "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104
+
+    def services(self) -> tuple[str, ...]:
+        """Return the names of all services, in the order in which they start."""
+        return ("prefect", "mlflow", *(f"{WORKER}{pool}" for pool in self.pools))
+
+
+def command_of(
+    name: str, settings: Settings, *, home: Path, mark: str
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command of a service and its environment."""
+    inherited = {**os.environ, **QUIET}
+    inherited.setdefault("PREFECT_HOME", str(home / "prefect"))
+    inherited |= {
+        "PREFECT_API_URL": settings.api,
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
+    }
+    python = [sys.executable, "-m"]
+    if name == "prefect":
+        place = ["--host", settings.host, "--port", str(settings.prefect_port)]
+        server = {
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
+            "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": PROACTIVE,
+        }
+        for loop, seconds in LOOP_SECONDS.items():
+            server[f"PREFECT_SERVER_SERVICES_{loop}_LOOP_SECONDS"] = str(seconds)
+        return [*python, "prefect", "server", "start", *place], inherited | server
+    if name == "mlflow":
+        place = ["--host", settings.host, "--port", str(settings.mlflow_port), "--workers", "1"]
+        kept = ["--backend-store-uri", own_database(home)]
+        kept += ["--artifacts-destination", own_artifacts(home)]
+        inherited.pop("MLFLOW_TRACKING_URI", None)
+        jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # eight processes and 2 GB less
+        return [*python, "mlflow", "server", *place, *kept], inherited | jobs
+    pool = name.removeprefix(WORKER)
+    worker = ["worker", "start", "--pool", pool, "--type", "process"]
+    worker += ["--name", f"{socket.gethostname()}-{pool}-{mark[:8]}"]
+    for_flows = {
+        "GNER_HOME": str(home),
+        "GNER_CHECKOUT": settings.checkout,
+        "MLFLOW_TRACKING_URI": settings.mlflow,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        # A new run waits half of it on average; each question takes some processor time.
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        # A run that is taken before its time stays PENDING for good when the worker is stopped.
+        "PREFECT_WORKER_PREFETCH_SECONDS": "0",
+    }
+    return [*python, "prefect", *worker], inherited | for_flows

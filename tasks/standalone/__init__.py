@@ -1,0 +1,1 @@
+"""Work of single commands, outside any experiment."""

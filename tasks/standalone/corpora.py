@@ -1,0 +1,59 @@
+"""Fetching and preparing a corpus without a flow, for `gner data`; the flow's tasks do the same.
+
+Owns where fetched files go, what the artifact of a corpus holds and under which step key it is
+published. Needs no Prefect.
+
+Example:
+    folder = prepared_corpus("mit-movie", corpus, data_root="cache", store=open_store())
+    read_sentences(folder / "train.parquet")
+"""
+
+from pathlib import Path
+
+from gner_core.config.corpus import CorpusParams
+from gner_core.corpora.artifact import write_corpus
+from gner_core.corpora.fetch import Report, fetch_corpus
+from gner_core.store.artifacts import Store
+from tasks.paths import corpora_cache, is_offline
+from tasks.steps.base import refuse_unfetched
+from tasks.steps.data import plan_corpus
+
+
+def fetched_corpus(
+    name: str, corpus: CorpusParams, *, mirror: str | None, offline: bool, report: Report
+) -> Path:
+    """Return the folder with a corpus' files in the cache of this machine, fetched if need be.
+
+    Args:
+        name: the corpus' name.
+        corpus: its catalog entry.
+        mirror: a folder or URL with the catalog's paths, asked instead of its sources.
+        offline: fetch nothing; so does GNER_OFFLINE=1.
+        report: is told of progress, retries and failed sources.
+
+    Raises:
+        InputError: when a file cannot be had; says how to get a corpus that has no free source.
+    """
+    return fetch_corpus(
+        name,
+        corpus,
+        cache=corpora_cache(),
+        mirror=mirror,
+        offline=offline or is_offline(),
+        report=report,
+    )
+
+
+def prepared_corpus(name: str, corpus: CorpusParams, *, data_root: str, store: Store) -> Path:
+    """Return the folder of a corpus' artifact, which is built and published where need be.
+
+    Raises:
+        InputError: for a file that is missing, not the one that is pinned, or faulty.
+    """
+    step = plan_corpus(name, corpus, data_root)
+    refuse_unfetched(step)
+    with store.lock(step.ref):
+        if not store.has(step.ref):
+            with store.publish(step.ref, about=step.manifest_facts()) as folder:
+                write_corpus(name, corpus, source=step.folder, folder=folder)
+    return store.fetch(step.ref)

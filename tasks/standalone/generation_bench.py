@@ -1,0 +1,164 @@
+"""Measuring ways of decoding for `gner bench generate`: one child process for each, in turn.
+
+Owns getting sentences and checkpoint ready and setting the ways beside each other: speed against
+free greedy decoding with the same batch, labels against those of free greedy texts. What a child
+process does is `gner_core.generation.bench`'s.
+
+Example:
+    rows = measure_generation(experiment, setup, console=Console(stderr=True))
+"""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from gner_core.config.experiment import Experiment
+from gner_core.config.system import DecodeParams
+from gner_core.corpora.artifact import SENTENCES
+from gner_core.errors import InputError
+from gner_core.scoring.evaluate import tally
+from gner_core.scoring.scored import Scored, read_scored
+from tasks.context import RunContext, untracked_run
+from tasks.data import draw_sample, prepare_corpus
+from tasks.paths import home_folder
+from tasks.steps.experiment import Plan, plan_experiment
+
+SCORED = "scored.parquet"
+Mode = Literal["free", "guided"]
+Evaluation = Literal["zero-shot", "supervised"]
+
+
+@dataclass(frozen=True)
+class GenerationSetup:
+    """What is measured."""
+
+    evaluation: Evaluation
+    checkpoint: Path | None
+    """Folder of a checkpoint; None takes the one that `gner run` published."""
+    modes: Sequence[Mode]
+    beams: Sequence[int]
+    batches: Sequence[int]
+
+
+@dataclass(frozen=True)
+class GenerationRow:
+    """One way of decoding with its figures."""
+
+    mode: Mode
+    beams: int
+    batch: int
+    figures: Mapping[str, Any]
+    f1: float
+    """The paper's mean F1 over corpora."""
+    times_free: float | None
+    """Instances a second against free greedy decoding with the same batch."""
+    same: tuple[int, int] | None
+    """Of the well-formed texts of free greedy decoding: sentences with the same labels, and all."""
+    differ: Sequence[tuple[str, str, str]]
+    """The others of these: id, the free text, the guided text."""
+
+
+def measure_generation(
+    experiment: Experiment, setup: GenerationSetup, *, console: Console
+) -> list[GenerationRow]:
+    """Return one row for every way of decoding, in the order asked for.
+
+    Raises:
+        InputError: for faults of corpora or checkpoint, and where no checkpoint is published.
+    """
+    if setup.evaluation not in experiment.evaluations():
+        raise InputError(f"{experiment.name}: has no evaluation {setup.evaluation}")
+    plan = plan_experiment(experiment)
+    found: dict[tuple[Mode, int, int], tuple[Mapping[str, Any], list[Scored]]] = {}
+    with untracked_run(experiment.execution, console=console) as run:
+        common = {**_sentences(plan, run, setup), "model": str(_checkpoint(plan, run, setup))}
+        for mode, beams, batch in product(setup.modes, setup.beams, setup.batches):
+            decode = experiment.decode.model_copy(update={"mode": mode, "beams": beams})
+            request = {**common, **_decoding(experiment, decode, batch)}
+            with (
+                run.workspace.progress.bar(f"{mode}, beams {beams}, batch {batch}") as show,
+                _place() as place,
+            ):
+                places = {"output": str(place), "scratch": str(place)}
+                result = run.workspace.workers.run(
+                    "gner_core.generation.bench", {**request, **places}, on_event=show
+                )
+                found[mode, beams, batch] = (result["figures"], read_scored(place / SCORED))
+    return [_row(way, found) for way in found]
+
+
+def _sentences(plan: Plan, run: RunContext, setup: GenerationSetup) -> dict[str, Any]:
+    sample = plan.samples[setup.evaluation]
+    for corpus in sample.corpora.values():
+        prepare_corpus.fn(corpus, run)
+    draw_sample.fn(sample, run)
+    return {"sentences": str(run.path(sample) / SENTENCES)}
+
+
+def _checkpoint(plan: Plan, run: RunContext, setup: GenerationSetup) -> Path:
+    if setup.checkpoint is not None:
+        return setup.checkpoint.absolute()
+    step = plan.tests[setup.evaluation].predictions.model
+    if not run.store.has(step.ref):
+        raise InputError(
+            f"{step.title}: no checkpoint is published yet; run the experiment first, or name a "
+            "folder with --checkpoint"
+        )
+    return run.path(step)
+
+
+def _decoding(experiment: Experiment, decode: DecodeParams, batch: int) -> dict[str, Any]:
+    return {
+        "backbone": experiment.backbone.model_dump(mode="json"),
+        "target": experiment.target.model_dump(mode="json"),
+        "decode": decode.model_dump(mode="json"),
+        "batch": batch,
+        "batch_tokens": experiment.execution.generate_tokens,
+        "processes": 1,
+        "threads": experiment.execution.threads,
+    }
+
+
+@contextmanager
+def _place() -> Iterator[Path]:
+    scratch = home_folder() / "work"
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="bench-") as folder:
+        yield Path(folder)
+
+
+def _row(
+    way: tuple[Mode, int, int],
+    found: Mapping[tuple[Mode, int, int], tuple[Mapping[str, Any], list[Scored]]],
+) -> GenerationRow:
+    mode, beams, batch = way
+    figures, scored = found[way]
+    free = found.get(("free", 1, batch))
+    macro = tally(scored, "pair").scores(without=())["macro"]
+    compared = free is not None and (mode, beams) == ("guided", 1)
+    copies = _copies(free, scored) if free and compared else []
+    differ = [(a.id, a.text, b.text) for a, b in copies if a.predicted != b.predicted]
+    return GenerationRow(
+        mode,
+        beams,
+        batch,
+        figures,
+        macro["f1"],
+        free[0]["seconds"] / figures["seconds"] if free else None,
+        (len(copies) - len(differ), len(copies)) if compared else None,
+        differ,
+    )
+
+
+def _copies(
+    free: tuple[Mapping[str, Any], list[Scored]], scored: list[Scored]
+) -> list[tuple[Scored, Scored]]:
+    """Return the sentences that free decoding copies well, as it and as the other way labels them."""
+    pairs = zip(free[0]["copies"], free[1], scored, strict=True)
+    return [(one, other) for copy, one, other in pairs if copy]

@@ -1,0 +1,94 @@
+"""Token lengths of corpora without a flow, for `gner data lengths`.
+
+Owns where the tokenizer comes from and which sentences are counted. Counting is
+`gner_core.corpora.lengths`'.
+
+Example:
+    folder = tokenizer_folder(backbone, data_root="cache")
+    count_corpus("pile-ner", corpus, counter=TokenCounter(folder, backbone, BIO), cut=100, …)
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gner_core.config.backbone import BackboneParams, FolderSource, RandomSource
+from gner_core.config.corpus import CorpusParams, Split
+from gner_core.corpora.lengths import LengthReport, TokenCounter, length_report
+from gner_core.corpora.splits import stream_any_split
+from gner_core.errors import InputError
+from gner_core.records import Sentence
+from tasks.paths import open_store
+from tasks.steps.models import plan_backbone
+from tasks.workers import Workers
+
+
+def tokenizer_folder(backbone: BackboneParams, *, data_root: str) -> Path:
+    """Return a folder with a backbone's tokenizer; the backbone is imported where need be.
+
+    Raises:
+        InputError: when it cannot be imported, or is a random model, which has no tokenizer yet.
+    """
+    if isinstance(backbone.source, FolderSource):
+        return Path(data_root) / backbone.source.path
+    if isinstance(backbone.source, RandomSource):
+        raise InputError(f"{backbone.name} learns its tokenizer in an experiment; give --tokenizer")
+    step, store = plan_backbone(backbone, data_root, sentences=[]), open_store()
+    with store.lock(step.ref):
+        if not store.has(step.ref):
+            with (
+                store.publish(step.ref, about=step.manifest_facts()) as folder,
+                Workers() as workers,
+            ):
+                request: dict[str, Any] = {
+                    "backbone": backbone.model_dump(mode="json"),
+                    "data_root": data_root,
+                    "sentences": [],
+                    "output": str(folder),
+                    "scratch": str(store.unfinished(step.ref)),
+                    "threads": None,
+                }
+                workers.run("gner_core.backbones.worker", request, on_event=_ignored)
+            store.discard(step.ref)
+    return store.fetch(step.ref)
+
+
+def count_corpus(
+    name: str,
+    corpus: CorpusParams,
+    *,
+    source: Path,
+    splits: tuple[Split, ...],
+    counter: TokenCounter,
+    cut: int,
+) -> tuple[LengthReport, LengthReport | None]:
+    """Return the lengths of a corpus as the catalog has it, and with passages cut at words.
+
+    The second is None where every sentence fits already, or is cut to as few words.
+
+    Args:
+        name: the corpus' name.
+        corpus: its catalog entry.
+        source: where its published files are.
+        splits: which of its splits are counted, together.
+        counter: the tokenizer with the backbone's limits.
+        cut: words of a piece.
+    """
+    report = length_report(name, _sentences(name, corpus, source, splits), counter)
+    is_cut = corpus.cut_at_words is not None and corpus.cut_at_words <= cut
+    if not report.over or is_cut:
+        return report, None
+    shorter = corpus.model_copy(update={"cut_at_words": cut})
+    return report, length_report(name, _sentences(name, shorter, source, splits), counter)
+
+
+def _sentences(
+    name: str, corpus: CorpusParams, source: Path, splits: tuple[Split, ...]
+) -> Iterator[Sentence]:
+    for split in splits:
+        yield from stream_any_split(name, corpus, split=split, folder=source, repairs=Counter())
+
+
+def _ignored(_: dict[str, Any]) -> None:
+    """Pass over the progress of an import."""

@@ -1,0 +1,88 @@
+"""How the runs of an experiment are compared in MLflow: the columns of its table, and the links.
+
+Owns which figures stand side by side. Does not own MLflow's client (`tasks.tracking.tracker`): here are
+plain names and values.
+
+Example:
+    shown = columns([FlowRun("4f2a…", params={"decode.beams": "1"}, metrics={"supervised/f1": 0.6})])
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+ALWAYS = ("backbone.name", "decode.mode", "decode.beams", "adaptation.train.seed")
+"""Parameters that are shown even where they are the same in all runs."""
+DIFFERENT = 6
+"""At most so many more are shown: those that differ between the runs."""
+SIDE_BY_SIDE = 6
+"""Runs on MLflow's page that compares parameters, metrics and curves one below the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRun:
+    """A run of the whole pipeline in MLflow."""
+
+    run_id: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+
+
+def columns(runs: Sequence[FlowRun]) -> list[str]:
+    """Return MLflow's names of the columns: macro F1, F1 per corpus, parameters that matter."""
+    f1 = {name for run in runs for name in run.metrics if name.endswith("/f1")}
+    metrics = {name for name in f1 if not name.startswith("baseline/") or name.count("/") == 1}
+    params = {name for run in runs for name in run.params}
+    fixed = [name for name in ALWAYS if name in params]
+    differing = [
+        name
+        for name in sorted(params - {*fixed})
+        if not name.startswith("execution.") and len({run.params.get(name) for run in runs}) > 1
+    ]
+    by_depth = sorted(metrics, key=lambda name: (name.count("/"), name))
+    return [
+        *(f"metrics.`{name}`" for name in by_depth),
+        *(f"params.`{name}`" for name in [*fixed, *differing[:DIFFERENT]]),
+        "attributes.`Duration`",
+    ]
+
+
+def view(name: str, runs: Sequence[FlowRun]) -> str:
+    """Return what MLflow keeps as a shared view: the flow runs of an experiment, newest first."""
+    shown = columns(runs)
+    return json.dumps(
+        {
+            "searchFilter": f"tags.`gner.kind` = 'flow' and attributes.run_name = '{name}'",
+            "orderByKey": "attributes.start_time",
+            "orderByAsc": False,
+            "selectedColumns": shown,
+            "columnOrder": shown,
+            "runsExpanded": {},
+        }
+    )
+
+
+def links(uri: str, *, experiment: str, name: str, runs: Sequence[FlowRun]) -> dict[str, str]:
+    """Return the addresses of the first run and of its comparison with the others, by title.
+
+    Empty where `uri` is no server's.
+    """
+    if not uri.startswith(("http://", "https://")):
+        return {}
+    base = f"{without_secrets(uri).rstrip('/')}/#"
+    found = {
+        "MLflow run": f"{base}/experiments/{experiment}/runs/{runs[0].run_id}",
+        "all runs compared": f"{base}/experiments/{experiment}/runs?viewStateShareKey={name}",
+    }
+    if len(runs) > 1:
+        chosen = quote(json.dumps([run.run_id for run in runs[:SIDE_BY_SIDE]]))
+        listed = quote(json.dumps([experiment]))
+        found["side by side"] = f"{base}/compare-runs?runs={chosen}&experiments={listed}"
+    return found
+
+
+def without_secrets(uri: str) -> str:
+    """Return an address without the user and the password that it may hold."""
+    return re.sub(r"(?<=://)[^/]*@", "", uri)

@@ -1,0 +1,80 @@
+"""The model that `mlflow models serve` runs: MLflow executes this file (models from code, no pickle).
+
+A request names texts in the column `text` and what to look for in the parameter `types`:
+
+    {"dataframe_records": [{"text": "Ada was born in London."}], "params": {"types": ["person"]}}
+
+and gets {"predictions": [{"entities": [{"start": 0, "end": 3, "label": "person", …}]}]}. Faults of a
+request are answered with status 400 and one clear line.
+
+Nobody imports this file: `tasks.tracking.pyfunc.log_pyfunc` names its path. It is the one place outside of
+the library that loads a model, since the server is a process of its own.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.pyfunc import PythonModel, PythonModelContext, scoring_server
+
+import gner_core
+from gner_core.errors import InputError
+
+CHECKPOINT = "checkpoint"
+"""Name of the artifact that holds the weights."""
+
+
+class EntityModel(PythonModel):
+    """Finds entities in the texts of a request."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Load the checkpoint once, when the server starts."""
+        beams = int(context.model_config["beams"])
+        self.model = gner_core.load(context.artifacts[CHECKPOINT], beams=beams)
+        self.turn = threading.Lock()  # the server answers requests on several threads
+        scoring_server.invocations = refusing(scoring_server.invocations)
+
+    def predict(
+        self,
+        context: PythonModelContext,  # noqa: ARG002 (the signature is MLflow's)
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return the entities of every row.
+
+        Raises:
+            MlflowException: for a request that is at fault; the server answers with status 400.
+        """
+        texts, types = model_input["text"].tolist(), list((params or {}).get("types", ()))
+        if not all(isinstance(text, str) for text in texts):
+            raise MlflowException.invalid_parameter_value("the column text holds more than texts")
+        try:
+            with self.turn:
+                found = self.model.predict(texts, types)
+        except InputError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from None
+        return [{"entities": [entity.values() for entity in entities]} for entities in found]
+
+
+def refusing(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """Return MLflow's function for requests, with status 4xx for two faults that get 500 from it.
+
+    They are a request that does not name its content type, and JSON nested too deep to be read.
+    """
+
+    def answered(data: Any, content_type: str | None, *rest: Any) -> Any:
+        refusal = scoring_server.InvocationsResponse
+        if not content_type:
+            return refusal("the header content-type is missing", 415, "text/plain")
+        try:
+            return answer(data, content_type, *rest)
+        except RecursionError:
+            return refusal("the request is nested too deep to be read", 400, "text/plain")
+
+    return answered
+
+
+mlflow.models.set_model(EntityModel())

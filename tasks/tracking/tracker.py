@@ -1,0 +1,296 @@
+"""The runs in MLflow: live metrics, datasets, prediction tables, the report.
+
+Owns how a flow run and its steps appear in MLflow. Does not own what is sent of each of them
+(`tasks.tracking.run`). A flow run is a parent run; each training is a child of it, each evaluation a
+child of the training that it tests, if that is of the same flow run. They are found again by their
+step key: a step that is skipped is not logged twice, its run is linked from the new parent; one
+that was ended goes on where it was.
+
+A run that ends by an exception or a signal is closed. What a dead process of this machine left
+open is closed as KILLED by the next flow run: every run names its process.
+
+Where MLflow is says `tasks.tracking.server`. A tracking server that fails neither stops nor stalls a
+run: all calls wait their turn in an outbox (`tasks.tracking.outbox`) with a thread of its own, and are made
+when the server is back. What was not sent in the end is logged from the store by the next run of
+the same command.
+
+Every call may be made twice: points keep the time of their journal (`progress.jsonl` of a
+training), by which MLflow knows them again; runs are looked for by a tag before they are made;
+files are replaced.
+
+Example:
+    tracker = Tracker.start(name="demo", params={}, tags={}, home=Path(".gner"))
+    with tracker.step_run("train", key=key, kind="training", params=params) as run:
+        run.point({"loss": 0.3}, step=1, at=time.time())
+    tracker.finish("FINISHED")
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gner_core.errors import Stopped
+from gner_core.runtime.processes import UNKNOWN, has_died, this_process
+from tasks import provenance
+from tasks.tracking.comparison import FlowRun, links, view, without_secrets
+from tasks.tracking.outbox import Outbox, Wastebasket
+from tasks.tracking.run import COMPLETE, StepRun, run_tags
+from tasks.tracking.server import experiment_id, hopeless, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+KEY, KIND, FLOW = "gner.key", "gner.kind", "gner.flow"
+PROCESS = "gner.process"
+"""The tag with the process that logs to a run, see `gner_core.runtime.processes`."""
+PARENT = "mlflow.parentRunId"
+VIEW = "mlflow.sharedViewState."
+"""Begins the tags of an experiment that hold a view of its runs for the MLflow UI."""
+COMPARED = 20
+RUNNING = "RUNNING"
+FOUND = 1000  # runs of one search, at most
+BATCH = 100  # params in one call: the server's limit
+PARAM_CHARACTERS = 6000  # the server's limit
+
+log = logging.getLogger("gner")
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every try; the outbox of one
+
+
+class Tracker:
+    """The parent run of one flow run, and its children."""
+
+    def __init__(self, uri: str, *, artifacts: str | None) -> None:
+        """Name the tracking store and where it keeps files; None leaves that to the server.
+
+        Args:
+            uri: empty where nothing is to be tracked.
+        """
+        self.uri = uri
+        self.shown_uri = without_secrets(uri)
+        self.links: dict[str, str] = {}
+        """To this flow run and its comparison with earlier ones; there after `finish`."""
+        self._artifacts = artifacts
+        service = f"MLflow at {self.shown_uri}"
+        self.outbox = Outbox(service, hopeless=hopeless) if uri else Wastebasket()
+        self.parent = self._bound()
+        self._on_prefect: Mapping[str, str] = {}
+        self.logged: dict[str, StepRun] = {}
+        """By key, those that this flow run logs."""
+        self._runs: list[StepRun] = []
+        """All of this flow run, also those below the points of a sweep."""
+
+    @classmethod
+    def start(
+        cls, *, name: str, params: Mapping[str, Any], tags: Mapping[str, str], home: Path
+    ) -> "Tracker":
+        """Open the tracking store and the parent run of a flow run; it says where it runs."""
+        uri, artifacts = tracking_uri(home)
+        tracker = cls(uri, artifacts=artifacts)
+        flow = uuid.uuid4().hex
+        tracker._on_prefect = provenance.prefect_tags()
+        here = {**provenance.tags(provenance.facts()), **tracker._on_prefect}
+        given = {**here, **tags, KIND: "flow", FLOW: flow}
+        began = int(time.time() * 1000)
+
+        def start() -> None:
+            known = tracker._find(f"tags.`{FLOW}` = '{flow}'")
+            tracker._open(tracker.parent, known[:1], name, given, params, began=began)
+
+        tracker.outbox.put(tracker._close_dead)
+        tracker.outbox.put(start)
+        return tracker
+
+    def finish(self, status: str) -> None:
+        """End all runs; wait until all is sent, or not at all where the server is away."""
+        for run in reversed(self._runs):
+            run.end("KILLED")  # those that are still open
+        self.parent.end(status)
+        self.parent.call(self._compare)
+        unsent = self.outbox.close()
+        if unsent:
+            log.warning(
+                "%s: %d messages were not sent; losses and scores will be, from the store, by "
+                "the next run of the same command",
+                self.outbox.service,
+                unsent,
+            )
+
+    @contextmanager
+    def step_run(
+        self,
+        title: str,
+        *,
+        key: str,
+        kind: str,
+        params: Mapping[str, Any],
+        reuse_as: str | None = None,
+        within: str = "",
+        made: datetime | None = None,
+    ) -> Iterator[StepRun]:
+        """Open the child run of a step; go on with one that an earlier attempt did not complete.
+
+        Args:
+            reuse_as: where given, and where a complete run of the step is there already, the
+                parent links that one by this name, and nothing is logged.
+            within: key of a step; where this flow run logs that one, its run is the parent.
+            made: when the step's artifact was published: the same in every attempt to log it.
+        """
+        run = self._child(
+            title, key=key, kind=kind, params=params, reuse_as=reuse_as, within=within, made=made
+        )
+        try:
+            yield run
+        except BaseException as error:
+            run.end("KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED")
+            raise
+        run.complete()
+
+    def below(
+        self,
+        title: str,
+        *,
+        key: str,
+        kind: str,
+        params: Mapping[str, Any],
+        reuse_as: str | None = None,
+    ) -> "Tracker":
+        """Return a tracker whose parent run is a child of ours, as of a point of a sweep.
+
+        It is opened as `step_run` does; end it by its `parent`, before our `finish`.
+        """
+        tracker = copy(self)
+        tracker.logged = {}  # a training of another point is not above our evaluations
+        tracker.parent = self._child(
+            title, key=key, kind=kind, params=params, reuse_as=reuse_as, within="", made=None
+        )
+        return tracker
+
+    def _child(
+        self,
+        title: str,
+        *,
+        key: str,
+        kind: str,
+        params: Mapping[str, Any],
+        reuse_as: str | None,
+        within: str,
+        made: datetime | None,
+    ) -> StepRun:
+        run, began = self._bound(made=made), int(time.time() * 1000)
+        above = self.logged.get(within)
+
+        def start() -> None:
+            earlier = self._find(f"tags.`{KEY}` = '{key}'")
+            complete = [given for given in earlier if given.data.tags.get(COMPLETE) == "yes"]
+            if reuse_as and complete:
+                if self.parent.run_id is not None:
+                    known = complete[0].info.run_id
+                    self.client.set_tag(self.parent.run_id, f"gner.reused.{reuse_as}", known)
+                return
+            parent = (above and above.run_id) or self.parent.run_id or ""
+            tags = {KEY: key, KIND: kind, PARENT: parent, **self._on_prefect}
+            left = [given for given in earlier if given not in complete and _is_free(given)]
+            self._open(run, left[:1], title, tags, params, began=began)
+
+        self.logged[key] = run
+        self._runs.append(run)
+        self.outbox.put(start)
+        return run
+
+    def _bound(self, made: datetime | None = None) -> StepRun:
+        return StepRun(self.outbox, lambda: self.client, made=made)
+
+    # ------------------------------------------------- in the thread of the outbox
+
+    @cached_property
+    def client(self) -> "MlflowClient":
+        """The client; an SQLite file is made on its first call."""
+        from mlflow import MlflowClient
+
+        return MlflowClient(self.uri)
+
+    @cached_property
+    def _experiment(self) -> str:
+        return experiment_id(self.client, self._artifacts)
+
+    def _open(
+        self,
+        run: StepRun,
+        known: "Sequence[Run]",
+        name: str,
+        tags: Mapping[str, str],
+        params: Mapping[str, Any],
+        *,
+        began: int,
+    ) -> None:
+        """Give a run its id: that of the known run, or of a new one."""
+        from mlflow.entities import Param
+
+        tags = {**tags, PROCESS: this_process()}
+        if known:
+            run_id = str(known[0].info.run_id)
+            self.client.log_batch(run_id, tags=run_tags(tags))
+            if known[0].info.status != RUNNING:
+                self.client.update_run(run_id, status=RUNNING)
+        else:
+            made = self.client.create_run(self._experiment, began, tags, name)
+            run_id = str(made.info.run_id)
+        items = [Param(k, str(v)[:PARAM_CHARACTERS]) for k, v in _flat(params)]
+        for start in range(0, len(items), BATCH):
+            self.client.log_batch(run_id, params=items[start : start + BATCH])
+        for metric in self.client.get_run(run_id).data.metrics:
+            history = self.client.get_metric_history(run_id, metric)
+            run.sent[metric] |= {point.step for point in history}
+        run.run_id = run_id
+
+    def _compare(self, client: "MlflowClient", run_id: str) -> None:
+        """Have the UI show this flow run beside earlier ones of the same experiment."""
+        name = client.get_run(run_id).info.run_name
+        query = f"tags.`{KIND}` = 'flow' and attributes.run_name = '{name}'"
+        found = client.search_runs([self._experiment], query, max_results=COMPARED)
+        runs = [FlowRun(r.info.run_id, r.data.params, r.data.metrics) for r in found]
+        runs.sort(key=lambda run: run.run_id != run_id)  # this one first
+        client.set_experiment_tag(self._experiment, f"{VIEW}{name}", view(name, runs))
+        self.links = links(self.uri, experiment=self._experiment, name=name, runs=runs)
+
+    def _find(self, query: str) -> "list[Run]":
+        """Return runs, the latest first."""
+        found = self.client.search_runs([self._experiment], query, max_results=FOUND)
+        return list(found)
+
+    def _close_dead(self) -> None:
+        """Close the runs of processes of this machine that ended without doing so."""
+        for left in self._find(f"attributes.status = '{RUNNING}'"):
+            if not has_died(left.data.tags.get(PROCESS, UNKNOWN)):
+                continue
+            status = "FINISHED" if left.data.tags.get(COMPLETE) == "yes" else "KILLED"
+            run_id = left.info.run_id
+            points = [
+                point.timestamp
+                for name in left.data.metrics
+                for point in self.client.get_metric_history(run_id, name)
+            ]
+            last = max([left.info.start_time, *points])  # all that is known of its end
+            self.client.set_terminated(run_id, status, last)
+
+
+def _is_free(run: "Run") -> bool:
+    """Say whether this process may log to a run that is there."""
+    owner = run.data.tags.get(PROCESS, UNKNOWN)
+    return run.info.status != RUNNING or owner == this_process() or has_died(owner)
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value

@@ -1,0 +1,123 @@
+"""`gner predict` on a checkpoint that a run published: three forms, keys, one clear line for faults."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli.main import app
+from flows.views.predict import coloured
+from gner_core.config.checkpoint import DESCRIPTION, description_of
+from gner_core.errors import InputError
+from gner_core.predicting.entities import Entity
+from gner_core.reports.entities import render_entities
+from tasks.checkpoints.find import find_checkpoint
+from tests.flows.conftest import Home
+
+TEXT = "Ada <b>met</b> 東京\t👨‍👩‍👧‍👦 in New York."
+FOUND = [Entity(0, 3, "a, b (c)", "Ada", 0.98), Entity(31, 39, "<i>city", "New York", 0.3)]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tiny_home: Home) -> Path:
+    """A checkpoint of the run of params/tiny.yaml."""
+    return next(
+        folder
+        for folder in sorted((tiny_home.folder / "store" / "train").iterdir())
+        if (folder / DESCRIPTION).is_file()
+    )
+
+
+def test_published_checkpoints_say_what_they_are(checkpoint: Path, tiny_home: Home) -> None:
+    about = description_of(checkpoint)
+    assert about.backbone.name
+    assert about.target is not None
+    assert about.types == tuple(sorted(about.types)) != ()
+    (backbone,) = (tiny_home.folder / "store" / "backbone").iterdir()
+    assert description_of(backbone).target is None
+
+
+def test_json_lines_of_texts_from_standard_input(checkpoint: Path, tiny_home: Home) -> None:
+    """By the key of the artifact, in a process of its own, with every type in its own way."""
+    command = [sys.executable, "-m", "flows", "predict", checkpoint.name, "-", "--format", "json"]
+    done = subprocess.run(
+        [*command, "--types", "person, city", "--type", "a, b (c)"],
+        input=f"{TEXT}\n\nsecond\r\n",
+        cwd=tiny_home.root,
+        env=tiny_home.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["text"] for line in lines] == [TEXT, "", "second"]
+    for line in lines:
+        for e in line["entities"]:
+            assert line["text"][e["start"] : e["end"]] == e["text"]
+            assert e["label"] in ("person", "city", "a, b (c)")
+    assert lines[1]["entities"] == []
+
+
+def test_a_whole_file_is_one_text(checkpoint: Path, tiny_home: Home, tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("Ada waves.\nTo Rome.\n")
+    done = tiny_home.gner("predict", str(checkpoint), str(tmp_path / "t.txt"), "--type", "x", "--whole", "--format", "json")  # fmt: skip
+    assert [json.loads(line)["text"] for line in done.out.splitlines()] == [
+        "Ada waves.\nTo Rome.\n"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{folder}", "{file}"], "no types"),
+        (["{folder}", "{file}", "--types", "a, A"], "type 2, ' A', is there twice"),
+        (["{folder}", "{file}", "--types", "a,,b"], "type 2 is blank"),
+        (["{folder}", "nowhere.txt", "--types", "a"], "nowhere.txt: cannot be read"),
+        (["{folder}", "{broken}", "--types", "a"], "line 2: not UTF-8"),
+        (["{empty}", "{file}", "--types", "a"], "not a checkpoint of gner"),
+        (["no-such-key", "{file}", "--types", "a"], "neither a folder nor a checkpoint"),
+    ],
+)
+def test_bad_input_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.setenv("GNER_HOME", str(tmp_path / "home"))
+    places = {name: tmp_path / name for name in ("folder", "empty", "file", "broken")}
+    places["folder"].mkdir()
+    places["empty"].mkdir()
+    (places["folder"] / DESCRIPTION).write_text("{}")
+    places["file"].write_text("Ada\n")
+    places["broken"].write_bytes(b"Ada\n\xff\n")
+    result = CliRunner().invoke(app, ["predict", *[a.format(**places) for a in arguments]])
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_artifacts_of_other_steps_are_no_checkpoints(
+    tiny_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GNER_HOME", str(tiny_home.folder))
+    key = next((tiny_home.folder / "store" / "score").iterdir()).name
+    for name in (key, f"score/{key}", "train/"):
+        with pytest.raises(InputError, match="neither a folder nor a checkpoint"):
+            find_checkpoint(name)
+
+
+def test_the_page_shows_every_text_escaped() -> None:
+    page = render_entities([TEXT, ""], [FOUND, []], types=["a, b (c)", "<i>city", "x"], title="<u>")
+    assert "<b>" not in page.replace("<b>1</b>", "").replace("<b>0</b>", "")
+    assert "&lt;b&gt;met&lt;/b&gt; 東京\t👨‍👩‍👧‍👦 in " in page
+    assert "<i>city" not in page
+    assert "<u>" not in page
+    assert 'class="unsure" title="characters 31 to 39"' in page
+    assert not any(mark in page for mark in ("http:", "https:", "<script", "@import"))
+
+
+def test_the_terminal_shows_entities_and_obeys_no_text() -> None:
+    shown = coloured("Ada\x1b[31m waves", FOUND[:1], {"a, b (c)": "cyan"})
+    assert shown.plain == "[Ada](a, b (c) 98)\ufffd[31m waves"
+    assert any("bold cyan" in str(span.style) for span in shown.spans)

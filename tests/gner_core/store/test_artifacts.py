@@ -1,0 +1,130 @@
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from gner_core.errors import InputError, Stopped
+from gner_core.store.artifacts import ArtifactRef, Store
+
+REF = ArtifactRef("train", "k1")
+
+
+@pytest.fixture(params=["local", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    place = str(tmp_path / "store") if request.param == "local" else f"memory://{tmp_path}/store"
+    return Store(place, scratch=tmp_path / "work")
+
+
+def fill(store: Store, text: str = "hello") -> None:
+    with store.publish(REF, about={"title": "t"}) as folder:
+        (folder / "sub").mkdir()
+        (folder / "sub" / "a.txt").write_text(text)
+
+
+def test_an_artifact_comes_back_with_its_manifest(store: Store) -> None:
+    assert not store.has(REF)
+    fill(store)
+    assert store.has(REF)
+    assert (store.fetch(REF) / "sub" / "a.txt").read_text() == "hello"
+    manifest = store.manifest(REF)
+    assert manifest["title"] == "t"
+    assert manifest["files"]["sub/a.txt"]["size"] == 5
+
+
+def test_a_failed_step_publishes_nothing_and_leaves_nothing(store: Store, tmp_path: Path) -> None:
+    def fail() -> None:
+        with store.publish(REF, about={}) as folder:
+            (folder / "half.txt").write_text("half")
+            raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError, match="boom"):
+        fail()
+    assert not store.has(REF)
+    assert not list(tmp_path.rglob("half.txt"))
+
+
+def test_what_a_killed_attempt_left_is_cleared_by_the_next(store: Store, tmp_path: Path) -> None:
+    attempt = store.publish(REF, about={})
+    (attempt.__enter__() / "half.txt").write_text("half")  # and then the process is gone
+    fill(store)
+    assert not list(tmp_path.rglob("half.txt"))
+    assert not (store.fetch(REF) / "half.txt").exists()
+
+
+def test_a_second_publication_of_the_same_key_is_harmless(store: Store) -> None:
+    fill(store)
+    fill(store)
+    assert (store.fetch(REF) / "sub" / "a.txt").read_text() == "hello"
+
+
+def test_a_folder_without_manifest_is_not_an_artifact_and_is_replaced(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"), scratch=tmp_path / "work")
+    left = tmp_path / "store" / REF.path
+    left.mkdir(parents=True)
+    (left / "old.txt").write_text("old")
+    assert not store.has(REF)
+    fill(store)
+    assert not (store.fetch(REF) / "old.txt").exists()
+
+
+def test_a_truncated_file_is_noticed(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"), scratch=tmp_path / "work")
+    fill(store)
+    (tmp_path / "store" / REF.path / "sub" / "a.txt").write_text("hel")
+    with pytest.raises(InputError, match=r"a\.txt: missing or damaged"):
+        store.fetch(REF)
+
+
+def test_a_missing_artifact_is_an_input_error(store: Store) -> None:
+    with pytest.raises(InputError, match="no such artifact"):
+        store.fetch(REF)
+
+
+def test_the_lock_lets_one_builder_in(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"), scratch=tmp_path / "work")
+    built: list[str] = []
+
+    def build(name: str) -> None:
+        with store.lock(REF):
+            if not store.has(REF):
+                time.sleep(0.1)
+                built.append(name)
+                fill(store)
+
+    threads = [threading.Thread(target=build, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(built) == 1
+
+
+def test_who_is_told_to_stop_does_not_wait_for_another_builder(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"), scratch=tmp_path / "work")
+    stopping = threading.Event()
+    threading.Timer(0.2, stopping.set).start()
+    with (
+        store.lock(REF),
+        pytest.raises(Stopped, match="train-k1: another process builds it"),
+        store.lock(REF, given_up=stopping),
+    ):
+        pass
+    with store.lock(REF, given_up=stopping):
+        pass  # it is free
+
+
+def test_scratch_is_kept_until_it_is_discarded(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"), scratch=tmp_path / "work")
+    (store.unfinished(REF) / "checkpoint").write_text("1")
+    assert (store.unfinished(REF) / "checkpoint").exists()
+    store.discard(REF)
+    assert not (store.unfinished(REF) / "checkpoint").exists()
+
+
+def test_the_manifest_is_json_with_checksums(store: Store) -> None:
+    fill(store)
+    entry = store.manifest(REF)["files"]["sub/a.txt"]
+    assert len(entry["sha256"]) == 64
+    json.dumps(store.manifest(REF))

@@ -1,0 +1,42 @@
+"""What the keys of training steps depend on."""
+
+from pathlib import Path
+
+import pytest
+
+from gner_core.config.reading.files import read_experiment
+from tasks.steps.experiment import Plan, plan_experiment
+
+SAMPLE = "{corpora: [cooking], split: valid, per_corpus: 4, method: first, seed: 1}"
+
+
+@pytest.fixture
+def plans(root: Path) -> dict[str, Plan]:
+    choices = {
+        "last": "{kind: last}",
+        "other interval": "{kind: held_out, sentences: 4, seed: 1, every: 3}",
+        "other draw": "{kind: held_out, sentences: 4, seed: 2, every: 3}",
+        "sample": f"{{kind: sample, every: 3, data: {SAMPLE}}}",
+        "other sample": f"{{kind: sample, every: 3, data: {SAMPLE.replace('4', '5')}}}",
+    }
+    tiny = root / "params" / "tiny.yaml"
+    return {
+        name: plan_experiment(read_experiment(tiny, overrides=[f"finetuning.choose={choice}"]))
+        for name, choice in choices.items()
+    }
+
+
+def test_the_choice_of_weights_is_in_the_key_of_its_stage_and_of_what_follows(
+    plans: dict[str, Plan],
+) -> None:
+    assert len({plan.stages["finetuning"].ref.key for plan in plans.values()}) == len(plans)
+    assert len({plan.tests["supervised"].ref.key for plan in plans.values()}) == 5
+    assert len({plan.stages["adaptation"].ref.key for plan in plans.values()}) == 1
+
+
+def test_validation_sentences_are_a_step_before_the_training(plans: dict[str, Plan]) -> None:
+    plan = plans["sample"]
+    titles = [step.title for step in plan.steps()]
+    assert titles.index("finetuning validation") < titles.index("finetuning")
+    assert plan.stages["finetuning"].validation is plan.samples["finetuning validation"]
+    assert "validation" not in plans["last"].stages["finetuning"].inputs()
