@@ -1,17 +1,13 @@
 """New checkpoints: each is evaluated once on the fixed test sets and compared with the champion.
 
-Owns the order: find → evaluate → decide → show. `evaluate` and `scan` are Prefect flows, for an
-event that names a checkpoint and for a schedule that finds what no event told of; `reevaluate_here`
-does the same without any server. Whether a checkpoint was evaluated says the store, whether it was
-compared says the registry: asking twice changes nothing.
-
-Example:
-    rows = reevaluate_here(params, names=["train/4f6c…"], console=Console())
-    print_table(table_rows(rows), title=title_of(params))
+Find → evaluate → decide → show, one checkpoint after the other. `evaluate` and `scan` are Prefect
+flows, for an event that names a checkpoint and for a schedule that finds what no event told of;
+`reevaluate_here` does the same without any server. Whether a checkpoint was evaluated says the
+store, whether it was compared says the registry: a second call changes nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +19,7 @@ from rich.console import Console
 from flows.running.fetch import fetch_corpora
 from flows.running.frame import opened_run, submitting
 from flows.running.submit import TASKS_AT_ONCE, Submitter, direct_submitter, prefect_submitter
-from flows.running.walk import submit_steps, wait_for
+from flows.running.walk import run_steps
 from flows.views.reevaluate import Row, raise_faults, table_rows, title_of
 from gner_core.config.reading.files import read_reevaluation
 from gner_core.config.reevaluation import Reevaluation
@@ -116,46 +112,39 @@ def _run(
     versions = _versions(registry)
     unread: dict[str, InputError] = {}
     if names is None:
-        decided = {key for key, one in (versions or {}).items() if _is_closed(one, suite)}
-        found, unread = look(params.look, store, versions or {}, decided=decided)
+        decided = {key for key, one in versions.items() if _is_closed(one, suite)}
+        found, unread = look(params.look, store, versions, decided=decided)
     else:
         found = distinct(named(name, store) for name in names)
-    todo = _unfinished(found, suite, versions)
-    done: dict[str, Row] = {}
-    with _claimed(todo, suite, store):
-        if todo and versions is not None:
-            versions = _versions(registry)  # another process may have been at one meanwhile
-            todo = _unfinished(todo, suite, versions)
-        if todo:
-            done = _work(todo, suite, registry=registry, submitter=submitter, console=console)
+    done = {
+        one.key: _row(one, suite, registry, submitter, console)
+        for one in _unfinished(found, suite, versions)
+    }
     for one in found:
         if one.key not in done:
-            decision = decision_of((versions or {}).get(one.key), suite)
+            decision = decision_of(versions.get(one.key), suite)
             note = "" if decision else f"left out: of stage {one.stage}, see look.stages"
             done[one.key] = Row(one.name, one.where, decision, note=note)
     faulty = [Row(Path(where).name, where, error=fault) for where, fault in unread.items()]
     return [*(done[one.key] for one in found), *faulty]
 
 
-def _versions(registry: Registry) -> Versions | None:
-    """Return what the registry knows, None where it does not answer."""
+def _versions(registry: Registry) -> Versions:
+    """Return what the registry knows, nothing where it does not answer."""
     try:
         with answering():
             return registry.versions()
     except RegistryAwayError as error:
         logger().warning("MLflow at %s does not answer (%s)", registry.uri, error)
-        return None
+        return {}
 
 
-def _unfinished(
-    found: Sequence[Checkpoint], suite: Suite, versions: Versions | None
-) -> list[Checkpoint]:
+def _unfinished(found: Sequence[Checkpoint], suite: Suite, versions: Versions) -> list[Checkpoint]:
     """Return the checkpoints that are still to be evaluated, compared, or shown."""
-    known = versions or {}
     return [
         one
         for one in found
-        if is_wanted(one, suite.params.look) and not _is_closed(known.get(one.key), suite)
+        if is_wanted(one, suite.params.look) and not _is_closed(versions.get(one.key), suite)
     ]
 
 
@@ -164,109 +153,70 @@ def _is_closed(version: Version | None, suite: Suite) -> bool:
     return decision is not None and decision.closed
 
 
-@contextmanager
-def _claimed(checkpoints: Sequence[Checkpoint], suite: Suite, store: Store) -> Iterator[None]:
-    """Keep other processes of this machine from the same checkpoints; wait for those at one.
+def _claimed(one: Checkpoint, suite: Suite, store: Store) -> AbstractContextManager[None]:
+    """Keep other processes from the same checkpoint; wait for one that is at it.
 
-    The kernel frees them with the process. In one order, so that no two wait for each other.
+    A process claims one checkpoint at a time, so that no two wait for each other.
     """
-    with ExitStack() as stack:
-        for key in sorted(one.key for one in checkpoints):
-            claim = fingerprint([suite.key, suite.params.champion.model, key])
-            stack.enter_context(store.lock(ArtifactRef("reevaluation", claim)))
-        yield
+    claim = fingerprint([suite.key, suite.params.champion.model, one.key])
+    return store.lock(ArtifactRef("reevaluation", claim))
 
 
-def _work(
-    todo: Sequence[Checkpoint],
-    suite: Suite,
-    *,
-    registry: Registry,
-    submitter: Submitter,
-    console: Console,
-) -> dict[str, Row]:
-    """Evaluate and decide; return a row for each checkpoint by its key."""
-    store = open_store()
-    rows: dict[str, Row] = {}
-    trials: list[Trial] = []
-    for one in todo:
-        try:
-            trials.append(suite.trial(one, store))
-        except InputError as fault:
-            rows[one.key] = Row(one.name, one.where, error=fault)
-    if not trials:
-        return rows
-    params = suite.params
-    with opened_run(
-        params.execution,
-        (step for trial in trials for step in trial.steps()),
-        name=params.name,
-        params=params.model_dump(mode="json", exclude={"corpora"}),
-        tags={"gner.suite": suite.key},
-        console=console,
-    ) as opened:
-        faults = _evaluate(trials, suite, opened.run, submitter)
-        scored = [trial for trial in trials if trial.checkpoint.key not in faults]
-        rows |= _decided(scored, suite, opened.run, registry, submitter)
-    for trial in trials:
-        one = trial.checkpoint
-        if one.key in faults:
-            rows[one.key] = Row(one.name, one.where, error=faults[one.key])
-    return rows
+def _row(
+    one: Checkpoint, suite: Suite, registry: Registry, submitter: Submitter, console: Console
+) -> Row:
+    """Evaluate a checkpoint and decide about it; a fault stands in the row."""
+    store, params, f1 = open_store(), suite.params, None
+    try:
+        with _claimed(one, suite, store):
+            version = _versions(registry).get(one.key)
+            if _is_closed(version, suite):  # another process was at it
+                return Row(one.name, one.where, decision_of(version, suite))
+            trial = suite.trial(one, store)
+            with opened_run(
+                params.execution,
+                trial.steps(),
+                name=params.name,
+                params=params.model_dump(mode="json", exclude={"corpora"}),
+                tags={"gner.suite": suite.key},
+                console=console,
+            ) as opened:
+                _evaluate(trial, suite, opened.run, submitter)
+                f1 = mean_f1(trial, opened.run, metric=params.comparison.metric)
+                decision = _decided(trial, suite, opened.run, registry, submitter)
+    except Exception as fault:  # noqa: BLE001 (whatever it is, the other checkpoints go on)
+        if not isinstance(fault, InputError):
+            logger().error("%s: failed", one.name, exc_info=fault)
+        return Row(one.name, one.where, f1=f1, error=fault)
+    return Row(one.name, one.where, decision, f1, note="" if decision else AWAY)
 
 
-def _evaluate(
-    trials: Sequence[Trial], suite: Suite, run: RunContext, submitter: Submitter
-) -> dict[str, Exception]:
-    """Have checkpoints answer and scored; return the fault of each that could not."""
-    shared = [*suite.corpora.values(), *suite.samples.values()]
-    steps = [*shared, *(step for trial in trials for step in trial.steps())]
-    faults: dict[str, Exception] = {}
+def _evaluate(trial: Trial, suite: Suite, run: RunContext, submitter: Submitter) -> None:
+    """Have a checkpoint answer and scored."""
+    steps = [*suite.corpora.values(), *suite.samples.values(), *trial.steps()]
     with submitting(submitter, steps=len(steps), run=run) as submit:
-        pending = submit_steps(steps, lambda _: run, submit)
-        wait_for(shared, pending)
-        for trial in trials:
-            for score in trial.tests.values():
-                try:
-                    wait_for((score.predictions, score), pending)
-                except Exception as error:  # noqa: BLE001 (it stands in the row of its checkpoint)
-                    faults.setdefault(trial.checkpoint.key, error)
-    return faults
+        run_steps(steps, run, submit)
 
 
 def _decided(
-    trials: Sequence[Trial],
-    suite: Suite,
-    run: RunContext,
-    registry: Registry,
-    submitter: Submitter,
-) -> dict[str, Row]:
-    """Decide about one checkpoint after the other, the oldest first."""
-
-    def evaluate_rival(rival: Trial) -> None:
-        for fault in _evaluate([rival], suite, run, submitter).values():
-            raise fault
+    trial: Trial, suite: Suite, run: RunContext, registry: Registry, submitter: Submitter
+) -> Decision | None:
+    """Decide about an evaluated checkpoint; return None where MLflow does not answer."""
 
     def compare(step: Compare) -> dict[str, Any]:
         with submitter(1) as submit:
             content: dict[str, Any] = submit(compare_checkpoints, step, run, after=[]).result()
             return content
 
-    judge = Judge(suite, run, registry, evaluate=evaluate_rival, compare=compare)
-    rows, away = {}, False
-    for trial in trials:
-        one = trial.checkpoint
-        decision: Decision | None = None
-        error: Exception | None = None
-        try:
-            if not away:
-                decision = judge.decide(trial)
-        except RegistryAwayError as fault:
-            logger().warning("MLflow at %s does not answer (%s)", registry.uri, fault)
-            away = True
-        except InputError as fault:
-            error = fault
-        f1 = mean_f1(trial, run, metric=suite.params.comparison.metric)
-        note = AWAY if decision is None and error is None else ""
-        rows[one.key] = Row(one.name, one.where, decision, f1, note, error)
-    return rows
+    judge = Judge(
+        suite,
+        run,
+        registry,
+        evaluate=lambda rival: _evaluate(rival, suite, run, submitter),
+        compare=compare,
+    )
+    try:
+        return judge.decide(trial)
+    except RegistryAwayError as fault:
+        logger().warning("MLflow at %s does not answer (%s)", registry.uri, fault)
+        return None

@@ -218,5 +218,9 @@ class Judge:
                 }
             )
         closed = asdict(replace(decision, closed=True))
-        tracker.outbox.put(lambda: registry.mark(version, marks))
-        tracker.outbox.put(lambda: registry.decide(version, self.suite.key, closed))
+
+        def close() -> None:
+            registry.mark(version, marks)
+            registry.decide(version, self.suite.key, closed)
+
+        mlrun.after_all("closing of the decision", close)

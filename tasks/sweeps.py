@@ -1,7 +1,6 @@
 """The task at the end of a sweep: its figure, its table and its page."""
 
 import json
-import re
 import time
 from pathlib import Path
 
@@ -82,8 +81,7 @@ def _track(step: SweepReport, run: RunContext, content: SweepContent) -> None:
     rows = _table(content)
     parent.table("scores.json", lambda: {name: [row[name] for row in rows] for name in rows[0]})
     for row in content.rows:
-        line = re.sub(r"[^\w .-]", " ", row.series)
-        means = {"/".join(filter(None, (s, line))): cell.mean for s, cell in row.cells.items()}
+        means = {"/".join(filter(None, (s, row.series))): c.mean for s, c in row.cells.items()}
         if row.x is not None:  # a curve in the MLflow UI
             parent.point(means, step=int(row.x), at=time.time())
     if TaskRunContext.get():

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from gner_core.config.reevaluation import ChampionParams
 from tasks.checkpoints.identity import Checkpoint
-from tasks.tracking.server import experiment_id, hopeless, tracking_uri
+from tasks.tracking.server import experiment_id, is_away, tracking_uri
 from tasks.tracking.tracker import KEY, Tracker
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ STEP, STAGE, CREATED, VERDICT = "step", "stage", "created", "verdict"
 DECISION = "decision."
 """Before the key of an evaluation: the tag that holds what was decided, as JSON."""
 PAGE = 1000
-ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-"""What MLflow says of an alias, or of a model, that is not there."""
 
 
 class RegistryAwayError(Exception):
@@ -119,15 +117,22 @@ class Registry:
         return made
 
     def champion(self) -> Version | None:
-        """Return the version that holds the alias, None where none does."""
+        """Return the version that holds the alias, None where none does.
+
+        Raises:
+            MlflowException: for every fault except that there is no registered model yet.
+        """
         from mlflow.exceptions import MlflowException
 
-        try:
-            return _version(self.client.get_model_version_by_alias(self.model, self.alias))
+        try:  # MLflow's call for one alias answers alike where there is none and where it is faulty
+            number = self.client.get_registered_model(self.model).aliases.get(self.alias)
         except MlflowException as error:
-            if error.error_code in ABSENT:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None
             raise
+        if number is None:
+            return None
+        return _version(self.client.get_model_version(self.model, str(number)))
 
     def crown(self, version: Version) -> None:
         """Move the alias to a version."""
@@ -185,22 +190,19 @@ class Registry:
 def register_later(tracker: Tracker, checkpoint: Checkpoint) -> None:
     """Have a published checkpoint registered behind all that is sent before, its run first of all."""
     registry = Registry(tracker.uri, place=None, model=MODEL)  # the tracker makes the experiment
-
-    def register() -> None:
-        registry.register(checkpoint)
-
-    tracker.outbox.put(register)
+    tracker.outbox.put(f"registration of {checkpoint.name}", lambda: registry.register(checkpoint))
 
 
 @contextmanager
 def answering() -> Iterator[None]:
     """Turn a registry that does not answer into a `RegistryAwayError`."""
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import OperationalError
 
     try:
         yield
-    except (MlflowException, OSError) as error:
-        if hopeless(error):
+    except (MlflowException, OSError, OperationalError) as error:
+        if not is_away(error):
             raise
         raise RegistryAwayError(f"{type(error).__name__}: {error}".splitlines()[0][:200]) from error
 

@@ -1,16 +1,10 @@
-"""An outbox for a service that may be away: work is done in order, in a thread of its own.
+"""An outbox for a service that may be away: calls are made in order, in a thread of its own.
 
-Work that fails for want of the service stays first in line and is tried again after a pause; what
-comes later waits behind it, so nothing is lost and nothing overtakes. Who puts work in never
-waits. Only `close` does, and not for long. All work must be such that doing it twice is the same
-as doing it once: a call may have been heard although its answer was lost.
-
-Owns order, pauses and the words about them. Does not own what the work is (`tasks.tracking.tracker`).
-
-Example:
-    outbox = Outbox("MLflow at http://127.0.0.1:5000", hopeless=lambda error: False)
-    outbox.put(lambda: client.log_batch(run_id, metrics=metrics))
-    unsent = outbox.close()
+While the service is away, the first call is tried again after a pause and all others wait behind
+it, so that nothing is lost and nothing overtakes. A call that the service refuses is set aside
+after a few tries, and so costs only itself; it is tried once more at the end. Who puts a call in
+never waits. Only `close` does, and not for long. Every call must be such that making it twice is
+the same as making it once: it may have been heard although its answer was lost.
 """
 
 import logging
@@ -18,95 +12,145 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
-PAUSE_SECONDS = 20.0
+AWAY_SECONDS = 20.0
 """Between two attempts while the service is away."""
+TRIES = 3
+"""Of a call that is refused, before it is set aside."""
+REFUSED_SECONDS = 1.0
+"""Between these tries."""
 CLOSE_SECONDS = 60.0
 """For what still waits at the end, if the service is there but slow."""
 
 log = logging.getLogger("gner")
 
 
-class Outbox:
-    """Work for one service."""
+class BlockedError(Exception):
+    """Raised by a call that cannot be made before another one, which was set aside."""
 
-    def __init__(self, service: str, *, hopeless: Callable[[Exception], bool]) -> None:
+
+class Call(NamedTuple):
+    """A call to the service."""
+
+    name: str
+    """In log lines: what is sent, and of which run."""
+    make: Callable[[], object]
+
+
+class Outbox:
+    """Calls to one service."""
+
+    def __init__(self, service: str, *, is_away: Callable[[Exception], bool]) -> None:
         """Name the service.
 
         Args:
             service: its name in log lines.
-            hopeless: says whether an error would come again although the service is there; such
-                work is left out, with a warning.
+            is_away: says of an error whether the service is away; any other is a refusal.
         """
         self.service = service
-        self._hopeless = hopeless
-        self._work: deque[Callable[[], None]] = deque()
+        self._is_away = is_away
+        self._calls: deque[Call] = deque()
+        self._aside: list[Call] = []
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing = self._last_round = False
         self._away_since: float | None = None
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
-    def put(self, work: Callable[[], None]) -> None:
-        """Have some work done after all that was put in before."""
+    def put(self, name: str, make: Callable[[], object]) -> None:
+        """Have a call made after all that were put in before."""
         with self._changed:
-            self._work.append(work)
+            self._calls.append(Call(name, make))
             self._changed.notify_all()
 
+    @property
+    def unmade(self) -> int:
+        """How many calls wait or are set aside."""
+        return len(self._calls) + len(self._aside)
+
     def close(self) -> int:
-        """Try once more where the service was away; return how much work was not done."""
+        """Try once more what was refused or waits; return how many calls were not made."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         self._thread.join(CLOSE_SECONDS)
-        return len(self._work)
+        return self.unmade
 
     def _serve(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._work or self._closing)
-                if not self._work:
-                    return
-            if self._done(self._work[0]):
-                with self._changed:
-                    self._work.popleft()
-                continue
-            with self._changed:
-                if self._closing:
-                    return
-                self._changed.wait_for(lambda: self._closing, timeout=PAUSE_SECONDS)
+        while call := self._next():
+            if self._is_settled(call):
+                self._calls.popleft()
+            elif self._closing:
+                return
+            else:
+                self._pause(AWAY_SECONDS)
 
-    def _done(self, work: Callable[[], None]) -> bool:
-        """Do some work; say whether it is over with, done or hopeless."""
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001 (whatever a service's client raises)
-            if self._hopeless(error):
-                log.warning("%s: something is not tracked: %s", self.service, _first_line(error))
+    def _next(self) -> Call | None:
+        """Wait for a call; return None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._calls or self._closing)
+            if not self._calls and not self._last_round:
+                self._last_round = True
+                self._calls.extend(self._aside)
+                self._aside.clear()
+            return self._calls[0] if self._calls else None
+
+    def _pause(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing, timeout=seconds)
+
+    def _is_settled(self, call: Call) -> bool:
+        """Make a call or set it aside; return False where the service is away."""
+        last = 1 if self._last_round else TRIES
+        for number in range(1, last + 1):
+            try:
+                call.make()
+            except BlockedError:
+                self._aside.append(call)
                 return True
-            if self._away_since is None:
-                log.warning(
-                    "%s does not answer (%s); the run goes on, and what is to be tracked waits",
-                    self.service,
-                    _first_line(error),
-                )
-                self._away_since = time.monotonic()
-            return False
+            except Exception as error:  # noqa: BLE001 (whatever a service's client raises)
+                if self._is_away(error):
+                    self._tell_away(error)
+                    return False
+                if number < last:
+                    self._pause(REFUSED_SECONDS)
+                else:
+                    self._set_aside(call, error)
+            else:
+                break
+        self._tell_back()
+        return True
+
+    def _set_aside(self, call: Call, error: Exception) -> None:
+        self._aside.append(call)
+        then = "it is not tracked" if self._last_round else "it is tried again at the end"
+        log.warning("%s refuses %s (%s); %s", self.service, call.name, _first_line(error), then)
+
+    def _tell_away(self, error: Exception) -> None:
+        if self._away_since is None:
+            log.warning(
+                "%s does not answer (%s); the run goes on, and what is to be tracked waits",
+                self.service,
+                _first_line(error),
+            )
+            self._away_since = time.monotonic()
+
+    def _tell_back(self) -> None:
         if self._away_since is not None:
             away = time.monotonic() - self._away_since
             log.info("%s answers again after %.0f s; what waited is sent", self.service, away)
             self._away_since = None
-        return True
 
 
-class Wastebasket(Outbox):
+class NoOutbox(Outbox):
     """An outbox of which nothing is ever sent."""
 
     def __init__(self) -> None:
         """Start nothing."""
         self.service = "nobody"
 
-    def put(self, work: Callable[[], None]) -> None:
+    def put(self, name: str, make: Callable[[], object]) -> None:
         """Drop it."""
 
     def close(self) -> int:

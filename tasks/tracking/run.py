@@ -1,25 +1,20 @@
 """One run in MLflow: points, final numbers, tags, data sets, tables, files, and its end.
 
-Owns what is sent of a run, each point once. Does not own how runs are opened and found again
-(`tasks.tracking.tracker`), or when a call is made (`tasks.tracking.outbox`).
-
-Example:
-    run = StepRun(outbox, lambda: client)
-    run.run_id = run_id                 # once it is open, in the outbox' thread
-    run.point({"loss": 0.3}, step=1, at=time.time())
-    run.complete()
+A run is marked complete only when all of it is logged: one of which MLflow refuses a call is logged
+again, from the store, by the next run of the same command.
 """
 
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tasks.tracking.outbox import Outbox
+from tasks.tracking.names import mlflow_name
+from tasks.tracking.outbox import BlockedError, Outbox
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,6 +24,8 @@ COMPLETE = "gner.complete"
 TABLES = "mlflow.loggedArtifacts"
 """The tag by which the MLflow UI knows that a file is a table."""
 METRICS_BATCH = 1000
+BATCH = 100  # params in one call: the server's limit
+PARAM_CHARACTERS = 6000  # the server's limit
 SECONDS_BETWEEN_SENDS = 15.0
 """Enough for a chart that is watched; each takes time of a server, often on the machine at work."""
 
@@ -51,24 +48,55 @@ class StepRun:
         outbox: Outbox,
         client: "Callable[[], MlflowClient]",
         *,
+        name: str,
         made: datetime | None = None,
     ) -> None:
-        """Bind a run that the outbox opens before anything else of it is sent.
+        """Bind a run; `open` it before anything else.
 
         Args:
             outbox: has all calls of the run made, in order.
             client: gives the client; called in the outbox' thread.
+            name: its name in log lines.
             made: when what is logged was made, where it was not now.
         """
         self._outbox, self._client = outbox, client
-        self.made = made
+        self.name, self.made = name, made
         self.run_id: str | None = None
         """None until it is open, and for good where nothing of it is to be logged."""
+        self._is_open = False
+        self._begun: set[Callable[[], None]] = set()
+        """Calls that were tried and not made."""
         self.ended = False
         self.sent: defaultdict[str, set[int]] = defaultdict(set)
         """Per metric the steps that are there, also from an attempt that was killed."""
         self._waiting: list[Point] = []
         self._flushed = time.monotonic()
+
+    def open(self, find_or_make: Callable[[], str | None]) -> None:
+        """Have the run opened.
+
+        Args:
+            find_or_make: returns its id; None where nothing of it is to be logged.
+        """
+
+        def do() -> None:
+            self.run_id = find_or_make()
+            self._is_open = True
+
+        self._outbox.put(f"opening of {self.name}", do)
+
+    def params(self, params: Mapping[str, Any]) -> None:
+        """Log parameters; those within others are named `outer.inner`."""
+        items = [(mlflow_name(name), str(v)[:PARAM_CHARACTERS]) for name, v in _flat(params)]
+
+        def send(client: "MlflowClient", run: str) -> None:
+            from mlflow.entities import Param
+
+            for start in range(0, len(items), BATCH):
+                batch = [Param(*item) for item in items[start : start + BATCH]]
+                client.log_batch(run, params=batch)
+
+        self.call("params", send)
 
     def point(self, metrics: Mapping[str, float], *, step: int, at: float) -> None:
         """Log metrics of one step of the work, each once; they are sent now and then.
@@ -76,7 +104,7 @@ class StepRun:
         Args:
             at: seconds since the epoch.
         """
-        self._waiting += [Point(k, float(v), int(at * 1000), step) for k, v in metrics.items()]
+        self._waiting += _points(metrics, step=step, at=at)
         if time.monotonic() - self._flushed > SECONDS_BETWEEN_SENDS:
             self.flush()
 
@@ -85,7 +113,8 @@ class StepRun:
         waiting, self._waiting = self._waiting, []
         self._flushed = time.monotonic()
         for start in range(0, len(waiting), METRICS_BATCH):
-            self.call(partial(self._send, points=waiting[start : start + METRICS_BATCH]))
+            send = partial(self._send, points=waiting[start : start + METRICS_BATCH])
+            self.call("points", send)
 
     def _send(self, client: "MlflowClient", run: str, *, points: Sequence[Point]) -> None:
         from mlflow.entities import Metric
@@ -101,13 +130,13 @@ class StepRun:
 
     def values(self, metrics: Mapping[str, float]) -> None:
         """Log final numbers, with the time at which they were made, where it is known."""
-        at = int((self.made.timestamp() if self.made else time.time()) * 1000)
-        final = [Point(name, float(value), at, 0) for name, value in metrics.items()]
-        self.call(partial(self._send, points=final))
+        at = self.made.timestamp() if self.made else time.time()
+        send = partial(self._send, points=_points(metrics, step=0, at=at))
+        self.call(f"figures ({', '.join(metrics)})", send)
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Set tags."""
-        self.call(lambda c, run: c.log_batch(run, tags=run_tags(tags)))
+        self.call("tags", lambda c, run: c.log_batch(run, tags=run_tags(tags)))
 
     def dataset(self, *, name: str, digest: str, source: str, context: str) -> None:
         """Name a data set that the step read."""
@@ -115,11 +144,11 @@ class StepRun:
         def send(client: "MlflowClient", run: str) -> None:
             from mlflow.entities import Dataset, DatasetInput, InputTag
 
-            entity = Dataset(name, digest, "local", json.dumps({"uri": source}))
+            entity = Dataset(mlflow_name(name), digest, "local", json.dumps({"uri": source}))
             given = DatasetInput(entity, [InputTag("mlflow.data.context", context)])
             client.log_inputs(run, [given])
 
-        self.call(send)
+        self.call(f"data set {name}", send)
 
     def table(self, name: str, make: Callable[[], Mapping[str, Sequence[Any]]]) -> None:
         """Log a table that the MLflow UI shows; it is only made if it is to be logged."""
@@ -127,19 +156,25 @@ class StepRun:
         def send(client: "MlflowClient", run: str) -> None:  # MLflow's own call would append
             columns = make()
             rows = [list(row) for row in zip(*columns.values(), strict=True)]
-            client.log_dict(run, {"columns": list(columns), "data": rows}, name)
-            client.set_tag(run, TABLES, json.dumps([{"path": name, "type": "table"}]))
+            path = mlflow_name(name)
+            client.log_dict(run, {"columns": list(columns), "data": rows}, path)
+            client.set_tag(run, TABLES, json.dumps([{"path": path, "type": "table"}]))
 
-        self.call(send)
+        self.call(f"table {name}", send)
 
     def file(self, path: Path) -> None:
         """Log a file."""
-        self.call(lambda c, run: c.log_artifact(run, str(path)))
+        self.call(f"file {path.name}", lambda c, run: c.log_artifact(run, str(path)))
 
     def complete(self) -> None:
         """End the run as FINISHED, with the mark that it needs not be logged again."""
+
+        def mark() -> None:
+            if self.run_id is not None:
+                self._client().set_tag(self.run_id, COMPLETE, "yes")
+
         self.flush()
-        self.tags({COMPLETE: "yes"})
+        self.after_all("mark of completeness", mark)
         self.end("FINISHED")
 
     def end(self, status: str) -> None:
@@ -149,20 +184,51 @@ class StepRun:
         self.ended = True
         self.flush()
         now = int(time.time() * 1000)
-        self.call(lambda c, run: c.set_terminated(run, status, now))
+        self.call("end", lambda c, run: c.set_terminated(run, status, now))
 
-    def call(self, work: "Callable[[MlflowClient, str], Any]") -> None:
-        """Have a call made with this run's id."""
+    def call(self, what: str, make: "Callable[[MlflowClient, str], object]") -> None:
+        """Have a call made with this run's id.
+
+        Args:
+            what: what is sent, in log lines.
+            make: may be called more than once.
+        """
 
         def do() -> None:
+            if not self._is_open:
+                raise BlockedError
             if self.run_id is not None:
-                work(self._client(), self.run_id)
+                self._begun.add(do)
+                make(self._client(), self.run_id)
+                self._begun.discard(do)
 
-        self._outbox.put(do)
+        self._outbox.put(f"{what} of {self.name}", do)
+
+    def after_all(self, what: str, make: Callable[[], object]) -> None:
+        """Have something done when all that was put in before is logged, and only then."""
+
+        def do() -> None:
+            if self._begun or not self._is_open:
+                raise BlockedError
+            make()
+
+        self._outbox.put(f"{what} of {self.name}", do)
 
 
 def run_tags(tags: Mapping[str, str]) -> "list[RunTag]":
     """Return tags as MLflow takes them."""
     from mlflow.entities import RunTag
 
-    return [RunTag(name, value) for name, value in tags.items()]
+    return [RunTag(mlflow_name(name), value) for name, value in tags.items()]
+
+
+def _points(metrics: Mapping[str, float], *, step: int, at: float) -> list[Point]:
+    return [Point(mlflow_name(k), float(v), int(at * 1000), step) for k, v in metrics.items()]
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value

@@ -1,18 +1,15 @@
-"""Where MLflow is: its address, its database in the home folder, gner's experiment.
+"""Where MLflow is: its address, its database in the home folder, gner's experiment; if it is away.
 
 Default: an SQLite file and a folder below the home folder, no server. MLFLOW_TRACKING_URI is
 honoured. What is logged there: `tasks.tracking.tracker`.
 
 MLflow takes most of a second to import: here and in the other files that use it that is put off
 until it is needed, mostly in the outbox' thread, so that commands start at once.
-
-Example:
-    uri, artifacts = tracking_uri(Path(".gner"))
-    experiment = experiment_id(MlflowClient(uri), artifacts)
 """
 
 import logging
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +17,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "gner"
-REFUSED = (400, 404, 409)
-"""Statuses of a server's answer that would be the same next time."""
+AWAY = (408, 429, 502, 503, 504)
+"""Statuses of HTTP with which a server, or what stands before it, says to try again later."""
 
 logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # it tells of every new database
 
@@ -67,10 +64,34 @@ def prepare_database(home: Path) -> None:
     experiment_id(MlflowClient(own_database(home)), own_artifacts(home))
 
 
-def hopeless(error: Exception) -> bool:
-    """Say whether a call would fail again although the server is there."""
+def is_away(error: BaseException | None) -> bool:
+    """Say whether MLflow does not answer, so that the same call may succeed later.
+
+    What its client or its database raised may stand behind MLflow's own error, as its cause or
+    context.
+    """
+    import requests
+    from sqlalchemy.exc import OperationalError
+
+    faults = (ConnectionError, TimeoutError, OperationalError, requests.Timeout)
+    broken = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
+    while error is not None:
+        if isinstance(error, (*faults, *broken)) or _status(error) in AWAY:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _status(error: BaseException) -> int | None:
+    """Return the status of HTTP that an error tells of."""
+    import requests
     from mlflow.exceptions import MlflowException
 
     if isinstance(error, MlflowException):
-        return error.get_http_status_code() in REFUSED
-    return not isinstance(error, OSError) or isinstance(error, FileNotFoundError)
+        return int(error.get_http_status_code())
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return int(error.response.status_code)
+    if isinstance(error, requests.exceptions.RetryError):  # urllib3 keeps the status in words only
+        said = re.search(r"too many (\d+) error responses", str(error))
+        return int(said[1]) if said else None
+    return None

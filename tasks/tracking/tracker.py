@@ -1,28 +1,21 @@
 """The runs in MLflow: live metrics, datasets, prediction tables, the report.
 
-Owns how a flow run and its steps appear in MLflow. Does not own what is sent of each of them
-(`tasks.tracking.run`). A flow run is a parent run; each training is a child of it, each evaluation a
-child of the training that it tests, if that is of the same flow run. They are found again by their
-step key: a step that is skipped is not logged twice, its run is linked from the new parent; one
-that was ended goes on where it was.
+A flow run is a parent run; each training is a child of it, each evaluation a child of the training
+that it tests, if that is of the same flow run. They are found again by their step key: a step that
+is skipped is not logged twice, its run is linked from the new parent; one that was ended goes on
+where it was.
 
 A run that ends by an exception or a signal is closed. What a dead process of this machine left
 open is closed as KILLED by the next flow run: every run names its process.
 
 Where MLflow is says `tasks.tracking.server`. A tracking server that fails neither stops nor stalls a
-run: all calls wait their turn in an outbox (`tasks.tracking.outbox`) with a thread of its own, and are made
-when the server is back. What was not sent in the end is logged from the store by the next run of
-the same command.
+run: an outbox (`tasks.tracking.outbox`) with a thread of its own makes all calls in order. While the server
+is away they wait; one that it refuses is set aside. What was not sent in the end is logged from the
+store by the next run of the same command.
 
 Every call may be made twice: points keep the time of their journal (`progress.jsonl` of a
 training), by which MLflow knows them again; runs are looked for by a tag before they are made;
 files are replaced.
-
-Example:
-    tracker = Tracker.start(name="demo", params={}, tags={}, home=Path(".gner"))
-    with tracker.step_run("train", key=key, kind="training", params=params) as run:
-        run.point({"loss": 0.3}, step=1, at=time.time())
-    tracker.finish("FINISHED")
 """
 
 import logging
@@ -40,9 +33,10 @@ from gner_core.errors import Stopped
 from gner_core.runtime.processes import UNKNOWN, has_died, this_process
 from tasks import provenance
 from tasks.tracking.comparison import FlowRun, links, view, without_secrets
-from tasks.tracking.outbox import Outbox, Wastebasket
+from tasks.tracking.names import mlflow_name
+from tasks.tracking.outbox import NoOutbox, Outbox
 from tasks.tracking.run import COMPLETE, StepRun, run_tags
-from tasks.tracking.server import experiment_id, hopeless, tracking_uri
+from tasks.tracking.server import experiment_id, is_away, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -57,8 +51,6 @@ VIEW = "mlflow.sharedViewState."
 COMPARED = 20
 RUNNING = "RUNNING"
 FOUND = 1000  # runs of one search, at most
-BATCH = 100  # params in one call: the server's limit
-PARAM_CHARACTERS = 6000  # the server's limit
 
 log = logging.getLogger("gner")
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every try; the outbox of one
@@ -79,8 +71,8 @@ class Tracker:
         """To this flow run and its comparison with earlier ones; there after `finish`."""
         self._artifacts = artifacts
         service = f"MLflow at {self.shown_uri}"
-        self.outbox = Outbox(service, hopeless=hopeless) if uri else Wastebasket()
-        self.parent = self._bound()
+        self.outbox = Outbox(service, is_away=is_away) if uri else NoOutbox()
+        self.parent = self._bound("the flow run")
         self._on_prefect: Mapping[str, str] = {}
         self.logged: dict[str, StepRun] = {}
         """By key, those that this flow run logs."""
@@ -100,12 +92,13 @@ class Tracker:
         given = {**here, **tags, KIND: "flow", FLOW: flow}
         began = int(time.time() * 1000)
 
-        def start() -> None:
+        def start() -> str:
             known = tracker._find(f"tags.`{FLOW}` = '{flow}'")
-            tracker._open(tracker.parent, known[:1], name, given, params, began=began)
+            return tracker._start(tracker.parent, known[:1], name, given, began=began)
 
-        tracker.outbox.put(tracker._close_dead)
-        tracker.outbox.put(start)
+        tracker.outbox.put("end of runs whose processes died", tracker._close_dead)
+        tracker.parent.open(start)
+        tracker.parent.params(params)
         return tracker
 
     def finish(self, status: str) -> None:
@@ -113,14 +106,14 @@ class Tracker:
         for run in reversed(self._runs):
             run.end("KILLED")  # those that are still open
         self.parent.end(status)
-        self.parent.call(self._compare)
-        unsent = self.outbox.close()
-        if unsent:
+        self.parent.call("comparison with earlier runs", self._compare)
+        unmade = self.outbox.close()
+        if unmade:
             log.warning(
-                "%s: %d messages were not sent; losses and scores will be, from the store, by "
-                "the next run of the same command",
+                "%s: %d calls were not made; losses and scores are logged, from the store, by the "
+                "next run of the same command",
                 self.outbox.service,
-                unsent,
+                unmade,
             )
 
     @contextmanager
@@ -184,29 +177,31 @@ class Tracker:
         within: str,
         made: datetime | None,
     ) -> StepRun:
-        run, began = self._bound(made=made), int(time.time() * 1000)
+        run, began = self._bound(title, made=made), int(time.time() * 1000)
         above = self.logged.get(within)
 
-        def start() -> None:
+        def start() -> str | None:
             earlier = self._find(f"tags.`{KEY}` = '{key}'")
             complete = [given for given in earlier if given.data.tags.get(COMPLETE) == "yes"]
             if reuse_as and complete:
                 if self.parent.run_id is not None:
                     known = complete[0].info.run_id
-                    self.client.set_tag(self.parent.run_id, f"gner.reused.{reuse_as}", known)
-                return
+                    reused = mlflow_name(f"gner.reused.{reuse_as}")
+                    self.client.set_tag(self.parent.run_id, reused, known)
+                return None
             parent = (above and above.run_id) or self.parent.run_id or ""
             tags = {KEY: key, KIND: kind, PARENT: parent, **self._on_prefect}
             left = [given for given in earlier if given not in complete and _is_free(given)]
-            self._open(run, left[:1], title, tags, params, began=began)
+            return self._start(run, left[:1], title, tags, began=began)
 
         self.logged[key] = run
         self._runs.append(run)
-        self.outbox.put(start)
+        run.open(start)
+        run.params(params)
         return run
 
-    def _bound(self, made: datetime | None = None) -> StepRun:
-        return StepRun(self.outbox, lambda: self.client, made=made)
+    def _bound(self, name: str, *, made: datetime | None = None) -> StepRun:
+        return StepRun(self.outbox, lambda: self.client, name=name, made=made)
 
     # ------------------------------------------------- in the thread of the outbox
 
@@ -221,19 +216,16 @@ class Tracker:
     def _experiment(self) -> str:
         return experiment_id(self.client, self._artifacts)
 
-    def _open(
+    def _start(
         self,
         run: StepRun,
         known: "Sequence[Run]",
         name: str,
         tags: Mapping[str, str],
-        params: Mapping[str, Any],
         *,
         began: int,
-    ) -> None:
-        """Give a run its id: that of the known run, or of a new one."""
-        from mlflow.entities import Param
-
+    ) -> str:
+        """Return the id of the known run, or of a new one."""
         tags = {**tags, PROCESS: this_process()}
         if known:
             run_id = str(known[0].info.run_id)
@@ -243,13 +235,10 @@ class Tracker:
         else:
             made = self.client.create_run(self._experiment, began, tags, name)
             run_id = str(made.info.run_id)
-        items = [Param(k, str(v)[:PARAM_CHARACTERS]) for k, v in _flat(params)]
-        for start in range(0, len(items), BATCH):
-            self.client.log_batch(run_id, params=items[start : start + BATCH])
         for metric in self.client.get_run(run_id).data.metrics:
             history = self.client.get_metric_history(run_id, metric)
             run.sent[metric] |= {point.step for point in history}
-        run.run_id = run_id
+        return run_id
 
     def _compare(self, client: "MlflowClient", run_id: str) -> None:
         """Have the UI show this flow run beside earlier ones of the same experiment."""
@@ -286,11 +275,3 @@ def _is_free(run: "Run") -> bool:
     """Say whether this process may log to a run that is there."""
     owner = run.data.tags.get(PROCESS, UNKNOWN)
     return run.info.status != RUNNING or owner == this_process() or has_died(owner)
-
-
-def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name}.")
-        else:
-            yield f"{before}{name}", value

@@ -11,6 +11,8 @@ from typing import Any
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED
 from typer.testing import CliRunner
 
 from flows.cli.main import app
@@ -18,8 +20,9 @@ from flows.views.reevaluate import raise_faults, table_rows
 from gner_core.config.system import TargetForm
 from gner_core.errors import InputError
 from gner_core.store.artifacts import ArtifactRef
-from tasks.checkpoints.identity import named
-from tasks.checkpoints.registry import Registry
+from tasks.checkpoints.identity import Checkpoint, named
+from tasks.checkpoints.registry import Registry, Version
+from tasks.context import RunContext
 from tasks.paths import open_store
 from tests.flows.known_checkpoints import Place
 from tests.s3_server import S3
@@ -224,6 +227,72 @@ def test_one_faulty_checkpoint_is_named_and_stops_no_other(place: Place) -> None
         raise_faults(rows)
     assert "damaged: holds no safetensors weights" in str(fault.value)
     assert "other-form: writes brackets with context full" in str(fault.value)
+
+
+def test_whatever_fails_in_one_checkpoint_stands_in_its_row_and_the_others_go_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, right in (("half", 0.5), ("broken", 0.7), ("good", 0.9)):
+        place.checkpoint(name, right=right)
+    register = Registry.register
+
+    def failing(registry: Registry, checkpoint: Checkpoint) -> Version:
+        if checkpoint.name.startswith("broken"):
+            raise RuntimeError("the worker died")
+        return register(registry, checkpoint)
+
+    monkeypatch.setattr(Registry, "register", failing)
+    rows = place.reevaluate(scan=True)
+    assert [row.decision and row.decision.verdict for row in rows] == ["first", None, "better"]
+    assert 0.5 < rows[1].f1 < 0.9  # it was evaluated
+    with pytest.raises(RuntimeError, match=r"^broken-\w+: the worker died$"):
+        raise_faults(rows)
+    assert sorted(run.info.status for run in place.runs("flow")) == ["FAILED", *["FINISHED"] * 2]
+
+
+def test_a_scan_holds_a_checkpoint_only_while_it_is_at_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = place.checkpoint("one", right=0.5)
+    place.checkpoint("slow", right=0.9)
+    child, started, free = RunContext.child, threading.Event(), threading.Event()
+    was_free: list[bool] = []
+
+    def waiting(run: RunContext, step: Any, *arguments: Any, **options: Any) -> None:
+        if "slow" in step.title:
+            started.set()
+            was_free.append(free.wait(10))
+        child(run, step, *arguments, **options)
+
+    monkeypatch.setattr(RunContext, "child", waiting)
+
+    def other() -> None:
+        assert started.wait(20)
+        assert place.verdicts(one) == ["first"]
+        free.set()
+
+    at_once(lambda: place.reevaluate(scan=True), other)
+    assert was_free == [True, True]
+    assert place.champion == "slow"
+
+
+@pytest.mark.parametrize("error", [INVALID_PARAMETER_VALUE, PERMISSION_DENIED])
+def test_a_fault_of_the_registry_is_not_taken_for_a_missing_champion(
+    place: Place, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    place.reevaluate(place.checkpoint("good", right=0.9))
+    worse = place.checkpoint("worse", right=0.3)
+
+    def refuse(*_: Any) -> None:
+        raise MlflowException("refused", error)
+
+    with monkeypatch.context() as patch:
+        for method in ("get_registered_model", "get_model_version_by_alias"):
+            patch.setattr(MlflowClient, method, refuse)
+        (row,) = place.reevaluate(worse)
+    assert (row.decision, str(row.error)) == (None, "refused")
+    assert place.champion == "good"
+    assert place.verdicts(worse) == ["worse"]
 
 
 def test_other_test_sets_are_another_evaluation_of_the_same_champion(place: Place) -> None:

@@ -3,35 +3,44 @@
 import json
 import logging
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
 from gner_core.errors import Stopped
 from gner_core.runtime.processes import this_process
 from tasks.tracking import outbox
+from tasks.tracking.names import mlflow_name
+from tasks.tracking.server import is_away
 from tasks.tracking.tracker import Tracker
 
 
 @dataclass
 class Link:
-    """The way to MLflow: there, away, or deaf (calls arrive, answers do not)."""
+    """The way to MLflow: there, away, or one-way (calls arrive, answers do not)."""
 
     state: str = "there"
     faults: int = 0
+    refuses: dict[str, int] = field(default_factory=dict)
+    """How often each of the client's methods is refused from now on."""
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +63,20 @@ def link(monkeypatch: pytest.MonkeyPatch, database: Path, tmp_path: Path) -> Lin
             return value if name.startswith("_") else lambda *a, **k: call(value, *a, **k)
 
     def call(work: Any, *arguments: Any, **options: Any) -> Any:
+        if left := link.refuses.get(work.__name__):
+            link.refuses[work.__name__] = left - 1
+            raise MlflowException("not for you", PERMISSION_DENIED)
         if link.state != "away":
             result = work(*arguments, **options)
             if link.state == "there":
                 return result
         link.faults += 1
-        raise MlflowException("no answer")
+        raise MlflowException("API request failed") from ConnectionError("no answer")
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr("mlflow.MlflowClient", Client)
-    monkeypatch.setattr(outbox, "PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(outbox, "AWAY_SECONDS", 0.02)
+    monkeypatch.setattr(outbox, "REFUSED_SECONDS", 0.01)
     return link
 
 
@@ -98,7 +111,7 @@ def steps(uri: str, run: Any, metric: str = "loss") -> list[int]:
     return sorted(point.step for point in history)
 
 
-@pytest.mark.parametrize("trouble", ["away", "deaf"])
+@pytest.mark.parametrize("trouble", ["away", "one-way"])
 @pytest.mark.parametrize("moment", ["start", "middle", "end"])
 def test_after_an_outage_everything_is_there_once(
     tmp_path: Path, link: Link, said: pytest.LogCaptureFixture, moment: str, trouble: str
@@ -125,7 +138,7 @@ def test_after_an_outage_everything_is_there_once(
     for seen in run_on:
         until(seen)
     link.state = "there"
-    until(lambda: not tracker.outbox._work)
+    until(lambda: not tracker.outbox.unmade)
     tracker.finish("FINISHED")
     uri = tracker.uri
     (child,), (parent,) = logged(uri, "adaptation"), logged(uri, "toy")
@@ -163,8 +176,8 @@ def test_a_server_that_never_comes_costs_two_warnings_and_no_time(
 def test_a_server_that_hears_and_never_answers_does_not_hold_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{deaf.getsockname()[1]}")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
         tracker = start(tmp_path)
         began = time.monotonic()
@@ -175,18 +188,161 @@ def test_a_server_that_hears_and_never_answers_does_not_hold_the_run(
         assert time.monotonic() - began < 15
 
 
-def test_what_mlflow_refuses_is_left_out_and_the_rest_goes_on(
+FOREVER = 1000
+
+
+def log_adaptation(home: Path) -> Tracker:
+    """Log the same training, with a data set, a point and a figure."""
+    tracker = start(home)
+    with tracker.step_run("adaptation", key="k", kind="training", params={"lr": 1}) as run:
+        run.dataset(name="news", digest="d", source="file", context="training")
+        run.point({"loss": 1.0}, step=1, at=5)
+        run.values({"f1": 0.5})
+    tracker.finish("FINISHED")
+    return tracker
+
+
+def refusals(said: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in said.records if " refuses " in record.message]
+
+
+def test_a_refused_call_costs_only_itself_and_the_next_run_makes_it(
+    tmp_path: Path, link: Link, said: pytest.LogCaptureFixture
+) -> None:
+    link.refuses["log_inputs"] = FOREVER
+    tracker = log_adaptation(tmp_path)
+    (child,), (parent,) = logged(tracker.uri, "adaptation"), logged(tracker.uri, "toy")
+    assert (child.info.status, parent.info.status) == ("FINISHED", "FINISHED")
+    assert (child.data.metrics, child.data.params) == ({"loss": 1.0, "f1": 0.5}, {"lr": "1"})
+    assert "gner.complete" not in child.data.tags
+    first, last = refusals(said)
+    assert "refuses data set news of adaptation (MlflowException: not for you)" in first
+    assert first.endswith("tried again at the end") and last.endswith("it is not tracked")
+    assert "2 calls were not made" in said.records[-1].message  # the other one: the mark
+    assert FOREVER - link.refuses["log_inputs"] == 4
+    link.refuses.clear()
+    log_adaptation(tmp_path)
+    (again,) = logged(tracker.uri, "adaptation")
+    assert again.info.run_id == child.info.run_id
+    assert again.data.tags["gner.complete"] == "yes"
+    assert [given.dataset.name for given in again.inputs.dataset_inputs] == ["news"]
+    assert steps(tracker.uri, again) == [1]
+
+
+@pytest.mark.parametrize("method", ["create_run", "log_batch", "log_inputs", "set_tag"])
+def test_what_was_refused_for_a_while_is_there_at_the_end(
+    tmp_path: Path, link: Link, said: pytest.LogCaptureFixture, method: str
+) -> None:
+    link.refuses[method] = outbox.TRIES
+    tracker = log_adaptation(tmp_path)
+    (child,), (parent,) = logged(tracker.uri, "adaptation"), logged(tracker.uri, "toy")
+    assert (child.data.metrics, child.data.params) == ({"loss": 1.0, "f1": 0.5}, {"lr": "1"})
+    assert child.data.tags["gner.complete"] == "yes"
+    assert parent.data.params == {"a.b": "1"}
+    assert len(refusals(said)) == 1
+
+
+def test_of_runs_that_cannot_be_opened_there_is_one_line_each_and_one_at_the_end(
+    tmp_path: Path, link: Link, said: pytest.LogCaptureFixture
+) -> None:
+    link.refuses["create_run"] = FOREVER
+    tracker = log_adaptation(tmp_path)
+    assert logged(tracker.uri, "adaptation") == []
+    words = [line.split(" refuses ")[1].split(" (")[0] for line in refusals(said)]
+    assert words == ["opening of the flow run", "opening of adaptation"] * 2
+    assert len(said.records) == 5
+
+
+def test_a_file_that_is_not_there_is_named(
     tmp_path: Path, link: Link, said: pytest.LogCaptureFixture
 ) -> None:
     tracker = start(tmp_path)
-    with tracker.step_run("adaptation", key="k", kind="training", params={}) as run:
-        run.values({"a name @ that {no} one takes": 1.0})
-        run.file(tmp_path / "not there")
-        run.point({"loss": 1.0}, step=1, at=time.time())
+    tracker.parent.file(tmp_path / "report.html")
+    tracker.parent.values({"f1": 0.5})
     tracker.finish("FINISHED")
-    assert sum("something is not tracked" in record.message for record in said.records) == 2
+    (parent,) = logged(tracker.uri, "toy")
+    assert (parent.info.status, parent.data.metrics) == ("FINISHED", {"f1": 0.5})
+    assert "refuses file report.html of the flow run (FileNotFoundError" in refusals(said)[0]
+
+
+ODD_NAMES = (
+    *("Drug (brand)", "Drug [brand]", "R&D", "a, b", "it's", "50 %", "a@b", "a{b}", "two\nlines"),
+    *("", ".", "..", "../up", "/root", "end/", "a//b", "a/./b", "a/../b", "x" * 300, "x" * 301),
+)
+
+
+def test_names_that_mlflow_does_not_take_are_rewritten_and_stay_apart(
+    tmp_path: Path, link: Link, said: pytest.LogCaptureFixture
+) -> None:
+    names = {name: float(number) for number, name in enumerate(ODD_NAMES)}
+    tracker = start(tmp_path)
+    with tracker.step_run("adaptation", key="k", kind="training", params={"labels": names}) as run:
+        run.values(names)
+        run.tags(dict.fromkeys(names, "seen"))
+        run.dataset(name=ODD_NAMES[0], digest="d", source="file", context="training")
+        run.table("scores (all).json", lambda: {"a": [1]})
+    tracker.finish("FINISHED")
     (child,) = logged(tracker.uri, "adaptation")
-    assert steps(tracker.uri, child) == [1]
+    assert child.data.tags["gner.complete"] == "yes"
+    assert sorted(child.data.metrics.values()) == list(range(len(ODD_NAMES)))
+    assert len(child.data.params) == len(ODD_NAMES)
+    assert list(child.data.tags.values()).count("seen") == len(ODD_NAMES)
+    (file,) = MlflowClient(tracker.uri).list_artifacts(child.info.run_id)
+    assert file.path.startswith("scores _all_.json-")
+    assert said.records == []
+
+
+def test_a_name_that_mlflow_takes_stays_and_only_the_faulty_part_of_another_changes() -> None:
+    assert mlflow_name("zero-shot/MIT movie: é.1/f1") == "zero-shot/MIT movie: é.1/f1"
+    assert re.fullmatch(r"news/Drug _brand_-[0-9a-f]{6}/f1", mlflow_name("news/Drug (brand)/f1"))
+    assert len(mlflow_name("x" * 300)) == 250
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The statuses with which a server in place of MLflow answers; MLFLOW_TRACKING_URI names it."""
+    statuses: list[int] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(statuses[-1])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+        yield statuses
+        server.shutdown()
+
+
+@pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
+def test_a_server_that_says_try_again_later_is_away(answers: list[int], status: int) -> None:
+    answers.append(status)
+    assert is_away(fault_of_a_call())
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 500, 501])
+def test_a_server_that_refuses_is_not_away(answers: list[int], status: int) -> None:
+    answers.append(status)
+    assert not is_away(fault_of_a_call())
+
+
+def fault_of_a_call() -> Exception:
+    with pytest.raises(MlflowException) as fault:
+        MlflowClient(os.environ["MLFLOW_TRACKING_URI"]).get_experiment("1")
+    return fault.value
+
+
+def test_a_file_that_the_artifact_store_refuses_is_no_outage(answers: list[int]) -> None:
+    answers.append(403)
+    with pytest.raises(requests.HTTPError) as fault:
+        requests.get(os.environ["MLFLOW_TRACKING_URI"], timeout=5).raise_for_status()
+    assert not is_away(fault.value)
+    assert not is_away(PermissionError("mlartifacts"))
 
 
 def test_a_run_left_open_goes_on_without_doubled_points(tmp_path: Path, link: Link) -> None:
@@ -359,7 +515,7 @@ def test_the_real_server_dies_in_the_middle_and_comes_back(
 ) -> None:
     uri, process = server()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    monkeypatch.setattr(outbox, "PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr(outbox, "AWAY_SECONDS", 0.5)
     tracker = start(tmp_path)
     longest = 0.0
     with tracker.step_run("adaptation", key="k", kind="training", params={"lr": 1}) as run:
@@ -390,7 +546,7 @@ def test_where_nothing_is_tracked_nothing_is_written(
     tracker = Tracker("", artifacts=None)
     with tracker.step_run("train", key="k", kind="training", params={"a": 1}) as run:
         run.point({"loss": 1.0}, step=1, at=time.time())
-    tracker.outbox.put(lambda: MlflowClient().create_registered_model("gner"))
+    tracker.outbox.put("a model", lambda: MlflowClient().create_registered_model("gner"))
     tracker.finish("FINISHED")
     assert list(tmp_path.iterdir()) == []
     assert caplog.records == []
