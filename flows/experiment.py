@@ -1,11 +1,6 @@
 """The front door: fetch → prepare → adapt → zero-shot test → fine-tune → supervised test → report.
 
-Owns what a run of one experiment is, and its summary; the frame around it is `flows.running.frame`.
 `gner` is the Prefect flow of the deployments; `run_here` does the same without any server.
-
-Example:
-    outcome = run_here(experiment, console=Console())
-    print(outcome.report)
 """
 
 from collections.abc import Mapping

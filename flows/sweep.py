@@ -1,8 +1,4 @@
-"""The flow of the deployments `sweep/…`: one experiment times axes, or a study of several sweeps.
-
-Example:
-    prefect deployment run sweep/beam-size --params '{"overrides": ["base=params/tiny.yaml"]}'
-"""
+"""The flow of the deployments `sweep/…`: one experiment times axes, or a study of several sweeps."""
 
 from pathlib import Path
 

@@ -1,15 +1,6 @@
 """gner_core: named entity recognition by generation, as a plain library.
 
-Owns everything that knows what an entity, a prompt, a checkpoint or a score is.
 Knows nothing of Prefect or MLflow: `tasks` and `flows` bring those in.
-
-Example:
-    import gner_core
-
-    model = gner_core.load("checkpoint")
-    for entities in model.predict(["Ada Lovelace was born in London."], types=["person", "city"]):
-        for entity in entities:
-            print(entity.start, entity.end, entity.label, entity.text, entity.confidence)
 """
 
 import os

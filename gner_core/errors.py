@@ -1,7 +1,7 @@
 """The exceptions with a meaning of their own: the input is wrong, and work was stopped.
 
-Owns `InputError` and `Stopped`. The command line shows an `InputError`'s message on one line and
-exits with code 2; every other exception keeps its traceback, since then the program is wrong.
+The command line shows an `InputError`'s message on one line and exits with code 2; every other
+exception keeps its traceback, since then the program is wrong.
 
 Example:
     >>> raise InputError("train.tsv, line 7: 3 columns where 2 were expected")

@@ -1,11 +1,6 @@
 """What corpora and models share about the Hugging Face hub: its errors in one line, its hashes.
 
-Owns no download: callers use huggingface_hub themselves. The hub, or a mirror of it, is the one
-that HF_ENDPOINT names when Python starts.
-
-Example:
-    with hub_errors("google/flan-t5-large at 0613663"):
-        folder = snapshot_download("google/flan-t5-large", revision="0613663")
+The hub, or a mirror of it, is the one that HF_ENDPOINT names when Python starts.
 """
 
 import hashlib

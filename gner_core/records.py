@@ -1,8 +1,5 @@
 """The records that flow through every room: Sentence, Span and Prediction, and their Parquet form.
 
-Owns the in-memory types and how they are stored. Does not own where sentences come from
-(`corpora`), what a prompt looks like (`schemas`) or what a score is (`scoring`).
-
 Word positions are 0-based, ends are exclusive. Tags are BIO strings: `O`, `B-<type>`, `I-<type>`.
 
 Example:

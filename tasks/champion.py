@@ -1,18 +1,14 @@
 """Who is champion: the decision about an evaluated checkpoint, written down, then acted upon.
 
-Owns the rule and its safety. The first checkpoint becomes champion. After that the alias moves only
-to a checkpoint that is better beyond the interval; one that is worse beyond it is a regression. A
-decision is one tag of the checkpoint's version in the registry. It is written before the alias
-moves, and closed when all that follows from it is done: one that was interrupted is taken up again
-as it was decided, unless another champion came between. The alias only moves away from the champion
-that was compared, and where a person moves it, it stays.
+The first checkpoint becomes champion. After that the alias moves only to a checkpoint that is
+better beyond the interval; one that is worse beyond it is a regression. A decision is one tag of
+the checkpoint's version in the registry. It is written before the alias moves, and closed when all
+that follows from it is done: one that was interrupted is taken up again as it was decided, unless
+another champion came between. The alias only moves away from the champion that was compared, and
+where a person moves it, it stays.
 
 Decisions of one machine wait for each other under a lock. Does not own figures
 (`tasks.reevaluation`) or MLflow's calls (`tasks.checkpoints.registry`).
-
-Example:
-    judge = Judge(suite, run, registry, evaluate=evaluate, compare=compare)
-    judge.decide(trial).verdict
 """
 
 from collections.abc import Callable

@@ -1,11 +1,7 @@
 """Events for a Prefect server: a training has published a checkpoint.
 
-Owns their names and contents; what they start is in `prefect.yaml`. An event is only for speed: one
-that is lost, since the server was away or this process was killed before it was sent, is made up
-for by the next scan (`flows.reevaluate`).
-
-Example:
-    announce(step)  # the resource gner.checkpoint.KEY
+An event is only for speed: one that is lost, since the server was away or this process was killed
+before it was sent, is made up for by the next scan (`flows.reevaluate`).
 """
 
 from prefect.context import TaskRunContext

@@ -1,11 +1,6 @@
 """What a person sees while work goes on: log lines, live bars in a terminal, Prefect artifacts.
 
-Owns showing only. Everything works with and without a Prefect run around it.
-
-Example:
-    with Progress() as progress:
-        with progress.bar("adaptation") as update:
-            update({"done": 3, "total": 10, "metrics": {"loss": 0.4}})
+Everything works with and without a Prefect run around it.
 """
 
 import logging

@@ -2,10 +2,6 @@
 
 A step's facts are those of the process that built it, kept in its artifact's manifest; so they are
 the same when a later run logs them again. What NVML does not say is absent.
-
-Example:
-    tags(facts())     # {"gner.git.commit": "…", "gner.package.torch": "2.13.0", …}
-    costs(manifest)   # {"cost/seconds": 12.5, "cost/gpu_hours": 0.0035, …}
 """
 
 import platform

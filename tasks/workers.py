@@ -2,10 +2,6 @@
 
 It starts their fork server (`gner_core.runtime.fork_server`), passes their progress on while they run, and
 turns their end into a result or an error.
-
-Example:
-    with Workers() as workers:
-        result = workers.run("gner_core.training.worker", request, on_event=print)
 """
 
 import atexit

@@ -1,8 +1,4 @@
-"""The commands `gner bench matching | train | generate`: how long things take here.
-
-Owns their arguments. Does not own what is measured (`tasks.standalone.training_bench`, `tasks.standalone.generation_bench`)
-or the tables (`flows.views.bench`).
-"""
+"""The commands `gner bench matching | train | generate`: how long things take here."""
 
 import json
 from pathlib import Path

@@ -1,11 +1,4 @@
-"""The commands `gner data …`: what the catalog holds, fetching, preparing, counting, auditing.
-
-Owns arguments and which corpora a command is about. Does not own what is done with them
-(`tasks.standalone.corpora`, `gner_core.corpora`) or how it looks (`flows.views.data`).
-
-Example:
-    gner data fetch crossner-ai --source /data/mirror
-"""
+"""The commands `gner data …`: what the catalog holds, fetching, preparing, counting, auditing."""
 
 import json
 from pathlib import Path

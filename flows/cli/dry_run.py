@@ -1,12 +1,4 @@
-"""What `gner run FILE --dry-run` prints: the steps, and their costs where a device is named.
-
-Owns what is read for it. Does not own costs (`tasks.standalone.costs`) or looks (`flows.views.costs`).
-
-Example:
-    found = read_runnable(Path("params/demo.yaml"), overrides=[])
-    for line in dry_run_lines(found, devices=["A100-80G"], grid=None):
-        typer.echo(line)
-"""
+"""What `gner run FILE --dry-run` prints: the steps, and their costs where a device is named."""
 
 from collections.abc import Iterator, Sequence
 

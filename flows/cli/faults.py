@@ -1,10 +1,6 @@
 """How the command line ends: a fault of the input is one line and exit code 2.
 
 A signal is one line, too, and the exit code that shells know: 128 and its number.
-
-Example:
-    with input_errors():
-        run(read_experiment(path))
 """
 
 import signal

@@ -1,8 +1,4 @@
-"""Where the log of a command goes: the terminal, above its live bars.
-
-Example:
-    log_to(Console())
-"""
+"""Where the log of a command goes: the terminal, above its live bars."""
 
 import logging
 

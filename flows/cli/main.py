@@ -1,8 +1,4 @@
-"""The command line `gner`. Heavy imports stand inside the commands, so that help comes at once.
-
-Owns arguments, the table at the end and exit codes: 0 done, 1 a fault of the program or the
-machine, 2 a fault of the input, named on one line.
-"""
+"""The command line `gner`. Heavy imports stand inside the commands, so that help comes at once."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

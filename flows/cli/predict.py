@@ -1,11 +1,4 @@
-"""The commands that use a trained checkpoint: `gner predict` and `gner log-model`.
-
-Owns arguments and how texts are read. Does not own what is done (`tasks.standalone.predict`,
-`tasks.tracking.tracker`) or how it looks (`flows.views.predict`).
-
-Example:
-    echo "Ada Lovelace was born in London." | gner predict CHECKPOINT --types "person, city"
-"""
+"""The commands that use a trained checkpoint: `gner predict` and `gner log-model`."""
 
 import sys
 from pathlib import Path

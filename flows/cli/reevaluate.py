@@ -1,12 +1,4 @@
-"""The command `gner reevaluate`: new checkpoints against the champion.
-
-Owns arguments. Does not own what is done (`flows.reevaluate`) or how it looks
-(`flows.views.reevaluate`).
-
-Example:
-    gner reevaluate train/4f6c… params/reevaluate.yaml
-    gner reevaluate --scan params/reevaluate.yaml
-"""
+"""The command `gner reevaluate`: new checkpoints against the champion."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,8 +1,4 @@
-"""The commands that judge predictions: `gner score | compare | beams`.
-
-Owns their arguments. Does not own rules (`gner_core.matching`, `gner_core.scoring`) or tables
-(`flows.views.score`, `flows.views.beams`).
-"""
+"""The commands that judge predictions: `gner score | compare | beams`."""
 
 import os
 from enum import StrEnum

@@ -1,7 +1,6 @@
 """`gner up`, `gner down`, `gner deploy`: servers and workers of this machine, and what is on them.
 
-Owns options and what is printed. Processes are in `tasks.services.machine`, deployments in
-`tasks.services.prefect`.
+Processes are in `tasks.services.machine`, deployments in `tasks.services.prefect`.
 """
 
 import os

@@ -1,11 +1,7 @@
 """Printing to a terminal that may be closed before the command ends, as by a lost connection.
 
-Owns what is printed then: nothing, and it is no fault. The kernel says so by SIGHUP, which may come
-late or be ignored; ending for it is in `flows.running.signals`.
-
-Example:
-    with lasting_terminal():
-        print("seen, or not")     # never an OSError for a terminal that is gone
+The kernel says so by SIGHUP, which may come late or be ignored; ending for it is in
+`flows.running.signals`.
 """
 
 import errno

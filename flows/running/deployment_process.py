@@ -6,9 +6,6 @@ of every deployment, so a worker's `python` must be that of gner. Does not own w
 
 A process of its own session, so that it outlives a worker that is killed with its group, and shares
 the processors as one (`gner_core.runtime.priority`).
-
-Example:
-    command: python -m flows.running.deployment_process
 """
 
 import os

@@ -1,8 +1,4 @@
-"""Fetches the files of corpora before anything is planned: keys need the hashes of files without a pin.
-
-Example:
-    fetch_corpora(used_corpora(experiment), direct_submitter)
-"""
+"""Fetches the files of corpora before anything is planned: keys need the hashes of files without a pin."""
 
 from collections.abc import Mapping
 

@@ -3,11 +3,6 @@
 A signal or an error lets the workers write their checkpoints; MLflow gets the end and what the
 workers have used. Does not own what happens inside (`flows.experiment`, `flows.running.points`,
 `flows.reevaluate`).
-
-Example:
-    with opened_run(execution, plan.steps(), name="demo", params={}, tags={}, console=Console()) as one:
-        with submitting(submitter, steps=19, run=one.run) as submit:
-            run_steps(plan.steps(), one.run, submit)
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,13 +1,4 @@
-"""Runs the points of a sweep or a study side by side; steps that they have in common run once.
-
-Owns the frame around them: which points fail and which go on, the runs in MLflow (study → sweep →
-point → step), the pages in the home folder. Does not own their steps (`flows.running.walk`, `tasks`).
-
-Example:
-    found = read_runnable(Path("params/sweeps/beam-size.yaml"), overrides=[])
-    outcome = run_points(found, direct_submitter, Console())
-    outcome.failures  # {"beams=4": "worker ended with code 1 …"}
-"""
+"""Runs the points of a sweep or a study side by side; steps that they have in common run once."""
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,8 +1,4 @@
-"""Where people find results: copies of published pages below the home folder, links in Prefect.
-
-Example:
-    put_report("demo.html", page.encode())
-"""
+"""Where people find results: copies of published pages below the home folder, links in Prefect."""
 
 import os
 from collections.abc import Mapping

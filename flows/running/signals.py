@@ -1,14 +1,7 @@
 """SIGTERM and SIGHUP end a run as Ctrl-C does: workers get their checkpoint, tracking its end.
 
-Owns turning signals into exceptions. Where Prefect or somebody else handles a signal already, it is
-left to them; Prefect raises its own `TerminationSignal`. What is done about it: `flows.experiment`.
-
-Example:
-    with ended_by_signals():
-        try:
-            work()     # may raise Terminated, once
-        except ENDINGS:
-            ...
+Where Prefect or somebody else handles a signal already, it is left to them; Prefect raises its own
+`TerminationSignal`. What is done about it: `flows.experiment`.
 """
 
 import signal

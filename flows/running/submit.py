@@ -1,13 +1,4 @@
-"""Two ways to run the same tasks: inside a Prefect flow run, or in this process without a server.
-
-Owns submitting a task after others and waiting for its result. Does not own the order of steps
-(`flows.experiment`).
-
-Example:
-    with direct(workers=8) as submit:
-        first = submit(prepare_corpus, step, run, after=[])
-        first.result()
-"""
+"""Two ways to run the same tasks: inside a Prefect flow run, or in this process without a server."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,4 @@
-"""How `gner beams` looks: Table 7, the kinds of cases, and the cases as in Table 10.
-
-Owns looks only.
-"""
+"""How `gner beams` looks: Table 7, the kinds of cases, and the cases as in Table 10."""
 
 import json
 from collections.abc import Sequence

@@ -1,10 +1,4 @@
-"""How `gner bench train` and `gner bench generate` look: a column per side, a row per way.
-
-Owns looks only.
-
-Example:
-    Console().print(training_table("SmolLM2-135M", "adaptation", sides))
-"""
+"""How `gner bench train` and `gner bench generate` look: a column per side, a row per way."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median

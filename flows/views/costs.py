@@ -1,9 +1,6 @@
 """How a dry run with costs looks: a line for every step, then totals beside the paper's.
 
 Lines, not a table that is cut to the width of a terminal: they can be read by other programs.
-
-Example:
-    for line in cost_lines(steps, device, energy): typer.echo(line)
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,9 +1,6 @@
 """How `gner data …` looks: tables, progress bars, sentences with coloured entities.
 
-Owns looks only. Every function returns something that a rich console prints.
-
-Example:
-    Console().print(preparation_table("news", statistics))
+Every function returns something that a rich console prints.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -1,7 +1,4 @@
-"""How entities look: coloured texts and a table, JSON lines, or an HTML page.
-
-Owns looks only.
-"""
+"""How entities look: coloured texts and a table, JSON lines, or an HTML page."""
 
 import json
 import re

@@ -1,7 +1,4 @@
-"""How a re-evaluation looks: one row a checkpoint, in a terminal and as a table of Prefect.
-
-Owns looks only.
-"""
+"""How a re-evaluation looks: one row a checkpoint, in a terminal and as a table of Prefect."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

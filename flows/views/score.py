@@ -1,7 +1,4 @@
-"""How `gner score`, `gner compare` and `gner bench matching` look: tables, and the same as JSON.
-
-Owns looks only.
-"""
+"""How `gner score`, `gner compare` and `gner bench matching` look: tables, and the same as JSON."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,8 +1,4 @@
-"""How sweeps and studies look on the command line.
-
-Example:
-    show_points(outcome, Console())
-"""
+"""How sweeps and studies look on the command line."""
 
 from rich.console import Console
 from rich.table import Table

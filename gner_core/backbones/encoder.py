@@ -1,13 +1,4 @@
-"""Turns prompts and targets into token ids, for encoder-decoder and decoder-only backbones.
-
-Owns what stands around a prompt, the end token, the limits of a backbone, and the round trip of a
-word through its tokenizer. Does not own the prompt's wording (`gner_core.systems.gner.prompts`) or
-batches (`training.batches`, `generation.free`).
-
-Example:
-    encoder = Encoder(load_tokenizer(folder), backbone, BIO)
-    example = encoder.example(sentence.words, sentence.tags, types)
-"""
+"""Turns prompts and targets into token ids, for encoder-decoder and decoder-only backbones."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,11 +1,4 @@
-"""Brings a backbone into one plain form: a folder with safetensors weights and its tokenizer.
-
-Owns the four sources: the hub, a local folder, a GGUF file inside a Python package, and random
-weights for tests. Does not own where the folder is kept (`gner_core.store.artifacts`).
-
-Example:
-    import_backbone(params, folder=Path("out"), data_root=Path("."), texts=[])
-"""
+"""Brings a backbone into one plain form: a folder with safetensors weights and its tokenizer."""
 
 import importlib
 import importlib.metadata

@@ -1,11 +1,4 @@
-"""Loads tokenizer and model from a folder of safetensors weights, with clear errors.
-
-Owns loading, and the device and its faults: no code from a checkpoint is ever run, and no pickle is read.
-
-Example:
-    tokenizer = load_tokenizer(folder)
-    model = load_model(folder, backbone, dtype="float32")
-"""
+"""Loads tokenizer and model from a folder of safetensors weights, with clear errors."""
 
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The models of a backbone's file: where its weights come from, how a prompt becomes its input.
 
-Owns names, units, ranges and cross-checks. Does not own loading (`gner_core.backbones`).
-
 Example:
     >>> FolderSource(kind="folder", path="flan-t5-small").path
     'flan-t5-small'

@@ -3,12 +3,6 @@
 Every published checkpoint holds one, so that a folder of weights can be used without the
 experiment that made it: which backbone it is, in which form it writes, which types it was trained
 with. An imported backbone says only what it is: `target` is null and `types` is empty.
-
-Owns the file. Does not own weights (`gner_core.backbones`).
-
-Example:
-    describe(folder, Description(version=1, backbone=backbone, target=BIO, types=("person",)))
-    description_of(folder).backbone.max_source_tokens
 """
 
 import json

@@ -1,8 +1,5 @@
 """The models of a catalog entry: where a corpus comes from, how it is read, what its labels are called.
 
-Owns names, ranges and cross-checks. Does not own the values (`params/corpora/`), fetching
-(`gner_core.corpora.fetch`) or reading (`gner_core.corpora.readers`).
-
 Example:
     >>> HttpsSource(kind="https", verified=False, urls={"a.txt": "https://example.org/a.txt"}).urls
     {'a.txt': 'https://example.org/a.txt'}

@@ -1,11 +1,6 @@
 """How the work of an experiment is done. Nothing here changes a result or enters a key.
 
-Owns devices, processes, batches side by side, checkpoints of unfinished work. What determines a
-result is `gner_core.params`.
-
-Example:
-    ExecutionParams(train_batch=8, generate_batch=16, checkpoint_every=50, keep_checkpoints=1,
-                    parallel_workers=1, threads=None)
+What determines a result is `gner_core.params`.
 """
 
 from typing import Annotated, Literal

@@ -1,13 +1,7 @@
 """The model of a re-evaluation file: how new checkpoints are tested and what makes a champion.
 
-Owns names, units and ranges of what is fixed for all checkpoints that are compared: test sets,
-decoding, matching, the test of significance, where checkpoints are looked for, and which registered
-model holds the alias. What a checkpoint is (backbone, form of its texts) it says itself
-(`gner_core.config.checkpoint`). Files are read by `gner_core.config.reading.files`; values live in `params/`.
-
-Example:
-    params = read_reevaluation(Path("params/reevaluate.yaml"), overrides=["decode.beams=4"])
-    params.champion.alias
+What a checkpoint is (backbone, form of its texts) it says itself (`gner_core.config.checkpoint`).
+Files are read by `gner_core.config.reading.files`; values live in `params/`.
 """
 
 from typing import Annotated, Literal

@@ -3,12 +3,6 @@
 Within a corpus: sentences that repeat within a split, sentences of one split that stand in
 another, and sentences that occur with different tags. Across corpora: zero-shot types that the
 training data name, too. Two sentences are the same when their words are equal.
-
-Owns counting and examples. Does not own reading (`prepare`) or showing (`flows.cli.data`).
-
-Example:
-    audit = audit_corpus("news", {"train": train, "test": test})
-    print(audit.overlaps)
 """
 
 from collections import Counter

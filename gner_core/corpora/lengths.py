@@ -3,13 +3,8 @@
 Sentences over the limits are left out of training or refused, never cut silently; this says how
 many there are before any training, and how many there would be if passages were cut at words.
 
-Owns counting, with the tokenizers library alone. The counts are those of
-`backbones.encode.Encoder`. External types (§4.2), which a training stage may add, are not in them.
-
-Example:
-    counter = TokenCounter(Path("t5"), backbone, BIO)
-    report = length_report("pile-ner", sentences, counter)
-    report.over, report.target.longest
+The counts are those of `backbones.encode.Encoder`. External types (§4.2), which a training stage
+may add, are not in them.
 """
 
 import os

@@ -1,14 +1,6 @@
 """Turns one corpus as published into BIO sentences with the paper's label names.
 
-Owns the way from files to sentences, one sentence at a time, so that a corpus need not fit into
-memory; the check that a split is not empty; and the count of every repair. The parts of the way
-are `readers`, `tokens`, `mentions`, `tag_schemes` and `cutting`. Does not own the choice of
-sentences (`sampling`).
-
-Example:
-    repairs: Counter[str] = Counter()
-    sentences = stream_split("news", params, split="train", folder=Path("data"), repairs=repairs)
-    write_sentences(Path("train.parquet"), sentences)
+The parts of the way are `readers`, `tokens`, `mentions`, `tag_schemes` and `cutting`.
 """
 
 from collections import Counter

@@ -5,10 +5,6 @@ published code takes the first ones. The random draw ranks sentences by a hash o
 content, so it does not depend on the order of files or on a library's random numbers.
 
 A corpus is read in batches and never held whole.
-
-Example:
-    drawn = draw(Path("train.parquet"), per_corpus=10_000, method="random", seed=1)
-    print(len(drawn.sentences), "of", drawn.of, "by", drawn.method)
 """
 
 from collections.abc import Iterator

@@ -1,12 +1,4 @@
-"""All splits of a corpus: those that have files, and those that are made from them.
-
-Owns the rules `taken_out` and `same_as` (`CorpusParams.made`). Does not own reading a file
-(`prepare`) or drawing the sample of an experiment (`sampling`).
-
-Example:
-    repairs: Counter[str] = Counter()
-    valid = stream_any_split("mit-movie", params, split="valid", folder=folder, repairs=repairs)
-"""
+"""All splits of a corpus: those that have files, and those that are made from them."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

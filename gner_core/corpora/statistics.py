@@ -1,7 +1,6 @@
 """Counts of a set of sentences, and the same counts beside Table 8 of the paper.
 
-Owns integer counts and which of them differ from the paper's. The reasons for a difference stand
-in the catalog (`CorpusParams.deviations`).
+The reasons for a difference stand in the catalog (`CorpusParams.deviations`).
 
 Example:
     >>> from gner_core.records import Sentence

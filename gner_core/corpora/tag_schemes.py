@@ -3,9 +3,6 @@
 What a tag becomes depends on itself and the tag before it alone, so the conversion is a table of
 pairs that fills itself: a corpus of a million sentences has some hundred different pairs.
 
-Owns schemes, label mapping and their repairs, each counted by kind. Does not own where tags come
-from (`readers`).
-
 Example:
     >>> bio = BioTags(scheme="bioes", labels={"PER": "person"}, labels_to_o=())
     >>> bio.convert(["S-PER", "B-PER", "E-PER"], repairs=Counter())

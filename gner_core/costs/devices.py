@@ -1,11 +1,4 @@
-"""What a device can do: a profile from params/devices/, or measured by `gner bench`.
-
-Owns the fields and where they come from. Does not own what follows from them (`costs.estimate`).
-
-Example:
-    device = read_device(["A100-80G"])
-    device = read_device(["A100-80G", "train.json"])  # its utilisation measured here
-"""
+"""What a device can do: a profile from params/devices/, or measured by `gner bench`."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,4 @@
-"""From GPU hours to energy and CO2, as the paper's Appendix G does (Wu et al., 2022).
-
-Example:
-    footprint(800.0, watts=400.0, energy=read_energy(ENERGY)).kg  # 135.5; the paper: 135.3
-"""
+"""From GPU hours to energy and CO2, as the paper's Appendix G does (Wu et al., 2022)."""
 
 from dataclasses import dataclass
 

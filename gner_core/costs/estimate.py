@@ -4,13 +4,6 @@ Training is bound by products: operations, over the device's peak times its util
 that is generated is bound by the slowest of three: the products of all rows, reading the weights and
 the cache once from the device's memory, and the host that starts every layer. Reading prompts
 is bound by products.
-
-Owns the formulas. Does not own the counts that go in (`costs.work`, `costs.memory`, `costs.devices`)
-or where sentences come from (`tasks.standalone.costs`).
-
-Example:
-    cost = training_cost(volumes, shape=shape, train=train, looks=0, dtype="bfloat16", device=a100)
-    cost.gpu_hours, cost.memory_bytes
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,6 @@
 """What training and generation hold on a device, in bytes.
 
-Owns the counts behind the batch that `training.memory` starts with, and the memory that a dry run
-shows. An estimate: allocators, kernels and fragments are the rest of a device's memory.
-
-Example:
-    size = fitting(left, longest=1280, per_token=per_token)
+An estimate: allocators, kernels and fragments are the rest of a device's memory.
 """
 
 from dataclasses import dataclass

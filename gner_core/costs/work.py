@@ -9,10 +9,6 @@ its utilisation.
 
 The same formulas as `training.flops`, which counts the layers of a loaded model; a test holds both
 together.
-
-Example:
-    work = update_work(shape, frozen_layers=0, adapters=False)
-    work.flops(prompt=183.0, target=130.0)
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,6 @@
 """Child process that measures one way of decoding: `python -m gner_core.generation.bench REQUEST.json`.
 
-Owns the clock, the count of forward passes, and what came out, so that ways can be compared: the
-predictions, and which of them copy their sentence well. A first batch is not counted.
-
-Does not own the table (`flows.views.bench`) or the order of measurements (`tasks.standalone.training_bench`).
+A first batch is not counted.
 """
 
 import resource

@@ -1,13 +1,8 @@
 """Free decoding, as in the paper: token by token, greedy or with beams.
 
-Owns batches of prompts, the token budget of each sentence and what is cut off. A row never
-depends on its neighbours: each is cut at its own budget, whatever the batch ran to.
+A row never depends on its neighbours: each is cut at its own budget, whatever the batch ran to.
 
 For decoder-only backbones the tokens that all prompts begin with are computed once a batch.
-
-Example:
-    generator = FreeGenerator(model, encoder, beams=1)
-    outputs = generator([(sentence, types), ...])
 """
 
 from collections.abc import Sequence

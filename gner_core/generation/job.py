@@ -1,13 +1,4 @@
-"""What is generated for which sentences: prompts, limits, batches, and the model that answers.
-
-Owns one generation as far as it can be said before the model is loaded, and its batches. Does not
-own files of parts (`generation.parts`) or processes (`generation.worker`).
-
-Example:
-    job = Job(request)
-    for part in job.parts:
-        predictions = job.answer(part)
-"""
+"""What is generated for which sentences: prompts, limits, batches, and the model that answers."""
 
 import os
 from collections.abc import Sequence

@@ -1,8 +1,7 @@
 """Finished parts of a generation on disk: whole or not there, whatever ends the process.
 
-Owns which sentences make a part and the files of parts. A part is one batch; which sentences
-meet in it depends on their lengths only, so an interrupted run, or one on several devices, makes
-the same parts. Does not own what is generated.
+A part is one batch; which sentences meet in it depends on their lengths only, so an interrupted
+run, or one on several devices, makes the same parts.
 
 Example:
     >>> plan_parts([9, 3, 4], batch=2, tokens=100)

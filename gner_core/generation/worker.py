@@ -1,8 +1,6 @@
 """Child process that generates: `python -m gner_core.generation.worker REQUEST.json`.
 
-Owns the way from a request to a published result: which batches are still to do, several
-processes that share them where the request says so, and the order of the result, which is that of
-the input. A run that was killed repeats no finished batch.
+A run that was killed repeats no finished batch.
 
 The output folder gets `predictions.parquet`, `back_tokenization.json` (lower-cased source word
 or type → what the tokenizer gives back, where the two differ) and `summary.json`.

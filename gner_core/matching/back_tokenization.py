@@ -2,14 +2,6 @@
 
 A model cannot write characters that its vocabulary lacks, so a word of the sentence is compared
 in the form in which it comes back. Each distinct word is asked for once, in batches.
-
-Owns the cache and `tokenizer.json` files, without transformers. Does not own what is compared
-(`gner_core.matching`).
-
-Example:
-    back = BackTokens(from_file(Path("t5")))
-    back.learn(["brontë", "Brontë", "waits"])
-    back.changed  # {'brontë': 'bront'}
 """
 
 import os

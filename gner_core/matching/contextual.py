@@ -12,8 +12,6 @@ each entity is looked at in its context, the gap between the words that its neig
 3. Its words stand apart: they move together where the sentence repeats them; words that the model
    skipped inside an entity belong to it, unless more were skipped than written.
 
-Owns the rule; does not own reading (`gner_core.systems.gner`) or tokenizers (`back` is a mapping).
-
 Example:
     >>> source, words = "in the end the beatles won".split(), "in the beatles won".split()
     >>> align_in_context(source, words, ["O", "B-band", "I-band", "O"], back={}).tags

@@ -4,10 +4,6 @@
 - paper: what the published code does, to reproduce its numbers (`schemas.published`, `paper`);
 - position: the n-th generated tag goes to the n-th word (Table 6, one reading of "w/o LCS");
 - text: entities as they stand in the text, without a place in the sentence (the other reading).
-
-Example:
-    match = Matcher(MatchParams(mode="gner", back_tokenization=False), BIO, back={})
-    match(("Ada", "waves"), ("person",), "Ada(B-person) waves(O)").tags  # ('B-person', 'O')
 """
 
 from collections.abc import Mapping, Sequence

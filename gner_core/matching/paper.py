@@ -5,8 +5,6 @@ greedily from the left; else the longest common subsequence. Both sides are lowe
 and source words are back-tokenised: compared as the model's tokenizer gives them back, since a
 model cannot write what its vocabulary lacks.
 
-Owns the rule; does not own tokenizers: back tokenization comes as a mapping of words.
-
 Example:
     >>> align(["New", "York"], ["york"], ["B-city"], back={})
     Alignment(tags=['O', 'B-city'], blocks=[(1, 0, 1)], ambiguous=0)

@@ -1,7 +1,6 @@
 """What `predict` gives: entities with their places; and what it takes: types.
 
-Owns the record, its JSON form and the checks of a list of types. Free of torch, so that the
-command line can use it.
+Free of torch, so that the command line can use it.
 
 Example:
     >>> checked_types(["person ", "New  York places"])

@@ -1,14 +1,4 @@
-"""A trained model that finds entities in texts: `gner_core.load(checkpoint).predict(texts, types)`.
-
-Owns the way from texts to entities: words, windows, batches of like length, and back to offsets.
-Does not own decoding (`gner_core.generation.guided.decoding`), nor how texts are split (`words`) and cut
-(`windows`).
-
-Example:
-    predictor = load(Path("checkpoint"))
-    ((entity,),) = predictor.predict(["Ada waves."], types=["person"])
-    entity.text, entity.start, entity.end, entity.label, entity.confidence
-"""
+"""A trained model that finds entities in texts: `gner_core.load(checkpoint).predict(texts, types)`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -4,12 +4,6 @@ A window holds as many words as the backbone's limits allow. It ends at a senten
 lies in its second half, and the next one begins a few words earlier, at a sentence start where
 there is one. Two windows meet in the middle of their overlap, moved so that no entity of either is
 cut: what each found on its own side counts. So no entity is lost or doubled at a seam.
-
-Owns where windows begin, end and meet. Does not own what fits (the generator knows).
-
-Example:
-    cuts = windows(words_ends, fits=lambda start, end: end - start <= 100)
-    found = merged(cuts, [spans of each window])
 """
 
 from collections.abc import Callable, Sequence

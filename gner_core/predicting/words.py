@@ -7,7 +7,7 @@
 - Punctuation stands alone, except inside `3.14`, `U.S.`, `O'Brien`, `York-based`, `AT&T`, web
   addresses, `@user` and `#tag`; clitics are cut off as CoNLL does: `Seton` `'s`, `do` `n't`.
 
-Owns words and where sentences end. Knows nothing of tokenizers of models.
+Knows nothing of tokenizers of models.
 
 Example:
     >>> [word.text for word in split_words("Don't visit St. Louis's zoo (3.5 km).")]

@@ -1,11 +1,4 @@
-"""What a report shows, as plain values: gathered by the task, rendered by `reports.page`.
-
-Owns the shape of the content and the choice of examples. Does not own looks.
-
-Example:
-    content = ReportContent(name="demo", ...)
-    Path("report.html").write_text(render(content))
-"""
+"""What a report shows, as plain values: gathered by the task, rendered by `reports.page`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

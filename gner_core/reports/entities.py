@@ -1,9 +1,6 @@
 """Texts with their entities as one HTML page without outside resources.
 
 Every text is escaped by the template engine.
-
-Example:
-    page = render_entities([("Ada waves", [Entity(0, 3, "person", "Ada", 0.98)])], title="notes")
 """
 
 from collections import Counter

@@ -1,8 +1,4 @@
-"""Figures as inline SVG, so that a report is one file.
-
-Example:
-    svg = loss_curves({"adaptation": [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.1}]})
-"""
+"""Figures as inline SVG, so that a report is one file."""
 
 import io
 import threading

@@ -1,12 +1,4 @@
-"""What the page of a sweep shows: one row for each combination of values, seeds taken together.
-
-Owns reading a figure out of the summary of an evaluation, means and standard deviations over seeds,
-and the table as CSV and JSON. Does not own looks (`reports.sweep_figures`, `reports.sweep_page`).
-
-Example:
-    rows = rows_of(points, show=("zero-shot/f1",), seeds="seed")
-    rows[0].cells["zero-shot/f1"].mean  # 0.6347
-"""
+"""What the page of a sweep shows: one row for each combination of values, seeds taken together."""
 
 import csv
 import io

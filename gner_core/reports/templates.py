@@ -1,8 +1,4 @@
-"""The engine of all HTML pages: every text is escaped, and a name that a template misspells fails.
-
-Example:
-    templates().get_template("page.html.j2").render(content=content)
-"""
+"""The engine of all HTML pages: every text is escaped, and a name that a template misspells fails."""
 
 from pathlib import Path
 

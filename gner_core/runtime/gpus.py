@@ -14,10 +14,6 @@ fails although CUDA_VISIBLE_DEVICES or a device file says that there are GPUs, w
 CUDA_VISIBLE_DEVICES restricts the choice; afterwards it names the GPUs that were taken, by UUID.
 
     GNER_GPU_LOCKS   the folder (/tmp/gner-gpus); containers on one machine must share it
-
-Example:
-    use_gpus(2, purpose="train/4f6c…")   # in the supervisor; then it starts its ranks
-    join_gpus()                          # in each rank, before it touches CUDA
 """
 
 import contextlib

@@ -1,9 +1,4 @@
-"""One line into the log of a worker, which is its standard error; and lines that are kept out of it.
-
-Example:
-    say("out of memory with micro-batches of 8; going on with 4")
-    drop("DeepSpeed", "Setting accelerator to CPU")
-"""
+"""One line into the log of a worker, which is its standard error; and lines that are kept out of it."""
 
 import logging
 import sys

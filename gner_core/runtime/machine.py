@@ -2,12 +2,6 @@
 
 GPUs and their energy are read from NVML, NVIDIA's management library. Where it is absent nothing
 is said about them: no number is a guess.
-
-Example:
-    meter = Meter(scratch)                      # in the process that starts the work
-    took_gpus(scratch, gpus)                    # in the worker, once it has them
-    note(file, meter.read(cpu_seconds=3.5))     # when the worker has ended
-    total(file)   # {"attempts": 1, "seconds": 4.0, "cpu_seconds": 3.5, "gpu_hours": 0.0011, …}
 """
 
 import json

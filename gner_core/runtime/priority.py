@@ -2,12 +2,6 @@
 
 Linux shares the processors among sessions first, where autogroups are on, and by `nice` only among
 the processes of one session. Jobs have sessions of their own, so both are set.
-
-Owns the priority of this process. Does not own who asks for one (`prefect.yaml`).
-
-Example:
-    os.environ["GNER_NICE"] = "19"
-    take_priority()  # this process and what it starts leave the processors to other work
 """
 
 import logging

@@ -1,15 +1,11 @@
 """The protocol between a task and its child process: a request file in, progress lines, a result.
 
-Owns the three files in a step's scratch folder. Free of torch, so that both sides can use it.
+Free of torch, so that both sides can use it.
 
     request.json     what to do; written by the task
     progress.jsonl   one line per event of the running work; appended by the child, also by the
                      next attempt: the journal of all that is to be tracked
     result.json      {"ok": true, …} or {"ok": false, "error": "one clear line"}
-
-Example:
-    def main(path: str) -> None:
-        run_worker(path, TrainRequest, work)   # work(request, report) -> dict
 """
 
 import json

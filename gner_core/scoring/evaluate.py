@@ -1,11 +1,4 @@
-"""The summary of an evaluation: every metric, intervals, errors, faults of the texts.
-
-Owns what a summary holds; the rules are in the other files of this room.
-
-Example:
-    summary = summarise(scored)
-    summary["corpora"]["news"]["f1"], summary["span"]["macro"]["f1"]
-"""
+"""The summary of an evaluation: every metric, intervals, errors, faults of the texts."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,13 +1,4 @@
-"""Scores a file of predictions part by part, on one core or several.
-
-Owns the streaming and what is kept of each part: counts, never texts. Does not own rules.
-
-Example:
-    setup = FileScoring(match=match, form=BIO, tokenizer=None, metrics=("pair",),
-                        without=frozenset(), errors=False)
-    scores = score_file(Path("predictions.jsonl.gz"), setup, workers=2, report=print)
-    scores.tallies["pair"].scores(without=())["macro"]["f1"]
-"""
+"""Scores a file of predictions part by part, on one core or several."""
 
 import gc
 import multiprocessing

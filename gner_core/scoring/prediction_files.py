@@ -3,12 +3,7 @@
 A published record holds `dataset`, `label_list`, `instance` with `words` and `labels`, and
 `prediction`; it may hold `id` and `split`. JSON lines may be compressed (`.gz`).
 
-Owns the formats. A part travels to another process unparsed, most often only as a place in the file.
-
-Example:
-    for part in read_parts(Path("predictions.jsonl.gz")):
-        for batch in part.batches():
-            print(batch[0].id)
+A part travels to another process unparsed, most often only as a place in the file.
 """
 
 import gzip

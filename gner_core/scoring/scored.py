@@ -1,11 +1,4 @@
-"""A scored sentence: gold and predicted tags, and what was wrong with the text; its Parquet form.
-
-Owns the record. Does not own how tags come about (`gner_core.matching`) or how they are counted
-(`pairs`, `spans`, `errors`).
-
-Example:
-    write_scored(Path("scored.parquet"), scored)
-"""
+"""A scored sentence: gold and predicted tags, and what was wrong with the text; its Parquet form."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,9 +1,5 @@
 """A content-addressed store of artifacts: `<root>/<step>/<key>/`, visible only when complete.
 
-Owns publishing, verifying and finding artifacts on any fsspec URL, the right to build one, and the
-scratch folder in which a long step keeps its checkpoints. Does not own what a key is made of
-(`tasks.steps`), what is in an artifact, or how objects are read and written (`gner_core.store.objects`).
-
 On a local disk an artifact is a folder that is renamed into place. An object store cannot rename:
 
     <step>/<key>/manifest.json               written last, and only where there is none
@@ -16,14 +12,6 @@ Either way an artifact without manifest does not exist.
 Local by design, below `scratch`: locks, unfinished work (training checkpoints, generated parts),
 and copies of remote artifacts, which may be deleted at any time. What is published outlives a
 machine; what is unfinished goes on only where it began.
-
-Example:
-    store = Store("/data/gner/store", scratch=Path("/data/gner/work"))
-    with store.lock(ref):
-        if not store.has(ref):
-            with store.publish(ref, about={"title": "demo"}) as folder:
-                (folder / "hello.txt").write_text("hi")
-    (store.fetch(ref) / "hello.txt").read_text()
 """
 
 import fcntl

@@ -1,7 +1,7 @@
 """Turns a value into a short hash that is the same on every machine and in every process.
 
-Owns the canonical form. It refuses values whose text is not stable (sets, objects, NaN) instead
-of hashing their `repr`, since a silent difference would redo, or wrongly skip, hours of work.
+It refuses values whose text is not stable (sets, objects, NaN) instead of hashing their `repr`,
+since a silent difference would redo, or wrongly skip, hours of work.
 
 Example:
     >>> fingerprint({"b": 1, "a": [True, None]}) == fingerprint({"a": [True, None], "b": 1})

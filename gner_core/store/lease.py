@@ -4,12 +4,6 @@ The holder rewrites the object every few seconds. Who waits looks at it now and 
 not changed for a while by the waiter's own clock, its holder is taken for dead and the lease is
 taken over. No clocks are compared. A lease saves work and protects nothing: a holder that was
 only cut off goes on, two may build, and the store must stand that (it does).
-
-Owns the object and its rewriting. Does not own what is built (`gner_core.store.artifacts`).
-
-Example:
-    with leased(objects, "train/k1/lease.json", machine=id, unless=is_published, on_wait=print):
-        build()
 """
 
 import json

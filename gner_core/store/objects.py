@@ -1,15 +1,7 @@
 """Objects below one fsspec URL: read and written whole, tried again, with one clear line at the end.
 
-Owns what every use of an object store has in common: faults that pass are tried again, all others
-become an error that names the URL; listings are never taken from a cache, since other machines
-write there, too. Credentials come from the environment, as the filesystem's own library reads
-them, and never from the URL, which people log. Does not own what the objects are (`gner_core.store.artifacts`,
-`gner_core.store.lease`).
-
-Example:
-    objects = Objects("s3://bucket/gner")
-    objects.create("train/k1/manifest.json", b"{}")   # True: it was not there before
-    objects.sizes("train/k1")                         # {"train/k1/manifest.json": 2}
+Credentials come from the environment, as the filesystem's own library reads them, and never from
+the URL, which people log.
 """
 
 import time

@@ -3,13 +3,6 @@
 The package peft puts them into the model; it is needed for nothing else. A checkpoint of an
 unfinished training holds the adapters alone. What is published is the plain model with the
 adapters added to its weights, so whatever comes after the training needs no peft.
-
-Owns adapters and how a model is saved with or without them. Does not own their training.
-
-Example:
-    add_adapters(model, params.lora, checkpoint=None)
-    save_for_resume(model, checkpoint, weights=None)
-    save_published(model, output, weights=None)
 """
 
 from pathlib import Path

@@ -1,13 +1,4 @@
-"""Watches a training: its figures per weight update, its health, and the wish to stop it.
-
-Owns what is reported while a training runs, the rules by which it is stopped (a loss that is no
-number or runs away, SIGTERM), and their messages. Does not own checkpoints.
-
-Example:
-    journal = Journal(report, loads, scratch=folder, diverged_factor=3.0)
-    with StopOnSignal() as stop:
-        StageTrainer(callbacks=[journal, stop], ...).train()
-"""
+"""Watches a training: its figures per weight update, its health, and the wish to stop it."""
 
 import math
 import resource

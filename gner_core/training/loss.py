@@ -4,13 +4,6 @@ The output layer is the widest of a small model: 32,128 or 49,152 logits a token
 padding have no label, so their hidden states are left out before that layer. The loss then reads
 the logits in pieces; one tensor of their size is made for the gradient, none in float32 where the
 computation is in bfloat16.
-
-Owns these two. Does not own how hidden states are computed (`training.trainer`).
-
-Example:
-    head = LabelHead(model)
-    logits = head.logits(labels, lambda: model(**inputs).logits)    # (label tokens, vocabulary)
-    summed_cross_entropy(logits, labels[labels != IGNORED]).backward()
 """
 
 from collections.abc import Callable

@@ -1,12 +1,4 @@
-"""How many sentences a device takes at once, and what happens when they are too many.
-
-Owns the micro-batch: from the params or from the device's memory, halved after it ran out, and
-remembered in the scratch folder so that the next attempt does not try again.
-
-Example:
-    size = micro_batch(scratch, asked="auto", global_batch=256, devices=2, longest=1280,
-                       parameters=783_150_080, config=config)
-"""
+"""How many sentences a device takes at once, and what happens when they are too many."""
 
 import json
 import os

@@ -1,12 +1,4 @@
-"""One training stage, from a request to a Trainer that is ready to go.
-
-Owns what is computed once per attempt (examples, lengths, the plan of updates, their loads) and
-the settings of transformers' Trainer. Does not own the loop around attempts (`training.worker`).
-
-Example:
-    stage = Stage(request)
-    trainer = stage.trainer(micro_batch=8, checkpoint=None, callbacks=[])
-"""
+"""One training stage, from a request to a Trainer that is ready to go."""
 
 import os
 from functools import cached_property, partial

@@ -1,20 +1,14 @@
 """The transformers Trainer with gner's order of batches, its loss, and checkpoints that survive.
 
-Owns four changes to the Trainer, nothing else:
-- batches come from a plan (`training.batches`), not from a sampler;
-- the loss is the mean over the label tokens of the whole global batch. T5 ignores the Trainer's
-  token count, which would multiply loss and gradients by accumulation steps and world size;
-- checkpoints are written aside and renamed, in one form for all launchers; one that cannot be
-  written (a full disk) costs a warning, not the training;
-- an evaluation is the loss on the validation sentences, and keeps the best weights.
+- Batches come from a plan (`training.data.batches`), not from a sampler.
+- The loss is the mean over the label tokens of the whole global batch. T5 ignores the Trainer's
+  token count, which would multiply loss and gradients by accumulation steps and world size.
+- Checkpoints are written to a temporary folder and renamed, in one form for all launchers.
+- An evaluation is the loss on the validation sentences, and keeps the best weights.
 
 For decoder-only backbones the tokens that all prompts of a micro-batch begin with (the
 instruction) run through the model once instead of once per sentence, and for both families logits
 are computed for label tokens only (`training.loss`); gradients are the same.
-
-Example:
-    trainer = StageTrainer(model=model, args=arguments, batches=batches, label_tokens=counts, ...)
-    trainer.train(resume_from_checkpoint=str(newest_whole(folder, warn=print)))
 """
 
 import json

@@ -1,9 +1,7 @@
 """Child process of one training stage: `python -m gner_core.training.worker REQUEST.json`.
 
-Owns the way from a request to a published checkpoint: resume from the newest whole checkpoint,
-train, try again with smaller micro-batches when memory runs out, save safetensors weights and
-tokenizer, and a journal of metrics per update. With the launcher `plain` this process trains; with
-the others it supervises ranks, each of which is this module again.
+With the launcher `plain` this process trains; with the others it supervises ranks, each of which is
+this module again.
 
 The output folder gets: files of the chosen weights and of the tokenizer, `gner.json` (what the
 checkpoint is), `metrics.jsonl` (one line per weight update) and `summary.json`.

@@ -1,13 +1,7 @@
 """Checkpoints wherever they are: finding them, and knowing one again by its content.
 
-Owns what counts as the same checkpoint: the SHA-256 of every file that its answers depend on. A
-copy in another folder, a training that gave the same weights, two events about one folder: all are
-one checkpoint. Does not own its evaluation (`tasks.reevaluation`) or its registration
-(`tasks.checkpoints.registry`).
-
-Example:
-    checkpoint = named("train/4f6c…", open_store())
-    checkpoint.key, checkpoint.where, checkpoint.stage
+A copy in another folder, a training that gave the same weights, two events about one folder: all
+are one checkpoint.
 """
 
 import re

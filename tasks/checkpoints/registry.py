@@ -1,15 +1,9 @@
 """MLflow's model registry: checkpoints registered by reference, decisions about them, the champion.
 
-Owns how a checkpoint appears there: an external model and a version of the registered model, with
-tags for its place, the SHA-256 of its weights and the step that made it. No weights are copied.
+No weights are copied.
 
 Every call may be made twice. Versions are known again by the tag `checkpoint`; where two processes
 registered one checkpoint at the same moment, the version with the lower number counts.
-
-Example:
-    registry = Registry(uri, place=None, model="gner", alias="champion")
-    version = registry.register(checkpoint)
-    registry.crown(version)
 """
 
 import json

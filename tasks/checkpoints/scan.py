@@ -1,10 +1,4 @@
-"""Where new checkpoints come from: the store, folders, the registry.
-
-Owns which checkpoints a scan is about. Does not own what identifies one (`tasks.checkpoints.identity`).
-
-Example:
-    found, unread = look(params.look, open_store(), registry.versions(), decided=[])
-"""
+"""Where new checkpoints come from: the store, folders, the registry."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial

@@ -1,16 +1,7 @@
 """The servers and workers of one machine: started together, ended together, nothing left behind.
 
-Owns processes: their start, when they answer, the record of them in `$GNER_HOME/services.json`, and
-their end. Does not own their commands (`tasks.services.settings`) or what is set up on the Prefect
-server (`tasks.services.prefect`).
-
 Every process gets a mark of this start in its environment (`GNER_SERVICES`), and what it starts
 inherits it: flows, trainings, ranks. So `down` finds all of them, whoever their parent is now.
-
-Example:
-    services = Services(Path(".gner"))
-    services.up(Settings(checkout=str(Path.cwd())), say=print)
-    services.down(say=print)
 """
 
 import json

@@ -1,12 +1,4 @@
-"""What a Prefect server needs before gner's deployments run on it, and the end of runs.
-
-Owns work pools, the automations that end dead runs, `prefect deploy`, and marking runs as cancelled
-when their workers are stopped. Does not own the processes of servers and workers
-(`tasks.services.machine`).
-
-Example:
-    set_up("http://127.0.0.1:4200/api", "/srv/gner", say=print)
-"""
+"""What a Prefect server needs before gner's deployments run on it, and the end of runs."""
 
 import os
 import subprocess

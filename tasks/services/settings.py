@@ -1,11 +1,4 @@
-"""What the services of a machine are started with: addresses, commands, environment.
-
-Owns the settings that were shown to hold on servers that are killed and started again. Does not own
-processes (`tasks.services.machine`).
-
-Example:
-    command, environment = command_of("prefect", Settings("/srv/gner"), home=home, mark="4f6c")
-"""
+"""What the services of a machine are started with: addresses, commands, environment."""
 
 import os
 import socket

@@ -1,11 +1,6 @@
 """Fetching and preparing a corpus without a flow, for `gner data`; the flow's tasks do the same.
 
-Owns where fetched files go, what the artifact of a corpus holds and under which step key it is
-published. Needs no Prefect.
-
-Example:
-    folder = prepared_corpus("mit-movie", corpus, data_root="cache", store=open_store())
-    read_sentences(folder / "train.parquet")
+Needs no Prefect.
 """
 
 from pathlib import Path

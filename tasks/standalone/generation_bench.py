@@ -1,11 +1,6 @@
 """Measuring ways of decoding for `gner bench generate`: one child process for each, in turn.
 
-Owns getting sentences and checkpoint ready and setting the ways beside each other: speed against
-free greedy decoding with the same batch, labels against those of free greedy texts. What a child
-process does is `gner_core.generation.bench`'s.
-
-Example:
-    rows = measure_generation(experiment, setup, console=Console(stderr=True))
+What a child process does is `gner_core.generation.bench`'s.
 """
 
 import tempfile

@@ -1,11 +1,6 @@
 """Token lengths of corpora without a flow, for `gner data lengths`.
 
-Owns where the tokenizer comes from and which sentences are counted. Counting is
-`gner_core.corpora.lengths`'.
-
-Example:
-    folder = tokenizer_folder(backbone, data_root="cache")
-    count_corpus("pile-ner", corpus, counter=TokenCounter(folder, backbone, BIO), cut=100, …)
+Counting is `gner_core.corpora.lengths`'.
 """
 
 from collections import Counter

@@ -1,10 +1,6 @@
 """Measuring a training stage for `gner bench train`: gner and the plain baseline in turn.
 
-Owns getting the stage's sentences and model ready, under the keys of `gner run`, and the order of
-the child processes that measure. What they do is `gner_core.training.bench.worker`'s.
-
-Example:
-    sides = measure_training(experiment, setup, console=Console(stderr=True))
+What they do is `gner_core.training.bench.worker`'s.
 """
 
 import tempfile

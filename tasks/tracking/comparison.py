@@ -1,11 +1,4 @@
-"""How the runs of an experiment are compared in MLflow: the columns of its table, and the links.
-
-Owns which figures stand side by side. Does not own MLflow's client (`tasks.tracking.tracker`): here are
-plain names and values.
-
-Example:
-    shown = columns([FlowRun("4f2a…", params={"decode.beams": "1"}, metrics={"supervised/f1": 0.6})])
-"""
+"""How the runs of an experiment are compared in MLflow: the columns of its table, and the links."""
 
 import json
 import re

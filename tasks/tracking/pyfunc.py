@@ -1,10 +1,7 @@
 """Logging a checkpoint to MLflow as a model that it can serve: models from code, no pickle.
 
-Owns the signature and the call. What serves the model is `tasks.tracking.serving_model`, whose path MLflow
-gets and which nobody imports.
-
-Example:
-    model_uri, tracking_uri = log_pyfunc(folder, name="demo", beams=1, home=Path(".gner"))
+What serves the model is `tasks.tracking.serving_model`, whose path MLflow gets and which nobody
+imports.
 """
 
 import warnings

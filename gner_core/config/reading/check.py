@@ -1,9 +1,6 @@
 """Validates any file of params/: by the folder in which it stands, else by its keys.
 
-Owns which file is of which kind. Reading is done by the reader of each kind.
-
-Example:
-    check_file(Path("params/devices/H200.yaml"))  # "device"
+Reading is done by the reader of each kind.
 """
 
 from collections.abc import Callable

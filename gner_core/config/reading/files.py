@@ -1,17 +1,10 @@
 """Reads an experiment file: YAML, with other files included and values overridden.
 
-Owns the way from text to a valid `Experiment` or `Reevaluation`, and errors that name file, key path
-and what is allowed. Does not own the fields (`gner_core.params`, `gner_core.config.reevaluation`),
-nor sweeps (`gner_core.config.reading.sweeps`).
-
 A text at `backbone` or `corpora` is the path of another YAML file, relative to the one it
 stands in; a catalog may also be a folder of YAML files. Overrides come last: `decode.beams=4`, values written as in YAML.
 
 With `extends: other.yaml` a file holds only what differs from another one; sections are merged,
 but a backbone or a catalog counts as a whole.
-
-Example:
-    experiment = read_experiment(Path("params/demo.yaml"), overrides=["decode.beams=4"])
 """
 
 from collections.abc import Mapping

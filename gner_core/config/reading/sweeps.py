@@ -1,15 +1,7 @@
 """Reads what `gner run` accepts: an experiment, a sweep or a study, told apart by their keys.
 
-Owns the way from a sweep file to its points, each an `Experiment` made by setting the keys of one
-value of every axis. Does not own the fields (`gner_core.config.sweep`) or how an experiment is read
-(`gner_core.config.reading.files`).
-
 An override whose first key is one of the sweep's own (`base=params/tiny.yaml`) sets that one; any
 other is set in the experiment of every point. A study hands overrides on to its parts.
-
-Example:
-    sweep = read_runnable(Path("params/sweeps/beam-size.yaml"), overrides=["base=params/tiny.yaml"])
-    [point.label for point in sweep.points]  # ["beams=1", "beams=2", "beams=3", "beams=4"]
 """
 
 import re

@@ -1,11 +1,4 @@
-"""Takes named members out of a zip or tar archive, and nothing else.
-
-Owns the safety of unpacking: only regular files that were asked for are written, only below the
-paths that were asked for, and a bomb is stopped by count, size and ratio while it unpacks.
-
-Example:
-    extract(Path("corpus.zip"), {"x/train.txt": "data/train.txt"}, folder=Path("out"), limits=Limits())
-"""
+"""Takes named members out of a zip or tar archive, and nothing else."""
 
 import bz2
 import gzip

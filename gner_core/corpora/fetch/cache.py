@@ -1,7 +1,5 @@
 """The place of one catalog entry in the cache, and the rule of what is trusted there.
 
-Owns folders, lock, manifest and verification. Does not own how files get into a staging folder.
-
     <cache>/<corpus>/<key>/files/…        what readers get
     <cache>/<corpus>/<key>/manifest.json  hashes of the files that have no pin
     <cache>/<corpus>/<key>/parts/…        unfinished work of sources, gone after success
@@ -11,11 +9,6 @@ The key is a hash of what the entry asks for, so that a changed pin or source ne
 files. A file is trusted when its bytes have the pinned hash, or, without a pin, the hash that the
 manifest recorded when all such files had arrived. Bytes are hashed at every use: whatever a
 crash or a full disk left is not trusted, and needs no fsync.
-
-Example:
-    shelf = Shelf(Path(".gner/corpora"), "conllpp", entry)
-    with shelf.lock(report):
-        missing = shelf.missing()
 """
 
 import fcntl

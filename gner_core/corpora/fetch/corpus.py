@@ -1,12 +1,4 @@
-"""Makes sure that every file of a catalog entry is in the cache, verified; tries source after source.
-
-Owns the order of sources and the final error. Does not own what a source does (`sources`) or what
-is trusted (`shelf`).
-
-Example:
-    root = fetch_corpus("conllpp", entry, cache=Path(".gner/corpora"), mirror="/data/mirror",
-                        offline=False, report=report)
-"""
+"""Makes sure that every file of a catalog entry is in the cache, verified; tries source after source."""
 
 import errno
 from pathlib import Path

@@ -1,16 +1,9 @@
 """Downloads one URL to one file, or says in one line why not.
 
-Owns timeouts, retries with back-off, resuming, redirects, and the check of size and checksum.
-Does not own which URL is asked for or where the file goes.
-
 A body is written to a part file. What a broken connection left there is resumed when the server
 can prove that the file is still the same (If-Range), or when a pin will. The target appears only
 when the body is whole. URLs are shown without user names, passwords and queries,
 which may hold tokens.
-
-Example:
-    with http_client(limits) as client:
-        download(client, Download(url, Path("a.txt"), Path("a.part"), "a.txt", pin, limits, report))
 """
 
 import json

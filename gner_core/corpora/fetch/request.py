@@ -1,7 +1,5 @@
 """What is asked of a source: which files, into which folder, with how much patience.
 
-Owns the types that all sources share. Does not own what any of them does.
-
 Example:
     >>> Limits(attempts=2).first_wait
     1.0

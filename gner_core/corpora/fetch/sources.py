@@ -1,14 +1,7 @@
 """The kinds of sources: https files, archives, the hub, and mirrors (a folder or a base URL).
 
-Owns what each kind does with an order. Does not own the HTTP client (`download`), unpacking
-(`archive`), the hub's errors (`gner_core.hub`) or which files are trusted (`shelf`).
-
 Every function writes files below `order.folder` and raises `InputError` with one line that names
 the source and the reason. Files that were complete before the error stay.
-
-Example:
-    for supplier in suppliers(entry, mirror=None):
-        supplier.fetch(order)
 """
 
 import os

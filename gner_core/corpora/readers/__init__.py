@@ -2,10 +2,6 @@
 
 A reader is called with a file, its format's params and a counter of repairs, and yields what the
 file says, in its order. It refuses what it cannot read with an `InputError` that names the line.
-
-Example:
-    for raw in READERS[params.format.kind](Path("train.tsv"), params.format, repairs=Counter()):
-        print(raw.words)
 """
 
 from collections.abc import Callable, Iterator

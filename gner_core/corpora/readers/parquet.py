@@ -2,10 +2,6 @@
 
 Integer tags get their names from the corpus' params, or else from the ClassLabel names that
 `datasets` stores in the file. Faults name the row, from 1.
-
-Example:
-    form = ParquetFormat(kind="parquet", scheme="bio", words_field="tokens", tags_field="ner_tags")
-    list(read(Path("train-00000-of-00001.parquet"), form, repairs=Counter()))
 """
 
 from collections import Counter

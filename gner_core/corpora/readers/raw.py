@@ -1,13 +1,4 @@
-"""What readers yield, and how a text file is opened so that faults name their line.
-
-Owns `RawSentence` (words with tags), `RawSpans` (words with entities) and `RawText` (running text
-with entities), all as published. Does not own what tags mean (`gner_core.corpora.tag_schemes`)
-or how text becomes words (`gner_core.corpora.tokens`).
-
-Example:
-    for number, line in text_lines(Path("train.tsv")):
-        print(number, line)
-"""
+"""What readers yield, and how a text file is opened so that faults name their line."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

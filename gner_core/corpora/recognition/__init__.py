@@ -1,11 +1,6 @@
 r"""Finds out how a user's own CoNLL or JSON file is written, and says how to use it.
 
-Owns the order of guesses, the full trial read and the params snippet. How columns are told apart is
-in `columns`, how fields are in `fields`. Does not own formats themselves (`readers`).
-
-Example:
-    found = recognise(Path("my-corpus.tsv"))
-    print(found.snippet, found.statistics["sentences"], *found.problems, sep="\n")
+How columns are told apart is in `columns`, how fields are in `fields`.
 """
 
 import json

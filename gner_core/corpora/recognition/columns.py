@@ -1,8 +1,4 @@
-"""Tells the columns of a CoNLL file apart: separator, number, token, tags, scheme, prefix.
-
-Example:
-    form, problems = recognise_columns(Path("train.tsv"))
-"""
+"""Tells the columns of a CoNLL file apart: separator, number, token, tags, scheme, prefix."""
 
 import re
 from collections import Counter

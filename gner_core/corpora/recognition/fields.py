@@ -1,8 +1,4 @@
-"""Tells the fields of JSON records apart: words with tags, or a text or words with entities.
-
-Example:
-    form, problems = recognise_fields(Path("train.jsonl"))
-"""
+"""Tells the fields of JSON records apart: words with tags, or a text or words with entities."""
 
 from collections.abc import Iterator
 from itertools import islice

@@ -5,10 +5,7 @@ alone: no length, no forced token counts. At each word the best `beams` labeling
 hypotheses go on. A part of the options is looked into only while one of its labels could still be
 among the best.
 
-Owns the search. Options are `generation.choices`, passes `generation.forward`.
-
-Example:
-    courses = decode_with_beams(courses, forward, beams=4)
+Options are `generation.choices`, passes `generation.forward`.
 """
 
 from collections.abc import Iterable, Sequence

@@ -2,14 +2,6 @@
 
 The token at position p of a row stands in its place, whatever the other rows do. What was written
 ahead and turns out wrong is written over later; nothing is shifted or cut.
-
-Owns storage, the places of a forward pass and their mask. Does not own what is fed
-(`generation.forward`).
-
-Example:
-    cache = RowCache(layers=30, rows=4, columns=300)
-    cache.aim_at(range(4), positions)       # of the tokens of the next pass: (4, tokens)
-    model(input_ids=ids, attention_mask=cache.mask(dtype), past_key_values=cache, ...)
 """
 
 from collections.abc import Sequence

@@ -3,13 +3,6 @@
 `O` and every `B-<type>` are allowed everywhere, `I-<type>` only behind `B-` or `I-` of that type.
 The options of a word are a trie of tokens: what all options share needs no decision, a decision
 falls where they part.
-
-Owns tokens and tries. Does not own who decides (`generation.guided`, `generation.guided_beams`).
-
-Example:
-    table = ChoiceTable(tokenizer)
-    choices = table.of(("Ada", "waves"), ("person",))
-    choices.root(0, before="O").children     # first tokens that part O from B-person
 """
 
 from collections.abc import Iterable, Sequence

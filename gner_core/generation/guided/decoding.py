@@ -10,13 +10,7 @@ Behind a decision the tokens of the likeliest label are written ahead as far as 
 and taken back where the model decides otherwise: `I` behind `B`, else `O`; where a type is asked for,
 that of the sentence's last entity. That changes the number of passes, never the answer.
 
-Owns the greedy course. Beams are `generation.guided_beams`, options `generation.choices`, passes
-`generation.forward`.
-
-Example:
-    generator = GuidedGenerator(model, encoder, beams=1)
-    (answer,) = generator([GuidedAsk(("Ada", "waves"), ("person",))])
-    answer.tags  # ('B-person', 'O')
+Beams are `generation.guided_beams`, options `generation.choices`, passes `generation.forward`.
 """
 
 import math

@@ -2,14 +2,6 @@
 
 A pass feeds every row its own number of tokens and returns the hidden states of the tokens that
 are asked for. Logits are computed for named tokens only: where nothing is decided, none are.
-
-Owns the model's caches, positions and masks. Does not own what is fed (`generation.guided`).
-
-Example:
-    forward = forward_of(model, encoder)
-    starts = forward.begin(prompts, stem=[], rows=len(prompts), room=80)
-    hidden = forward.feed(range(2), [Feed(0, [5, 7], [1]), Feed(3, [9], [0])])   # (2, width)
-    logits = forward.logits(hidden, [12, 40])                                     # (2, 2)
 """
 
 from abc import ABC, abstractmethod

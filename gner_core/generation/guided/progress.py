@@ -1,11 +1,4 @@
-"""How far a sentence has come, and what follows from a choice.
-
-Owns the step from one decision to the next, and the probabilities of the options at one. Does not
-own which option is taken (`generation.guided`, `generation.guided_beams`).
-
-Example:
-    tokens, tags, node = follow(choices, key, word=0, node=choices.root(0, before="O"))
-"""
+"""How far a sentence has come, and what follows from a choice."""
 
 import math
 from collections.abc import Sequence

@@ -1,13 +1,6 @@
 """What was measured beside what the paper states, for an experiment or for a whole table.
 
-Owns which of the paper's numbers is the counterpart of a measured one: same model, test, corpus and
-beam size; what was not run; and the numbers of compared systems and of the rerun. A model
-that is not in the paper stands beside the paper's nearest in size, and says so. Does not own looks.
-
-Example:
-    found = beside("Flan-T5-large", parameters=783_150_080, beams=1,
-                   scores={"zero-shot": summary}, splits={"zero-shot": "test"})
-    found.tests[0].rows[0].difference
+A model that is not in the paper stands beside the paper's nearest in size, and says so.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

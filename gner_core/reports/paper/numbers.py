@@ -1,7 +1,5 @@
 """The numbers that the paper states, from `numbers.csv`, and which of its models is meant.
 
-Owns reading and finding them. Does not own comparing (`reports.paper.beside`).
-
 Example:
     >>> number("Table 11", system="GNER-T5-small", corpus="crossner-ai", setting="zero-shot").value
     50.18

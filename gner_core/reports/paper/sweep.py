@@ -1,12 +1,7 @@
 """A sweep beside the table of the paper that it repeats.
 
-Owns which table a figure stands for and where a row of the sweep has its place in it: Table 4 for
-model sizes (Fig. 7), Table 7 for beams, Table 1 for target forms (Fig. 4), Table 6 for matching. Means
-are compared only where they are over the paper's own sentences.
-
-Example:
-    found = sweep_beside("beams", content.rows)
-    found.rows[0].difference
+Table 4 for model sizes (Fig. 7), Table 7 for beams, Table 1 for target forms (Fig. 4), Table 6 for
+matching. Means are compared only where they are over the paper's own sentences.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,12 +1,4 @@
-"""How rows beside the paper look as text: the same words in the report, in tables and in logs.
-
-Owns looks only.
-
-Example:
-    print(" | ".join(HEAD))
-    for row in table_beside("Table 7", measured):
-        print(" | ".join(cells(row)))
-"""
+"""How rows beside the paper look as text: the same words in the report, in tables and in logs."""
 
 from gner_core.reports.paper.beside import Row
 

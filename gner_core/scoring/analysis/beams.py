@@ -4,12 +4,6 @@ Takes predictions of one model for the same sentences with several beam sizes. F
 interval, and the paired difference to the first; then every sentence whose entities another beam
 changes, with what it was before and after. A sentence is right where all its entities are: words
 and types.
-
-Owns the study. Does not own the comparison of two files (`gner_core.scoring.analysis.comparison`).
-
-Example:
-    study = study_beams({"1": Path("1.parquet"), "2": Path("2.parquet")}, setup, metric="pair")
-    study.columns["2"].differences["mean over corpora"].value, study.cases[0].kind
 """
 
 from collections import Counter

@@ -5,8 +5,6 @@ bins of equal width by their confidence. The expected calibration error is the m
 between confidence and share of right ones over the bins, weighted by their entities (Guo et al.
 2017, with entities as cases).
 
-Owns counts by bin. Does not own probabilities (`gner_core.generation.guided.decoding`).
-
 Example:
     >>> counts = Calibration()
     >>> counts.add(confidence=0.9, right=True)

@@ -1,11 +1,4 @@
-"""Compares two files of predictions for the same sentences: scores, intervals, changed sentences.
-
-Owns which sentence belongs to which. Does not own the test (`gner_core.scoring.analysis.significance`).
-
-Example:
-    comparison = compare_files((a, b), (setup, setup), metric="pair")
-    comparison.differences["news"].value, comparison.changes[0].words
-"""
+"""Compares two files of predictions for the same sentences: scores, intervals, changed sentences."""
 
 from collections import Counter
 from collections.abc import Sequence

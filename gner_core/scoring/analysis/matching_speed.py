@@ -2,10 +2,6 @@
 
 Only alignment is timed, on texts that were read and words that were back-tokenised before. The
 plain algorithm is the textbook one, O(N²) in time and memory.
-
-Example:
-    rows = bench(read_pairs(Path("predictions.jsonl.gz")), back={}, seconds=1.0)
-    rows[0].plain / rows[0].gner
 """
 
 import random

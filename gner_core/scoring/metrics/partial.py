@@ -2,13 +2,6 @@
 
 - strict: words and type; exact: words, whatever the type;
 - partial: half a point where words only overlap; ent_type: type, where words overlap.
-
-Owns the way from scored sentences to the library and back. Does not own the counting.
-
-Example:
-    scores = PartialScores()
-    scores.add(scored)
-    scores.values()["news"]["partial"]["f1"]
 """
 
 from collections import Counter, defaultdict

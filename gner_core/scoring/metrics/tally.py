@@ -2,14 +2,6 @@
 
 Counts of parts of a file add up, so parts can be scored side by side. One row of counts a
 sentence is kept: confidence intervals draw from it.
-
-Owns sums and averages: micro over a corpus, macro over corpora (the paper's mean) or over types.
-Does not own what counts as right (`METRICS`).
-
-Example:
-    tally = Tally(without=())
-    tally.add("news", pair_counts(scored))
-    tally.scores(without=())["macro"]["f1"]
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence

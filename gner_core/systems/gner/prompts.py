@@ -1,8 +1,5 @@
 """The instruction of the paper (Fig. 5) and the choice and order of the types in it (§4.2).
 
-Owns the prompt's text, class order shuffling and external entity sampling. Does not own what a
-backbone puts around a prompt (`gner_core.backbones`).
-
 The wording is that of the published data, which leaves out the figure's headings: released
 checkpoints were trained on it.
 

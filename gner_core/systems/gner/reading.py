@@ -5,9 +5,6 @@ line ends, a word may look like a tag (`PhP(O)Cl2`), tags may be lower-cased (`(
 lost (`Kowalski(I-person),(O)`). A tag without a word keeps an empty word: the tokenizer may not
 know its characters. What could not be read is counted (`unknown`) or returned (`rest`).
 
-Owns the forms of `gner_core.systems.gner.targets`. Does not own which word of the sentence a generated
-word stands for (`gner_core.matching`).
-
 Example:
     >>> read_generated("Ada(B-person) waves(o) hap", ("Ada", "waves", "happily"), TagReader(("person",)))
     ReadText(words=['Ada', 'waves'], tags=['B-person', 'O'], unknown=0, rest='hap')

@@ -6,7 +6,7 @@
 `context` is how many words around an entity are kept ("full": all, 0: entities alone); where words
 between two kept pieces are left out, a gap marker stands for them (§3.2, Fig. 4).
 
-Owns the target's form. Reading it back is `gner_core.systems.gner.reading`.
+Reading it back is `gner_core.systems.gner.reading`.
 
 Example:
     >>> target(("New", "York", "waits"), ("B-location", "I-location", "O"), BIO)

@@ -4,13 +4,6 @@ Counted is what the model needs: the matrix products of every token of prompts a
 logits for label tokens only, attention over what each token may see. Padding counts for nothing,
 nor does a prefix that several sentences share count more than once, so a utilisation says how
 much of the device does useful work.
-
-Owns the formulas for a loaded model and the peak that is measured. Does not own what is measured
-(`training.bench`) or the formulas before a model is there (`costs.work`).
-
-Example:
-    work = ModelWork.of(model)
-    share = work.flops([(150, 120)], shared=0) / seconds / matmul_peak(dtype="float32")
 """
 
 import time

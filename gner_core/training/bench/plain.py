@@ -3,11 +3,6 @@
 Random micro-batches padded to their longest sentence, logits and loss at every position, no
 shared prefixes. Model, frozen layers, optimizer, number format and micro-batch size are the
 stage's own, and tokenization is done beforehand.
-
-Owns this baseline only.
-
-Example:
-    trainer = plain_trainer(stage, micro_batch=8, callbacks=[])
 """
 
 import random

@@ -3,11 +3,6 @@
 Trains some weight updates of a stage on its own sentences, either as gner does or as the plain
 baseline does (`training.plain`), and reports label tokens a second, padding, memory and model
 FLOP utilisation. Updates of the warm-up are not counted, and nothing is saved.
-
-Owns what is measured and how. Does not own the formulas of the work (`training.flops`).
-
-Example:
-    python -m gner_core.training.bench.worker REQUEST.json
 """
 
 import os

@@ -4,12 +4,6 @@ They lie in a folder `best` beside the checkpoints, as `save_pretrained` writes 
 takes them in as hard links, which cost no space, so whatever checkpoint a training goes on from,
 it has the weights that were the best until then. Weights that became the best after the newest
 checkpoint may be lost with a kill: they are found again on the way.
-
-Example:
-    with replaced(scratch) as aside:
-        model.save_pretrained(aside)
-    take_in(scratch, checkpoint)       # while a checkpoint is written
-    restore(checkpoint, scratch)       # before a training goes on
 """
 
 import os

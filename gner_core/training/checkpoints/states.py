@@ -3,12 +3,7 @@
 Under ZeRO each device holds a part of both; here they become whole tensors and parts again. That
 makes a checkpoint independent of the number of devices and of the stage.
 
-Owns nothing but this translation. The files are `training.checkpoints`'.
-
-Example:
-    weights = full_weights(model, engine=None)
-    averages = full_averages(model, optimizer, engine=None)
-    restore_averages(model, optimizer, averages, engine=None)
+The files are `training.checkpoints`'.
 """
 
 from collections.abc import Iterator

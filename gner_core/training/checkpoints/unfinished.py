@@ -3,13 +3,6 @@
 A checkpoint holds float32 weights, AdamW's two averages by parameter name, the schedule, the
 random states, the Trainer's state (its update is the position in the data) and the best weights
 until then, where weights are chosen (`training.best`). Nothing in it depends on launcher, number of devices or ZeRO stage, so any of them goes on from it.
-
-Owns the files of a checkpoint, their check sums, which checkpoint is the newest whole one, and
-how many stay. Does not own what is in the states (`training.states`) or when one is written
-(`training.trainer`).
-
-Example:
-    checkpoint = newest_whole(scratch, warn=print)
 """
 
 import json

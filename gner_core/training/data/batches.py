@@ -1,9 +1,8 @@
 """Which sentences meet in which weight update, and in which micro-batch on which device.
 
-Owns the order of training: a fresh permutation per epoch, drawn from the seed, cut into global
-batches without a gap between epochs. What a weight update sees depends on seed, window and global
-batch only. How an update is cut into micro-batches for a number of devices is a matter of memory
-and may change from one resume to the next; sentences of like length meet, so little is padded.
+What a weight update sees depends on seed, window and global batch only. How an update is cut into
+micro-batches for a number of devices is a matter of memory and may change from one resume to the
+next; sentences of like length meet, so little is padded.
 
 Example:
     >>> updates = plan_updates([[5, 3, 4]], global_batch=2, length_window=1, seed=0)

@@ -1,14 +1,4 @@
-"""Training examples, drawn anew in each epoch, and their tensors.
-
-Owns class order shuffling and external types per sentence and epoch (§4.2), the check against
-the backbone's limits, and padding. Does not own the order of batches (`training.batches`).
-
-Example:
-    examples = Examples(sentences, encoder, train_params)
-    lengths = examples.lengths()
-    batch = collate([examples[(0, 3)], examples[(0, 7)]], family="decoder_only", pad=0,
-                    share_prefix=True)
-"""
+"""Training examples, drawn anew in each epoch, and their tensors."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,15 +1,7 @@
 """The sentences by whose loss the weights of a training are chosen, and when that is looked at.
 
-Owns which sentences they are, after which updates there is a look, and how they are cut into
-micro-batches. Does not own the loss (`training.trainer`) or the files of the best weights
-(`training.best`).
-
 A look changes nothing in the training: it draws no random number, and dropout is off. Its loss
 does not depend on micro-batch or number of devices, but for the order of additions.
-
-Example:
-    training, held_out = split_off(sentences, choice)
-    validation = Validation.of(choice, held_out, examples, updates=updates)
 """
 
 import random

@@ -4,11 +4,7 @@ The supervisor of a training holds a lock on a file; every rank waits for that l
 The kernel frees it when the supervisor ends, also by SIGKILL, and the rank that gets it knows that
 nobody waits for its work any more. On several machines the file must be on a shared file system.
 
-Owns nothing but this. What a supervisor does stands in `training.launching`.
-
-Example:
-    with held(scratch / LIFELINE):
-        start_ranks()          # each calls: end_with(scratch / LIFELINE)
+What a supervisor does stands in `training.launching`.
 """
 
 import fcntl

@@ -3,11 +3,6 @@
 Runs in the worker process, which becomes the supervisor: it holds the lifeline of all ranks,
 passes a wish to stop on as a file, starts the ranks again with smaller micro-batches where one ran
 out of memory, and returns what rank 0 wrote.
-
-Owns the command lines of the launchers. Does not own what a rank does (`training.worker`).
-
-Example:
-    result = supervise(request_path, request.launcher, scratch=Path(request.scratch))
 """
 
 import json

@@ -2,11 +2,6 @@
 
 DeepSpeed never removes them itself: every training would leave 66 MiB a rank in the memory of the
 machine until it starts again. Without a name it is freed when the last rank ends, however it ends.
-
-Owns nothing but this.
-
-Example:
-    unlink_buffers()  # in every rank, when its process group is there
 """
 
 import os

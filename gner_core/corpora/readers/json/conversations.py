@@ -5,12 +5,6 @@ the text?") and an answer, a JSON list of mentions. `answers`: per record a pass
 one such answer. Records of a file with the same passage become one passage, and are counted.
 
 Mentions are texts without positions; `gner_core.corpora.mentions` finds them.
-
-Example:
-    {"id": "ner_0", "conversations": [
-      {"from": "human", "value": "Text: Ada waves"}, {"from": "gpt", "value": "I've read this text."},
-      {"from": "human", "value": "What describes person in the text?"},
-      {"from": "gpt", "value": "[\"Ada\"]"}]}
 """
 
 import json

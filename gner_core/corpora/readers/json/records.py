@@ -2,10 +2,6 @@
 
 A file holds one object a line, one array of objects, or one object over several lines; which of
 them is seen from its first line. Owns the faults of JSON: every message names file and line.
-
-Example:
-    for line, record in json_objects(Path("train.jsonl")):
-        words = list_of_strings(record, "instance.words", where=f"train.jsonl, line {line}")
 """
 
 import json

@@ -2,9 +2,6 @@
 
 An entity is an object such as {"start": 0, "end": 3, "type": "person"} or a list such as
 [0, 3, "person"]; the params say where start, end and label stand and whether the end is included.
-
-Example:
-    {"text": "Ada waves", "entities": [[0, 3, "person"]]}
 """
 
 from collections import Counter

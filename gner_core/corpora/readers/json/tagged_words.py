@@ -2,9 +2,6 @@
 
 Also reads the record form of the paper's authors, with fields `instance.words` and
 `instance.labels`.
-
-Example:
-    {"words": ["Ada", "waves"], "tags": ["B-person", "O"]}
 """
 
 from collections import Counter

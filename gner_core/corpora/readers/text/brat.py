@@ -2,10 +2,6 @@
 
 A discontinuous entity is taken from its first to its last character, as composite mentions of
 PubTator are, and counted. Relations, events, attributes and notes are passed over and counted.
-
-Example:
-    T1	Anatomy 4 9	heart
-    T2	Anatomy 0 5;12 18	upper jaw
 """
 
 import re

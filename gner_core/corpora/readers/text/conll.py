@@ -5,11 +5,6 @@ Twitter Corpus has both), so lines are never stripped of tabs before they are sp
 
 A first token `-DOCSTART-` marks a document. Alone (CoNLL-2003) its sentence is left out; before
 other tokens (HarveyNER) only the token is. Both are counted.
-
-Example:
-    form = ConllFormat(kind="conll", scheme="bio", separator="tab", columns=2, token_column=0,
-                       tag_column=1)
-    list(read(Path("train.tsv"), form, repairs=Counter()))
 """
 
 from collections import Counter

@@ -2,11 +2,6 @@
 
 Positions count characters of title, one blank and abstract. A composite mention ("renal and/or
 hepatic dysfunction") stays one entity and is counted; relations are passed over and counted.
-
-Example:
-    7|t|Aspirin and headache
-    7|a|Aspirin helps.
-    7	0	7	Aspirin	Chemical	D001241
 """
 
 import re
