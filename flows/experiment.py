@@ -3,10 +3,7 @@
 `gner` is the Prefect flow of the deployments; `run_here` does the same without any server.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
@@ -15,6 +12,7 @@ from rich.console import Console
 
 from flows.running.fetch import fetch_corpora
 from flows.running.frame import opened_run, submitting
+from flows.running.outcome import Outcome
 from flows.running.points import run_points, show_on_prefect
 from flows.running.publish import put_report, show_links
 from flows.running.submit import (
@@ -31,17 +29,6 @@ from gner_core.reports.page import with_links
 from tasks.results import REPORT, macro_scores
 from tasks.steps.data import CACHE
 from tasks.steps.experiment import plan_experiment, used_corpora
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run leaves: where its report is, its scores by evaluation, where it is tracked."""
-
-    report: Path
-    scores: Mapping[str, Mapping[str, Any]]
-    tracking_uri: str
-    links: Mapping[str, str]
-    """Addresses in MLflow by title; empty without a server."""
 
 
 @flow(

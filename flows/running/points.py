@@ -11,6 +11,7 @@ from rich.console import Console
 
 from flows.running.fetch import faults_of_fetching
 from flows.running.frame import opened_run, submitting
+from flows.running.outcome import PointsFailedError, PointsOutcome
 from flows.running.publish import put_report, show_links
 from flows.running.submit import Submit, Submitter
 from flows.running.walk import submit_steps, wait_for
@@ -30,27 +31,6 @@ from tasks.sweeps import FILES, PAGE, table, write_sweep_report
 from tasks.tracking.tracker import Tracker
 
 CAUSE_CHARACTERS = 300
-
-
-class PointsFailedError(RuntimeError):
-    """Some points failed; the others are done. The message names each with its cause."""
-
-
-@dataclass(frozen=True)
-class PointsOutcome:
-    """What a sweep or a study leaves."""
-
-    name: str
-    points: int
-    failures: Mapping[str, str]
-    """Label of a point → why it failed, on one line."""
-    pages: Mapping[str, Path]
-    """Name of a sweep, or of an experiment that belongs to none → its page."""
-    tables: Mapping[str, Sequence[Mapping[str, str]]]
-    """Name of a sweep → its rows as texts by column."""
-    tracking_uri: str
-    links: Mapping[str, str]
-    """Addresses in MLflow by title; empty without a server."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,107 @@
+"""The command `gner run`: an experiment, a sweep or a study, with or without a Prefect server."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.faults import input_errors, show_fault
+
+if TYPE_CHECKING:
+    from gner_core.config.reading.sweeps import Runnable
+
+ParamsFile = Annotated[Path, typer.Argument(help="Experiment file, for example params/demo.yaml.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override one value; repeatable."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print the steps and their keys.")]
+
+
+Device = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="With --dry-run: costs on A100-80G, H100-SXM, H200 or L40S, or a file measured by "
+        "gner bench train|generate --json; repeatable, the device first."
+    ),
+]
+Grid = Annotated[
+    float | None, typer.Option(min=0, help="With --device: kg CO2eq of a kWh of your grid.")
+]
+
+
+def run(
+    params: ParamsFile,
+    overrides: Overrides = None,
+    dry_run: DryRun = False,
+    device: Device = None,
+    grid: Grid = None,
+) -> None:
+    """Run an experiment, a sweep or a study: finished steps are skipped, interrupted ones go on.
+
+    Under Prefect where PREFECT_API_URL or the active profile names a server, else in this process.
+    Points of a sweep that fail do not stop the others; the exit code is 1 then.
+    """
+    with input_errors():
+        from gner_core.config.reading.sweeps import read_runnable
+        from gner_core.errors import InputError
+
+        found = read_runnable(params, overrides=overrides or [])
+        if dry_run:
+            from flows.cli.dry_run import dry_run_lines
+
+            for line in dry_run_lines(found, devices=device or [], grid=grid):
+                typer.echo(line)
+            return
+        if device or grid is not None:
+            raise InputError("--device and --grid need --dry-run")
+        from prefect.settings import get_current_settings
+
+        if server := get_current_settings().api.url:
+            _run_on(server, found, params, overrides or [])
+        else:
+            _run_here(found)
+
+
+def _run_on(server: str, found: "Runnable", params: Path, overrides: list[str]) -> None:
+    """Run as a flow run of a Prefect server."""
+    from flows.experiment import gner
+    from flows.running.outcome import PointsFailedError
+    from flows.sweep import sweep
+    from gner_core.config.experiment import Experiment
+    from gner_core.errors import InputError
+    from tasks.services.prefect import answers
+
+    if not answers(f"{server}/health"):
+        raise InputError(f"PREFECT_API_URL: no Prefect server answers at {server}")
+    flow = gner if isinstance(found, Experiment) else sweep
+    try:
+        typer.echo(f"report: {flow(str(params), overrides)}")
+    except PointsFailedError as error:
+        show_fault(str(error))
+        raise typer.Exit(1) from None
+
+
+def _run_here(found: "Runnable") -> None:
+    """Run in this process, without a Prefect server."""
+    from rich.console import Console
+
+    from flows.cli.log import log_to
+    from gner_core.config.experiment import Experiment
+
+    console = Console()
+    log_to(console)
+    if isinstance(found, Experiment):
+        from flows.experiment import run_here
+        from flows.views.run import show_outcome
+
+        show_outcome(run_here(found, console=console), console)
+        return
+    from flows.running.points import run_points
+    from flows.running.submit import direct_submitter
+    from flows.views.run import show_points
+
+    outcome = run_points(found, direct_submitter, console)
+    show_points(outcome, console)
+    if outcome.failures:
+        raise typer.Exit(1)

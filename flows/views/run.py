@@ -1,0 +1,47 @@
+"""How the outcome of `gner run` looks: scores, pages, and what failed."""
+
+from rich.console import Console
+from rich.table import Table
+
+from flows.running.outcome import Outcome, PointsOutcome
+
+
+def show_points(outcome: PointsOutcome, console: Console) -> None:
+    """Print the table of every sweep, what failed and why, and where the pages are."""
+    for name, rows in outcome.tables.items():
+        table = Table(title=f"{name} (in points)")
+        for column in rows[0]:
+            table.add_column(column, justify="right" if "/" in column else "left")
+        for row in rows:
+            table.add_row(*row.values())
+        console.print(table)
+    for name, page in outcome.pages.items():
+        console.print(f"{name:<24} {page}", soft_wrap=True, highlight=False)
+    console.print(f"{'tracking':<24} {outcome.tracking_uri}", soft_wrap=True, highlight=False)
+    if outcome.failures:
+        console.print(
+            f"{len(outcome.failures)} of {outcome.points} points failed:", style="bold red"
+        )
+        for label, cause in outcome.failures.items():
+            console.print(f"  {label}: {cause}", soft_wrap=True, highlight=False, markup=False)
+        console.print("The same command again does only what is missing.")
+
+
+def show_outcome(outcome: Outcome, console: Console) -> None:
+    """Print the scores of every test, the report and where the run is tracked."""
+    table = Table(title="Scores (the paper's metric, in points)")
+    table.add_column("test")
+    table.add_column("corpus")
+    for name in ("precision", "recall", "F1"):
+        table.add_column(name, justify="right")
+    for title, summary in outcome.scores.items():
+        rows = {**summary["corpora"], "mean": summary["macro"]}
+        for corpus, row in rows.items():
+            cells = [f"{100 * row[name]:.1f}" for name in ("precision", "recall", "f1")]
+            last = corpus == "mean"
+            table.add_row(title, corpus, *cells, style="bold" if last else None, end_section=last)
+    console.print(table)
+    console.print(f"report    {outcome.report}", soft_wrap=True)
+    console.print(f"tracking  {outcome.tracking_uri}", soft_wrap=True)
+    for title, url in outcome.links.items():
+        console.print(f"{title:<18} {url}", soft_wrap=True)
