@@ -10,7 +10,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from gner_core.scoring.analysis.comparison import compare_scored
-from gner_core.scoring.analysis.significance import MEAN, PairedTest
+from gner_core.scoring.analysis.significance import MEAN
 from gner_core.scoring.scored import Scored, read_scored
 from tasks.checkpoints.suite import Trial
 from tasks.context import RunContext
@@ -39,7 +39,7 @@ def compare_checkpoints(step: Compare, run: RunContext) -> dict[str, Any]:
             (_scored(step.champion, run), _scored(step.candidate, run)),
             metric=given.metric,
             without=(frozenset(), frozenset()),
-            test=PairedTest(given.level, given.resamples, given.seed),
+            test=given,
         )
         mean = comparison.differences[MEAN]
         content = {

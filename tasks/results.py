@@ -61,7 +61,8 @@ def score_predictions(step: Score, run: RunContext) -> ArtifactRef:
         matcher = Matcher(step.match, step.predictions.target, back=back)
         scored = [score(p, matcher) for p in read_predictions(source / PREDICTIONS)]
         write_scored(folder / SCORED, scored)
-        (folder / SCORES).write_text(json.dumps(summarise(scored), indent=1, ensure_ascii=False))
+        summary = summarise(scored, step.scoring)
+        (folder / SCORES).write_text(json.dumps(summary, indent=1, ensure_ascii=False))
 
     run.ensure(step, build)
     _track(step, run)

@@ -44,6 +44,12 @@ LeaveOut = Annotated[
     list[str] | None,
     typer.Option(metavar="TYPE", help="Leave a type out of the scores; repeatable."),
 ]
+Scoring = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Level, draws and seed of intervals: as params/scoring.yaml."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print all counts as JSON.")]
 
 
@@ -58,6 +64,7 @@ def score(
     labels: LabelsOption = "BIO",
     gap: Gap = "......",
     leave_out: LeaveOut = None,
+    scoring: Scoring = None,
     types: Annotated[bool, typer.Option(help="Also a table per type.")] = False,
     errors: Annotated[
         bool,
@@ -66,7 +73,7 @@ def score(
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 takes every core.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Score a file of predictions: a table per metric, with 95 % intervals."""
+    """Score a file of predictions: a table per metric, with bootstrap intervals."""
     with input_errors():
         from flows.views.score import print_json, print_scores, progress
         from gner_core.scoring.files import score_file
@@ -79,6 +86,7 @@ def score(
             gap,
             metrics=tuple(one.value for one in metric or [Metric.pair]),
             leave_out=leave_out,
+            scoring=scoring,
             errors=errors,
         )
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -87,7 +95,7 @@ def score(
                 find_predictions(file), setup, workers=workers or cores or 1, report=report
             )
         if as_json:
-            print_json(scores)
+            print_json(scores, setup)
         else:
             print_scores(scores, setup, types=types)
 
@@ -105,6 +113,7 @@ def compare(
     labels: LabelsOption = "BIO",
     gap: Gap = "......",
     leave_out: LeaveOut = None,
+    scoring: Scoring = None,
     show: Annotated[int, typer.Option(min=0, help="Changed sentences to print.")] = 10,
     as_json: AsJson = False,
 ) -> None:
@@ -114,19 +123,17 @@ def compare(
         from gner_core.scoring.analysis.comparison import compare_files
         from tasks.checkpoints.find import find_predictions
 
-        first = _setup(mode, tokenizer, labels, gap, leave_out=leave_out, metrics=(metric,))
-        second = _setup(
-            mode_b or mode,
-            tokenizer_b or tokenizer,
-            labels,
-            gap,
-            leave_out=leave_out,
-            metrics=(metric,),
+        first, second = (
+            _setup(*how, labels, gap, leave_out=leave_out, metrics=(metric,), scoring=scoring)
+            for how in ((mode, tokenizer), (mode_b or mode, tokenizer_b or tokenizer))
         )
         comparison = compare_files(
-            (find_predictions(a), find_predictions(b)), (first, second), metric=metric
+            (find_predictions(a), find_predictions(b)),
+            (first, second),
+            metric=metric,
+            test=first.scoring,
         )
-        print_comparison(comparison, show=show, as_json=as_json)
+        print_comparison(comparison, level=first.scoring.level, show=show, as_json=as_json)
 
 
 def beams(
@@ -143,6 +150,7 @@ def beams(
     labels: LabelsOption = "BIO",
     gap: Gap = "......",
     leave_out: LeaveOut = None,
+    scoring: Scoring = None,
     show: Annotated[int, typer.Option(min=0, help="Cases to print of each beam and kind.")] = 5,
     as_json: AsJson = False,
 ) -> None:
@@ -151,9 +159,11 @@ def beams(
         from flows.views.beams import print_study
         from gner_core.scoring.analysis.beams import study_beams
 
-        setup = _setup(mode, tokenizer, labels, gap, leave_out=leave_out, metrics=(metric,))
+        setup = _setup(
+            mode, tokenizer, labels, gap, leave_out=leave_out, metrics=(metric,), scoring=scoring
+        )
         study = study_beams(_named(files), setup, metric=metric)
-        print_study(study, show=show, as_json=as_json)
+        print_study(study, level=setup.scoring.level, show=show, as_json=as_json)
 
 
 def _named(files: list[str]) -> dict[str, Path]:
@@ -180,8 +190,10 @@ def _setup(
     *,
     metrics: tuple[str, ...],
     leave_out: list[str] | None,
+    scoring: Path | None,
     errors: bool = False,
 ) -> "FileScoring":
+    from gner_core.config.reading.files import SCORING, read_scoring
     from gner_core.config.system import MatchParams, TargetForm
     from gner_core.errors import InputError
     from gner_core.scoring.files import FileScoring
@@ -196,4 +208,5 @@ def _setup(
         metrics=metrics,
         without=frozenset(map(normalised, leave_out or ())) | frozenset(leave_out or ()),
         errors=errors,
+        scoring=read_scoring(scoring or SCORING),
     )

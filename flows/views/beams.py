@@ -7,7 +7,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.text import Text
 
-from flows.views.score import empty_table, points
+from flows.views.score import empty_table, percent, points
 from gner_core.scoring.analysis.beams import KINDS, BeamStudy, Case
 from gner_core.scoring.analysis.significance import MEAN
 from gner_core.scoring.scored import Scored
@@ -17,7 +17,7 @@ AROUND = 4
 STYLES = {"wrong → right": "green", "right → wrong": "red", "wrong → wrong": "yellow"}
 
 
-def print_study(study: BeamStudy, *, show: int, as_json: bool) -> None:
+def print_study(study: BeamStudy, *, level: float, show: int, as_json: bool) -> None:
     """Print scores, counts and the first cases of each beam and kind; JSON holds every case."""
     if as_json:
         columns = {
@@ -36,7 +36,7 @@ def print_study(study: BeamStudy, *, show: int, as_json: bool) -> None:
         print(json.dumps(result, indent=1, ensure_ascii=False))  # noqa: T201  # this is the output
         return
     console = Console()
-    _print_scores(study, console)
+    _print_scores(study, console, level=level)
     counts = empty_table("Sentences whose entities change", ("beam",), (*KINDS, "all"))
     for name, kinds in study.counts().items():
         counts.add_row(name, *[f"{kinds[kind]:,}" for kind in KINDS], f"{kinds.total():,}")
@@ -51,14 +51,13 @@ def print_study(study: BeamStudy, *, show: int, as_json: bool) -> None:
                 _print_case(case, console)
 
 
-def _print_scores(study: BeamStudy, console: Console) -> None:
+def _print_scores(study: BeamStudy, console: Console, *, level: float) -> None:
     first, *others = study.columns
     headings = [first]
     for name in others:
         headings += [name, "", "p"]
-    shown = empty_table(
-        "F1 in points (Table 7), 95 % intervals; differences to the first", ("corpus",), headings
-    )
+    title = f"F1 in points (Table 7), {percent(level)} intervals; differences to the first"
+    shown = empty_table(title, ("corpus",), headings)
     for corpus in study.columns[first].scores:
         cells = []
         for column in study.columns.values():

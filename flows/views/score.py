@@ -51,9 +51,10 @@ def print_scores(scores: FileScores, setup: FileScoring, *, types: bool) -> None
         f"{scores.texts['all']:,} sentences, mode {setup.match.mode}, {back} back tokenization"
     )
     for name, tally in scores.tallies.items():
-        summary = metric_summary(tally)
+        summary = metric_summary(tally, setup.scoring)
         left_out = f", without {', '.join(sorted(tally.without))}" if tally.without else ""
-        console.print(_metric_table(f"{name}: {TITLES[name]}{left_out}", summary))
+        title = f"{name}: {TITLES[name]}{left_out}"
+        console.print(_metric_table(title, summary, level=setup.scoring.level))
         if "without" in summary:
             names = ", ".join(summary["without"]["types"])
             mean = points(summary["without"]["macro"]["f1"])
@@ -76,9 +77,11 @@ def print_scores(scores: FileScores, setup: FileScoring, *, types: bool) -> None
                 console.print(f"  raw  {escape(words)}\n  text {escape(written)}")
 
 
-def print_json(scores: FileScores) -> None:
+def print_json(scores: FileScores, setup: FileScoring) -> None:
     """Print everything that was counted."""
-    result: dict[str, Any] = {name: metric_summary(tally) for name, tally in scores.tallies.items()}
+    result: dict[str, Any] = {
+        name: metric_summary(tally, setup.scoring) for name, tally in scores.tallies.items()
+    }
     if scores.partial.counts:
         result["partial"] = scores.partial.values()
     if scores.errors:
@@ -89,7 +92,7 @@ def print_json(scores: FileScores) -> None:
     print(json.dumps(result, indent=1, ensure_ascii=False))  # noqa: T201  # this is the output
 
 
-def print_comparison(comparison: Comparison, *, show: int, as_json: bool) -> None:
+def print_comparison(comparison: Comparison, *, level: float, show: int, as_json: bool) -> None:
     """Print the differences and the sentences that changed most."""
     if as_json:
         changes = [{"id": c.a.id, "gain": c.gain} for c in comparison.changes]
@@ -98,7 +101,8 @@ def print_comparison(comparison: Comparison, *, show: int, as_json: bool) -> Non
         print(json.dumps(result, indent=1, ensure_ascii=False))  # noqa: T201
         return
     console = Console()
-    table = empty_table("F1 in points: B against A", ("corpus",), ("A", "B", "B - A", "95 %", "p"))
+    numbers = ("A", "B", "B - A", percent(level), "p")
+    table = empty_table("F1 in points: B against A", ("corpus",), numbers)
     for name, d in comparison.differences.items():
         row = (points(d.a), points(d.b), f"{100 * d.value:+.2f}")
         bounds = f"{100 * d.low:+.2f} … {100 * d.high:+.2f}"
@@ -136,6 +140,11 @@ def points(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
+def percent(level: float) -> str:
+    """Return the level of an interval, such as `95 %`."""
+    return f"{100 * level:g} %"
+
+
 def empty_table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Table:
     """Return an empty table whose columns of numbers stand right."""
     table = Table(
@@ -152,8 +161,8 @@ def empty_table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Tab
     return table
 
 
-def _metric_table(title: str, summary: Mapping[str, Any]) -> Table:
-    numbers = ("texts", "gold", "found", "right", "P", "R", "F1", "95 %")
+def _metric_table(title: str, summary: Mapping[str, Any], *, level: float) -> Table:
+    numbers = ("texts", "gold", "found", "right", "P", "R", "F1", percent(level))
     table = empty_table(title, ("corpus",), numbers)
     for name, row in summary["corpora"].items():
         counts = [f"{row[key]:,}" for key in ("sentences", "gold", "predicted", "right")]

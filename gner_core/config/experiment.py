@@ -10,6 +10,7 @@ from gner_core.config.backbone import BackboneParams
 from gner_core.config.corpus import CorpusParams
 from gner_core.config.execution import ExecutionParams
 from gner_core.config.sample import SampleParams, known_sample
+from gner_core.config.scoring import ScoringParams
 from gner_core.config.system import DecodeParams, MatchParams, TargetForm
 from gner_core.config.training import ChooseOnSample, StageParams
 from gner_core.strict import StrictModel
@@ -47,6 +48,8 @@ class Experiment(StrictModel):
     target: TargetForm
     decode: DecodeParams
     match: MatchParams
+    scoring: ScoringParams
+    """Intervals and what else scores come with; an experiment file may name another YAML file here."""
     report: ReportParams
     execution: ExecutionParams
 

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from gner_core.config.corpus import CorpusParams
 from gner_core.config.execution import ExecutionParams
 from gner_core.config.sample import SampleParams, known_sample
+from gner_core.config.scoring import BootstrapParams, ScoringParams
 from gner_core.config.system import DecodeParams, MatchParams
 from gner_core.strict import StrictModel
 
@@ -18,17 +19,11 @@ TestName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 """Lower-case with dashes."""
 
 
-class ComparisonParams(StrictModel):
+class ComparisonParams(BootstrapParams):
     """The paired test of a checkpoint against the champion, over the same sentences."""
 
     metric: Literal["pair", "span"]
     """pair: the paper's, unique pairs of text and type; span: words and type of every mention."""
-    level: float = Field(gt=0, lt=1)
-    """Share of the bootstrap's differences that the interval holds, such as 0.95."""
-    resamples: int = Field(ge=100)
-    """Draws of the bootstrap, and of the swaps behind p."""
-    seed: int
-    """Seed of both."""
 
 
 class ChampionParams(StrictModel):
@@ -67,6 +62,8 @@ class Reevaluation(StrictModel):
     """The fixed test sets by name. The mean is over all corpora of all of them."""
     decode: DecodeParams
     match: MatchParams
+    scoring: ScoringParams
+    """Of the scores of each checkpoint alone; the file may name another YAML file here."""
     comparison: ComparisonParams
     champion: ChampionParams
     look: LookParams

@@ -41,7 +41,7 @@ class Cell:
     deviation: float | None
     """Standard deviation (n - 1) over seeds; None for a single run."""
     interval: Interval | None
-    """Bootstrap interval of a single run, 95 %; None over seeds."""
+    """Bootstrap interval of a single run; None over seeds."""
     runs: int
 
     @property

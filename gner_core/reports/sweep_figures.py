@@ -1,6 +1,6 @@
 """Figures of sweeps: F1 against parameters (Fig. 7), beam size (Table 7), context (Fig. 4), or bars.
 
-Error bars are standard deviations over seeds, else 95 % intervals of the single runs.
+Error bars are standard deviations over seeds, else bootstrap intervals of the single runs.
 """
 
 import io

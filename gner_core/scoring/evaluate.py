@@ -2,21 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from gner_core.config.scoring import ScoringParams
 from gner_core.scoring.analysis.calibration import Calibration
 from gner_core.scoring.analysis.errors import Errors, entity_errors, text_faults, word_edits
 from gner_core.scoring.analysis.significance import MEAN, interval
 from gner_core.scoring.metrics.tally import METRICS, Tally
 from gner_core.scoring.scored import Scored
 
-LEFT_OUT = frozenset({"misc", "miscellaneous", "else", "other"})
-"""Types without a meaning of their own: scores are also given without them, where they occur."""
-DRAWS, SEED = 1000, 1
-"""Of the bootstrap."""
 
-
-def summarise(scored: Sequence[Scored]) -> dict[str, Any]:
+def summarise(scored: Sequence[Scored], params: ScoringParams) -> dict[str, Any]:
     """Return everything that is known of an evaluation.
 
     The paper's metric stands at the top: `corpora`, `macro` (the paper's mean over corpora),
@@ -26,12 +23,12 @@ def summarise(scored: Sequence[Scored]) -> dict[str, Any]:
     entities have no place, so only the paper's metric and the faults are there.
     """
     placed = all(s.written is None for s in scored)
-    summary = metric_summary(tally(scored, "pair"))
+    summary = metric_summary(tally(scored, "pair"), params)
     if placed:
-        summary["span"] = metric_summary(tally(scored, "span"))
+        summary["span"] = metric_summary(tally(scored, "span"), params)
         summary["errors"] = errors_by_corpus(scored)
     if any(s.probabilities is not None for s in scored):
-        summary["calibration"] = calibration_by_corpus(scored)
+        summary["calibration"] = calibration_by_corpus(scored, bins=params.confidence_bins)
     return {**summary, "texts": text_faults(scored), "words": word_edits(scored)}
 
 
@@ -43,14 +40,14 @@ def tally(scored: Sequence[Scored], metric: str) -> Tally:
     return result
 
 
-def metric_summary(tally: Tally) -> dict[str, Any]:
-    """Return scores with intervals; where types like misc occur, `without` has them left out."""
+def metric_summary(tally: Tally, params: ScoringParams) -> dict[str, Any]:
+    """Return scores with intervals; `without` are those without types to leave out, if any occur."""
     summary = tally.scores(without=())
     rows = tally.sentences
-    for name, found in interval(rows, draws=DRAWS, seed=SEED).items() if rows else ():
+    for name, found in interval(rows, params).items() if rows else ():
         place = summary["macro"] if name == MEAN else summary["corpora"][name]
         place["interval"] = [found.low, found.high]
-    vague = sorted({t for name in tally.sentences for t in tally.types(name)} & LEFT_OUT)
+    vague = sorted({t for name in tally.sentences for t in tally.types(name)} & {*params.left_out})
     if vague:
         summary["without"] = {"types": vague, **tally.scores(without=vague)}
     return summary
@@ -68,10 +65,10 @@ def errors_by_corpus(scored: Sequence[Scored]) -> dict[str, Any]:
     return {"corpora": values, "all": everything.values()}
 
 
-def calibration_by_corpus(scored: Sequence[Scored]) -> dict[str, Any]:
+def calibration_by_corpus(scored: Sequence[Scored], *, bins: int) -> dict[str, Any]:
     """Return reliability and expected calibration error for each corpus and for all together."""
-    corpora: dict[str, Calibration] = defaultdict(Calibration)
-    everything = Calibration()
+    corpora: dict[str, Calibration] = defaultdict(partial(Calibration, bins))
+    everything = Calibration(bins)
     for sentence in scored:
         corpora[sentence.corpus].add_sentence(sentence)
         everything.add_sentence(sentence)

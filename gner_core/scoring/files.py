@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from gner_core.config.scoring import ScoringParams
 from gner_core.config.system import MatchParams, TargetForm
 from gner_core.errors import InputError
 from gner_core.matching.back_tokenization import BackTokens, from_file
@@ -44,18 +45,19 @@ class FileScoring:
     metrics: tuple[str, ...]
     without: frozenset[str]
     errors: bool
+    scoring: ScoringParams
 
 
 @dataclass
 class FileScores:
     """What is kept of a file: counts by metric, of errors by corpus, of texts and of words."""
 
+    calibration: Calibration
     tallies: dict[str, Tally] = field(default_factory=dict)
     partial: PartialScores = field(default_factory=PartialScores)
     errors: dict[str, Errors] = field(default_factory=lambda: defaultdict(Errors))
     texts: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
-    calibration: Calibration = field(default_factory=Calibration)
     examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """Kind of word edit → the first sentences with one, and what was written."""
 
@@ -98,13 +100,15 @@ class PartScorer:
 
     def scores(self, part: Part) -> FileScores:
         """Return the counts of a part."""
-        result = FileScores()
+        result = _no_scores(self.setup)
         for scored in self.scored(part):
             result.extend(self._counts(scored))
         return result
 
     def _counts(self, scored: Sequence[Scored]) -> FileScores:
-        result = FileScores(texts=Counter(text_faults(scored)), words=Counter(word_edits(scored)))
+        result = _no_scores(self.setup)
+        result.texts.update(text_faults(scored))
+        result.words.update(word_edits(scored))
         for name in self.setup.metrics:
             if name == "partial":
                 result.partial.add(scored)
@@ -128,7 +132,7 @@ def score_file(path: Path, setup: FileScoring, *, workers: int, report: Report) 
     Raises:
         InputError: for a fault in the file or the tokenizer.
     """
-    result = FileScores()
+    result = _no_scores(setup)
     parts = read_parts(path)
     with _no_cycles():
         if workers == 1:
@@ -141,6 +145,10 @@ def score_file(path: Path, setup: FileScoring, *, workers: int, report: Report) 
     if not result.texts["all"]:
         raise InputError(f"{path}: holds no predictions")
     return result
+
+
+def _no_scores(setup: FileScoring) -> FileScores:
+    return FileScores(Calibration(setup.scoring.confidence_bins))
 
 
 @contextmanager

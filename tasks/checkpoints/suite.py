@@ -76,7 +76,12 @@ class Suite:
                 backbone=said.backbone,
                 decode=decode,
             )
-            tests[test] = Score(title=title, predictions=written, match=self.params.match)
+            tests[test] = Score(
+                title=title,
+                predictions=written,
+                match=self.params.match,
+                scoring=self.params.scoring,
+            )
         return Trial(checkpoint, tests)
 
 

@@ -77,7 +77,12 @@ def plan_experiment(experiment: Experiment) -> Plan:
             backbone=experiment.backbone,
             decode=experiment.decode,
         )
-        tests[title] = Score(title=title, predictions=written, match=experiment.match)
+        tests[title] = Score(
+            title=title,
+            predictions=written,
+            match=experiment.match,
+            scoring=experiment.scoring,
+        )
     report = Report(
         title=experiment.name,
         experiment=experiment.name,

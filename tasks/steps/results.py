@@ -6,6 +6,7 @@ from typing import Any
 
 from gner_core.config.experiment import ReportParams
 from gner_core.config.reevaluation import ComparisonParams
+from gner_core.config.scoring import ScoringParams
 from gner_core.config.system import MatchParams
 from tasks.steps.base import Step, values, with_prefix
 from tasks.steps.data import Corpus, Sample
@@ -21,10 +22,15 @@ class Score(Step):
 
     predictions: Generate
     match: MatchParams
+    scoring: ScoringParams
 
     def identity(self) -> dict[str, Any]:
-        """Return matching and the form of the texts."""
-        return {"match": values(self.match), "target": values(self.predictions.target)}
+        """Return matching, the form of the texts, and how sure scores are."""
+        return {
+            "match": values(self.match),
+            "target": values(self.predictions.target),
+            "scoring": values(self.scoring),
+        }
 
     def inputs(self) -> dict[str, Step]:
         """Return the generation."""

@@ -11,9 +11,11 @@ from gner_core.config.reading.files import (
     read_backbone,
     read_catalog,
     read_reevaluation,
+    read_scoring,
     read_values,
 )
 from gner_core.config.reading.sweeps import Study, Sweep, read_runnable
+from gner_core.config.scoring import ScoringParams
 
 
 def _read_costs(path: Path) -> None:
@@ -40,7 +42,11 @@ def check_file(path: Path) -> str:
             read, kind = READERS[folder]
             read(path)
             return kind
-    if "champion" in read_values(path):
+    keys = read_values(path).keys()
+    if keys & ScoringParams.model_fields.keys():
+        read_scoring(path)
+        return "scoring"
+    if "champion" in keys:
         read_reevaluation(path, overrides=[])
         return "re-evaluation"
     found = read_runnable(path, overrides=[])

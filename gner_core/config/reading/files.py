@@ -1,10 +1,11 @@
 """Reads an experiment file: YAML, with other files included and values overridden.
 
-A text at `backbone` or `corpora` is the path of another YAML file, relative to the one it
-stands in; a catalog may also be a folder of YAML files. Overrides come last: `decode.beams=4`, values written as in YAML.
+A text at `backbone`, `corpora` or `scoring` is the path of another YAML file, relative to the one
+it stands in; a catalog may also be a folder of YAML files. Overrides come last: `decode.beams=4`,
+values written as in YAML.
 
 With `extends: other.yaml` a file holds only what differs from another one; sections are merged,
-but a backbone or a catalog counts as a whole.
+but what can be included counts as a whole.
 """
 
 from collections.abc import Mapping
@@ -18,10 +19,13 @@ from gner_core.config.backbone import BackboneParams
 from gner_core.config.corpus import CorpusParams
 from gner_core.config.experiment import Experiment
 from gner_core.config.reevaluation import Reevaluation
+from gner_core.config.scoring import ScoringParams
 from gner_core.errors import InputError
 from gner_core.strict import StrictModel
 
-INCLUDES = ("backbone", "corpora")
+INCLUDES = ("backbone", "corpora", "scoring")
+SCORING = Path(__file__).parents[3] / "params" / "scoring.yaml"
+"""How predictions are scored without an experiment."""
 EXTENDS = "extends"
 M = TypeVar("M", bound=StrictModel)
 
@@ -101,6 +105,15 @@ def read_backbone(path: Path) -> BackboneParams:
         raise InputError(_explain(path, error, inside="backbone")) from None
 
 
+def read_scoring(path: Path) -> ScoringParams:
+    """Read a file of scoring params.
+
+    Raises:
+        InputError: for a missing or malformed file, or any value that does not fit.
+    """
+    return validated(ScoringParams, read_yaml(path), path)
+
+
 def _read_extended(path: Path, *, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read a file over the one that it extends, with what both include."""
     if path.resolve() in seen:
@@ -125,7 +138,7 @@ def _laid_over(below: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_included(path: Path) -> dict[str, Any]:
-    """Read what `backbone` or `corpora` names: a YAML file, or a folder of them."""
+    """Read what a key of `INCLUDES` names: a YAML file, or a folder of them."""
     if not path.is_dir():
         return read_yaml(path)
     values: dict[str, Any] = {}

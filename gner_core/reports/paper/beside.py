@@ -40,7 +40,7 @@ class Measured:
 
     value: float
     interval: tuple[float, float] | None
-    """95 % interval; None where it is not known."""
+    """Bootstrap interval; None where it is not known."""
     another: str = ""
     """Name of our model where it is not made from the paper's backbone."""
     deviation: float | None = None

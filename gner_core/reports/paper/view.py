@@ -2,7 +2,7 @@
 
 from gner_core.reports.paper.beside import Row
 
-HEAD = ("", "ours", "95 %", "paper", "difference", "paper inside")
+HEAD = ("", "ours", "interval", "paper", "difference", "paper inside")
 NOT_RUN, NOT_STATED = "not run", "not stated"
 INSIDE = {True: "yes", False: "no", None: ""}
 

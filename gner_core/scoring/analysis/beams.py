@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.errors import InputError
-from gner_core.scoring.analysis.comparison import FILE_TEST, Change, compare_scored
+from gner_core.scoring.analysis.comparison import Change, compare_scored
 from gner_core.scoring.analysis.significance import Difference, Interval, interval
-from gner_core.scoring.evaluate import DRAWS, SEED
 from gner_core.scoring.files import FileScoring, scored_file
 from gner_core.scoring.metrics.spans import require_places
 from gner_core.scoring.metrics.tally import METRICS, Tally
@@ -96,7 +95,7 @@ def study_beams(files: Mapping[str, Path], setup: FileScoring, *, metric: str) -
             (base, scored[name]),
             metric=metric,
             without=(setup.without, setup.without),
-            test=FILE_TEST,
+            test=setup.scoring,
         )
         columns[name] = Column(_intervals(scored[name], setup, metric), comparison.differences)
         found = [Case(name, kind_of(change), change.a, change.b) for change in comparison.changes]
@@ -116,4 +115,4 @@ def _intervals(scored: Sequence[Scored], setup: FileScoring, metric: str) -> dic
     tally = Tally(without=setup.without)
     for sentence in scored:
         tally.add(sentence.corpus, METRICS[metric](sentence))
-    return interval(tally.sentences, draws=DRAWS, seed=SEED)
+    return interval(tally.sentences, setup.scoring)

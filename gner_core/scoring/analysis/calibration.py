@@ -6,7 +6,7 @@ between confidence and share of right ones over the bins, weighted by their enti
 2017, with entities as cases).
 
 Example:
-    >>> counts = Calibration()
+    >>> counts = Calibration(10)
     >>> counts.add(confidence=0.9, right=True)
     >>> counts.add(confidence=0.95, right=False)
     >>> round(counts.error, 3)
@@ -18,21 +18,20 @@ from typing import Any
 from gner_core.records import confidence_of, spans_of
 from gner_core.scoring.scored import Scored
 
-BINS = 10
-
 
 class Calibration:
     """Entities, right ones and the sum of confidences in each bin; parts of a file add up."""
 
-    def __init__(self) -> None:
+    def __init__(self, bins: int) -> None:
         """Start empty."""
-        self.entities = [0] * BINS
-        self.right = [0] * BINS
-        self.confidence = [0.0] * BINS
+        self.bins = bins
+        self.entities = [0] * bins
+        self.right = [0] * bins
+        self.confidence = [0.0] * bins
 
     def add(self, *, confidence: float, right: bool) -> None:
         """Count one predicted entity; a confidence of 1 belongs to the last bin."""
-        number = min(int(confidence * BINS), BINS - 1)
+        number = min(int(confidence * self.bins), self.bins - 1)
         self.entities[number] += 1
         self.right[number] += right
         self.confidence[number] += confidence
@@ -47,8 +46,8 @@ class Calibration:
             self.add(confidence=sure, right=span in gold)
 
     def extend(self, other: "Calibration") -> None:
-        """Add the counts of another part."""
-        for number in range(BINS):
+        """Add the counts of another part, in as many bins."""
+        for number in range(self.bins):
             self.entities[number] += other.entities[number]
             self.right[number] += other.right[number]
             self.confidence[number] += other.confidence[number]
@@ -69,8 +68,8 @@ class Calibration:
         rows = zip(self.entities, self.right, self.confidence, strict=True)
         bins = [
             {
-                "low": number / BINS,
-                "high": (number + 1) / BINS,
+                "low": number / self.bins,
+                "high": (number + 1) / self.bins,
                 "entities": entities,
                 "confidence": sure / entities if entities else None,
                 "right": right / entities if entities else None,

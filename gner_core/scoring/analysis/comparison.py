@@ -5,15 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gner_core.config.scoring import BootstrapParams
 from gner_core.errors import InputError
-from gner_core.scoring.analysis.significance import LEVEL, Difference, PairedTest, compare
-from gner_core.scoring.evaluate import DRAWS, SEED
+from gner_core.scoring.analysis.significance import Difference, compare
 from gner_core.scoring.files import FileScoring, scored_file
 from gner_core.scoring.metrics.tally import METRICS, Tally
 from gner_core.scoring.scored import Scored
 
-FILE_TEST = PairedTest(LEVEL, DRAWS, SEED)
-"""How files of predictions are compared."""
 Key = tuple[str, tuple[str, ...], int]
 """Corpus, words, and the number of the occurrence of equal sentences."""
 
@@ -37,7 +35,11 @@ class Comparison:
 
 
 def compare_files(
-    files: tuple[Path, Path], setups: Sequence[FileScoring], *, metric: str
+    files: tuple[Path, Path],
+    setups: Sequence[FileScoring],
+    *,
+    metric: str,
+    test: BootstrapParams,
 ) -> Comparison:
     """Score both files and compare them sentence by sentence.
 
@@ -47,7 +49,7 @@ def compare_files(
     first, second = (scored_file(file, one) for file, one in zip(files, setups, strict=True))
     names = (str(files[0]), str(files[1]))
     without = (setups[0].without, setups[1].without)
-    return compare_scored(names, (first, second), metric=metric, without=without, test=FILE_TEST)
+    return compare_scored(names, (first, second), metric=metric, without=without, test=test)
 
 
 def compare_scored(
@@ -56,7 +58,7 @@ def compare_scored(
     *,
     metric: str,
     without: tuple[frozenset[str], frozenset[str]],
-    test: PairedTest,
+    test: BootstrapParams,
 ) -> Comparison:
     """Compare two scorings of the same sentences; `names` stand in errors.
 

@@ -5,7 +5,7 @@ meaning; the paired test draws the same sentences for both systems. Everything i
 
 Example:
     >>> rows = {"news": [(1, 1, 1), (0, 1, 1)]}
-    >>> interval(rows, draws=200, seed=1)["news"].low
+    >>> interval(rows, BootstrapParams(level=0.95, resamples=200, seed=1))["news"].low
     0.0
 """
 
@@ -16,6 +16,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gner_core.config.scoring import BootstrapParams
+
 Rows = Mapping[str, Sequence[tuple[int, int, int]]]
 """Corpus → (right, predicted, gold) of each sentence."""
 MEAN = "mean over corpora"
@@ -23,26 +25,15 @@ MEAN = "mean over corpora"
 
 
 Verdict = Literal["better", "worse", "even"]
-LEVEL = 0.95
-"""Of the intervals of scores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The 95 % interval of a value, and the value of the sentences as they are."""
+    """The interval of a value, and the value of the sentences as they are."""
 
     value: float
     low: float
     high: float
-
-
-@dataclass(frozen=True, slots=True)
-class PairedTest:
-    """How two systems are compared: share of the interval, draws, seed."""
-
-    level: float
-    draws: int
-    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +57,16 @@ class Difference:
         return "better" if self.low > 0 else "worse" if self.high < 0 else "even"
 
 
-def interval(rows: Rows, *, draws: int, seed: int) -> dict[str, Interval]:
+def interval(rows: Rows, params: BootstrapParams) -> dict[str, Interval]:
     """Return the F1 interval of each corpus and of their mean."""
-    drawn = {name: _f1(_draw(_array(r), draws, seed, name)) for name, r in rows.items()}
+    drawn = {name: _f1(_draw(_array(r), params, name)) for name, r in rows.items()}
     values = {name: float(_f1(_array(r).sum(axis=0))) for name, r in rows.items()}
     drawn[MEAN] = np.mean(list(drawn.values()), axis=0)
     values[MEAN] = float(np.mean(list(values.values())))
-    return {name: Interval(values[name], *_bounds(drawn[name], LEVEL)) for name in drawn}
+    return {name: Interval(values[name], *_bounds(drawn[name], params.level)) for name in drawn}
 
 
-def compare(a: Rows, b: Rows, test: PairedTest) -> dict[str, Difference]:
+def compare(a: Rows, b: Rows, params: BootstrapParams) -> dict[str, Difference]:
     """Return the difference in F1 for each corpus and for their mean.
 
     Args:
@@ -84,13 +75,13 @@ def compare(a: Rows, b: Rows, test: PairedTest) -> dict[str, Difference]:
     pairs = {name: np.stack([_array(a[name]), _array(b[name])], axis=1) for name in a}
     drawn, swapped, values = {}, {}, {}
     for name, pair in pairs.items():
-        drawn[name] = _f1(_draw(pair, test.draws, test.seed, name))
-        swapped[name] = _f1(_swap(pair, test.draws, test.seed, name))
+        drawn[name] = _f1(_draw(pair, params, name))
+        swapped[name] = _f1(_swap(pair, params, name))
         values[name] = _f1(pair.sum(axis=0))
     for table in (drawn, swapped, values):
         table[MEAN] = np.mean(list(table.values()), axis=0)
     return {
-        name: _difference(values[name], drawn[name], swapped[name], test.level) for name in values
+        name: _difference(values[name], drawn[name], swapped[name], params.level) for name in values
     }
 
 
@@ -111,23 +102,23 @@ def _array(rows: Sequence[tuple[int, int, int]]) -> NDArray[np.int64]:
     return np.asarray(rows, dtype=np.int64).reshape(-1, 3)
 
 
-def _draw(counts: NDArray[np.int64], draws: int, seed: int, name: str) -> NDArray[np.int64]:
-    """Return sums over sentences drawn with replacement: (draws, *shape of one sentence).
+def _draw(counts: NDArray[np.int64], params: BootstrapParams, name: str) -> NDArray[np.int64]:
+    """Return sums over sentences drawn with replacement: (resamples, *shape of one sentence).
 
     Sentences with equal counts are one class: how often classes are drawn is multinomial.
     """
     classes, sizes = np.unique(counts, axis=0, return_counts=True)
-    random = _random(seed, f"draw/{name}")
-    times = random.multinomial(len(counts), sizes / len(counts), size=draws)
+    random = _random(params.seed, f"draw/{name}")
+    times = random.multinomial(len(counts), sizes / len(counts), size=params.resamples)
     sums: NDArray[np.int64] = np.tensordot(times, classes, axes=(1, 0))
     return sums
 
 
-def _swap(pair: NDArray[np.int64], draws: int, seed: int, name: str) -> NDArray[np.int64]:
-    """Return sums over sentences whose two outputs are swapped at random: (draws, 2, 3)."""
+def _swap(pair: NDArray[np.int64], params: BootstrapParams, name: str) -> NDArray[np.int64]:
+    """Return sums over sentences whose two outputs are swapped at random: (resamples, 2, 3)."""
     classes, sizes = np.unique(pair, axis=0, return_counts=True)
-    random = _random(seed, f"swap/{name}")
-    swapped = random.binomial(sizes, 0.5, size=(draws, len(sizes)))
+    random = _random(params.seed, f"swap/{name}")
+    swapped = random.binomial(sizes, 0.5, size=(params.resamples, len(sizes)))
     sums: NDArray[np.int64] = np.tensordot(swapped, classes[:, ::-1] - classes, axes=(1, 0))
     sums += pair.sum(axis=0)
     return sums

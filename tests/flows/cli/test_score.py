@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from flows.cli.main import app
@@ -74,6 +75,29 @@ def test_comparison_shows_the_difference_and_the_changed_sentences(files: dict[s
     assert as_json["differences"]["[one]"]["value"] == 0
     assert as_json["differences"]["[two]"]["b"] == 1.0
     assert as_json["changes"][0]["id"] == "[two]/2"
+
+
+def test_another_file_of_scoring_counts_for_all_commands(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    own = tmp_path / "own.yaml"
+    values = {"level": 0.5, "resamples": 100, "seed": 1, "left_out": ["city"]}
+    own.write_text(yaml.safe_dump({**values, "confidence_bins": 5}))
+    given = ("--scoring", str(own))
+    scores = run("score", files["bad"], "--workers", "1", *given)
+    assert "50 %" in scores.output
+    assert "mean F1 without city: 50.00" in scores.output
+    assert "50 %" in run("compare", files["bad"], files["good"], *given).output
+    assert "50 % intervals" in run("beams", files["bad"], files["good"], *given).output
+    own.write_text(yaml.safe_dump(values))
+    for command in (
+        ("score", "{good}"),
+        ("compare", "{bad}", "{good}"),
+        ("beams", "{bad}", "{good}"),
+    ):
+        result = run(*[word.format(**files) for word in command], *given)
+        assert result.exit_code == 2
+        assert "own.yaml: confidence_bins: Field required" in result.stderr
 
 
 def test_bench_prints_a_row_per_bin(files: dict[str, str]) -> None:

@@ -1,9 +1,18 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
+from gner_core.config.experiment import Experiment
 from gner_core.config.reading.check import check_file
-from gner_core.config.reading.files import read_experiment
+from gner_core.config.reading.files import (
+    read_experiment,
+    read_reevaluation,
+    read_values,
+    read_yaml,
+    validated,
+)
+from gner_core.config.reevaluation import Reevaluation
 from gner_core.errors import InputError
 
 
@@ -26,6 +35,9 @@ def test_includes_are_read_and_overrides_win(tiny: Path) -> None:
     [
         ("decode.beems=4", r"tiny.yaml: decode.beems: unknown key; allowed: beams, mode, seed"),
         ("decode.beams=0", r"decode.beams: .*greater than or equal to 1, got 0"),
+        ("scoring.level=1", r"scoring.level: .*less than 1, got 1"),
+        ("scoring.draws=9", r"scoring.draws: unknown key; allowed: .*left_out, level, resamples"),
+        ("scoring={level: 0.9}", r"scoring.resamples: Field required; .*scoring.seed: Field req"),
         ("decode.beams=many", r"decode.beams: .*valid integer.*got 'many'"),
         ("decode.mode=magic", r"decode.mode: Input should be 'free' or 'guided', got 'magic'"),
         ("zero_shot.corpora=[mars]", r"zero_shot.corpora names 'mars'; known: astronomy"),
@@ -64,7 +76,7 @@ def test_every_params_file_loads(root: Path) -> None:
     kinds = {check_file(file) for file in files}
     assert kinds == {
         *("experiment", "sweep", "study", "re-evaluation", "backbone", "catalog"),
-        *("device", "costs"),
+        *("device", "costs", "scoring"),
     }
 
 
@@ -80,6 +92,34 @@ def test_a_file_that_extends_another_holds_only_what_differs(root: Path, tmp_pat
     itself.write_text("extends: itself.yaml")
     with pytest.raises(InputError, match="extends itself"):
         read_experiment(itself, overrides=[])
+
+
+def test_scoring_is_required_and_may_stand_in_the_file_itself(tiny: Path, tmp_path: Path) -> None:
+    reevaluate = tiny.with_name("reevaluate.yaml")
+    shared = read_yaml(tiny.with_name("scoring.yaml"))
+    own = tmp_path / "own.yaml"
+    for file, kind, read in (
+        (tiny, Experiment, read_experiment),
+        (reevaluate, Reevaluation, read_reevaluation),
+    ):
+        assert read(file, overrides=[]).scoring.model_dump(mode="json") == shared
+        values = read_values(file)
+        del values["scoring"]
+        with pytest.raises(InputError, match=rf"{file.name}: scoring: Field required"):
+            validated(kind, values, file)
+        own.write_text(yaml.safe_dump({"extends": str(file), "scoring": {**shared, "seed": 7}}))
+        assert read(own, overrides=[]).scoring.seed == 7
+
+
+def test_a_file_of_scoring_is_checked_by_its_keys(tiny: Path, tmp_path: Path) -> None:
+    values = read_yaml(tiny.with_name("scoring.yaml"))
+    own = tmp_path / "own.yaml"
+    own.write_text(yaml.safe_dump(values))
+    assert check_file(own) == "scoring"
+    del values["seed"]
+    own.write_text(yaml.safe_dump(values))
+    with pytest.raises(InputError, match=r"own.yaml: seed: Field required"):
+        check_file(own)
 
 
 def choosing(split: str) -> str:

@@ -105,6 +105,7 @@ def test_an_entity_that_could_stand_in_two_places_is_flagged() -> None:
 
 
 def test_gner_mode_is_nowhere_worse_than_paper_mode_on_real_outputs(shared: Path) -> None:
+    from gner_core.config.reading.files import SCORING, read_scoring
     from gner_core.scoring.files import FileScoring, score_file
 
     scores = {}
@@ -116,6 +117,7 @@ def test_gner_mode_is_nowhere_worse_than_paper_mode_on_real_outputs(shared: Path
             metrics=("pair",),
             without=frozenset(),
             errors=False,
+            scoring=read_scoring(SCORING),
         )
         file = shared / "predictions" / "gner-t5-base-dev700.jsonl.gz"
         tally = score_file(file, setup, workers=1, report=lambda _: None).tallies["pair"]

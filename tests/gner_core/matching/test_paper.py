@@ -85,6 +85,7 @@ def test_the_reported_scores_of_a_published_checkpoint_are_reached(
     shared: Path, back: bool
 ) -> None:
     """700 real outputs of GNER-T5-base; reading, matching, metric and back tokenization at once."""
+    from gner_core.config.reading.files import SCORING, read_scoring
     from gner_core.scoring.files import FileScoring, score_file
 
     folder = shared / "predictions"
@@ -95,6 +96,7 @@ def test_the_reported_scores_of_a_published_checkpoint_are_reached(
         metrics=("pair",),
         without=frozenset(),
         errors=False,
+        scoring=read_scoring(SCORING),
     )
     file = folder / "gner-t5-base-dev700.jsonl.gz"
     found = score_file(file, setup, workers=1, report=lambda _: None).tallies["pair"]

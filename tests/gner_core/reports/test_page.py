@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from gner_core.config.reading.files import SCORING, read_scoring
 from gner_core.config.system import MatchParams
 from gner_core.matching.modes import Matcher
 from gner_core.records import Prediction
@@ -23,6 +24,7 @@ from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.scored import Scored, score
 from gner_core.systems.gner.targets import BIO
 
+PARAMS = read_scoring(SCORING)
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -62,7 +64,7 @@ def content() -> ReportContent:
         ],
         samples=[SampleRow("supervised", "toy", {**counts, "of": 2000, "method": "random"})],
         stages=[StageView("adaptation", recipe, summary, curve, leak="")],
-        evaluations=[EvaluationView("supervised", "held out", summarise(sentences))],
+        evaluations=[EvaluationView("supervised", "held out", summarise(sentences, PARAMS))],
         beside=beside("Tiny <b>", parameters=77_000_000, beams=2, scores={}, splits={}),
         examples=choose_examples({"supervised": sentences}, count=2),
         prompt=HOSTILE,
@@ -80,7 +82,7 @@ def test_the_page_shows_scores_counts_curves_examples_and_steps(content: ReportC
 
 def test_confidence_is_shown_where_decoding_was_guided(content: ReportContent) -> None:
     assert "<h2>Confidence" not in render(content)
-    guided = summarise([scored("", (0.95, 1.0, 0.62))])
+    guided = summarise([scored("", (0.95, 1.0, 0.62))], PARAMS)
     view = EvaluationView("zero-shot", "unseen", guided)
     page = render(replace(content, evaluations=[*content.evaluations, view]))
     assert "<h2>Confidence" in page
@@ -146,7 +148,7 @@ def test_words_labels_and_names_of_corpora_are_shown_as_text(content: ReportCont
     prediction = Prediction("0", HOSTILE, words, tags, (label,), said, True, None, None, None)
     match = MatchParams(mode="gner", back_tokenization=False)
     sentences = [score(prediction, Matcher(match, BIO, back={}))]
-    view = EvaluationView(HOSTILE, HOSTILE, summarise(sentences))
+    view = EvaluationView(HOSTILE, HOSTILE, summarise(sentences, PARAMS))
     page = render(
         replace(
             content, evaluations=[view], examples=choose_examples({HOSTILE: sentences}, count=1)

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
+from gner_core.config.reading.files import SCORING, read_scoring
 from gner_core.config.system import MatchParams
 from gner_core.matching.modes import Matcher
 from gner_core.records import Prediction, write_predictions
@@ -16,6 +17,7 @@ from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.scored import Scored, read_scored, score, write_scored
 from gner_core.systems.gner.targets import BIO
 
+PARAMS = read_scoring(SCORING)
 WORDS = ("Ada", "saw", "New", "York")
 GOLD = ("B-person", "O", "B-city", "I-city")
 
@@ -35,7 +37,7 @@ def scored(prediction: Prediction) -> Scored:
 
 
 def test_an_entity_counts_with_the_product_of_its_words() -> None:
-    counts = Calibration()
+    counts = Calibration(10)
     counts.add_sentence(scored(guided(GOLD, (0.97, 0.5, 0.8, 0.9))))
     counts.add_sentence(scored(guided(("B-city", "O", "O", "O"), (0.95, 0.5, 0.5, 0.5))))
     last, seventh = counts.values()["bins"][9], counts.values()["bins"][7]
@@ -46,7 +48,7 @@ def test_an_entity_counts_with_the_product_of_its_words() -> None:
 
 def test_the_error_of_honest_confidences_is_small_and_of_boasting_ones_large() -> None:
     draw = random.Random(1)
-    honest, boasting = Calibration(), Calibration()
+    honest, boasting = Calibration(10), Calibration(10)
     for _ in range(20_000):
         sure = draw.random()
         right = draw.random() < sure
@@ -57,7 +59,7 @@ def test_the_error_of_honest_confidences_is_small_and_of_boasting_ones_large() -
 
 
 def test_parts_add_up() -> None:
-    whole, one, other = Calibration(), Calibration(), Calibration()
+    whole, one, other = Calibration(10), Calibration(10), Calibration(10)
     for number in range(10):
         sure, right = number / 9, number % 3 == 0
         whole.add(confidence=sure, right=right)
@@ -71,10 +73,10 @@ def test_a_summary_has_it_where_decoding_was_guided(tmp_path: Path) -> None:
     sentences = [scored(guided(GOLD, (0.9,) * 4)), scored(guided(("O",) * 4, (0.9,) * 4, 1))]
     write_scored(tmp_path / "s.parquet", sentences)
     assert read_scored(tmp_path / "s.parquet") == sentences
-    found = summarise(sentences)["calibration"]
+    found = summarise(sentences, PARAMS)["calibration"]
     assert found["all"]["entities"] == found["corpora"]["toy"]["entities"] == 2
     free = Prediction("0", "toy", WORDS, GOLD, ("city", "person"), "Ada(O)", True, None)
-    assert "calibration" not in summarise([scored(free)])
+    assert "calibration" not in summarise([scored(free)], PARAMS)
 
 
 def test_gner_score_shows_the_table(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gner_core.config.reading.files import SCORING, read_scoring
 from gner_core.config.system import MatchParams
 from gner_core.errors import InputError
 from gner_core.records import Prediction, write_predictions
@@ -28,6 +29,7 @@ def setup(**changes: Any) -> FileScoring:
         "metrics": ("pair", "span", "partial"),
         "without": frozenset(),
         "errors": True,
+        "scoring": read_scoring(SCORING),
     }
     return FileScoring(**{**values, **changes})
 
@@ -144,7 +146,7 @@ def test_two_files_are_compared_sentence_by_sentence(tmp_path: Path) -> None:
     a = write(tmp_path / "a.jsonl", [record(n, text) for n, text in enumerate(TEXTS)])
     better = [record(n, TEXTS[0]) for n in (2, 1, 0)]
     b = write(tmp_path / "b.jsonl", better)
-    comparison = compare_files((a, b), (setup(), setup()), metric="pair")
+    comparison = compare_files((a, b), (setup(), setup()), metric="pair", test=setup().scoring)
     assert comparison.sentences == 3
     assert comparison.differences[MEAN].b == 1.0
     assert [change.gain for change in comparison.changes] == [2, 2]
@@ -155,17 +157,18 @@ def test_files_of_other_sentences_are_not_compared(tmp_path: Path) -> None:
     a = write(tmp_path / "a.jsonl", [record(n, "") for n in range(2)])
     b = write(tmp_path / "b.jsonl", [record(0, "")])
     with pytest.raises(InputError, match=r"b.jsonl lacks 1 sentences of .*a.jsonl.*'Ada saw Rome'"):
-        compare_files((a, b), (setup(), setup()), metric="pair")
+        compare_files((a, b), (setup(), setup()), metric="pair", test=setup().scoring)
     other = {"words": ["Ada", "saw", "Rome"], "labels": ["O", "O", "O"]}
     c = write(tmp_path / "c.jsonl", [record(0, "", instance=other)])
     with pytest.raises(InputError, match="differ in the gold tags of toy/0"):
-        compare_files((b, c), (setup(), setup()), metric="pair")
+        compare_files((b, c), (setup(), setup()), metric="pair", test=setup().scoring)
 
 
 SCALE = """
 import json, os, resource, sys, time
 os.sched_setaffinity(0, set(list(os.sched_getaffinity(0))[: int(sys.argv[3])]))
 from pathlib import Path
+from gner_core.config.reading.files import SCORING, read_scoring
 from gner_core.config.system import MatchParams
 from gner_core.systems.gner.targets import BIO
 from gner_core.scoring.evaluate import metric_summary
@@ -173,9 +176,10 @@ from gner_core.scoring.files import FileScoring, score_file
 if __name__ == "__main__":
     started = time.perf_counter()
     match = MatchParams(mode="paper", back_tokenization=True)
-    setup = FileScoring(match, BIO, Path(sys.argv[2]), ("pair",), frozenset(), False)
+    scoring = read_scoring(SCORING)
+    setup = FileScoring(match, BIO, Path(sys.argv[2]), ("pair",), frozenset(), False, scoring)
     scores = score_file(Path(sys.argv[1]), setup, workers=int(sys.argv[3]), report=lambda n: None)
-    metric_summary(scores.tallies["pair"])
+    metric_summary(scores.tallies["pair"], scoring)
     used = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     print(json.dumps({
         "seconds": time.perf_counter() - started,

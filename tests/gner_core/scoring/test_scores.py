@@ -2,11 +2,13 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nervaluate.evaluator import Evaluator
 from seqeval.metrics import classification_report
 
+from gner_core.config.reading.files import SCORING, read_scoring
 from gner_core.config.system import MatchParams
 from gner_core.errors import InputError
 from gner_core.matching.modes import Matcher
@@ -20,13 +22,16 @@ from gner_core.scoring.metrics.tally import Tally
 from gner_core.scoring.scored import Scored, read_scored, score, write_scored
 from gner_core.systems.gner.targets import BIO
 
+PARAMS = read_scoring(SCORING)
 MATCH = Matcher(MatchParams(mode="gner", back_tokenization=False), BIO, back={})
 
 
-def scored(words: str, gold: str, found: str, corpus: str = "toy") -> Scored:
+def scored(
+    words: str, gold: str, found: str, probabilities: tuple[float, ...] | None = None
+) -> Scored:
     """A sentence from words and tags that are separated by blanks."""
     columns = (tuple(words.split()), tuple(gold.split()), tuple(found.split()))
-    return Scored("1", corpus, *columns, None, "", 0, 0, 0, 0, 0, False, False, None, None)
+    return Scored("1", "toy", *columns, None, "", 0, 0, 0, 0, 0, False, False, None, probabilities)
 
 
 def test_ratios_follow_from_counts() -> None:
@@ -144,7 +149,7 @@ def test_a_summary_by_hand(tmp_path: Path) -> None:
             prediction(3, "b", " "),
         )
     ]
-    summary = summarise(rows)
+    summary = summarise(rows, PARAMS)
     a, b = summary["corpora"]["a"], summary["corpora"]["b"]
     assert (a["right"], a["predicted"], a["gold"], a["sentences"]) == (2, 3, 4, 2)
     assert (b["precision"], b["recall"]) == (1.0, 0.25)
@@ -163,11 +168,30 @@ def test_a_summary_by_hand(tmp_path: Path) -> None:
 
 def test_vague_types_are_left_out_beside_the_full_score() -> None:
     rows = [scored("a b", "B-misc B-x", "B-misc O"), scored("a", "B-x", "B-x")]
-    summary = summarise(rows)
+    summary = summarise(rows, PARAMS)
     assert summary["micro"]["right"] == 2
     without = summary["without"]
     assert without["types"] == ["misc"]
     assert (without["micro"]["right"], without["micro"]["gold"]) == (1, 2)
+
+
+def test_intervals_types_left_out_and_calibration_follow_their_params() -> None:
+    found = ("B-misc O", "B-x B-x", "O O") * 5
+    rows = [scored("a b", "B-misc B-x", tags, (0.61, 0.67)) for tags in found]
+
+    def summary(**changed: Any) -> dict[str, Any]:
+        return summarise(rows, PARAMS.model_copy(update=changed))
+
+    low, high = summary()["macro"]["interval"]
+    narrow = summary(level=0.5)["macro"]["interval"]
+    assert low < narrow[0] < narrow[1] < high
+    drawn = [summary(), summary(seed=2), summary(resamples=150)]
+    assert len({tuple(one["corpora"]["toy"]["interval"]) for one in drawn}) == 3
+    for metric in (summary(left_out=("x",)), summary(left_out=("x",))["span"]):
+        assert metric["without"]["types"] == ["x"]
+    assert "without" not in summary(left_out=())
+    bins = {n: summary(confidence_bins=n)["calibration"]["all"]["bins"] for n in (2, 20)}
+    assert [sum(one["entities"] > 0 for one in bins[n]) for n in bins] == [1, 2]
 
 
 def test_types_that_are_left_out_count_nowhere() -> None:
@@ -181,7 +205,7 @@ def test_entities_as_text_have_no_place() -> None:
     match = Matcher(MatchParams(mode="text", back_tokenization=False), BIO, back={})
     one = score(prediction(0, "a", "Ada(B-person) Lovelace(I-person) saw(O) Rome(B-city)"), match)
     assert pair_counts(one) == {"person": (0, 1, 1), "city": (1, 1, 1)}
-    assert "span" not in summarise([one])
+    assert "span" not in summarise([one], PARAMS)
     with pytest.raises(InputError, match="no place in the sentence"):
         span_counts(one)
 

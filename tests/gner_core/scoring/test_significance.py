@@ -1,18 +1,22 @@
 import numpy as np
 import pytest
 
-from gner_core.scoring.analysis.significance import MEAN, PairedTest, compare, interval
+from gner_core.config.scoring import BootstrapParams
+from gner_core.scoring.analysis.significance import MEAN, compare, interval
 
 ROWS = {
     "a": [(1, 1, 1), (0, 1, 1), (2, 3, 2)] * 40,
     "b": [(1, 2, 2), (0, 0, 1)] * 60,
 }
-TEST = PairedTest(level=0.95, draws=1000, seed=1)
+
+
+def params(*, level: float = 0.95, resamples: int = 1000, seed: int = 1) -> BootstrapParams:
+    return BootstrapParams(level=level, resamples=resamples, seed=seed)
 
 
 def test_the_interval_holds_the_score_and_narrows_with_more_sentences() -> None:
-    wide = interval(ROWS, draws=1000, seed=1)
-    narrow = interval({name: rows * 25 for name, rows in ROWS.items()}, draws=1000, seed=1)
+    wide = interval(ROWS, params())
+    narrow = interval({name: rows * 25 for name, rows in ROWS.items()}, params())
     assert wide["a"].value == pytest.approx(2 * 120 / (200 + 160))
     for name in ("a", "b", MEAN):
         assert wide[name].low < wide[name].value < wide[name].high
@@ -25,33 +29,33 @@ def test_the_interval_agrees_with_drawing_sentences_one_by_one() -> None:
     rows = np.asarray(ROWS["a"])
     drawn = [rows[draw.integers(0, len(rows), len(rows))].sum(axis=0) for _ in range(2000)]
     f1 = [2 * right / (found + gold) for right, found, gold in drawn]
-    found = interval({"a": ROWS["a"]}, draws=2000, seed=1)["a"]
+    found = interval({"a": ROWS["a"]}, params(resamples=2000))["a"]
     assert found.low == pytest.approx(np.quantile(f1, 0.025), abs=0.01)
     assert found.high == pytest.approx(np.quantile(f1, 0.975), abs=0.01)
 
 
 def test_a_system_against_itself_is_no_different() -> None:
-    same = compare(ROWS, ROWS, PairedTest(0.95, 500, 1))[MEAN]
+    same = compare(ROWS, ROWS, params(resamples=500))[MEAN]
     assert (same.value, same.low, same.high, same.verdict) == (0, 0, 0, "even")
     assert same.p == 1.0
 
 
 def test_a_clear_gain_is_found_and_a_tiny_one_is_not() -> None:
     better = {name: [(gold, gold, gold) for _, _, gold in rows] for name, rows in ROWS.items()}
-    clear = compare(ROWS, better, TEST)
+    clear = compare(ROWS, better, params())
     assert clear["a"].b == 1.0
     assert clear["a"].low > 0
     assert clear["a"].p < 0.01
     assert clear[MEAN].verdict == "better"
-    assert compare(better, ROWS, TEST)[MEAN].verdict == "worse"
+    assert compare(better, ROWS, params())[MEAN].verdict == "worse"
     tiny = {**ROWS, "a": [(1, 1, 1), (1, 1, 1), *ROWS["a"][2:]]}
-    little = compare(ROWS, tiny, TEST)["a"]
+    little = compare(ROWS, tiny, params())["a"]
     assert little.p > 0.2
     assert little.verdict == "even"
-    narrow = compare(ROWS, tiny, PairedTest(level=0.5, draws=1000, seed=1))["a"]
+    narrow = compare(ROWS, tiny, params(level=0.5))["a"]
     assert little.low <= narrow.low < narrow.high < little.high
 
 
 def test_the_same_seed_gives_the_same_figures_and_empty_corpora_are_no_fault() -> None:
-    assert interval(ROWS, draws=50, seed=3) == interval(ROWS, draws=50, seed=3)
-    assert interval({"a": [(0, 0, 0)]}, draws=50, seed=1)["a"].high == 0.0
+    assert interval(ROWS, params(seed=3)) == interval(ROWS, params(seed=3))
+    assert interval({"a": [(0, 0, 0)]}, params())["a"].high == 0.0

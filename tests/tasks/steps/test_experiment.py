@@ -34,6 +34,19 @@ def test_the_choice_of_weights_is_in_the_key_of_its_stage_and_of_what_follows(
     assert len({plan.stages["adaptation"].ref.key for plan in plans.values()}) == 1
 
 
+@pytest.mark.parametrize(
+    "change", ["level=0.9", "resamples=2000", "seed=2", "left_out=[]", "confidence_bins=5"]
+)
+def test_scoring_is_in_the_key_of_the_scores_and_of_nothing_before(root: Path, change: str) -> None:
+    tiny = root / "params" / "tiny.yaml"
+    plan, other = (
+        plan_experiment(read_experiment(tiny, overrides=overrides)).tests["zero-shot"]
+        for overrides in ([], [f"scoring.{change}"])
+    )
+    assert plan.ref.key != other.ref.key
+    assert plan.predictions.ref.key == other.predictions.ref.key
+
+
 def test_validation_sentences_are_a_step_before_the_training(plans: dict[str, Plan]) -> None:
     plan = plans["sample"]
     titles = [step.title for step in plan.steps()]
