@@ -78,13 +78,17 @@ class Store:
         return self.objects.url()
 
     def has(self, ref: ArtifactRef) -> bool:
-        """Say whether the artifact is published."""
+        """Say whether the artifact is published.
+
+        Raises:
+            InputError: when the store cannot be reached.
+        """
         return self.objects.exists(f"{ref.path}/{MANIFEST}")
 
     def published(self, step: str) -> list[ArtifactRef]:
         """Return all published artifacts of a step, by key."""
-        found = self.objects.matching(f"{step}/*/{MANIFEST}")
-        return [ArtifactRef(step, name.split("/")[-2]) for name in found]
+        found = [ArtifactRef(step, key) for key in self.objects.entries(step)]
+        return [ref for ref in found if self.has(ref)]
 
     def manifest(self, ref: ArtifactRef) -> dict[str, Any]:
         """Return the manifest of a published artifact.
