@@ -106,7 +106,7 @@ class AwayFileSystem(MemoryFileSystem):
 
 @pytest.fixture
 def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr("gner_core.objects.PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("gner_core.store.objects.PAUSES", (0.01, 0.01))
     monkeypatch.setattr(AwayFileSystem, "faults", [])
     fsspec.register_implementation("away", AwayFileSystem, clobber=True)
     return Store(f"away://{tmp_path}", scratch=tmp_path / "work")
