@@ -52,7 +52,9 @@ def submit_steps(
         if step.ref not in pending:
             made = [given for given in step.inputs().values() if not isinstance(given, Stored)]
             after = [pending[given.ref] for given in made]
-            pending[step.ref] = submit(TASKS[type(step)], step, run_of(step), after=after)
+            pending[step.ref] = submit(
+                TASKS[type(step)], step, run_of(step), after=after, in_worker=step.in_worker
+            )
     return pending
 
 

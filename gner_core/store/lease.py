@@ -4,6 +4,9 @@ The holder rewrites the object every few seconds. Who waits looks at it now and 
 not changed for a while by the waiter's own clock, its holder is taken for dead and the lease is
 taken over. No clocks are compared. A lease saves work and protects nothing: a holder that was
 only cut off goes on, two may build, and the store must stand that (it does).
+
+Where writing is not atomic, a lease may be empty or half written. One that cannot be read belongs
+to nobody yet: who waits gives it as long as a silent one, and its holder writes it anew.
 """
 
 import json
@@ -15,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 from uuid import uuid4
 
 from gner_core.errors import InputError
@@ -35,6 +37,16 @@ class Pace:
 
 
 PACE = Pace()
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What stands in a lease; without `machine` and `lease` where it cannot be read."""
+
+    data: bytes
+    who: str = "an unknown process (its lease cannot be read)"
+    machine: str | None = None
+    lease: str | None = None
 
 
 @contextmanager
@@ -93,50 +105,61 @@ class _Lease:
             if seen != last:
                 last, since = seen, time.monotonic()
             silent = time.monotonic() - since
-            if seen["machine"] == self.machine or silent > pace.dead:
-                if seen["machine"] != self.machine:
-                    on_wait(f"{_who(seen)} has not been heard of for {silent:.0f} s; going on")
+            if seen.machine == self.machine or silent > pace.dead:
+                if seen.machine != self.machine:
+                    on_wait(f"{seen.who} has not been heard of for {silent:.0f} s; going on")
                 self.objects.write(self.name, self._content())
                 return True
             if not told:
-                on_wait(f"waiting for {_who(seen)}, which is building it")
+                on_wait(f"waiting for {seen.who}, which is building it")
                 told = True
             time.sleep(pace.look)
         return True
 
     def beat(self, ended: threading.Event, seconds: float) -> None:
-        """Rewrite the lease until `ended`, or until another has taken it over."""
+        """Rewrite the lease until `ended`, or until another has taken it over.
+
+        A fault is logged, and the next time the lease is written again: the work goes on
+        meanwhile, and another machine may do it, too.
+        """
         while not ended.wait(seconds):
             try:
-                seen = self._read()
-                if seen is None or seen["lease"] != self.mine:
+                if not self._is_mine():
                     LOG.warning("%s: taken over by another machine", self.objects.url(self.name))
                     return
                 self.beats += 1
                 self.objects.write(self.name, self._content())
-            except InputError as error:  # the work goes on; another machine may do it, too
+            except InputError as error:
                 LOG.warning("lease not renewed: %s", error)
+            except Exception:
+                LOG.exception("lease not renewed: %s", self.objects.url(self.name))
 
     def release(self) -> None:
         """Delete the lease if it is still this one."""
         try:
-            seen = self._read()
-            if seen is not None and seen["lease"] == self.mine:
+            if self._is_mine():
                 self.objects.remove([self.name])
         except InputError as error:  # the others find out that it is not rewritten
             LOG.warning("lease not released: %s", error)
 
-    def _read(self) -> dict[str, Any] | None:
+    def _is_mine(self) -> bool:
+        """Say whether no other has the lease."""
+        seen = self._read()
+        return seen is not None and seen.lease in (self.mine, None)
+
+    def _read(self) -> _Content | None:
+        """Return what stands in the lease, None where there is none."""
         try:
-            found: dict[str, Any] = json.loads(self.objects.read(self.name))
+            data = self.objects.read(self.name)
         except FileNotFoundError:
             return None
-        return found
+        try:
+            found = json.loads(data)
+            who = f"process {found['process']} on {found['host']}"
+            return _Content(data, who, found["machine"], found["lease"])
+        except (ValueError, TypeError, KeyError):
+            return _Content(data)
 
     def _content(self) -> bytes:
         who = {"host": socket.gethostname(), "process": os.getpid(), "machine": self.machine}
         return json.dumps({**who, "lease": self.mine, "beats": self.beats}).encode()
-
-
-def _who(seen: dict[str, Any]) -> str:
-    return f"process {seen['process']} on {seen['host']}"

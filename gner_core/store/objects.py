@@ -16,7 +16,7 @@ from gner_core.errors import InputError
 
 PAUSES = (0.5, 2.0)
 """Seconds before the second and the third try; the filesystems try again themselves, too."""
-FINAL = (FileNotFoundError, PermissionError, NotImplementedError)
+FINAL = (FileNotFoundError, NotADirectoryError, PermissionError, NotImplementedError)
 """What does not pass by itself."""
 READ = "read"
 R = TypeVar("R")
@@ -52,8 +52,8 @@ class Objects:
         return place if self.is_local else str(self.filesystem.unstrip_protocol(place))
 
     def exists(self, name: str) -> bool:
-        """Say whether there is such an object."""
-        return bool(self._try("looked for", name, self.filesystem.exists))
+        """Say whether there is such an object; a store that does not answer is an error."""
+        return self._try("looked for", name, self._is_there)
 
     def read(self, name: str) -> bytes:
         """Return the bytes of an object.
@@ -78,8 +78,10 @@ class Objects:
         def create(place: str) -> None:
             try:
                 self.filesystem.pipe_file(place, data, mode="create")
-            except Exception:  # each filesystem has its own for "there is one already"
-                if not self.filesystem.exists(place):
+            except FileExistsError:
+                return
+            except Exception:  # some filesystems have another error for it
+                if not self._is_there(place):
                     raise
 
         self._try("created", name, create)
@@ -110,11 +112,17 @@ class Objects:
 
         return self._try("listed", below, find)
 
-    def matching(self, pattern: str) -> list[str]:
-        """Return the names of the objects that a pattern such as `train/*/manifest.json` matches."""
-        start = len(self.root) + 1
-        found = self._try("listed", pattern, self.filesystem.glob)
-        return sorted(str(path)[start:] for path in found)
+    def entries(self, below: str) -> list[str]:
+        """Return the last parts of the names directly below a path, sorted; none where it is not."""
+
+        def entries(place: str) -> list[str]:
+            try:
+                found = self.filesystem.ls(place, detail=False)
+            except FileNotFoundError:
+                return []
+            return sorted(str(path).rstrip("/").rpartition("/")[2] for path in found)
+
+        return self._try("listed", below, entries)
 
     def remove(self, names: list[str]) -> None:
         """Delete objects; one that is not there is no error."""
@@ -130,6 +138,14 @@ class Objects:
 
     def _place(self, name: str) -> str:
         return f"{self.root}/{name}"
+
+    def _is_there(self, place: str) -> bool:
+        """Look once; fsspec's `exists` takes any fault for a no on filesystems without asyncio."""
+        try:
+            self.filesystem.info(place)
+        except FileNotFoundError:
+            return False
+        return True
 
     def _try(self, done: str, name: str, what: Callable[[str], R]) -> R:
         """Call `what(place)`, up to three times.

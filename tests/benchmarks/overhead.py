@@ -82,7 +82,12 @@ class _Done:
         return self.value
 
 
-def _at_once(task: Task[..., Any], *arguments: object, after: Sequence[Any]) -> _Done:
+def _at_once(
+    task: Task[..., Any],
+    *arguments: object,
+    after: Sequence[Any],
+    in_worker: bool = False,
+) -> _Done:
     """Call the plain function of a task; what it needs was called before, so is done."""
     for before in after:
         before.result()

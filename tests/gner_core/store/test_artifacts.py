@@ -2,8 +2,11 @@ import json
 import threading
 import time
 from pathlib import Path
+from typing import Any, ClassVar
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from gner_core.errors import InputError, Stopped
 from gner_core.store.artifacts import ArtifactRef, Store
@@ -82,6 +85,72 @@ def test_a_missing_artifact_is_an_input_error(store: Store) -> None:
         store.fetch(REF)
 
 
+class AwayFileSystem(MemoryFileSystem):
+    """A server that does not answer, or only after some tries."""
+
+    protocol = "away"
+    faults: ClassVar[list[OSError]] = []
+
+    def _answer(self) -> None:
+        if self.faults:
+            raise self.faults.pop()
+
+    def info(self, path: str, **options: Any) -> Any:
+        self._answer()
+        return super().info(path, **options)
+
+    def ls(self, path: str, detail: bool = True, **options: Any) -> Any:
+        self._answer()
+        return super().ls(path, detail, **options)
+
+
+@pytest.fixture
+def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setattr("gner_core.store.objects.PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(AwayFileSystem, "faults", [])
+    fsspec.register_implementation("away", AwayFileSystem, clobber=True)
+    return Store(f"away://{tmp_path}", scratch=tmp_path / "work")
+
+
+@pytest.mark.parametrize("fault", [ConnectionResetError, TimeoutError, PermissionError])
+def test_a_store_that_does_not_answer_is_not_taken_for_an_empty_one(
+    away: Store, fault: type[OSError]
+) -> None:
+    fill(away)
+    AwayFileSystem.faults = [fault("gone")] * 9
+    with pytest.raises(
+        InputError, match=rf"away://.*cannot be looked for \({fault.__name__}: gone"
+    ):
+        away.has(REF)
+    with pytest.raises(InputError, match=rf"away://.*cannot be listed \({fault.__name__}: gone"):
+        away.published(REF.step)
+
+
+def test_a_store_that_answers_at_the_third_try_has_what_it_has(away: Store) -> None:
+    fill(away)
+    AwayFileSystem.faults = [TimeoutError("slow"), ConnectionResetError("gone")]
+    assert away.has(REF)
+    AwayFileSystem.faults = [TimeoutError("slow"), ConnectionResetError("gone")]
+    assert away.published(REF.step) == [REF]
+    assert AwayFileSystem.faults == []
+
+
+def test_a_file_in_the_place_of_a_store_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    store = Store(str(tmp_path / "file" / "store"), scratch=tmp_path / "work")
+    with pytest.raises(InputError, match="cannot be looked for"):
+        store.has(REF)
+
+
+def test_what_is_published_is_listed_by_key(store: Store) -> None:
+    assert store.published("train") == []
+    for key in ("k2", "k1"):
+        with store.publish(ArtifactRef("train", key), about={}) as folder:
+            (folder / "a").write_text("a")
+    store.objects.filesystem.makedirs(f"{store.objects.root}/train/half-deleted")
+    assert store.published("train") == [ArtifactRef("train", "k1"), ArtifactRef("train", "k2")]
+
+
 def test_the_lock_lets_one_builder_in(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store"), scratch=tmp_path / "work")
     built: list[str] = []
@@ -103,14 +172,24 @@ def test_the_lock_lets_one_builder_in(tmp_path: Path) -> None:
 
 def test_who_is_told_to_stop_does_not_wait_for_another_builder(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store"), scratch=tmp_path / "work")
-    stopping = threading.Event()
+    building, stopping, done = (threading.Event() for _ in range(3))
+
+    def build() -> None:
+        with store.lock(REF):
+            building.set()
+            done.wait(10)
+
+    builder = threading.Thread(target=build)
+    builder.start()
+    assert building.wait(10)
     threading.Timer(0.2, stopping.set).start()
     with (
-        store.lock(REF),
-        pytest.raises(Stopped, match="train-k1: another process builds it"),
+        pytest.raises(Stopped, match="train-k1: held by another process"),
         store.lock(REF, given_up=stopping),
     ):
         pass
+    done.set()
+    builder.join()
     with store.lock(REF, given_up=stopping):
         pass  # it is free
 

@@ -101,9 +101,12 @@ def test_a_kill_in_the_middle_of_an_upload_leaves_nothing_visible(
 def test_what_a_killed_upload_left_goes_when_another_machine_was_faster(
     url: str, store: Store, tmp_path: Path
 ) -> None:
+    with store.publish(ArtifactRef("step", "k1"), about={}) as folder:
+        (folder / "a.txt").write_text("hello")
+    machine = next(iter(store.objects.sizes("step/k1/attempts"))).split("/")[3]
     attempt = store.publish(REF, about={})
     (attempt.__enter__() / "half.txt").write_text("half")  # and then the process is gone
-    left = f"step/k0/attempts/{store._machine()}/dead/half.txt"
+    left = f"step/k0/attempts/{machine}/dead/half.txt"
     store.objects.write(left, b"half")
     other = Store(url, scratch=tmp_path / "there")
     publish(other)
