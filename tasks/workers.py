@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from gner_core.errors import InputError, Stopped
+from gner_core.runtime.grace import GRACE, grace_seconds
 from gner_core.runtime.machine import USAGE
 from gner_core.runtime.worker import PROGRESS, REQUEST, RESULT
 
@@ -69,7 +70,7 @@ class ForkServer:
             stdout=2,  # joins standard error: what a library prints is no answer
             pass_fds=(child_end,),
             start_new_session=True,
-            env={**os.environ, **SERVER_ENVIRONMENT},
+            env={**os.environ, **SERVER_ENVIRONMENT, GRACE: str(grace_seconds())},
         )
         os.close(child_end)
         assert self._process.stdin is not None

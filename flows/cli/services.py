@@ -24,6 +24,11 @@ PrefectPort = Annotated[
 ]
 MlflowPort = Annotated[int, typer.Option(envvar="GNER_MLFLOW_PORT", help="Of the MLflow server.")]
 
+Now = Annotated[
+    bool,
+    typer.Option("--now", help="Kill at once: what runs did since their last checkpoint is lost."),
+]
+
 
 def up(
     host: Host = "127.0.0.1", prefect_port: PrefectPort = 4200, mlflow_port: MlflowPort = 5000
@@ -55,14 +60,17 @@ def up(
         typer.echo("  prefect deployment run gner/demo --watch")
 
 
-def down() -> None:
-    """End what `gner up` started, with the flows that run."""
+def down(now: Now = False) -> None:
+    """End what `gner up` started, with the flows that run.
+
+    Trainings save their state first, for which they have GNER_GRACE_SECONDS, 300 by default.
+    """
     with input_errors():
         from tasks.paths import home_folder
         from tasks.services.machine import Services, locked
 
         with locked(home_folder()):
-            ended = Services(home_folder()).down(say=typer.echo)
+            ended = Services(home_folder()).down(say=typer.echo, now=now)
         typer.echo("all ended" if ended else "nothing was up")
 
 

@@ -2,9 +2,9 @@
 
 Importing torch and transformers takes several seconds, as long as many a step; a run has half a
 dozen steps. This process also guards its jobs: when its standard input ends, which happens however
-its own parent ends, it ends the process group of every job, with SIGTERM first and SIGKILL after a
-grace period. Where this process itself is killed, every job does the same to its own group. What a
-job has used is noted when it has ended, however it did.
+its own parent ends, it ends the process group of every job, with SIGTERM first and SIGKILL after
+the grace period (`gner_core.runtime.grace`). Where this process itself is killed, every job does the
+same to its own group. What a job has used is noted when it has ended, however it did.
 
 The protocol is one JSON object a line:
 
@@ -34,11 +34,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gner_core.runtime.grace import grace_seconds
 from gner_core.runtime.machine import Meter, note
 from gner_core.runtime.priority import take_priority
 
-GRACE_SECONDS = 120.0
-"""For the last update and the checkpoint of a large model; other jobs end at once."""
 POLL_SECONDS = 0.2
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """By this process: the end of standard input is its only sign to stop."""
@@ -119,7 +118,7 @@ def _end_without(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(POLL_SECONDS)
     os.killpg(0, signal.SIGTERM)
-    time.sleep(GRACE_SECONDS)
+    time.sleep(grace_seconds())
     os.killpg(0, signal.SIGKILL)
 
 
@@ -137,7 +136,7 @@ def _reap(jobs: dict[int, Job], answers: int) -> None:
 
 
 def _end(jobs: dict[int, Job], answers: int) -> None:
-    deadline = time.monotonic() + GRACE_SECONDS
+    deadline = time.monotonic() + grace_seconds()
     _signal(jobs, signal.SIGTERM)
     while jobs and time.monotonic() < deadline:
         with contextlib.suppress(BrokenPipeError):

@@ -3,7 +3,9 @@
 - Batches come from a plan (`training.data.batches`), not from a sampler.
 - The loss is the mean over the label tokens of the whole global batch. T5 ignores the Trainer's
   token count, which would multiply loss and gradients by accumulation steps and world size.
-- Checkpoints are written to a temporary folder and renamed, in one form for all launchers.
+- Checkpoints are written to a temporary folder and renamed, in one form for all launchers. One
+  that cannot be written costs a warning; the second in a row stops the training, unless the disk
+  is full.
 - An evaluation is the loss on the validation sentences, and keeps the best weights.
 
 For decoder-only backbones the tokens that all prompts of a micro-batch begin with (the
@@ -13,7 +15,8 @@ are computed for label tokens only (`training.loss`); gradients are the same.
 
 import json
 import shutil
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,8 +33,19 @@ from gner_core.errors import InputError
 from gner_core.runtime.log import say
 from gner_core.training.adapters import save_for_resume, save_published
 from gner_core.training.checkpoints import best
-from gner_core.training.checkpoints.states import full_averages, full_weights, restore_averages
-from gner_core.training.checkpoints.unfinished import CHECKPOINT, WRITING, begin, finish
+from gner_core.training.checkpoints.states import (
+    Tensors,
+    full_averages,
+    full_weights,
+    restore_averages,
+)
+from gner_core.training.checkpoints.unfinished import (
+    CHECKPOINT,
+    WRITING,
+    begin,
+    disk_is_full,
+    finish,
+)
 from gner_core.training.data.examples import IGNORED, Batch
 from gner_core.training.data.validation import VALIDATION_LOSS, best_so_far
 from gner_core.training.loss import LabelHead, summed_cross_entropy
@@ -70,6 +84,8 @@ class StageTrainer(Trainer):
         self.head = LabelHead(self.model)
         self.label_tokens = label_tokens
         self.keep = keep
+        self.failed = False
+        """The last checkpoint could not be written, for another reason than a full disk."""
         self.validation = validation
         self.validation_tokens = validation_tokens
         # Our loss is scaled for the global batch: the Trainer must not divide it again.
@@ -131,25 +147,28 @@ class StageTrainer(Trainer):
         """Write the weights as the best so far.
 
         Raises:
-            InputError: on every device, where they cannot be written; nothing else is lost.
+            InputError: where the disk is full; nothing else is lost.
+            Exception: on every device, where they cannot be written for another reason.
         """
-        scratch, weights = Path(str(self.args.output_dir)), self.weights()
-        failed: Exception | None = None
-        try:
-            if self.is_world_process_zero():
-                with best.replaced(scratch) as aside:
-                    save_published(self.model, aside, weights=weights)
-        except Exception as error:  # noqa: BLE001 (safetensors, torch and the system each raise their own)
-            failed = error
-        if self._anyone(failed):
-            reason = " ".join(str(failed).split())
-            raise InputError(
-                f"{scratch}: the best weights, of update {self.state.global_step}, cannot be "
-                f"written ({reason}); free some space and give the same command: it goes on from "
-                "the last checkpoint"
-            ) from failed
+        scratch, weights = self._scratch, self.weights()
+        error = _fault_of(partial(self._write_best, weights))
+        if not self._any_device(error is not None):
+            return
+        if not disk_is_full(error, scratch):
+            raise error or RuntimeError("the first device cannot write the best weights")
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{scratch}: the best weights, of update {self.state.global_step}, cannot be "
+            f"written ({reason}); free some space and give the same command: it goes on from "
+            "the last checkpoint"
+        ) from error
 
-    def weights(self) -> dict[str, torch.Tensor] | None:
+    def _write_best(self, weights: Tensors | None) -> None:
+        if self.is_world_process_zero():
+            with best.replaced(self._scratch) as aside:
+                save_published(self.model, aside, weights=weights)
+
+    def weights(self) -> Tensors | None:
         """Return all weights for `save_pretrained`; every device must call it."""
         return full_weights(self.model, engine=self.engine)
 
@@ -183,49 +202,74 @@ class StageTrainer(Trainer):
             group["lr"] = rate
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Write a checkpoint with the help of all devices; go on without it where that fails."""
-        folder = Path(str(self.args.output_dir))
-        name = f"{CHECKPOINT}{self.state.global_step}"
-        engine = self.engine
+        """Write a checkpoint with the help of all devices; go on without it where that fails.
+
+        Raises:
+            Exception: on every device, at the second failure in a row that is no full disk.
+        """
+        aside = self._scratch / WRITING / f"{CHECKPOINT}{self.state.global_step}"
         weights = self.weights()
-        optimizer = self.optimizer.optimizer if engine is None else None
-        averages = full_averages(self.model, optimizer, engine=engine)
-        first, failed = self.is_world_process_zero(), None
-        try:
-            aside = begin(folder, self.state.global_step) if first else folder / WRITING / name
-            if first:
-                save_for_resume(self.model, aside, weights=weights)
-                save_file(averages, aside / AVERAGES)
-                (aside / SCHEDULE).write_text(json.dumps(self.lr_scheduler.state_dict()))
-                self.state.save_to_json(str(aside / TRAINER_STATE))
-                best.take_in(folder, aside)
-        except Exception as error:  # noqa: BLE001 (safetensors, torch and the system each raise their own)
-            failed = error
-        if self._anyone(failed):
-            return self._give_up(folder / WRITING, failed)
-        try:
-            self._save_rng_state(str(aside))
-            self.accelerator.wait_for_everyone()
-            if first:
-                finish(aside, folder, keep=self.keep)
-        except OSError as error:
-            failed = error
-        if self._anyone(failed):
-            self._give_up(folder / WRITING, failed)
+        optimizer = self.optimizer.optimizer if self.engine is None else None
+        averages = full_averages(self.model, optimizer, engine=self.engine)
+        for write in (
+            partial(self._write_states, weights, averages),
+            partial(self._save_rng_state, str(aside)),
+            partial(self._finish, aside),
+        ):
+            error = _fault_of(write)
+            if self._any_device(error is not None):
+                return self._go_on_without(error)
+        self.failed = False
         return None
 
-    def _anyone(self, failed: Exception | None) -> bool:
-        """Say whether a device failed; all devices get the same answer."""
-        return any_device(failed is not None, self.args.device)
+    def _write_states(self, weights: Tensors | None, averages: Tensors) -> None:
+        if self.is_world_process_zero():
+            aside = begin(self._scratch, self.state.global_step)
+            save_for_resume(self.model, aside, weights=weights)
+            save_file(averages, aside / AVERAGES)
+            (aside / SCHEDULE).write_text(json.dumps(self.lr_scheduler.state_dict()))
+            self.state.save_to_json(str(aside / TRAINER_STATE))
+            best.take_in(self._scratch, aside)
 
-    def _give_up(self, aside: Path, error: Exception | None) -> None:
-        shutil.rmtree(aside, ignore_errors=True)
-        if error is not None:
-            reason = " ".join(str(error).split())
-            say(
-                f"no checkpoint after update {self.state.global_step} ({reason}); training goes on "
-                "with the earlier ones; free some space"
-            )
+    def _finish(self, aside: Path) -> None:
+        if self.is_world_process_zero():
+            finish(aside, self._scratch, keep=self.keep)
+
+    def _go_on_without(self, error: Exception | None) -> None:
+        """Go on without a checkpoint, or raise why; every device must call it."""
+        full = disk_is_full(error, self._scratch)
+        failed = self._any_device(error is not None and not full)
+        shutil.rmtree(self._scratch / WRITING, ignore_errors=True)
+        if failed and self.failed:
+            error = error or RuntimeError("another device cannot write its part of a checkpoint")
+            error.add_note("the second checkpoint in a row that cannot be written: training stops")
+            raise error
+        self.failed = failed
+        if error is None:
+            return
+        if not full:
+            traceback.print_exception(error)
+        reason = " ".join(str(error).split())
+        say(
+            f"no checkpoint after update {self.state.global_step} ({reason}); training goes on "
+            f"with the earlier ones; {'free some space' if full else 'it stops if the next fails'}"
+        )
+
+    @property
+    def _scratch(self) -> Path:
+        return Path(str(self.args.output_dir))
+
+    def _any_device(self, flag: bool) -> bool:
+        return any_device(flag, self.args.device)
+
+
+def _fault_of(write: Callable[[], object]) -> Exception | None:
+    """Return what writing raised: safetensors, torch and the system each raise their own."""
+    try:
+        write()
+    except Exception as error:  # noqa: BLE001 (told apart by `disk_is_full`)
+        return error
+    return None
 
 
 def any_device(flag: bool, device: torch.device) -> bool:

@@ -28,7 +28,12 @@ from gner_core.runtime.machine import took_gpus
 from gner_core.runtime.worker import REQUEST, Report, run_worker
 from gner_core.training.adapters import save_published
 from gner_core.training.checkpoints import best
-from gner_core.training.checkpoints.unfinished import checkpoints, newest_whole, update_of
+from gner_core.training.checkpoints.unfinished import (
+    checkpoints,
+    disk_is_full,
+    newest_whole,
+    update_of,
+)
 from gner_core.training.data.validation import VALIDATION_LOSS, best_so_far
 from gner_core.training.guards import Journal, StopOnSignal, journal_lines
 from gner_core.training.launch.lifeline import LIFELINE, end_with, held
@@ -143,7 +148,7 @@ def _attempt(stage: Stage, checkpoint: Path | None, size: int, report: Report) -
     if stop.stopped:
         say(
             f"stopped after update {trainer.state.global_step} of {trainer.state.max_steps}; "
-            "its checkpoint is written, the same command goes on from there"
+            f"the same command goes on from {_kept(scratch)}"
         )
         sys.exit(STOPPED)
     return trainer
@@ -178,6 +183,8 @@ def _publish(trainer: StageTrainer, stage: Stage, summary: dict[str, Any]) -> No
         (output / JOURNAL).write_text("".join(f"{json.dumps(line)}\n" for line in journal))
         (output / SUMMARY).write_text(json.dumps(summary, indent=1))
     except Exception as error:
+        if not disk_is_full(error, output):
+            raise
         reason = " ".join(str(error).split())
         raise InputError(
             f"{output}: cannot be written ({reason}); free some space and give the same command: "

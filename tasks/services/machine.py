@@ -20,6 +20,7 @@ import psutil
 
 from gner_core.errors import InputError
 from gner_core.runtime.files import write_file
+from gner_core.runtime.grace import grace_seconds
 from gner_core.runtime.locks import file_lock
 from tasks.services import prefect as prefect_setup
 from tasks.services.settings import WORKER, Settings, command_of
@@ -29,8 +30,6 @@ RECORD, LOCK = "services.json", "services.lock"
 MARK = "GNER_SERVICES"
 START_SECONDS = 120.0
 """Until a service must answer; a loaded machine needs half of it for a new database."""
-STOP_SECONDS = 30.0
-"""After SIGTERM; a training uses some of them to save its state."""
 Say = Callable[[str], object]
 
 
@@ -96,7 +95,7 @@ class Services:
         if not alive:
             _end_all(marked(self.mark), seconds=0)
         for name in missing:
-            self._stop(name, say=say)  # what is left of one whose first process was killed
+            self._stop(name, say=say, seconds=0)  # what is left of one whose first process died
         _check_ports(settings, missing)
         self.settings, self.mark = settings, self.mark if alive else uuid.uuid4().hex
         prepare_database(self.home)
@@ -110,7 +109,7 @@ class Services:
                 if name == "prefect":
                     prefect_setup.set_up(settings.api, settings.checkout, say=say)
         except BaseException:
-            self.end(started, say=say)
+            self.end(started, say=say, seconds=grace_seconds())
             raise
         return started
 
@@ -146,35 +145,42 @@ class Services:
             time.sleep(0.2)
         return running
 
-    def down(self, *, say: Say) -> list[str]:
+    def down(self, *, say: Say, now: bool = False) -> list[str]:
         """End all services with all that they started; return the names of those that ran.
 
         Workers end first, and with them their flows, whose runs are marked as cancelled while the
-        server is still there.
+        server is still there. With `now`, all are killed and trainings write no checkpoint.
         """
         alive = self.alive()
-        self.end([*self.running], say=say)
+        self.end([*self.running], say=say, seconds=0 if now else grace_seconds())
         return alive
 
-    def end(self, names: Sequence[str], *, say: Say) -> None:
-        """End some services, workers first."""
+    def end(self, names: Sequence[str], *, say: Say, seconds: float) -> None:
+        """End some services, workers first; what needs longer than `seconds` is killed."""
         workers = [name for name in names if name.startswith(WORKER)]
         for name in workers:
-            self._stop(name, say=say)
+            self._stop(name, say=say, seconds=seconds)
         if workers:
             flows = [process for process in marked(self.mark) if not self._is_service(process)]
-            _end_all(flows, seconds=STOP_SECONDS)
+            if flows and seconds:
+                say(
+                    f"runs have {seconds:g} s to save their state; to kill them: Ctrl-C, gner down --now"
+                )
+            elif flows:
+                say("runs are killed: what they did since their last checkpoint is lost")
+            _terminate_first(flows)  # those whose worker was killed do not know yet
+            _end_all(flows, seconds=seconds)
             if self.settings and "prefect" in self.alive():
                 for run in prefect_setup.cancel_runs(self.settings.api, self.settings.pools):
                     say(f"run {run} is cancelled; what it had finished is kept")
         for name in reversed(names):
-            self._stop(name, say=say)
+            self._stop(name, say=say, seconds=seconds)
             self.running.pop(name, None)
         if not self.running:
             _end_all(marked(self.mark), seconds=0)
         self._write()
 
-    def _stop(self, name: str, *, say: Say) -> None:
+    def _stop(self, name: str, *, say: Say, seconds: float) -> None:
         """End a service; what belongs to it gets little more time than itself."""
         running = self.running.get(name)
         if running is None:
@@ -182,9 +188,9 @@ class Services:
         began, process = time.monotonic(), running.process()
         if process:
             process.terminate()
-            _end_all([process], seconds=STOP_SECONDS)
+            _end_all([process], seconds=seconds)
             say(f"{name:<12} ended after {time.monotonic() - began:.1f} s")
-        _end_all(self._members(running), seconds=2)
+        _end_all(self._members(running), seconds=min(2, seconds))
 
     def _members(self, running: Running) -> list[psutil.Process]:
         """Return the processes of a service itself; flows have groups of their own."""
@@ -275,6 +281,15 @@ def _default_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _terminate_first(processes: Sequence[psutil.Process]) -> None:
+    """Ask those processes to end that no other of them has started."""
+    numbers = {process.pid for process in processes}
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            if process.ppid() not in numbers:
+                process.terminate()
 
 
 def _end_all(processes: Sequence[psutil.Process], *, seconds: float) -> None:

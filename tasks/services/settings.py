@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from gner_core.runtime.grace import GRACE, grace_seconds
 from tasks.tracking.server import own_artifacts, own_database
 
 WORKER = "worker-"
@@ -99,6 +100,7 @@ def command_of(
         "GNER_HOME": str(home),
         "GNER_CHECKOUT": settings.checkout,
         "MLFLOW_TRACKING_URI": settings.mlflow,
+        GRACE: str(grace_seconds()),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         # A new run waits half of it on average; each question takes some processor time.
         "PREFECT_WORKER_QUERY_SECONDS": "2",

@@ -164,6 +164,32 @@ def test_closing_ends_running_workers(tmp_path: Path) -> None:
     assert psutil.wait_procs(children, timeout=5)[1] == []
 
 
+def test_a_worker_that_does_not_end_is_killed_after_the_grace_period(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GNER_GRACE_SECONDS", "1.5")
+    told: list[float] = []
+    with Workers() as started:
+
+        def stop(event: dict[str, Any]) -> None:
+            if event["done"] == 1:
+                told.append(time.monotonic())
+                started.stop()
+
+        with pytest.raises(Stopped):
+            started.run(MODULE, request(tmp_path, "ignore SIGTERM"), on_event=stop)
+    assert 1.5 <= time.monotonic() - told[0] < 15
+
+
+def test_a_wrong_grace_period_is_refused_before_anything_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GNER_GRACE_SECONDS", "soon")
+    with Workers() as started, pytest.raises(InputError, match="GNER_GRACE_SECONDS=soon"):
+        started.run(MODULE, request(tmp_path, "work"), on_event=lambda event: None)
+    assert not (tmp_path / "worker.log").read_text()
+
+
 AHEAD = """
 import os, psutil, sys
 from tasks.workers import Workers, start_ahead

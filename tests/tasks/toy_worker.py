@@ -1,6 +1,7 @@
 """A worker for the tests of `tasks.workers`: does what its request says."""
 
 import os
+import signal
 import time
 from typing import Any
 
@@ -21,7 +22,10 @@ def work(request: ToyRequest, report: Report) -> dict[str, Any]:
         raise ZeroDivisionError("toy crash")
     if request.act == "die":
         os.kill(os.getpid(), 9)
-    if request.act == "hang":
+    if request.act == "ignore SIGTERM":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        report(1, 2, loss=1.0)
+    if request.act in {"hang", "ignore SIGTERM"}:
         time.sleep(600)
     if request.act == "priority":
         return {"process": os.getpriority(os.PRIO_PROCESS, 0), "session": session_nice()}

@@ -5,8 +5,10 @@ random states, the Trainer's state (its update is the position in the data) and 
 until then, where weights are chosen (`training.best`). Nothing in it depends on launcher, number of devices or ZeRO stage, so any of them goes on from it.
 """
 
+import errno
 import json
 import shutil
+import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,10 @@ WRITING = ".writing"
 FILES = "files.json"
 """Size and check sum of every other file; written last."""
 CHUNK_BYTES = 1 << 24
+FULL = (errno.ENOSPC, errno.EDQUOT)
+TORCH_WRITER = ("inline_container.cc", "iostream error")
+"""Either stands in what `torch.save` raises when it cannot write, whatever the reason."""
+PROBE_BYTES = 1 << 20
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -67,6 +73,32 @@ def newest_whole(folder: Path, *, warn: Callable[[str], None]) -> Path | None:
         goes_on = f"update {update_of(earlier[-1])}" if earlier else "the beginning"
         warn(f"{checkpoint}: damaged ({fault}), now {aside.name}; going on from {goes_on}")
     return None
+
+
+def disk_is_full(error: BaseException | None, folder: Path) -> bool:
+    """Say whether writing into a folder failed for want of space on the disk or in a quota.
+
+    safetensors and shutil name the system's error in their text only. torch does not name it at
+    all: there a file that is written tells.
+    """
+    while error is not None:
+        text = str(error)
+        if getattr(error, "errno", None) in FULL or any(os.strerror(n) in text for n in FULL):
+            return True
+        if any(words in text for words in TORCH_WRITER):
+            return _has_no_room(folder)
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _has_no_room(folder: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(PROBE_BYTES))
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error.errno in FULL
+    return False
 
 
 def _fault(checkpoint: Path) -> str | None:

@@ -82,8 +82,10 @@ def _free_port() -> int:
 
 
 def _run(command: list[str], scratch: Path) -> int:
-    """Run a launcher to its end, or to ours; nothing of its process group is left."""
-    parent = os.getppid()
+    """Run a launcher to its end; nothing of its process group is left.
+
+    SIGTERM, also the one that comes when the fork server is gone, lets the ranks write a checkpoint.
+    """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     process = subprocess.Popen(
         command,
@@ -93,9 +95,9 @@ def _run(command: list[str], scratch: Path) -> int:
     )
     before = signal.signal(signal.SIGTERM, lambda *_: (scratch / STOP).touch())
     try:
-        while (code := process.poll()) is None and os.getppid() == parent:
+        while (code := process.poll()) is None:
             time.sleep(POLL_SECONDS)
-        return code if code is not None else -signal.SIGKILL
+        return code
     finally:
         signal.signal(signal.SIGTERM, before)
         with suppress(ProcessLookupError):

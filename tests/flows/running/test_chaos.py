@@ -57,7 +57,7 @@ def test_sigterm_ends_a_run_in_order(house: House) -> None:
     assert "gner: stopped; run the same command again to go on" in said
     assert "Traceback" not in said
     (scratch,) = home.glob("work/unfinished/train/*")
-    assert "its checkpoint is written" in (scratch / "worker.log").read_text()
+    assert "goes on from the checkpoint of update" in (scratch / "worker.log").read_text()
     status = {
         run.info.run_name: run.info.status for run in tracked(house.tracking(home, server=False))
     }

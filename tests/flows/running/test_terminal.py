@@ -49,7 +49,7 @@ def test_a_run_whose_terminal_is_closed_ends_in_order(tmp_path: Path, root: Path
     _, left = psutil.wait_procs(started, timeout=30)
     assert left == []
     (scratch,) = tmp_path.glob("work/unfinished/train/*")
-    assert "its checkpoint is written" in (scratch / "worker.log").read_text()
+    assert "goes on from the checkpoint of update" in (scratch / "worker.log").read_text()
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     experiment = client.get_experiment_by_name("gner")
     assert experiment is not None

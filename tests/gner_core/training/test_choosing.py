@@ -1,5 +1,6 @@
 """Which weights are published: the last, or the best on sentences that are not trained on."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -15,7 +16,7 @@ from gner_core.errors import InputError
 from gner_core.records import Sentence
 from gner_core.systems.gner.targets import BIO
 from gner_core.training import trainer
-from gner_core.training.checkpoints import best
+from gner_core.training.adapters import save_published
 from gner_core.training.checkpoints.unfinished import checkpoints, newest_whole
 from gner_core.training.data.examples import Examples, collate
 from gner_core.training.data.validation import marks
@@ -115,20 +116,25 @@ def test_damaged_best_weights_damage_their_checkpoint(
 
 
 def test_best_weights_that_cannot_be_written_stop_with_a_way_out(
-    tiny_model: TinyModel, ask: Ask, tmp_path: Path
+    tiny_model: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, place = tmp_path / "whole", tmp_path / "full"
     work(ask(tiny_model, whole, choose=HELD_OUT), silent)
     asked = ask(tiny_model, place, choose=HELD_OUT)
-    obstacle = place / "scratch" / best.WRITING
+    fault: Exception = OSError(errno.ENOSPC, "No space left on device")
 
-    def full(update: int, *_: Any, **__: Any) -> None:
-        if update == 3:
-            obstacle.write_text("in the way")
+    def full(*arguments: Any, **options: Any) -> None:
+        if (place / "scratch" / "checkpoint-2").exists():
+            raise fault
+        save_published(*arguments, **options)
 
-    with pytest.raises(InputError, match=r"best weights, of update 3, cannot be written"):
-        work(asked, full)
-    obstacle.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "save_published", full)
+        with pytest.raises(InputError, match=r"of update 3, cannot be written .* free some space"):
+            work(asked, silent)
+        fault = TypeError("no such number")  # the program's: it keeps its traceback
+        with pytest.raises(TypeError, match="no such number"):
+            work(asked, silent)
     assert work(asked, silent)["summary"]["resumed_from"] == 2
     assert equal(whole / "out", place / "out")
 

@@ -1,19 +1,24 @@
 """What can go wrong in a training: each with its message, and nothing lost."""
 
 import errno
+import os
 import resource
-from collections.abc import Iterator
+import shutil
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from gner_core.errors import InputError
 from gner_core.training import trainer, worker
-from gner_core.training.checkpoints.unfinished import checkpoints
+from gner_core.training.checkpoints.unfinished import checkpoints, disk_is_full
 from gner_core.training.launch.lifeline import STOP
 from gner_core.training.trainer import StageTrainer
 from gner_core.training.worker import work
@@ -153,10 +158,30 @@ def test_a_stop_writes_a_checkpoint_first(
     with pytest.raises(SystemExit) as end:
         work(asked, stop)
     assert end.value.code == 143
-    assert "stopped after update 3 of 6" in capsys.readouterr().err
+    said = "stopped after update 3 of 6; the same command goes on from the checkpoint of update 3"
+    assert said in capsys.readouterr().err
     (place / "scratch" / STOP).unlink()
     assert work(asked, silent)["summary"]["resumed_from"] == 3
     assert journal(tmp_path / "whole") == journal(place)
+
+
+def test_a_stop_whose_checkpoint_cannot_be_written_says_where_it_goes_on(
+    tiny_model: TinyModel,
+    ask: Ask,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failing_at(monkeypatch, 2)
+
+    def stop(done: int, *_: Any, **__: Any) -> None:
+        if done == 2:
+            (tmp_path / "scratch" / STOP).touch()
+
+    with pytest.raises(SystemExit):
+        work(ask(tiny_model), stop)
+    said = "stopped after update 3 of 6; the same command goes on from the checkpoint of update 2"
+    assert said in capsys.readouterr().err
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(
@@ -178,30 +203,112 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
     assert journal(tmp_path / "whole") == journal(place)
 
 
+LARGE = {"weight": torch.zeros(1 << 16)}
+WAYS: dict[str, Callable[[Path], object]] = {
+    "write": lambda folder: (folder / "large").write_bytes(bytes(1 << 18)),
+    "safetensors": lambda folder: save_file(LARGE, folder / "large"),
+    "torch": lambda folder: torch.save(LARGE, folder / "large"),
+    "copytree": lambda folder: shutil.copytree(large_folder(folder), folder / "large"),
+}
+"""Of writing a file of 256 KB."""
+
+
+def large_folder(beside: Path) -> Path:
+    folder = beside.parent / "source"
+    folder.mkdir()
+    with (folder / "large").open("wb") as file:
+        file.truncate(1 << 18)
+    return folder
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_full_disk_is_known_however_its_error_arrives(small_disk: Path, way: str) -> None:
+    with pytest.raises(Exception) as fault:  # noqa: PT011 (each library raises its own)
+        WAYS[way](small_disk)
+    assert disk_is_full(fault.value, small_disk)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_limit_of_file_sizes_is_no_full_disk(tmp_path: Path, way: str) -> None:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with room_for(40_000), pytest.raises(Exception) as fault:  # noqa: PT011
+        WAYS[way](folder)
+    assert not disk_is_full(fault.value, folder)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_costs_a_checkpoint_but_not_the_training(
     tiny_model: TinyModel,
     ask: Ask,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    number: int,
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(trainer, "save_file", full)
     asked = ask(tiny_model)
     assert work(asked, full)["summary"]["updates"] == 6
     error = capsys.readouterr().err
-    assert "no checkpoint after update 4 ([Errno 28] No space left on device)" in error
+    said = f"no checkpoint after update 4 ([Errno {number}] {os.strerror(number)}); training goes"
+    assert said in error
+    assert "free some space" in error and "Traceback" not in error
     assert "progress cannot be written" in error
 
 
-def test_a_result_that_cannot_be_written_keeps_the_training(
+def failing_at(monkeypatch: pytest.MonkeyPatch, *saves: int) -> None:
+    """Let the writing of some checkpoints, counted from 1, fail by a fault of the program."""
+    number = count(1)
+
+    def broken(*arguments: Any) -> None:
+        if next(number) in saves:
+            raise TypeError("no such number")
+        save_file(*arguments)
+
+    monkeypatch.setattr(trainer, "save_file", broken)
+
+
+def test_a_checkpoint_that_fails_twice_in_a_row_stops_the_training_with_its_traceback(
+    tiny_model: TinyModel,
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failing_at(monkeypatch, 2, 3)
+    asked = ask(tiny_model)
+    with pytest.raises(TypeError, match="no such number") as end:
+        work(asked, silent)
+    assert "second checkpoint in a row" in "".join(traceback.format_exception(end.value))
+    error = capsys.readouterr().err
+    assert "Traceback" in error and "in broken" in error
+    assert "no checkpoint after update 4 (no such number)" in error
+    assert "free some space" not in error
+    assert [path.name for path in checkpoints(Path(asked.scratch))] == ["checkpoint-2"]
+
+
+def test_a_checkpoint_that_fails_once_leaves_the_training_running(
+    tiny_model: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_at(monkeypatch, 1, 3)
+    assert work(ask(tiny_model), silent)["summary"]["updates"] == 6
+
+
+def test_a_result_without_room_keeps_the_training(
     tiny_model: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = ask(tiny_model)
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     with monkeypatch.context() as patch:
-        patch.setattr(worker, "JOURNAL", "no/such/folder")
+        patch.setattr(worker, "describe", full)
         with pytest.raises(InputError, match="goes on from the checkpoint of update 6"):
+            work(asked, silent)
+        patch.setattr(worker, "describe", lambda *_: {}["missing"])
+        with pytest.raises(KeyError):
             work(asked, silent)
     assert work(asked, silent)["summary"]["resumed_from"] == 6
 
@@ -225,10 +332,8 @@ def test_a_system_that_takes_no_more_bytes_loses_nothing(
     asked = ask(tiny_model, place, keep_checkpoints=9)
     with pytest.raises(Killed):
         work(asked, dying_after(3))
-    with room_for(40_000), pytest.raises(InputError) as end:
+    with room_for(40_000), pytest.raises(SafetensorError, match="File too large"):
         work(asked, silent)
-    assert "File too large" in str(end.value)
-    assert str(end.value).endswith("goes on from the checkpoint of update 2")
     assert "no checkpoint after update 4" in capsys.readouterr().err
     assert work(asked, silent)["summary"]["resumed_from"] == 2
     assert journal(tmp_path / "whole") == journal(place)

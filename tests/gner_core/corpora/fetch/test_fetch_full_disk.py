@@ -2,10 +2,8 @@
 the kernel sets on the files of a process, which needs no rights."""
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,18 +90,6 @@ def test_on_a_full_disk_the_next_source_is_still_tried(
     code, root = child(entry, tmp_path / "cache", room=ROOM)
     assert code == 0
     assert (Path(root) / FILE).read_bytes() == TRAIN[:500]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KB; skips where mounting is not allowed."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small file system is not allowed here")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
 
 
 def test_a_real_full_file_system(server: FaultyServer, small_disk: Path) -> None:

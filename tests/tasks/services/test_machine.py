@@ -1,0 +1,95 @@
+"""The end of services, with processes that play a Prefect worker and the flow that it has started."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tasks.services.machine import MARK, RECORD, Services, marked
+from tasks.services.settings import Settings
+
+SAVING = """
+import pathlib, signal, sys, time
+
+def save(*_):
+    time.sleep({seconds})
+    pathlib.Path({saved!r}).touch()
+    sys.exit()
+
+signal.signal(signal.SIGTERM, save)
+pathlib.Path({name!r}).touch()
+time.sleep(600)
+"""
+Run = Callable[[float], Services]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """Have a worker run, and a flow whose training needs so many seconds to save its state."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def play(name: str, seconds: float) -> "subprocess.Popen[bytes]":
+        code = SAVING.format(name=name, saved=f"{name}-saved", seconds=seconds)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env={**os.environ, MARK: str(tmp_path)},
+            start_new_session=True,
+        )
+        started.append(process)
+        deadline = time.monotonic() + 20
+        while not (tmp_path / name).exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return process
+
+    def both(seconds: float) -> Services:
+        play("flow", seconds)
+        pid = play("worker-cpu", 0).pid
+        running = {"name": "worker-cpu", "pid": pid, "log": "", "started": since(pid)}
+        settings = asdict(Settings(str(tmp_path)))
+        record = {"mark": str(tmp_path), "settings": settings, "running": {"worker-cpu": running}}
+        (tmp_path / RECORD).write_text(json.dumps(record))
+        return Services(tmp_path)
+
+    yield both
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def since(pid: int) -> float:
+    return float(psutil.Process(pid).create_time())
+
+
+def test_runs_save_their_state_also_if_nobody_has_told_them(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GNER_GRACE_SECONDS", "20")
+    services, said = run(1), list[str]()
+    assert services.down(say=said.append) == ["worker-cpu"]
+    assert (tmp_path / "flow-saved").exists()
+    assert any("runs have 20 s to save their state" in line for line in said)
+    assert marked(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize(("now", "grace"), [(True, "300"), (False, "0.5")])
+def test_runs_that_are_not_waited_for_lose_what_they_would_save(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: bool, grace: str
+) -> None:
+    monkeypatch.setenv("GNER_GRACE_SECONDS", grace)
+    services, said = run(60), list[str]()
+    begun = time.monotonic()
+    assert services.down(say=said.append, now=now) == ["worker-cpu"]
+    assert time.monotonic() - begun < 15
+    assert marked(str(tmp_path)) == []
+    lost = "runs are killed: what they did since their last checkpoint is lost"
+    assert (lost in said) == now
+    assert not (tmp_path / RECORD).exists()
