@@ -1,11 +1,11 @@
 """Where people find results: copies of published pages below the home folder, links in Prefect."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from prefect.artifacts import create_link_artifact
 
+from gner_core.runtime.files import write_file
 from tasks.paths import home_folder
 
 
@@ -13,9 +13,7 @@ def put_report(name: str, content: bytes) -> Path:
     """Put a file among the reports, whole or not at all; return its path."""
     place = home_folder() / "reports" / name
     place.parent.mkdir(parents=True, exist_ok=True)
-    aside = place.with_name(f".{name}.part")
-    aside.write_bytes(content)
-    os.replace(aside, place)
+    write_file(place, content)
     return place
 
 

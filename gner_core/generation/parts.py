@@ -8,11 +8,11 @@ Example:
     [[1, 2], [0]]
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from gner_core.records import Prediction, read_predictions, write_predictions
+from gner_core.runtime.files import file_aside
 
 
 def plan_parts(sizes: Sequence[int], *, batch: int, tokens: int) -> list[list[int]]:
@@ -35,9 +35,8 @@ def plan_parts(sizes: Sequence[int], *, batch: int, tokens: int) -> list[list[in
 def keep_part(folder: Path, members: Sequence[int], predictions: Sequence[Prediction]) -> None:
     """Publish a finished part: written aside, then renamed."""
     name = f"{members[0]}-{members[-1]}-{len(members)}"
-    aside = folder / f"{name}.part"
-    write_predictions(aside, predictions)
-    os.replace(aside, folder / f"{name}.parquet")
+    with file_aside(folder / f"{name}.parquet") as aside:
+        write_predictions(aside, predictions)
 
 
 def kept(folder: Path) -> dict[str, Prediction]:

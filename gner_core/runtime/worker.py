@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from gner_core.errors import InputError
+from gner_core.runtime.files import write_file
 from gner_core.runtime.log import drop
 from gner_core.strict import StrictModel
 
@@ -60,9 +61,7 @@ def run_worker(
         result = {"ok": True, **work(request, _reporter(scratch / PROGRESS))}
     except InputError as error:
         result = {"ok": False, "error": str(error)}
-    aside = scratch / f"{result_name}.part"
-    aside.write_text(json.dumps(result))
-    os.replace(aside, scratch / result_name)
+    write_file(scratch / result_name, json.dumps(result))
     sys.exit(0 if result["ok"] else 2)
 
 

@@ -14,29 +14,28 @@ and copies of remote artifacts, which may be deleted at any time. What is publis
 machine; what is unfinished goes on only where it began.
 """
 
-import fcntl
 import json
 import os
 import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
-from typing import IO, Any
+from typing import Any
 from uuid import uuid4
 
 from gner_core.errors import InputError, Stopped
+from gner_core.runtime.files import folder_aside, put_folder, write_file
+from gner_core.runtime.locks import file_lock
 from gner_core.store.fingerprint import file_sha256
 from gner_core.store.lease import leased
 from gner_core.store.objects import Objects
 
 MANIFEST = "manifest.json"
-LOCK_SECONDS = 0.1
-"""Between two attempts to get a lock that another process holds."""
 LEASE = "lease.json"
 ATTEMPTS = "attempts"
 DOWNLOADS = 3
@@ -178,7 +177,8 @@ class Store:
             if not self.objects.is_local and not self.has(ref):
 
                 def published() -> bool:
-                    _go_on(given_up, ref.path)
+                    if given_up is not None and given_up.is_set():
+                        raise Stopped(f"{ref.path}: another machine builds it; not waited for")
                     return self.has(ref)
 
                 lease = leased(
@@ -241,9 +241,7 @@ class Store:
                 raise InputError(f"{place}: was written and is not whole there; run again")
         text = _text({**manifest, "attempt": attempt})
         if self.objects.create(f"{ref.path}/{MANIFEST}", text.encode()):
-            copy = self._copy_folder(ref, attempt)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(folder, copy)
+            put_folder(folder, self._copy_folder(ref, attempt))
         else:  # another machine was first
             self.objects.remove([*there])
 
@@ -258,7 +256,6 @@ class Store:
                 files = manifest["files"].items()
                 if folder.is_dir() and all(_has_size(folder / name, e) for name, e in files):
                     return folder
-                shutil.rmtree(folder, ignore_errors=True)
                 try:
                     self._download(ref, manifest, folder)
                 except FileNotFoundError as error:
@@ -271,18 +268,11 @@ class Store:
                     manifest = now
 
     def _download(self, ref: ArtifactRef, manifest: dict[str, Any], folder: Path) -> None:
-        aside = self.scratch / "copies" / f".{ref.step}-{ref.key}"
-        shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed
-        aside.mkdir(parents=True)
-        try:
+        with folder_aside(folder) as aside:
             for name, entry in manifest["files"].items():
                 (aside / name).parent.mkdir(parents=True, exist_ok=True)
                 source = f"{ref.path}/{ATTEMPTS}/{manifest['attempt']}/{name}"
                 self._download_file(ref, source, aside / name, entry)
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(aside, folder)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
 
     def _download_file(
         self, ref: ArtifactRef, source: str, file: Path, entry: dict[str, Any]
@@ -300,37 +290,13 @@ class Store:
     def _machine(self) -> str:
         """Return what tells this machine, with this scratch folder, from all others."""
         file = self.scratch / "machine"
-        if not file.exists():
-            self.scratch.mkdir(parents=True, exist_ok=True)
-            aside = self.scratch / f".machine-{uuid4().hex}"
-            aside.write_text(uuid4().hex[:8])
-            with suppress(FileExistsError):
-                os.link(aside, file)
-            aside.unlink()
+        with self._locked("machine"):
+            if not file.exists():
+                write_file(file, uuid4().hex[:8])
         return f"{socket.gethostname()}-{file.read_text()}"
 
-    @contextmanager
-    def _locked(self, name: str, given_up: Event | None = None) -> Iterator[None]:
-        folder = self.scratch / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / name).open("w") as handle:
-            while not _locked(handle):
-                _go_on(given_up, name)
-                time.sleep(LOCK_SECONDS)
-            yield
-
-
-def _locked(handle: IO[str]) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _go_on(given_up: Event | None, name: str) -> None:
-    if given_up is not None and given_up.is_set():
-        raise Stopped(f"{name}: another process builds it; it was not waited for")
+    def _locked(self, name: str, given_up: Event | None = None) -> AbstractContextManager[None]:
+        return file_lock(self.scratch / "locks" / name, given_up=given_up)
 
 
 def _inventory(folder: Path) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,6 @@
 """How many sentences a device takes at once, and what happens when they are too many."""
 
 import json
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +9,7 @@ from transformers import PreTrainedConfig
 
 from gner_core.costs.memory import BYTES_OF_TRAINING, DEVICE_SHARE, bytes_per_token, fitting
 from gner_core.errors import InputError
+from gner_core.runtime.files import write_file
 
 LIMIT = "micro-batch.json"
 CPU_BATCH = 8  # more does not make a CPU faster
@@ -56,9 +56,7 @@ def halve(scratch: Path, size: int) -> int:
             "out of memory with one sentence per device: set execution.gradient_checkpointing, "
             "use the deepspeed launcher with ZeRO 3 or offload, or lower max_source_tokens"
         )
-    aside = scratch / f"{LIMIT}.part"
-    aside.write_text(json.dumps({"micro_batch": size // 2}))
-    os.replace(aside, scratch / LIMIT)
+    write_file(scratch / LIMIT, json.dumps({"micro_batch": size // 2}))
     return size // 2
 
 

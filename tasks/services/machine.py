@@ -12,14 +12,15 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
-from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 import psutil
 
 from gner_core.errors import InputError
+from gner_core.runtime.files import write_file
+from gner_core.runtime.locks import file_lock
 from tasks.services import prefect as prefect_setup
 from tasks.services.settings import WORKER, Settings, command_of
 from tasks.tracking.server import prepare_database
@@ -214,18 +215,12 @@ class Services:
             "settings": asdict(self.settings),
             "running": {name: asdict(running) for name, running in self.running.items()},
         }
-        aside = record.with_suffix(".part")
-        aside.write_text(json.dumps(content, indent=1))
-        os.replace(aside, record)
+        write_file(record, json.dumps(content, indent=1))
 
 
-@contextmanager
-def locked(home: Path) -> Iterator[None]:
+def locked(home: Path) -> AbstractContextManager[None]:
     """Let one process at a time change the services of a home folder."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / LOCK).open("w") as file:
-        flock(file, LOCK_EX)
-        yield
+    return file_lock(home / LOCK)
 
 
 def marked(mark: str) -> list[psutil.Process]:

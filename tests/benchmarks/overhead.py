@@ -86,7 +86,7 @@ def _at_once(
     task: Task[..., Any],
     *arguments: object,
     after: Sequence[Any],
-    in_worker: bool = False,  # noqa: ARG001 (one step runs after the other)
+    in_worker: bool = False,
 ) -> _Done:
     """Call the plain function of a task; what it needs was called before, so is done."""
     for before in after:

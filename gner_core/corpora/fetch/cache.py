@@ -11,12 +11,11 @@ manifest recorded when all such files had arrived. Bytes are hashed at every use
 crash or a full disk left is not trusted, and needs no fsync.
 """
 
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
@@ -24,6 +23,8 @@ from pydantic import ValidationError
 from gner_core.config.corpus import CorpusParams, Pin
 from gner_core.corpora.fetch.request import Report
 from gner_core.errors import InputError
+from gner_core.runtime.files import write_file
+from gner_core.runtime.locks import file_lock
 from gner_core.store.fingerprint import file_sha256, fingerprint
 
 
@@ -48,17 +49,13 @@ class Shelf:
         self.root = self.place / "files"
         self.parts = self.place / "parts"
 
-    @contextmanager
-    def lock(self, report: Report) -> Iterator[None]:
+    def lock(self, report: Report) -> AbstractContextManager[None]:
         """Hold the right to change this shelf on this machine; others wait."""
-        self.place.mkdir(parents=True, exist_ok=True)
-        with (self.place / "lock").open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                report.note(f"{self.name}: another process fetches it; waiting")
-                fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
+
+        def tell() -> None:
+            report.note(f"{self.name}: another process fetches it; waiting")
+
+        return file_lock(self.place / "lock", on_wait=tell)
 
     def missing(self, *, renew: bool = False) -> tuple[str, ...]:
         """Return the paths that are not here with trusted bytes.
@@ -152,9 +149,8 @@ class Shelf:
 
     def _record(self, records: Mapping[str, Pin], origin: str) -> None:
         files = {file: pin.model_dump() for file, pin in records.items()}
-        aside = self.place / "manifest.json.new"
-        aside.write_text(json.dumps({"origin": origin, "files": files}, indent=1))
-        os.replace(aside, self.place / "manifest.json")
+        content = json.dumps({"origin": origin, "files": files}, indent=1)
+        write_file(self.place / "manifest.json", content)
 
     def _replace(self, source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)

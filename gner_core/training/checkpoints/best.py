@@ -8,26 +8,17 @@ checkpoint may be lost with a kill: they are found again on the way.
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from gner_core.runtime.files import folder_aside
+
 BEST = "best"
-WRITING = ".best"
 
 
-@contextmanager
-def replaced(scratch: Path) -> Iterator[Path]:
+def replaced(scratch: Path) -> AbstractContextManager[Path]:
     """Give an empty folder; what is written there becomes the best weights if all goes well."""
-    aside = scratch / WRITING
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
-    try:
-        yield aside
-        shutil.rmtree(scratch / BEST, ignore_errors=True)
-        os.rename(aside, scratch / BEST)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    return folder_aside(scratch / BEST)
 
 
 def take_in(scratch: Path, checkpoint: Path) -> None:

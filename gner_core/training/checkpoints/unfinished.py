@@ -6,11 +6,12 @@ until then, where weights are chosen (`training.best`). Nothing in it depends on
 """
 
 import json
-import os
 import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+
+from gner_core.runtime.files import put_folder
 
 CHECKPOINT = "checkpoint-"
 WRITING = ".writing"
@@ -46,11 +47,7 @@ def finish(aside: Path, folder: Path, *, keep: int) -> None:
         for file in files
     }
     (aside / FILES).write_text(json.dumps(sums, indent=1))
-    for file in (*files, aside / FILES, *{file.parent for file in files}):
-        _sync(file)
-    shutil.rmtree(folder / aside.name, ignore_errors=True)
-    os.rename(aside, folder / aside.name)
-    _sync(folder)
+    put_folder(aside, folder / aside.name, durable=True)
     for old in checkpoints(folder)[:-keep]:
         shutil.rmtree(old)
 
@@ -65,8 +62,7 @@ def newest_whole(folder: Path, *, warn: Callable[[str], None]) -> Path | None:
         if fault is None:
             return checkpoint
         aside = folder / f"damaged-{checkpoint.name}"
-        shutil.rmtree(aside, ignore_errors=True)
-        os.rename(checkpoint, aside)
+        put_folder(checkpoint, aside)
         earlier = checkpoints(folder)
         goes_on = f"update {update_of(earlier[-1])}" if earlier else "the beginning"
         warn(f"{checkpoint}: damaged ({fault}), now {aside.name}; going on from {goes_on}")
@@ -93,11 +89,3 @@ def _crc32(file: Path) -> int:
         while chunk := handle.read(CHUNK_BYTES):
             value = zlib.crc32(chunk, value)
     return value
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

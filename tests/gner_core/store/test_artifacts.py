@@ -184,7 +184,7 @@ def test_who_is_told_to_stop_does_not_wait_for_another_builder(tmp_path: Path) -
     assert building.wait(10)
     threading.Timer(0.2, stopping.set).start()
     with (
-        pytest.raises(Stopped, match="train-k1: another process builds it"),
+        pytest.raises(Stopped, match="train-k1: held by another process"),
         store.lock(REF, given_up=stopping),
     ):
         pass

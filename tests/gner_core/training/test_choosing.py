@@ -120,7 +120,7 @@ def test_best_weights_that_cannot_be_written_stop_with_a_way_out(
     whole, place = tmp_path / "whole", tmp_path / "full"
     work(ask(tiny_model, whole, choose=HELD_OUT), silent)
     asked = ask(tiny_model, place, choose=HELD_OUT)
-    obstacle = place / "scratch" / best.WRITING
+    obstacle = place / "scratch" / f".{best.BEST}"  # they are written there first
 
     def full(update: int, *_: Any, **__: Any) -> None:
         if update == 3:

@@ -1,11 +1,14 @@
 """What the cache trusts, offline mode, mirrors."""
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from gner_core.corpora.fetch.cache import Shelf
 from gner_core.errors import InputError
 from tests.gner_core.corpora.fetch.conftest import TEST, TRAIN, Journal, corpus, https, pin
 from tests.gner_core.faulty_server import FaultyServer, status, truncated, wrong_bytes
@@ -135,6 +138,23 @@ def test_nothing_but_files_manifest_and_lock_is_left(
     fetch(corpus(https(f"{server.url}/a")))
     left = {f.name for f in (tmp_path / "cache").rglob("*") if f.is_file()}
     assert left == {"train.tsv", "manifest.json", "lock"}
+
+
+def test_two_fetches_of_a_corpus_wait_for_each_other_and_say_so(
+    server: FaultyServer, fetch: Fetch, journal: Journal, tmp_path: Path
+) -> None:
+    server.files["/a"] = TRAIN
+    entry = corpus(https(f"{server.url}/a"))
+    with Shelf(tmp_path / "cache", "toy", entry).lock(Journal()):
+        second = threading.Thread(target=fetch, args=(entry,))
+        second.start()
+        deadline = time.monotonic() + 10
+        while not journal.notes and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert journal.notes == ["toy: another process fetches it; waiting"]
+        assert not server.asked
+    second.join(10)
+    assert len(server.asked) == 1
 
 
 def test_a_file_where_the_cache_should_be_is_one_line(fetch: Fetch, tmp_path: Path) -> None:
