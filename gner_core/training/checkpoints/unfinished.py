@@ -7,6 +7,7 @@ until then, where weights are chosen (`training.best`). Nothing in it depends on
 
 import errno
 import json
+import os
 import shutil
 import tempfile
 import zlib
