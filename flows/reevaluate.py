@@ -29,7 +29,7 @@ from gner_core.store.fingerprint import fingerprint
 from tasks.champion import Decision, Judge, decision_of
 from tasks.checkpoints.identity import Checkpoint, distinct, named
 from tasks.checkpoints.registry import Registry, RegistryAwayError, Version, answering
-from tasks.checkpoints.scan import is_wanted, look
+from tasks.checkpoints.scan import find_checkpoints, is_wanted
 from tasks.checkpoints.suite import Suite, Trial, plan_suite, tested_corpora
 from tasks.context import RunContext
 from tasks.paths import home_folder, open_store
@@ -113,7 +113,7 @@ def _run(
     unread: dict[str, InputError] = {}
     if names is None:
         decided = {key for key, one in versions.items() if _is_closed(one, suite)}
-        found, unread = look(params.look, store, versions, decided=decided)
+        found, unread = find_checkpoints(params.scan, store, versions, decided=decided)
     else:
         found = distinct(named(name, store) for name in names)
     done = {
@@ -123,7 +123,7 @@ def _run(
     for one in found:
         if one.key not in done:
             decision = decision_of(versions.get(one.key), suite)
-            note = "" if decision else f"left out: of stage {one.stage}, see look.stages"
+            note = "" if decision else f"left out: of stage {one.stage}, see scan.stages"
             done[one.key] = Row(one.name, one.where, decision, note=note)
     faulty = [Row(Path(where).name, where, error=fault) for where, fault in unread.items()]
     return [*(done[one.key] for one in found), *faulty]
@@ -144,7 +144,7 @@ def _unfinished(found: Sequence[Checkpoint], suite: Suite, versions: Versions) -
     return [
         one
         for one in found
-        if is_wanted(one, suite.params.look) and not _is_closed(versions.get(one.key), suite)
+        if is_wanted(one, suite.params.scan) and not _is_closed(versions.get(one.key), suite)
     ]
 
 

@@ -43,12 +43,14 @@ def list_corpora(catalog: Catalog = PUBLISHED) -> None:
 
         from flows.views.data import catalog_table
         from gner_core.config.reading.files import read_catalog
-        from gner_core.corpora.fetch.cache import Shelf
+        from gner_core.corpora.fetch.cache import CorpusCache
         from tasks.paths import corpora_cache
 
         corpora = read_catalog(catalog)
         cached = {
-            name for name, c in corpora.items() if not Shelf(corpora_cache(), name, c).missing()
+            name
+            for name, c in corpora.items()
+            if not CorpusCache(corpora_cache(), name, c).missing()
         }
         Console().print(catalog_table(corpora, cached))
 
@@ -311,7 +313,7 @@ def _at_hand(
 ) -> "dict[str, CorpusParams]":
     """Return the named corpora, or those whose files the mirror folder or the cache holds."""
     from gner_core.config.reading.files import read_catalog
-    from gner_core.corpora.fetch.cache import Shelf
+    from gner_core.corpora.fetch.cache import CorpusCache
     from gner_core.errors import InputError
     from tasks.paths import corpora_cache
 
@@ -323,7 +325,7 @@ def _at_hand(
         if source:
             here = all((Path(source) / file).exists() for file in files)
         else:
-            here = not Shelf(corpora_cache(), name, corpus).missing()
+            here = not CorpusCache(corpora_cache(), name, corpus).missing()
         if here:
             found[name] = corpus
     if not found:
