@@ -1,21 +1,18 @@
 """The commands `gner bench matching | train | generate`: how long things take here."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from flows.cli.faults import input_errors
+from flows.cli.messages import input_errors, print_json
+from flows.cli.run import Overrides
 from flows.cli.score import Tokenizer
 
 app = typer.Typer(no_args_is_help=True, help="Time parts of gner on your own files.")
 
 Params = Annotated[Path, typer.Argument(help="Experiment file, for example params/bench.yaml.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override one value; repeatable."),
-]
+Json = Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")]
 
 
 @app.command()
@@ -28,7 +25,7 @@ def matching(
 ) -> None:
     """Time alignment as Table 5 of the paper does, on one core."""
     with input_errors():
-        from flows.views.score import print_bench
+        from flows.views.bench import print_matching
         from gner_core.matching.back_tokenization import BackTokens, from_file
         from gner_core.scoring.analysis.matching_speed import bench, made_pairs, read_pairs
 
@@ -36,7 +33,7 @@ def matching(
         pairs = read_pairs(file) if file else made_pairs(per_bin=200, seed=1)
         if back:
             back.learn({word for pair in pairs for word in pair.source})
-        print_bench(bench(pairs, back=back.changed if back else {}, seconds=seconds))
+        print_matching(bench(pairs, back=back.changed if back else {}, seconds=seconds))
 
 
 @app.command()
@@ -56,7 +53,7 @@ def train(
         str | None,
         typer.Option(help="Count utilisation against A100-80G, H100-SXM, H200 or L40S."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Train a few updates of a stage, once as gner does and once as plain transformers does.
 
@@ -80,7 +77,7 @@ def train(
         )
         sides = measure_training(experiment, setup, console=Console(stderr=True))
         if as_json:
-            typer.echo(json.dumps(sides, indent=1))
+            print_json(sides)
         else:
             Console().print(training_table(experiment.backbone.name, setup.stage, sides))
 
@@ -100,11 +97,11 @@ def generate(
     ] = "both",
     beams: Annotated[list[int] | None, typer.Option(min=1, help="Repeatable; 1.")] = None,
     batch: Annotated[list[int] | None, typer.Option(min=1, help="Repeatable; 4.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Time ways of decoding on the sentences of an evaluation (Table 4: batch 4).
 
-    Each way runs in a process of its own. Guided labels are set beside those of free greedy texts.
+    Each way runs in a process of its own. Guided labels are compared with those of free greedy texts.
     """
     with input_errors():
         from dataclasses import asdict
@@ -125,6 +122,6 @@ def generate(
         )
         rows = measure_generation(experiment, setup, console=Console(stderr=True))
         if as_json:
-            typer.echo(json.dumps([asdict(row) for row in rows], indent=1))
+            print_json([asdict(row) for row in rows])
         else:
             Console().print(generation_table(experiment.backbone.name, rows))

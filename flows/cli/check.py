@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.faults import input_errors
+from flows.cli.messages import input_errors
 
 
 def check(

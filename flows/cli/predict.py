@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from flows.cli.faults import input_errors
+from flows.cli.messages import input_errors
 
 STDIN = "-"
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.faults import input_errors
+from flows.cli.messages import input_errors, log_to
+from flows.cli.run import Overrides
 
 Arguments = Annotated[
     list[str],
@@ -13,10 +14,6 @@ Arguments = Annotated[
         metavar="[CHECKPOINT…] PARAMS",
         help="Folders of checkpoints or keys of steps train; last the re-evaluation file.",
     ),
-]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override one value; repeatable."),
 ]
 
 
@@ -45,7 +42,6 @@ def reevaluate(
         from prefect.settings import get_current_settings
 
         from flows import reevaluate as flows
-        from flows.cli.log import log_to
         from flows.views.reevaluate import print_table, raise_faults, table_rows, title_of
 
         if get_current_settings().api.url:

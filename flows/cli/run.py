@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.faults import input_errors, show_fault
+from flows.cli.messages import input_errors, log_to, show_fault
 
 if TYPE_CHECKING:
     from gner_core.config.reading.sweeps import Runnable
@@ -16,8 +16,6 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override one value; repeatable."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print the steps and their keys.")]
-
-
 Device = Annotated[
     list[str] | None,
     typer.Option(
@@ -86,7 +84,6 @@ def _run_here(found: "Runnable") -> None:
     """Run in this process, without a Prefect server."""
     from rich.console import Console
 
-    from flows.cli.log import log_to
     from gner_core.config.experiment import Experiment
 
     console = Console()

@@ -1,4 +1,4 @@
-"""The commands that judge predictions: `gner score | compare | beams`."""
+"""The commands that score predictions: `gner score | compare | beams`."""
 
 import os
 from enum import StrEnum
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flows.cli.faults import input_errors
+from flows.cli.messages import input_errors, print_json
 
 if TYPE_CHECKING:
     from gner_core.scoring.files import FileScoring
@@ -28,6 +28,7 @@ File = Annotated[
     Path,
     typer.Argument(help="Predictions: .parquet of gner, .jsonl(.gz) records, or generate/KEY."),
 ]
+OneMetric = Annotated[Literal["pair", "span"], typer.Option(help="pair or span.")]
 ModeOption = Annotated[
     Mode,
     typer.Option(help="How text becomes tags: gner, paper (as published), or w/o LCS (Table 6)."),
@@ -75,7 +76,7 @@ def score(
 ) -> None:
     """Score a file of predictions: a table per metric, with bootstrap intervals."""
     with input_errors():
-        from flows.views.score import print_json, print_scores, progress
+        from flows.views.score import print_scores, progress, score_values
         from gner_core.scoring.files import score_file
         from tasks.checkpoints.find import find_predictions
 
@@ -95,7 +96,7 @@ def score(
                 find_predictions(file), setup, workers=workers or cores or 1, report=report
             )
         if as_json:
-            print_json(scores, setup)
+            print_json(score_values(scores, setup))
         else:
             print_scores(scores, setup, types=types)
 
@@ -105,7 +106,7 @@ def compare(
     b: File,
     mode: ModeOption = "gner",
     mode_b: Annotated[Mode | None, typer.Option(help="Another mode for the second file.")] = None,
-    metric: Annotated[Literal["pair", "span"], typer.Option(help="pair or span.")] = "pair",
+    metric: OneMetric = "pair",
     tokenizer: Tokenizer = None,
     tokenizer_b: Annotated[
         Path | None, typer.Option(help="Another tokenizer for the second file.")
@@ -119,7 +120,7 @@ def compare(
 ) -> None:
     """Compare two files of the same sentences: difference, interval, p, changed sentences."""
     with input_errors():
-        from flows.views.score import print_comparison
+        from flows.views.score import comparison_values, print_comparison
         from gner_core.scoring.analysis.comparison import compare_files
         from tasks.checkpoints.find import find_predictions
 
@@ -133,7 +134,10 @@ def compare(
             metric=metric,
             test=first.scoring,
         )
-        print_comparison(comparison, level=first.scoring.level, show=show, as_json=as_json)
+        if as_json:
+            print_json(comparison_values(comparison))
+        else:
+            print_comparison(comparison, level=first.scoring.level, show=show)
 
 
 def beams(
@@ -145,7 +149,7 @@ def beams(
         ),
     ],
     mode: ModeOption = "gner",
-    metric: Annotated[Literal["pair", "span"], typer.Option(help="pair or span.")] = "pair",
+    metric: OneMetric = "pair",
     tokenizer: Tokenizer = None,
     labels: LabelsOption = "BIO",
     gap: Gap = "......",
@@ -156,14 +160,17 @@ def beams(
 ) -> None:
     """Compare beam sizes: F1 of each (Table 7), and what beams correct (Fig. 6, Table 10)."""
     with input_errors():
-        from flows.views.beams import print_study
+        from flows.views.score import print_study, study_values
         from gner_core.scoring.analysis.beams import study_beams
 
         setup = _setup(
             mode, tokenizer, labels, gap, leave_out=leave_out, metrics=(metric,), scoring=scoring
         )
         study = study_beams(_named(files), setup, metric=metric)
-        print_study(study, level=setup.scoring.level, show=show, as_json=as_json)
+        if as_json:
+            print_json(study_values(study))
+        else:
+            print_study(study, level=setup.scoring.level, show=show)
 
 
 def _named(files: list[str]) -> dict[str, Path]:

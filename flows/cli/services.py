@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.faults import input_errors, show_fault
+from flows.cli.messages import input_errors, show_fault
 
 Host = Annotated[
     str,

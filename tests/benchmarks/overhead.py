@@ -26,7 +26,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from rich.console import Console
 from rich.table import Table
 
-from flows.cli.faults import input_errors
+from flows.cli.messages import input_errors
 from flows.running.walk import run_steps
 from gner_core.config.reading.files import read_experiment
 from tasks.context import untracked_run
