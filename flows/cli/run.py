@@ -95,10 +95,10 @@ def _run_here(found: "Runnable") -> None:
         show_outcome(run_here(found, console=console), console)
         return
     from flows.running.points import run_points
-    from flows.running.submit import direct_submitter
+    from flows.running.submit import in_process
     from flows.views.run import show_points
 
-    outcome = run_points(found, direct_submitter, console)
+    outcome = run_points(found, in_process, console)
     show_points(outcome, console)
     if outcome.failures:
         raise typer.Exit(1)

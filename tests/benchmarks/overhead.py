@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,7 +100,7 @@ def _bare(params: Path, overrides: Sequence[str], home: Path) -> float:
     started = time.monotonic()
     experiment = read_experiment(params, overrides=[*overrides])
     with untracked_run(experiment.execution, console=Console(quiet=True)) as run:
-        run_steps(plan_experiment(experiment).steps(), run, _at_once)
+        run_steps(plan_experiment(experiment).steps(), run, lambda _: nullcontext(_at_once))
     return time.monotonic() - started
 
 
