@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.messages import input_errors, print_json, show_fault
+from flows.cli.messages import print_json, show_fault
 from gner_core.config.corpus import Split
 
 if TYPE_CHECKING:
@@ -39,15 +39,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 @app.command("list")
 def list_corpora(catalog: Catalog = PUBLISHED) -> None:
     """List the catalog: roles, Table 8's counts, licence, verified or not, in the cache or not."""
-    with input_errors():
-        from rich.console import Console
+    from rich.console import Console
 
-        from flows.views.data import catalog_table
-        from gner_core.config.reading.files import read_catalog
+    from flows.views.data import catalog_table
+    from gner_core.config.reading.files import read_catalog
 
-        corpora = read_catalog(catalog)
-        cached = {name for name, corpus in corpora.items() if _is_cached(name, corpus)}
-        Console().print(catalog_table(corpora, cached))
+    corpora = read_catalog(catalog)
+    cached = {name for name, corpus in corpora.items() if _is_cached(name, corpus)}
+    Console().print(catalog_table(corpora, cached))
 
 
 @app.command()
@@ -58,24 +57,23 @@ def fetch(
     catalog: Catalog = PUBLISHED,
 ) -> None:
     """Fetch files into the cache and verify them; a corpus that fails does not stop the others."""
-    with input_errors():
-        from rich.console import Console
+    from rich.console import Console
 
-        from flows.views.data import FetchBars
-        from gner_core.errors import InputError
+    from flows.views.data import FetchBars
+    from gner_core.errors import InputError
 
-        console, failed = Console(), False
-        for name, corpus in _chosen(names, catalog).items():
-            with FetchBars(console) as bars:
-                try:
-                    folder = _fetched(name, corpus, source, offline=offline, report=bars)
-                except InputError as error:
-                    show_fault(str(error))
-                    failed = True
-                    continue
-            console.print(f"{name}  {folder}", soft_wrap=True, highlight=False)
-        if failed:
-            raise typer.Exit(2)
+    console, failed = Console(), False
+    for name, corpus in _chosen(names, catalog).items():
+        with FetchBars(console) as bars:
+            try:
+                folder = _fetched(name, corpus, source, offline=offline, report=bars)
+            except InputError as error:
+                show_fault(str(error))
+                failed = True
+                continue
+        console.print(f"{name}  {folder}", soft_wrap=True, highlight=False)
+    if failed:
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -86,15 +84,14 @@ def prepare(
     catalog: Catalog = PUBLISHED,
 ) -> None:
     """Turn corpora into BIO sentences in the store, under the keys that `gner run` uses."""
-    with input_errors():
-        from rich.console import Console
+    from rich.console import Console
 
-        from flows.views.data import preparation_table
+    from flows.views.data import preparation_table
 
-        console = Console()
-        for name, folder in _prepared(_chosen(names, catalog), source, offline=offline):
-            console.print(preparation_table(name, _statistics(folder)))
-            console.print(f"{folder}\n", soft_wrap=True, highlight=False)
+    console = Console()
+    for name, folder in _prepared(_chosen(names, catalog), source, offline=offline):
+        console.print(preparation_table(name, _statistics(folder)))
+        console.print(f"{folder}\n", soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -106,32 +103,30 @@ def stats(
     catalog: Catalog = PUBLISHED,
 ) -> None:
     """Recount Table 8 of the paper; each difference stands with its reason."""
-    with input_errors():
-        from dataclasses import asdict
+    from dataclasses import asdict
 
-        from rich.console import Console
+    from rich.console import Console
 
-        from flows.views.data import differences, table8_table
-        from gner_core.corpora.statistics import compare_with_table8
+    from flows.views.data import differences, table8_table
+    from gner_core.corpora.statistics import compare_with_table8
 
-        corpora = _chosen(names, catalog, source)
-        counted = {
-            name: _statistics(folder)
-            for name, folder in _prepared(corpora, source, offline=offline)
-        }
-        rows = [
-            row
-            for name, corpus in corpora.items()
-            for row in compare_with_table8(name, corpus, counted[name])
-        ]
-        if as_json:
-            found = [{**asdict(row), "differs": row.differs} for row in rows]
-            print_json({"table8": found, "counts": counted})
-            return
-        console = Console()
-        console.print(table8_table(corpora, counted, rows))
-        for line in differences(rows):
-            console.print(line, soft_wrap=True, highlight=False)
+    corpora = _chosen(names, catalog, source)
+    counted = {
+        name: _statistics(folder) for name, folder in _prepared(corpora, source, offline=offline)
+    }
+    rows = [
+        row
+        for name, corpus in corpora.items()
+        for row in compare_with_table8(name, corpus, counted[name])
+    ]
+    if as_json:
+        found = [{**asdict(row), "differs": row.differs} for row in rows]
+        print_json({"table8": found, "counts": counted})
+        return
+    console = Console()
+    console.print(table8_table(corpora, counted, rows))
+    for line in differences(rows):
+        console.print(line, soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -143,30 +138,29 @@ def audit(
     catalog: Catalog = PUBLISHED,
 ) -> None:
     """Look for repeated sentences, leaks between splits, shared types and label noise."""
-    with input_errors():
-        from rich.console import Console
+    from rich.console import Console
 
-        from flows.views.data import audit_tables
-        from gner_core.corpora.audit import audit_corpus, shared_types
-        from gner_core.records import iter_sentences
+    from flows.views.data import audit_tables
+    from gner_core.corpora.audit import audit_corpus, shared_types
+    from gner_core.records import iter_sentences
 
-        corpora = _chosen(names, catalog, source)
-        audits, trained, tested = [], {}, {}
-        for name, folder in dict(_prepared(corpora, source, offline=offline)).items():
-            corpus = corpora[name]
-            splits = {s: iter_sentences(folder / f"{s}.parquet") for s in corpus.splits}
-            audits.append(audit_corpus(name, splits))
-            if "adaptation" in corpus.roles:
-                trained[name] = _statistics(folder)["train"]["entities_by_type"]
-            if "zero-shot" in corpus.roles and isinstance(corpus.labels, dict):
-                tested[name] = list(dict.fromkeys(corpus.labels.values()))
-        types = shared_types(tested, trained)
-        if as_json:
-            print_json({"corpora": [audit.as_dict() for audit in audits], "zero_shot_types": types})
-            return
-        console = Console()
-        for part in audit_tables(audits, tested, trained, types):
-            console.print(part)
+    corpora = _chosen(names, catalog, source)
+    audits, trained, tested = [], {}, {}
+    for name, folder in dict(_prepared(corpora, source, offline=offline)).items():
+        corpus = corpora[name]
+        splits = {s: iter_sentences(folder / f"{s}.parquet") for s in corpus.splits}
+        audits.append(audit_corpus(name, splits))
+        if "adaptation" in corpus.roles:
+            trained[name] = _statistics(folder)["train"]["entities_by_type"]
+        if "zero-shot" in corpus.roles and isinstance(corpus.labels, dict):
+            tested[name] = list(dict.fromkeys(corpus.labels.values()))
+    types = shared_types(tested, trained)
+    if as_json:
+        print_json({"corpora": [audit.as_dict() for audit in audits], "zero_shot_types": types})
+        return
+    console = Console()
+    for part in audit_tables(audits, tested, trained, types):
+        console.print(part)
 
 
 @app.command()
@@ -188,37 +182,31 @@ def lengths(
     catalog: Catalog = PUBLISHED,
 ) -> None:
     """Count tokens of prompts and targets, and what is over the limits of a backbone."""
-    with input_errors():
-        from rich.console import Console
+    from rich.console import Console
 
-        from flows.views.data import lengths_table
-        from gner_core.config.reading.files import read_backbone
-        from gner_core.corpora.lengths import TokenCounter
-        from gner_core.systems.gner.targets import BIO
-        from tasks.standalone.token_lengths import count_corpus, tokenizer_folder
-        from tasks.steps.data import CACHE
+    from flows.views.data import lengths_table
+    from gner_core.config.reading.files import read_backbone
+    from gner_core.corpora.lengths import TokenCounter
+    from gner_core.systems.gner.targets import BIO
+    from tasks.standalone.token_lengths import count_corpus, tokenizer_folder
+    from tasks.steps.data import CACHE
 
-        model = read_backbone(backbone)
-        counter = TokenCounter(tokenizer or tokenizer_folder(model, data_root=CACHE), model, BIO)
-        reports = []
-        for name, corpus in _chosen(names, catalog, source).items():
-            splits = tuple(known for known in corpus.splits if split in (None, known))
-            if splits:
-                folder = _fetched(name, corpus, source, offline=offline)
-                reports.append(
-                    count_corpus(
-                        name, corpus, source=folder, splits=splits, counter=counter, cut=cut
-                    )
-                )
-        if as_json:
-            print_json(
-                [
-                    {**whole.as_dict(), "cut": pieces and pieces.as_dict()}
-                    for whole, pieces in reports
-                ]
+    model = read_backbone(backbone)
+    counter = TokenCounter(tokenizer or tokenizer_folder(model, data_root=CACHE), model, BIO)
+    reports = []
+    for name, corpus in _chosen(names, catalog, source).items():
+        splits = tuple(known for known in corpus.splits if split in (None, known))
+        if splits:
+            folder = _fetched(name, corpus, source, offline=offline)
+            reports.append(
+                count_corpus(name, corpus, source=folder, splits=splits, counter=counter, cut=cut)
             )
-            return
-        Console().print(lengths_table(model, reports, cut=cut))
+    if as_json:
+        print_json(
+            [{**whole.as_dict(), "cut": pieces and pieces.as_dict()} for whole, pieces in reports]
+        )
+        return
+    Console().print(lengths_table(model, reports, cut=cut))
 
 
 @app.command()
@@ -232,25 +220,24 @@ def show(
     catalog: Catalog = PUBLISHED,
 ) -> None:
     """Show the first sentences of a corpus with their entities in colour."""
-    with input_errors():
-        from collections import Counter
-        from itertools import islice
+    from collections import Counter
+    from itertools import islice
 
-        from rich.console import Console
+    from rich.console import Console
 
-        from flows.views.data import coloured
-        from gner_core.corpora.splits import stream_any_split
-        from gner_core.errors import InputError
+    from flows.views.data import coloured
+    from gner_core.corpora.splits import stream_any_split
+    from gner_core.errors import InputError
 
-        corpus = _chosen([name], catalog)[name]
-        wanted = next((known for known in corpus.splits if known == split), None)
-        if wanted is None:
-            raise InputError(f"{name} has no split {split!r}, only {', '.join(corpus.splits)}")
-        folder = _fetched(name, corpus, source, offline=offline)
-        stream = stream_any_split(name, corpus, split=wanted, folder=folder, repairs=Counter())
-        console = Console()
-        for part in coloured(list(islice(stream, sentences))):
-            console.print(part, highlight=False)
+    corpus = _chosen([name], catalog)[name]
+    wanted = next((known for known in corpus.splits if known == split), None)
+    if wanted is None:
+        raise InputError(f"{name} has no split {split!r}, only {', '.join(corpus.splits)}")
+    folder = _fetched(name, corpus, source, offline=offline)
+    stream = stream_any_split(name, corpus, split=wanted, folder=folder, repairs=Counter())
+    console = Console()
+    for part in coloured(list(islice(stream, sentences))):
+        console.print(part, highlight=False)
 
 
 @app.command()
@@ -258,20 +245,19 @@ def check(
     file: Annotated[Path, typer.Argument(help="Your own CoNLL, JSON or JSON-lines file.")],
 ) -> None:
     """Find out how a file is written, read it whole, and print the catalog entry to use it."""
-    with input_errors():
-        from rich.console import Console
+    from rich.console import Console
 
-        from flows.views.data import check_report
-        from gner_core.corpora.recognition import recognise
+    from flows.views.data import check_report
+    from gner_core.corpora.recognition import recognise
 
-        found = recognise(file)
-        if not found.statistics:
-            for problem in found.problems:
-                show_fault(problem)
-            raise typer.Exit(2)
-        console = Console()
-        for part in check_report(found):
-            console.print(part, soft_wrap=True, highlight=False, markup=False)
+    found = recognise(file)
+    if not found.statistics:
+        for problem in found.problems:
+            show_fault(problem)
+        raise typer.Exit(2)
+    console = Console()
+    for part in check_report(found):
+        console.print(part, soft_wrap=True, highlight=False, markup=False)
 
 
 def _chosen(
