@@ -29,7 +29,7 @@ from gner_core.store.fingerprint import fingerprint
 from tasks.champion import Decision, Judge, decision_of
 from tasks.checkpoints.identity import Checkpoint, distinct, named
 from tasks.checkpoints.registry import Registry, RegistryAwayError, Version, answering
-from tasks.checkpoints.scan import is_wanted, look
+from tasks.checkpoints.scan import find_checkpoints, is_wanted
 from tasks.checkpoints.suite import Suite, Trial, plan_suite, tested_corpora
 from tasks.context import RunContext
 from tasks.paths import home_folder, open_store
@@ -111,20 +111,20 @@ def _run(
     unread: dict[str, InputError] = {}
     if names is None:
         decided = {key for key, one in versions.items() if _is_closed(one, suite)}
-        found, unread = look(params.look, store, versions, decided=decided)
+        found, unread = find_checkpoints(params.scan, store, versions, decided=decided)
     else:
         found = distinct(named(name, store) for name in names)
-    done = {
-        one.key: _row(one, suite, registry, submitter, console)
-        for one in _unfinished(found, suite, versions)
-    }
+    rows = []
     for one in found:
-        if one.key not in done:
-            decision = decision_of(versions.get(one.key), suite)
-            note = "" if decision else f"left out: of stage {one.stage}, see look.stages"
-            done[one.key] = Row(one.name, one.where, decision, note=note)
+        version = versions.get(one.key)
+        if is_wanted(one, params.scan) and not _is_closed(version, suite):
+            rows.append(_row(one, suite, registry, submitter, console))
+        else:
+            decision = decision_of(version, suite)
+            note = "" if decision else f"left out: of stage {one.stage}, see scan.stages"
+            rows.append(Row(one.name, one.where, decision, note=note))
     faulty = [Row(Path(where).name, where, error=fault) for where, fault in unread.items()]
-    return [*(done[one.key] for one in found), *faulty]
+    return rows + faulty
 
 
 def _versions(registry: Registry) -> Versions:
@@ -135,15 +135,6 @@ def _versions(registry: Registry) -> Versions:
     except RegistryAwayError as error:
         logger().warning("MLflow at %s does not answer (%s)", registry.uri, error)
         return {}
-
-
-def _unfinished(found: Sequence[Checkpoint], suite: Suite, versions: Versions) -> list[Checkpoint]:
-    """Return the checkpoints that are still to be evaluated, compared, or shown."""
-    return [
-        one
-        for one in found
-        if is_wanted(one, suite.params.look) and not _is_closed(versions.get(one.key), suite)
-    ]
 
 
 def _is_closed(version: Version | None, suite: Suite) -> bool:
@@ -163,7 +154,7 @@ def _claimed(one: Checkpoint, suite: Suite, store: Store) -> AbstractContextMana
 def _row(
     one: Checkpoint, suite: Suite, registry: Registry, submitter: Submitter, console: Console
 ) -> Row:
-    """Evaluate a checkpoint and decide about it; a fault stands in the row."""
+    """Evaluate a checkpoint and decide about it; the row holds the fault, if there is one."""
     store, params, f1 = open_store(), suite.params, None
     try:
         with _claimed(one, suite, store):

@@ -288,10 +288,10 @@ def _is_in(folder: Path, corpus: "CorpusParams") -> bool:
 
 
 def _is_cached(name: str, corpus: "CorpusParams") -> bool:
-    from gner_core.corpora.fetch.cache import Shelf
+    from gner_core.corpora.fetch.cache import CorpusCache
     from tasks.paths import corpora_cache
 
-    return not Shelf(corpora_cache(), name, corpus).missing()
+    return not CorpusCache(corpora_cache(), name, corpus).missing()
 
 
 def _fetched(

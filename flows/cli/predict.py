@@ -39,13 +39,13 @@ def predict(
     from tasks.checkpoints.find import find_checkpoint
     from tasks.standalone.predict import predict as predict_there
 
-    asked = listed_types(types, one_type or [])
+    wanted = listed_types(types, one_type or [])
     folder = find_checkpoint(checkpoint)
     texts = _texts(file, whole=whole)
     with progress() as show:
-        found = predict_there(folder, texts, asked, beams=beams, batch=batch, on_event=show)
+        found = predict_there(folder, texts, wanted, beams=beams, batch=batch, on_event=show)
     title = "standard input" if file == STDIN else Path(file).name
-    print_entities(texts, found, types=asked, form=form, title=title)
+    print_entities(texts, found, types=wanted, form=form, title=title)
 
 
 def log_model(

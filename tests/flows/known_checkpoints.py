@@ -60,7 +60,7 @@ class Place:
     def reevaluate(
         self, *names: str, scan: bool = False, overrides: list[str] | None = None
     ) -> Any:
-        looked = [f"look.folders=[{self.home}/models]", *(overrides or [])]
+        looked = [f"scan.folders=[{self.home}/models]", *(overrides or [])]
         params = read_reevaluation(self.root / "params" / "reevaluate.yaml", overrides=looked)
         given = None if scan else list(names)
         return reevaluate_here(params, names=given, console=Console(quiet=True))
