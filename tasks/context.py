@@ -160,4 +160,4 @@ def untracked_run(execution: ExecutionParams, *, console: Console) -> Iterator[R
     workers.start_server()
     with Progress(console) as progress, workers:
         workspace = Workspace(open_store(), progress, workers)
-        yield RunContext(workspace, execution, Tracker("", artifacts=None))
+        yield RunContext(workspace, execution, Tracker.untracked())
