@@ -52,7 +52,7 @@ def compare_checkpoints(step: Compare, run: RunContext) -> dict[str, Any]:
         (folder / COMPARISON).write_text(json.dumps(content, indent=1, ensure_ascii=False))
 
     run.ensure(step, build)
-    content: dict[str, Any] = json.loads((run.path(step) / COMPARISON).read_text())
+    content: dict[str, Any] = run.json(step, COMPARISON)
     return content
 
 
