@@ -49,15 +49,14 @@ class Decision:
     high: float | None = None
     p: float | None = None
     promoted: bool = False
-    """The alias has moved to the checkpoint; a person may have moved it on since."""
+    """The alias has moved to the checkpoint; a person may have moved it since."""
     closed: bool = False
-    """All that follows from it is done: alias, run, marks."""
+    """Alias, run and tags are written."""
 
     def figures(self) -> dict[str, float]:
-        """Return its numbers by name, without those that it has not."""
+        """Return its numbers by name, those that there are."""
         names = ("f1", "difference", "low", "high", "p")
-        values = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 def decision_of(version: Version | None, suite: Suite) -> Decision | None:
@@ -169,9 +168,9 @@ class Promotion:
         )
 
     def _resumed(self, version: Version) -> Decision | None:
-        """Return what was decided before; act upon it if that was not done.
+        """Return what was decided before, after acting upon it if that was not done.
 
-        None where nothing was, or where another checkpoint became champion before this one could.
+        None where nothing was decided, or where another checkpoint became champion first.
         """
         decision = decision_of(version, self.suite)
         if decision is None or decision.promoted or decision.verdict not in PROMOTING:

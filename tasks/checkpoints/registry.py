@@ -1,8 +1,6 @@
-"""MLflow's model registry: checkpoints registered by reference, decisions about them, the champion.
+"""MLflow's model registry: checkpoints, decisions about them, the champion. No weights are copied.
 
-No weights are copied.
-
-Every call may be made twice. Versions are known again by the tag `checkpoint`; where two processes
+Every call may be made twice. Versions are found again by the tag `checkpoint`; where two processes
 registered one checkpoint at the same moment, the version with the lower number counts.
 """
 
@@ -74,15 +72,13 @@ class Registry:
         return min(found, key=lambda version: version.number, default=None)
 
     def register(self, checkpoint: Checkpoint) -> Version:
-        """Return the version of a checkpoint; it is made if there is none."""
+        """Return the version of a checkpoint, which is made if there is none."""
         import mlflow
         from mlflow.exceptions import MlflowException
 
         if known := self.version(checkpoint.key):
             return known
-        mlflow.set_tracking_uri(
-            self.mlflow.uri
-        )  # where models are sought and made, whatever client asks
+        mlflow.set_tracking_uri(self.mlflow.uri)  # which `create_external_model` uses
         tags, run_id = _tags(checkpoint), self._training(checkpoint)
         model = self._external(checkpoint, tags, run_id)
         try:
@@ -139,7 +135,7 @@ class Registry:
         return str(runs[0].info.run_id) if runs else None
 
     def _external(self, checkpoint: Checkpoint, tags: Mapping[str, str], run_id: str | None) -> str:
-        """Return the id of the checkpoint's external model: one that is left over, or a new one."""
+        """Return the id of the checkpoint's external model: of an earlier attempt, or a new one."""
         import mlflow
 
         left = self.mlflow.client.search_logged_models(
@@ -158,7 +154,7 @@ class Registry:
 
 
 def register_later(tracker: Tracker, checkpoint: Checkpoint) -> None:
-    """Have a published checkpoint registered behind all that is sent before, its run first of all."""
+    """Have a published checkpoint registered after all earlier calls, above all those of its run."""
     registry = Registry(tracker.mlflow, MODEL)
     tracker.outbox.put(f"registration of {checkpoint.name}", lambda: registry.register(checkpoint))
 

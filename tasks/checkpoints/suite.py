@@ -31,7 +31,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Suite:
-    """What is fixed for all checkpoints: test sets, and how they are answered and scored."""
+    """What is the same for all checkpoints: test sets, decoding, matching, scoring."""
 
     params: Reevaluation
     corpora: Mapping[str, Corpus]
@@ -40,7 +40,7 @@ class Suite:
 
     @cached_property
     def key(self) -> str:
-        """What all decisions of the same kind share."""
+        """The hash of all that makes decisions comparable."""
         return fingerprint(
             {
                 "tests": {test: step.ref.path for test, step in self.samples.items()},
@@ -55,7 +55,7 @@ class Suite:
         """Return one checkpoint on all tests.
 
         Raises:
-            InputError: when it cannot be read, or cannot answer as the file asks.
+            InputError: when it cannot be read, or cannot be decoded as the file says.
         """
         said, decode = checkpoint.description(store), self.params.decode
         target = said.target

@@ -1,8 +1,4 @@
-"""Logging a checkpoint to MLflow as a model that it can serve: models from code, no pickle.
-
-What serves the model is `tasks.tracking.serving_model`, whose path MLflow gets and which nobody
-imports.
-"""
+"""Logs a checkpoint to MLflow as a model that it can serve: `tasks.tracking.serving_model`."""
 
 import warnings
 from importlib.metadata import version

@@ -1,7 +1,7 @@
 """One run in MLflow: points, final numbers, tags, data sets, tables, files, and its end.
 
-A run is marked complete only when all of it is logged: one of which MLflow refuses a call is logged
-again, from the store, by the next run of the same command.
+A run is marked complete only when all of it is logged: where MLflow refuses a call, the next run of
+the same command logs it again from the store.
 """
 
 import json
@@ -54,7 +54,7 @@ class StepRun:
         name: str,
         made: datetime | None,
     ) -> None:
-        """Bind a run; `open` it before anything else.
+        """Bind a run; call `open` first.
 
         Args:
             outbox: makes all calls of the run, in order.
@@ -65,13 +65,13 @@ class StepRun:
         self._outbox, self._mlflow = outbox, mlflow
         self.name, self.made = name, made
         self.run_id: str | None = None
-        """None until it is open, and for good where nothing of it is to be logged."""
+        """None until it is open, and always where nothing of it is to be logged."""
         self._is_open = False
         self._begun: set[Callable[[], None]] = set()
         """Calls that were tried and not made."""
         self.ended = False
         self.sent: defaultdict[str, set[int]] = defaultdict(set)
-        """Per metric the steps that are there, also from an attempt that was killed."""
+        """Metric → steps that MLflow has, also from an attempt that was killed."""
         self._waiting: list[Point] = []
         self._flushed = time.monotonic()
 
@@ -87,11 +87,7 @@ class StepRun:
             self.end("KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED")
 
     def open(self, find_or_make: Callable[[], str | None]) -> None:
-        """Have the run opened.
-
-        Args:
-            find_or_make: returns its id; None where nothing of it is to be logged.
-        """
+        """Open the run by a function that returns its id, None where nothing is to be logged."""
 
         def do() -> None:
             self.run_id = find_or_make()
@@ -113,11 +109,7 @@ class StepRun:
         self.call("params", send)
 
     def point(self, metrics: Mapping[str, float], *, step: int, at: float) -> None:
-        """Log metrics of one step of the work, each once; they are sent now and then.
-
-        Args:
-            at: seconds since the epoch.
-        """
+        """Log metrics of one step, each once, in batches; `at` is in seconds since the epoch."""
         self._waiting += _points(metrics, step=step, at=at)
         if time.monotonic() - self._flushed > SECONDS_BETWEEN_SENDS:
             self.flush()
@@ -143,7 +135,7 @@ class StepRun:
             self.sent[name].add(step)
 
     def values(self, metrics: Mapping[str, float]) -> None:
-        """Log final numbers, with the time at which they were made, where it is known."""
+        """Log final numbers with the time at which they were made."""
         at = self.made.timestamp() if self.made else time.time()
         send = partial(self._send, points=_points(metrics, step=0, at=at))
         self.call(f"figures ({', '.join(metrics)})", send)
@@ -165,7 +157,7 @@ class StepRun:
         self.call(f"data set {name}", send)
 
     def table(self, name: str, make: Callable[[], Mapping[str, Sequence[Any]]]) -> None:
-        """Log a table that the MLflow UI shows; it is only made if it is to be logged."""
+        """Log a table that the MLflow UI shows; `make` is called only if the run is logged."""
 
         def send(client: "MlflowClient", run: str) -> None:  # MLflow's own call would append
             columns = make()
@@ -201,12 +193,7 @@ class StepRun:
         self.call("end", lambda c, run: c.set_terminated(run, status, now))
 
     def call(self, what: str, make: "Callable[[MlflowClient, str], object]") -> None:
-        """Have a call made with this run's id.
-
-        Args:
-            what: what is sent, in log lines.
-            make: may be called more than once.
-        """
+        """Have a call made with this run's id, perhaps more than once; `what` names it in the log."""
 
         def do() -> None:
             if not self._is_open:
@@ -219,7 +206,7 @@ class StepRun:
         self._outbox.put(f"{what} of {self.name}", do)
 
     def after_all(self, what: str, make: Callable[[], object]) -> None:
-        """Have something done when all that was put in before is logged, and only then."""
+        """Have something done once all earlier calls of the run are made, and only then."""
 
         def do() -> None:
             if self._begun or not self._is_open:

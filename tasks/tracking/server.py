@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "gner"
 AWAY = (408, 429, 502, 503, 504)
-"""Statuses of HTTP with which a server, or what stands before it, says to try again later."""
+"""HTTP statuses with which a server or a proxy says to try again later."""
 
 logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # it tells of every new database
 
@@ -71,11 +71,7 @@ def own_store(home: Path) -> TrackingStore:
 
 
 def is_away(error: BaseException | None) -> bool:
-    """Say whether MLflow does not answer, so that the same call may succeed later.
-
-    What its client or its database raised may stand behind MLflow's own error, as its cause or
-    context.
-    """
+    """Say whether an error, its cause or context means that the same call may succeed later."""
     import requests
     from sqlalchemy.exc import OperationalError
 
@@ -89,7 +85,7 @@ def is_away(error: BaseException | None) -> bool:
 
 
 def _status(error: BaseException) -> int | None:
-    """Return the status of HTTP that an error tells of."""
+    """Return the HTTP status of an error."""
     import requests
     from mlflow.exceptions import MlflowException
 

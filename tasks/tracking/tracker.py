@@ -1,21 +1,14 @@
-"""The runs in MLflow: live metrics, datasets, prediction tables, the report.
+"""The runs in MLflow: a parent for each flow run, and children for its steps.
 
-A flow run is a parent run; each training is a child of it, each evaluation a child of the training
-that it tests, if that is of the same flow run. They are found again by their step key: a step that
-is skipped is not logged twice, its run is linked from the new parent; one that was ended goes on
-where it was.
+A training is a child of the flow run; an evaluation is a child of the training that it tests, if
+that is of the same flow run. Runs are found again by the key of their step: that of a skipped step
+is linked from the new parent, and one that was ended is continued. Each run names its process: what
+a dead process of this machine left open is closed as KILLED by the next flow run.
 
-A run that ends by an exception or a signal is closed. What a dead process of this machine left
-open is closed as KILLED by the next flow run: every run names its process.
-
-Where MLflow is says `tasks.tracking.server`. A tracking server that fails neither stops nor stalls a
-run: an outbox (`tasks.tracking.outbox`) with a thread of its own makes all calls in order. While the server
-is away they wait; one that it refuses is set aside. What was not sent in the end is logged from the
-store by the next run of the same command.
-
-Every call may be made twice: points keep the time of their journal (`progress.jsonl` of a
-training), by which MLflow knows them again; runs are looked for by a tag before they are made;
-files are replaced.
+A tracking server that fails neither stops nor delays a run: all calls go through an outbox
+(`tasks.tracking.outbox`), and what was not sent is logged from the store by the next run of the same
+command. So every call may be made twice: points keep the time of their journal, runs are searched
+by a tag before they are made, files are replaced.
 """
 
 import logging
@@ -44,7 +37,7 @@ PROCESS = "gner.process"
 """The tag with the process that logs to a run, see `gner_core.runtime.processes`."""
 PARENT = "mlflow.parentRunId"
 VIEW = "mlflow.sharedViewState."
-"""Begins the tags of an experiment that hold a view of its runs for the MLflow UI."""
+"""Prefix of the tags of an experiment that hold a view of its runs for the MLflow UI."""
 COMPARED = 20
 RUNNING = "RUNNING"
 FOUND = 1000  # runs of one search, at most
@@ -61,13 +54,13 @@ class Tracker:
         self.mlflow, self.outbox = mlflow, outbox
         self.shown_uri = without_secrets(mlflow.uri)
         self.links: dict[str, str] = {}
-        """To this flow run and its comparison with earlier ones; there after `finish`."""
+        """To this flow run and its comparison with earlier ones; set by `finish`."""
         self.parent = StepRun(outbox, mlflow, name="the flow run", made=None)
         self._on_prefect: Mapping[str, str] = {}
         self.logged: dict[str, StepRun] = {}
         """By key, those that this flow run logs."""
         self._runs: list[StepRun] = []
-        """All of this flow run, also those below the points of a sweep."""
+        """All runs of this flow run, also those below the points of a sweep."""
 
     @classmethod
     def untracked(cls) -> "Tracker":
@@ -78,7 +71,7 @@ class Tracker:
     def start(
         cls, *, name: str, params: Mapping[str, Any], tags: Mapping[str, str], home: Path
     ) -> "Tracker":
-        """Open the tracking store and the parent run of a flow run; it says where it runs."""
+        """Open the parent run of a flow run; its tags say where it runs."""
         mlflow = tracking_store(home)
         service = f"MLflow at {without_secrets(mlflow.uri)}"
         tracker = cls(mlflow, Outbox(service, is_away=is_away))
@@ -103,8 +96,7 @@ class Tracker:
             run.end("KILLED")  # those that are still open
         self.parent.end(status)
         self.parent.call("comparison with earlier runs", self._compare)
-        unmade = self.outbox.close()
-        if unmade:
+        if unmade := self.outbox.close():
             log.warning(
                 "%s: %d calls were not made; losses and scores are logged, from the store, by the "
                 "next run of the same command",
@@ -133,13 +125,13 @@ class Tracker:
         within: str = "",
         made: datetime | None = None,
     ) -> StepRun:
-        """Open the child run of a step; go on with one that an earlier attempt did not complete.
+        """Open the child run of a step, or continue one that an earlier attempt did not complete.
 
         Args:
-            reuse_as: where given, and where a complete run of the step is there already, the
-                parent links that one by this name, and nothing is logged.
-            within: key of a step; where this flow run logs that one, its run is the parent.
-            made: when the step's artifact was published: the same in every attempt to log it.
+            reuse_as: if a complete run of the step exists, the parent links it by this name and
+                nothing is logged; None logs the step in any case.
+            within: key of a step; if this flow run logs that step, its run is the parent.
+            made: when the step's artifact was published; the same in every attempt to log it.
         """
         run = StepRun(self.outbox, self.mlflow, name=title, made=made)
         began, above = int(time.time() * 1000), self.logged.get(within)
@@ -164,7 +156,7 @@ class Tracker:
         run.params(params)
         return run
 
-    # ------------------------------------------------- in the thread of the outbox
+    # What follows runs in the thread of the outbox.
 
     def _start(
         self,
@@ -191,7 +183,7 @@ class Tracker:
         return run_id
 
     def _compare(self, client: "MlflowClient", run_id: str) -> None:
-        """Have the UI show this flow run beside earlier ones of the same experiment."""
+        """Let the UI compare this flow run with earlier ones of the same experiment."""
         name = client.get_run(run_id).info.run_name
         query = f"tags.`{KIND}` = 'flow' and attributes.run_name = '{name}'"
         found = client.search_runs([self.mlflow.experiment], query, max_results=COMPARED)
@@ -202,8 +194,7 @@ class Tracker:
 
     def _find(self, query: str) -> "list[Run]":
         """Return runs, the latest first."""
-        found = self.mlflow.client.search_runs([self.mlflow.experiment], query, max_results=FOUND)
-        return list(found)
+        return [*self.mlflow.client.search_runs([self.mlflow.experiment], query, max_results=FOUND)]
 
     def _close_dead(self) -> None:
         """Close the runs of processes of this machine that ended without doing so."""
