@@ -1,8 +1,4 @@
-"""What the tasks of one flow run share, and the rule of every step.
-
-A step that is published is skipped; any other is built under a lock, in a folder of its own, and
-then published.
-"""
+"""What the tasks of one flow run share, and how a step is built, published or skipped."""
 
 import json
 import time
@@ -59,16 +55,13 @@ class Workspace:
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a task gets besides its step: how the step is run, and where that is recorded.
-
-    Nothing here changes a result.
-    """
+    """How a task runs its step, and where that is recorded; nothing here changes a result."""
 
     workspace: Workspace
     execution: ExecutionParams
     tracker: Tracker
     suffix: str = ""
-    """After titles of steps, where several points of a sweep have one of that title."""
+    """Added to titles of steps, where several points of a sweep have a step of one title."""
 
     @property
     def store(self) -> Store:
@@ -85,7 +78,9 @@ class RunContext:
         return json.loads((self.path(step) / name).read_text())
 
     def ensure(self, step: Step, build: Callable[[Path], Any]) -> bool:
-        """Have the step's artifact published, by `build(folder)` if need be; True if it ran.
+        """Publish the step's artifact by `build(folder)`, unless it is published; True if it ran.
+
+        It is built under a lock, in a folder of its own.
 
         Raises:
             InputError: while files that determine its key are not here.
@@ -125,10 +120,7 @@ class RunContext:
         folder: Path,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
-        """Run a worker for a step: log and progress go into the artifact, progress on the screen.
-
-        A sample of the log goes into ours, too.
-        """
+        """Run a worker for a step; its log and progress go into the artifact, samples to the user."""
         scratch = self.store.unfinished(step.ref)
         common = {
             "output": str(folder),

@@ -19,7 +19,7 @@ from tasks.steps.data import Corpus, Sample
 
 
 class LoggedFetch:
-    """Tells the log what a fetch does; bytes on their way are not worth a line."""
+    """Tells the log what a fetch does."""
 
     def note(self, line: str) -> None:
         """Log one thing that happened."""
@@ -33,7 +33,7 @@ class LoggedFetch:
 
 @task(name="fetch-corpus", cache_policy=NO_CACHE, task_run_name="fetch {name}")
 def fetch_files(name: str, corpus: CorpusParams) -> str:
-    """Have the files of a corpus in the cache of this machine; return their folder."""
+    """Return the folder of a corpus in the cache of this machine, fetched if need be."""
     report = LoggedFetch()
     return str(fetched_corpus(name, corpus, mirror=None, offline=False, report=report))
 

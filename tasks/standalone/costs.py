@@ -1,8 +1,8 @@
-"""What the steps of experiments would cost, before they run: `gner run FILE --dry-run --device NAME`.
+"""What steps would cost before they run: `gner run FILE --dry-run --device NAME`.
 
-Sentences are those of the published sample, else of the published corpus, else of Table 8. Their
-lengths are counted by the published tokenizer on some sentences of the published sample, else taken
-from params/costs/lengths.yaml.
+Sentences are counted in the published sample, else in the published corpus, else taken from Table 8.
+Their lengths are counted by the published tokenizer on some sentences of the published sample, else
+taken from params/costs/lengths.yaml.
 """
 
 import json
