@@ -113,7 +113,6 @@ class Computed:
 
 def work(request: BenchRequest, report: Report) -> dict[str, Any]:
     """Train and measure; return the figures of one side."""
-    os.environ.setdefault(VISIBLE, "0")
     if request.threads:
         torch.set_num_threads(request.threads)
     plain = request.side == "plain"
@@ -201,6 +200,7 @@ def _device_name() -> str:
 def start(request: BenchRequest, report: Report) -> dict[str, Any]:
     """Measure on a GPU that nobody else uses, where there is one."""
     use_gpus(1, purpose="gner bench train")
+    os.environ.setdefault(VISIBLE, "0")  # where no nvidia-smi told
     return work(request, report)
 
 

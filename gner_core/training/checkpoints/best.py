@@ -10,14 +10,14 @@ import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from gner_core.runtime.files import folder_aside
+from gner_core.runtime.files import replacing_folder
 
 BEST = "best"
 
 
 def replaced(scratch: Path) -> AbstractContextManager[Path]:
     """Give an empty folder, which becomes the best weights if the block ends without an error."""
-    return folder_aside(scratch / BEST)
+    return replacing_folder(scratch / BEST)
 
 
 def add_to(checkpoint: Path, scratch: Path) -> None:
