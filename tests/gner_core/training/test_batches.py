@@ -36,7 +36,7 @@ def test_all_devices_have_equally_many_micro_batches() -> None:
     shares = [share_of(plan(), micro_batch=1, devices=3, device=n) for n in range(3)]
     assert len({len(share) for share in shares}) == 1
     idle: list[ExampleKey] = [p for share in shares for micro in share for p in micro if p[1] < 0]
-    assert idle  # 13 sentences do not fill 15 keys
+    assert idle  # 13 sentences do not fill 15 slots
     assert accumulation(4, micro_batch=1, devices=3) == 2
 
 
