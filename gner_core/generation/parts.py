@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gner_core.records import Prediction, read_predictions, write_predictions
-from gner_core.runtime.files import file_aside
+from gner_core.runtime.files import replacing_file
 
 
 def plan_parts(sizes: Sequence[int], *, batch: int, tokens: int) -> list[list[int]]:
@@ -35,7 +35,7 @@ def plan_parts(sizes: Sequence[int], *, batch: int, tokens: int) -> list[list[in
 def keep_part(folder: Path, members: Sequence[int], predictions: Sequence[Prediction]) -> None:
     """Publish a finished part: written aside, then renamed."""
     name = f"{members[0]}-{members[-1]}-{len(members)}"
-    with file_aside(folder / f"{name}.parquet") as aside:
+    with replacing_file(folder / f"{name}.parquet") as aside:
         write_predictions(aside, predictions)
 
 

@@ -77,7 +77,7 @@ class Journal(TrainerCallback):
         self.diverged_factor = diverged_factor
         self.clock = self.begun = 0.0
         self.first = 0  # update of this attempt
-        self.deaf = False
+        self.saving_failed = False
         self.recent: deque[float] = deque(maxlen=WINDOW)
         self.lowest = math.inf
 
@@ -127,11 +127,11 @@ class Journal(TrainerCallback):
     def _send(self, step: int, total: int, figures: dict[str, float]) -> None:
         try:
             self.report(step, total, **figures)
-            self.deaf = False
+            self.saving_failed = False
         except OSError as error:  # a full disk; the figures stay in the Trainer's state
-            if not self.deaf:
+            if not self.saving_failed:
                 say(f"progress cannot be written ({error}); training goes on")
-            self.deaf = True
+            self.saving_failed = True
 
     def _judge(self, step: int, line: dict[str, float]) -> None:
         for name, what in JUDGED.items():

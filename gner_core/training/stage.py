@@ -27,7 +27,7 @@ from gner_core.training.data.batches import (
     share_of,
 )
 from gner_core.training.data.examples import Batch, Examples, collate
-from gner_core.training.data.validation import Looks, Validation, split_off
+from gner_core.training.data.validation import Validation, ValidationSteps, split_off
 from gner_core.training.guards import Load
 from gner_core.training.launch.shared_memory import unlink_buffers
 from gner_core.training.memory import read_free_memory_with_torch
@@ -149,8 +149,11 @@ class Stage:
             batches=self._batches(micro_batch),
             label_tokens=self.label_tokens,
             keep=self.request.execution.keep_checkpoints,
-            callbacks=[*callbacks, *([Looks(self.validation.marks)] if self.validation else [])],
-            **self._looks(micro_batch),
+            callbacks=[
+                *callbacks,
+                *([ValidationSteps(self.validation.marks)] if self.validation else []),
+            ],
+            **self._validation_arguments(micro_batch),
         )
 
     def model(self, checkpoint: Path | None) -> PreTrainedModel:
@@ -187,8 +190,8 @@ class Stage:
         alone = zero or execution.gradient_checkpointing or execution.torch_compile
         return self.request.backbone.family == "decoder_only" and not alone
 
-    def _looks(self, micro_batch: int) -> dict[str, Any]:
-        """Return what the Trainer needs to look at the validation loss."""
+    def _validation_arguments(self, micro_batch: int) -> dict[str, Any]:
+        """Return what the Trainer needs for validation steps."""
         if self.validation is None:
             return {}
         plan = self.validation.share_of(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from gner_core.generation.guided.choices import Choices, Node
 from gner_core.generation.guided.forward import Feed, Forward
-from gner_core.generation.guided.progress import Course, follow, log_probabilities
+from gner_core.generation.guided.state import SentenceState, follow, log_probabilities
 
 
 @dataclass(slots=True)
@@ -64,36 +64,38 @@ class Search:
         return sorted(self.pool, key=lambda option: -option.log)[:count]
 
 
-def decode_with_beams(courses: Sequence[Course], forward: Forward, beams: int) -> list[Course]:
-    """Return the courses with the tags of their best labelings.
+def decode_with_beams(
+    states: Sequence[SentenceState], forward: Forward, beams: int
+) -> list[SentenceState]:
+    """Return the states with the tags of their best labelings.
 
     Args:
-        courses: before their first decision; course n has row n of the cache.
-        forward: with `beams` rows per course.
+        states: before their first decision; state n has row n of the cache.
+        forward: with `beams` rows per state.
         beams: hypotheses that are kept.
     """
     searches = [
         Search(c.index, c.choices, [Hypothesis(row, c.fed, c.pending, c.node)])
-        for row, c in enumerate(courses)
+        for row, c in enumerate(states)
     ]
-    rows = _Rows(forward, owners=[search.index for search in searches], count=len(courses) * beams)
+    rows = _Rows(forward, owners=[search.index for search in searches], count=len(states) * beams)
     while searches:
         live = [(search, h) for search in searches for h in search.hypotheses]
         for search in searches:
             search.pool = []
-        _look(forward, [(s, Option(h, h.log, [], None, h.root), h.pending) for s, h in live])
+        _score(forward, [(s, Option(h, h.log, [], None, h.root), h.pending) for s, h in live])
         while unknown := [pair for search in searches for pair in _unknown(search, beams)]:
-            _look(forward, [(search, option, option.path) for search, option in unknown])
+            _score(forward, [(search, option, option.path) for search, option in unknown])
         for search in searches:
             search.hypotheses = _next(search.best(beams), search, rows)
         for search in [s for s in searches if s.word == len(s.choices)]:
             best = search.hypotheses[0]
-            courses[search.index].tags = list(best.tags)
-            courses[search.index].logs = list(best.logs)
+            states[search.index].tags = list(best.tags)
+            states[search.index].logs = list(best.logs)
             searches.remove(search)
             rows.free(h.row for h in search.hypotheses)
         rows.close_up([(s.index, h) for s in searches for h in s.hypotheses])
-    return list(courses)
+    return list(states)
 
 
 def _unknown(search: Search, beams: int) -> list[tuple[Search, Option]]:
@@ -105,19 +107,19 @@ def _unknown(search: Search, beams: int) -> list[tuple[Search, Option]]:
     return [(search, option) for option in found.values()]
 
 
-def _look(forward: Forward, looks: Sequence[tuple[Search, Option, list[int]]]) -> None:
+def _score(forward: Forward, wanted: Sequence[tuple[Search, Option, list[int]]]) -> None:
     """Replace parts of the options by what they hold.
 
     Args:
         forward: makes one pass.
-        looks: (search, option, tokens that lead from the parent's place to its decision).
+        wanted: (search, option, tokens that lead from the parent's place to its decision).
     """
-    looks = sorted(looks, key=lambda look: look[1].parent.row)
-    feeds = [Feed(o.parent.fed, tokens, [len(tokens) - 1]) for _, o, tokens in looks]
-    hidden = forward.feed([option.parent.row for _, option, _ in looks], feeds)
-    nodes = [(search.choices, search.word, option.node) for search, option, _ in looks]
+    wanted = sorted(wanted, key=lambda one: one[1].parent.row)
+    feeds = [Feed(o.parent.fed, tokens, [len(tokens) - 1]) for _, o, tokens in wanted]
+    hidden = forward.feed([option.parent.row for _, option, _ in wanted], feeds)
+    nodes = [(search.choices, search.word, option.node) for search, option, _ in wanted]
     scores = log_probabilities(forward, hidden, [c.ids(w, node) for c, w, node in nodes if node])
-    for (search, option, tokens), logs in zip(looks, scores, strict=True):
+    for (search, option, tokens), logs in zip(wanted, scores, strict=True):
         if option.path:
             search.pool.remove(option)
         else:  # the parent's own tokens are in the cache from now on

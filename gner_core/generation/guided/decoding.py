@@ -26,7 +26,7 @@ from gner_core.generation.guided.beams import decode_with_beams
 from gner_core.generation.guided.cache import GROWTH
 from gner_core.generation.guided.choices import ChoiceTable, Node
 from gner_core.generation.guided.forward import Feed, Forward, forward_of
-from gner_core.generation.guided.progress import Course, follow, log_probabilities
+from gner_core.generation.guided.state import SentenceState, follow, log_probabilities
 from gner_core.systems.gner.targets import BIO
 
 CPU_TOKENS, GPU_TOKENS = 24, 512
@@ -99,29 +99,29 @@ class GuidedGenerator:
             if not ask.words or not ask.types or len(set(ask.types)) < len(ask.types):
                 raise InputError("guided decoding needs words, and types that do not repeat")
         self.table.learn((ask.words, ask.types) for ask in asks)
-        courses = self._begin(asks)
+        states = self._begin(asks)
         if self.beams > 1:
-            courses = decode_with_beams(courses, self.forward, self.beams)
+            states = decode_with_beams(states, self.forward, self.beams)
         else:
-            self._decide_all(courses)
+            self._decide_all(states)
         return [
-            GuidedAnswer(tuple(course.tags), tuple(map(math.exp, course.logs)))
-            for course in sorted(courses, key=lambda course: course.index)
+            GuidedAnswer(tuple(state.tags), tuple(map(math.exp, state.logs)))
+            for state in sorted(states, key=lambda state: state.index)
         ]
 
-    def _begin(self, asks: Sequence[GuidedAsk]) -> list[Course]:
+    def _begin(self, asks: Sequence[GuidedAsk]) -> list[SentenceState]:
         choices = [self.table.of(ask.words, ask.types) for ask in asks]
         prompts = self.encoder.prompts((ask.words, ask.types) for ask in asks)
         room = int(GROWTH * max(sentence.shortest() for sentence in choices))
         stem = self._stem(asks, prompts)
         rows = len(asks) * self.beams
         starts = self.forward.begin(prompts, stem=stem, rows=rows, room=room)
-        courses = []
+        states = []
         for index, (sentence, start) in enumerate(zip(choices, starts, strict=True)):
             node = sentence.root(0, before="O")
             pending = [*start.tokens, *node.forced]
-            courses.append(Course(index, sentence, start.start, pending, 0, node))
-        return courses
+            states.append(SentenceState(index, sentence, start.start, pending, 0, node))
+        return states
 
     def _stem(self, asks: Sequence[GuidedAsk], prompts: Sequence[list[int]]) -> list[int]:
         """Return what all prompts begin with: the instruction, with the types if all have the same.
@@ -135,35 +135,35 @@ class GuidedGenerator:
                 return stem
         return []
 
-    def _decide_all(self, courses: Sequence[Course]) -> None:
+    def _decide_all(self, states: Sequence[SentenceState]) -> None:
         """Let all sentences run to their ends; unfinished ones stay neighbours in the cache."""
-        running = list(courses)
+        running = list(states)
         on_cpu = self.forward.device.type == "cpu"
         while running:
             share = (CPU_TOKENS if on_cpu else GPU_TOKENS) // len(running)
-            width = max([share, *(len(course.pending) for course in running)])
-            plans = [_ahead(course, width) for course in running]
+            width = max([share, *(len(state.pending) for state in running)])
+            plans = [_ahead(state, width) for state in running]
             feeds = [
-                Feed(course.fed, tokens, [decision.at for decision in decisions])
-                for course, (tokens, decisions) in zip(running, plans, strict=True)
+                Feed(state.fed, tokens, [decision.at for decision in decisions])
+                for state, (tokens, decisions) in zip(running, plans, strict=True)
             ]
             hidden = self.forward.feed(range(len(running)), feeds)
             scores = log_probabilities(
                 self.forward,
                 hidden,
                 [
-                    course.choices.ids(decision.word, decision.node)
-                    for course, (_, decisions) in zip(running, plans, strict=True)
+                    state.choices.ids(decision.word, decision.node)
+                    for state, (_, decisions) in zip(running, plans, strict=True)
                     for decision in decisions
                 ],
             )
             at = 0
-            for course, (_, decisions) in zip(running, plans, strict=True):
-                _decide(course, decisions, scores[at : at + len(decisions)])
+            for state, (_, decisions) in zip(running, plans, strict=True):
+                _decide(state, decisions, scores[at : at + len(decisions)])
                 at += len(decisions)
             self._close_up(running)
 
-    def _close_up(self, running: list[Course]) -> None:
+    def _close_up(self, running: list[SentenceState]) -> None:
         """Move the last unfinished sentence into the place of a finished one."""
         for place in reversed(range(len(running))):
             if not running[place].finished:
@@ -174,16 +174,16 @@ class GuidedGenerator:
                 running[place] = last
 
 
-def _ahead(course: Course, width: int) -> tuple[list[int], list[Decision]]:
+def _ahead(state: SentenceState, width: int) -> tuple[list[int], list[Decision]]:
     """Return what a sentence is fed: to its next decision, and on along drafts where there is room."""
-    tokens = list(course.pending)
-    word, node, before = course.word, course.node, course.tags[-1] if course.tags else "O"
-    begun = next((tag for tag in reversed(course.tags) if tag.startswith("B-")), "O")
+    tokens = list(state.pending)
+    word, node, before = state.word, state.node, state.tags[-1] if state.tags else "O"
+    begun = next((tag for tag in reversed(state.tags) if tag.startswith("B-")), "O")
     decisions: list[Decision] = []
     while True:
         at, draft = len(tokens) - 1, _draft(node, before=before, begun=begun)
         if draft is not None:
-            more, tags, following = follow(course.choices, draft, word=word, node=node)
+            more, tags, following = follow(state.choices, draft, word=word, node=node)
         if draft is None or following is None or len(tokens) + len(more) > width:
             return tokens, [*decisions, Decision(at, word, node, None)]
         decisions.append(Decision(at, word, node, draft))
@@ -197,22 +197,24 @@ def _draft(node: Node, *, before: str, begun: str) -> int | None:
     return next((node.leads[tag] for tag in (inside, "O", begun) if tag in node.leads), None)
 
 
-def _decide(course: Course, decisions: Sequence[Decision], scores: Sequence[list[float]]) -> None:
+def _decide(
+    state: SentenceState, decisions: Sequence[Decision], scores: Sequence[list[float]]
+) -> None:
     """Take the best child at every decision, up to the first that leaves what was fed."""
-    start = course.fed
+    start = state.fed
     for decision, logs in zip(decisions, scores, strict=True):
         best = max(range(len(logs)), key=logs.__getitem__)
         key = list(decision.node.children)[best]
-        tokens, tags, node = follow(course.choices, key, word=decision.word, node=decision.node)
-        course.log += logs[best]
+        tokens, tags, node = follow(state.choices, key, word=decision.word, node=decision.node)
+        state.log += logs[best]
         if tags:
-            course.tags += tags
-            course.logs.append(course.log)
-            course.log = 0.0
-        course.fed = start + decision.at + 1
-        course.pending = tokens
+            state.tags += tags
+            state.logs.append(state.log)
+            state.log = 0.0
+        state.fed = start + decision.at + 1
+        state.pending = tokens
         if node is None:
             return
-        course.word, course.node = decision.word + len(tags), node
+        state.word, state.node = decision.word + len(tags), node
         if key != decision.drafted:
             return

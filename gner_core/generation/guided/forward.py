@@ -203,7 +203,7 @@ class EncoderDecoderForward(Forward):
         self,
         prompts: Sequence[list[int]],
         *,
-        stem: list[int],  # noqa: ARG002 (the encoder looks both ways: nothing can be shared)
+        stem: list[int],  # noqa: ARG002 (the encoder wanted both ways: nothing can be shared)
         rows: int,
         room: int,
     ) -> list[Feed]:

@@ -11,14 +11,14 @@ import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from gner_core.runtime.files import folder_aside
+from gner_core.runtime.files import replacing_folder
 
 BEST = "best"
 
 
 def replaced(scratch: Path) -> AbstractContextManager[Path]:
     """Give an empty folder; what is written there becomes the best weights if all goes well."""
-    return folder_aside(scratch / BEST)
+    return replacing_folder(scratch / BEST)
 
 
 def take_in(scratch: Path, checkpoint: Path) -> None:

@@ -1,6 +1,6 @@
 """The sentences by whose loss the weights of a training are chosen, and when that is looked at.
 
-A look changes nothing in the training: it draws no random number, and dropout is off. Its loss
+A validation step changes nothing in the training: it draws no random number, and dropout is off. Its loss
 does not depend on micro-batch or number of devices, but for the order of additions.
 """
 
@@ -51,7 +51,7 @@ class Validation:
     lengths: Sequence[tuple[int, int]]
     """Tokens of prompt and target per sentence; (0, 0) leaves it out."""
     marks: frozenset[int]
-    """Updates after which there is a look."""
+    """Updates that are followed by a validation step."""
 
     @classmethod
     def of(
@@ -102,7 +102,7 @@ class Validation:
 
 
 def marks(every: Interval, updates: Sequence[Update]) -> frozenset[int]:
-    """Return the updates after which there is a look; the last one always is.
+    """Return the updates that are followed by a validation step; the last one always is.
 
     An epoch ends with the update that holds its last sentence.
     """
@@ -122,17 +122,17 @@ class Chosen:
 
 
 def best_so_far(log_history: Sequence[dict[str, Any]]) -> Chosen | None:
-    """Return the look with the lowest loss in a Trainer's log, the first of equals."""
-    looks = [
+    """Return the validation step with the lowest loss in a Trainer's log, the first of equals."""
+    validated = [
         Chosen(entry["step"], entry[VALIDATION_LOSS])
         for entry in log_history
         if VALIDATION_LOSS in entry
     ]
-    return min(looks, key=lambda look: look.loss, default=None)
+    return min(validated, key=lambda one: one.loss, default=None)
 
 
-class Looks(TrainerCallback):
-    """Asks the Trainer for a look after the marked updates."""
+class ValidationSteps(TrainerCallback):
+    """Asks the Trainer for a validation step after the marked updates."""
 
     def __init__(self, marked: frozenset[int]) -> None:
         """Bind the marks."""

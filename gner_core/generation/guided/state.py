@@ -11,7 +11,7 @@ from gner_core.generation.guided.forward import Forward
 
 
 @dataclass(slots=True)
-class Course:
+class SentenceState:
     """How far a sentence has come: it always waits before a decision."""
 
     index: int
