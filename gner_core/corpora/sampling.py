@@ -1,10 +1,9 @@
-"""Chooses up to N sentences of a corpus, the same ones on every machine.
+"""Draws up to N sentences of a corpus, the same ones on every machine.
 
 The paper draws 10,000 at random from each corpus and takes smaller ones whole (§5.1); the
-published code takes the first ones. The random draw ranks sentences by a hash of seed and
-content, so it does not depend on the order of files or on a library's random numbers.
-
-A corpus is read in batches and never held whole.
+published code takes the first ones. The random draw ranks sentences by a hash of seed and content,
+so it depends neither on the order of files nor on a library's random numbers. A corpus is read in
+batches.
 """
 
 from collections.abc import Iterator
@@ -42,7 +41,7 @@ class Sample:
 
 
 class TextHashes:
-    """Hashes of texts and a seed; each text is hashed when it is first seen, then looked up."""
+    """Hashes of texts and a seed; each distinct text is hashed once."""
 
     def __init__(self, seed: int) -> None:
         """Start without any text."""
@@ -87,7 +86,7 @@ def draw(path: Path, *, per_corpus: int, method: Literal["random", "first"], see
 
 
 def _ranks(batches: Iterator[pa.RecordBatch], seed: int) -> Hashes:
-    """Return a rank per row; copies of a sentence get ranks that do not depend on each other."""
+    """Return a rank per row; copies of a sentence get independent ranks."""
     known = TextHashes(seed)
     parts = []
     for batch in batches:

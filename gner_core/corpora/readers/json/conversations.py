@@ -1,10 +1,10 @@
-r"""Reads passages with questions for types: the published form of Pile-NER, and its relatives.
+"""Reads passages with questions for types: the published form of Pile-NER and similar ones.
 
-`conversations`: per record a passage ("Text: …"), then pairs of a question ("What describes X in
-the text?") and an answer, a JSON list of mentions. `answers`: per record a passage, one type and
-one such answer. Records of a file with the same passage become one passage, and are counted.
+`conversations`: a record holds a passage ("Text: …"), then pairs of a question ("What describes X
+in the text?") and an answer, a JSON list of mentions. `answers`: a record holds a passage, a type
+and one such answer. Records of a file with the same passage are joined, and counted.
 
-Mentions are texts without positions; `gner_core.corpora.mentions` finds them.
+Mentions have no positions; `gner_core.corpora.mentions` finds them.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Reads JSON objects and their fields, for all formats that are built of them.
 
-A file holds one object a line, one array of objects, or one object over several lines; which of
-them is seen from its first line. Owns the faults of JSON: every message names file and line.
+A file holds one object a line, one array of objects, or one object over several lines, told apart
+by its first line. Errors name file and line.
 """
 
 import json
@@ -122,13 +122,13 @@ def _document(path: Path) -> Iterator[tuple[int, Any]]:
         if is_array:
             sign = text[position : position + 1]
             if sign not in {",", "]"}:
-                place = _line_of(text, position)
-                raise InputError(f"{path}, {place}: not valid JSON (no ',' or ']')")
+                where = _line_of(text, position)
+                raise InputError(f"{path}, {where}: not valid JSON (no ',' or ']')")
             position = _after_blanks(text, position + 1)
         is_open = is_array and sign == ","
     if position < len(text):
-        place = _line_of(text, position)
-        raise InputError(f"{path}, {place}: not valid JSON (text behind the end)")
+        where = _line_of(text, position)
+        raise InputError(f"{path}, {where}: not valid JSON (text behind the end)")
 
 
 def _after_blanks(text: str, position: int) -> int:

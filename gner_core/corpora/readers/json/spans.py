@@ -1,7 +1,7 @@
 """Reads JSON records with entities as positions, of words (`word_spans`) or characters.
 
 An entity is an object such as {"start": 0, "end": 3, "type": "person"} or a list such as
-[0, 3, "person"]; the params say where start, end and label stand and whether the end is included.
+[0, 3, "person"]; the params name its keys and say whether the end is included.
 """
 
 from collections import Counter
