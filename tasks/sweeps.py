@@ -9,7 +9,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
-from gner_core.reports.paper.sweep import sweep_beside
+from gner_core.reports.paper.sweep import compare_sweep
 from gner_core.reports.sweep_content import (
     PointView,
     SweepContent,
@@ -42,7 +42,7 @@ def write_sweep_report(step: SweepReport, run: RunContext) -> ArtifactRef:
         (folder / SVG).write_bytes(svg)
         (folder / PNG).write_bytes(png)
         (folder / CSV).write_text(as_csv(content), encoding="utf-8")
-        paper = [row.as_dict() for row in sweep_beside(content.figure, content.rows).rows]
+        paper = [row.as_dict() for row in compare_sweep(content.figure, content.rows).rows]
         values = {**as_json(content), "paper": paper}
         (folder / TABLE).write_text(json.dumps(values, indent=1, ensure_ascii=False))
         page = render_sweep(content, svg=svg.decode())

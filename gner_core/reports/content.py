@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gner_core.records import spans_of
-from gner_core.reports.paper.beside import Beside
+from gner_core.reports.paper.compared import PaperComparison
 from gner_core.scoring.metrics.pairs import entity_pairs, normalised
 from gner_core.scoring.scored import Scored
 
@@ -91,11 +91,13 @@ class ReportContent:
     parameters: int
     decode: Mapping[str, Any]
     match: Mapping[str, Any]
+    level: float
+    """Of the intervals of the scores, such as 0.95."""
     corpora: Sequence[CorpusRow]
     samples: Sequence[SampleRow]
     stages: Sequence[StageView]
     evaluations: Sequence[EvaluationView]
-    beside: Beside
+    paper: PaperComparison
     examples: Sequence[ExampleView]
     prompt: str
     steps: Sequence[StepRow]

@@ -23,7 +23,7 @@ X_TITLES = {
 LEAST_SPAN = 4.0
 """Points of F1 that the y-axis shows at least."""
 FEW = 14
-"""Up to so many values stand beside their points."""
+"""Up to so many values are written next to their points."""
 INSIDE = 4
 """Up to so many lines have their legend inside."""
 HAIR = 0.012

@@ -6,7 +6,7 @@ Every text is escaped by the template engine.
 from markupsafe import Markup
 
 from gner_core.reports.paper import view
-from gner_core.reports.paper.sweep import sweep_beside
+from gner_core.reports.paper.sweep import compare_sweep
 from gner_core.reports.sweep_content import Cell, SweepContent
 from gner_core.reports.templates import templates
 
@@ -23,7 +23,7 @@ def render_sweep(content: SweepContent, *, svg: str) -> str:
     environment.filters["thousands"] = lambda number: f"{number:,}"
     return environment.get_template("sweep.html.j2").render(
         content=content,
-        beside=sweep_beside(content.figure, content.rows),
+        paper=compare_sweep(content.figure, content.rows),
         head=view.HEAD,
         svg=Markup(svg[svg.index("<svg") :]),  # noqa: S704
     )

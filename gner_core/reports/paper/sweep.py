@@ -1,4 +1,4 @@
-"""A sweep beside the table of the paper that it repeats.
+"""Compares a sweep with the table of the paper that it repeats.
 
 Table 4 for model sizes (Fig. 7), Table 7 for beams, Table 1 for target forms (Fig. 4), Table 6 for
 matching. Means are compared only where they are over the paper's own sentences.
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gner_core.reports.paper.beside import DETAILS, Measured, Place, Row, table_beside
+from gner_core.reports.paper.compared import DETAILS, Measured, Place, Row, compare_table
 from gner_core.reports.paper.numbers import MEAN, MODELS, find, model_of
 from gner_core.reports.sweep_content import Cell
 from gner_core.reports.sweep_content import Row as SweepRow
@@ -30,8 +30,8 @@ PLAIN = ("BIO", "full")
 
 
 @dataclass(frozen=True, slots=True)
-class SweepBeside:
-    """A sweep beside a table of the paper."""
+class SweepComparison:
+    """A sweep compared with a table of the paper."""
 
     source: str
     rows: Sequence[Row]
@@ -40,8 +40,8 @@ class SweepBeside:
     """Whether some means are over other sentences than the paper's, and so are left out."""
 
 
-def sweep_beside(figure: str, rows: Sequence[SweepRow]) -> SweepBeside:
-    """Set the rows of a sweep beside the table that its figure stands for."""
+def compare_sweep(figure: str, rows: Sequence[SweepRow]) -> SweepComparison:
+    """Compare the rows of a sweep with the table that belongs to its kind of figure."""
     source = TABLES[figure]
     measured: list[tuple[Place, Measured]] = []
     elsewhere = False
@@ -55,8 +55,8 @@ def sweep_beside(figure: str, rows: Sequence[SweepRow]) -> SweepBeside:
                 (place, _measured(cell, another))
                 for place, another in _places(source, row, test, measure)
             ]
-    found = table_beside(source, measured)
-    return SweepBeside(source, found if any(one.ours for one in found) else (), elsewhere)
+    found = compare_table(source, measured)
+    return SweepComparison(source, found if any(one.ours for one in found) else (), elsewhere)
 
 
 def _on_the_papers_sentences(source: str, sample: Mapping[str, Any], test: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gner_core.reports.paper.numbers import find
-from gner_core.reports.paper.sweep import sweep_beside
+from gner_core.reports.paper.sweep import compare_sweep
 from gner_core.reports.sweep_content import Cell, PointView, SweepContent, as_csv, as_json, rows_of
 from gner_core.reports.sweep_figures import image, sweep_figure
 from gner_core.reports.sweep_page import render_sweep, shown
@@ -117,7 +117,7 @@ def test_a_cell_of_one_run_over_seeds_has_no_deviation() -> None:
 
 def test_a_beam_sweep_stands_beside_table_7(content: SweepContent) -> None:
     page = render_sweep(content, svg="<svg/>")
-    assert "Beside the paper: Table 7" in page
+    assert "Compared with the paper: Table 7" in page
     assert "not over the sentences that the paper tests" in page
     assert "not run" not in page
     crossner = [f"crossner-{part}" for part in ("ai", "literature", "music", "politics", "science")]
@@ -143,19 +143,19 @@ def test_each_kind_of_sweep_has_its_table() -> None:
     one = point(1, 1, 0.61)
     brackets = place(1, backbone="Flan-T5-large", labels="brackets", context=1, tests=tests)
     rows = rows_of([replace(one, place=brackets)], show=SHOW, seeds=None)
-    found = sweep_beside("context", rows)
+    found = compare_sweep("context", rows)
     ran = {row.name: row for row in found.rows if row.ours}
     name = "Flan-T5-large (10K Pile-NER); w/ context length 1; "
     assert ran.keys() == {f"{name}F1", f"{name}UE"}
     assert ran[f"{name}F1"].difference == pytest.approx(61.0 - 60.3)
     assert ran[f"{name}F1"].inside is True
-    assert sweep_beside("parameters", rows).rows == ()  # validation sentences are no test
+    assert compare_sweep("parameters", rows).rows == ()  # validation sentences are no test
     names = [r.corpus for r in find("Table 11", system="GNER-T5-xl", setting="supervised")]
     tested = {"supervised": {"split": "test", "corpora": [n for n in names if n != "mean"]}}
     plain = place(1, backbone="LLaMA-7B", matching="text", back_tokenization=False, tests=tested)
     scores = {"supervised": summary(0.8599)}
     view = replace(one, place=plain, scores=scores, parameters=6_738_415_616)
     rows = rows_of([view], show=("supervised/f1",), seeds=None)
-    (without,) = [row for row in sweep_beside("table", rows).rows if row.ours]
+    (without,) = [row for row in compare_sweep("table", rows).rows if row.ours]
     assert without.name == "GNER-LLaMA-7B; supervised; w/o LCS+BT; F1"
     assert without.difference == pytest.approx(0.0)

@@ -166,7 +166,7 @@ def test_a_summary_by_hand(tmp_path: Path) -> None:
     assert read_scored(tmp_path / "scored.parquet") == rows
 
 
-def test_vague_types_are_left_out_beside_the_full_score() -> None:
+def test_vague_types_are_left_out_in_a_second_score() -> None:
     rows = [scored("a b", "B-misc B-x", "B-misc O"), scored("a", "B-x", "B-x")]
     summary = summarise(rows, PARAMS)
     assert summary["micro"]["right"] == 2

@@ -1,6 +1,6 @@
-"""What was measured beside what the paper states, for an experiment or for a whole table.
+"""Our scores compared with the paper's, for an experiment or for a whole table.
 
-A model that is not in the paper stands beside the paper's nearest in size, and says so.
+A model that is not in the paper is compared with the paper's nearest in size, and says so.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -111,8 +111,8 @@ class RowsOfTest:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """An experiment beside the paper."""
+class PaperComparison:
+    """An experiment compared with the paper."""
 
     backbone: str
     model: str
@@ -135,15 +135,15 @@ class Beside:
         return {**{name: getattr(self, name) for name in NAMES}, "tests": tests}
 
 
-def beside(
+def compare_with_paper(
     backbone: str,
     *,
     parameters: int,
     beams: int,
     scores: Mapping[str, Mapping[str, Any]],
     splits: Mapping[str, str],
-) -> Beside:
-    """Set the scores of an experiment beside the paper's.
+) -> PaperComparison:
+    """Compare the scores of an experiment with the paper's.
 
     Args:
         backbone: its name, as in params/models/.
@@ -159,11 +159,13 @@ def beside(
         _Counterpart(test, model, beams).rows(compared.get(test, NOTHING)) for test in COMPARED
     ]
     ran = any(row.ours for one in tests for row in one.rows)
-    return Beside(backbone, model, size_of(model), same, beams, tests if ran else (), elsewhere)
+    return PaperComparison(
+        backbone, model, size_of(model), same, beams, tests if ran else (), elsewhere
+    )
 
 
-def table_beside(source: str, measured: Iterable[tuple[Place, Measured]]) -> list[Row]:
-    """Return every number that the paper's own models have in a table, ours beside it.
+def compare_table(source: str, measured: Iterable[tuple[Place, Measured]]) -> list[Row]:
+    """Return every number that the paper's own models have in a table, with ours where there is one.
 
     Args:
         source: "Table 1", "Table 4", "Table 6" or "Table 7".
