@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from gner_core.reports.figures import image
 from gner_core.reports.paper.numbers import find
 from gner_core.reports.paper.sweep import compare_sweep
-from gner_core.reports.sweep_content import Cell, PointView, SweepContent, as_csv, as_json, rows_of
-from gner_core.reports.sweep_figures import image, sweep_figure
+from gner_core.reports.sweep_content import Cell, PointView, SweepContent, as_csv, rows_of
+from gner_core.reports.sweep_figures import sweep_figure
 from gner_core.reports.sweep_page import render_sweep, shown
 
 SHOW = ("zero-shot/f1", "zero-shot/UE")
@@ -77,7 +78,7 @@ def test_the_table_holds_points_deviations_and_runs(content: SweepContent) -> No
     assert first["zero-shot/f1 std"] == "14.1421"
     assert first["zero-shot/f1 low"] == ""
     assert first["runs"] == "2"
-    assert as_json(content)["rows"][0]["cells"]["zero-shot/f1"]["runs"] == 2
+    assert content.rows[0].cells["zero-shot/f1"].runs == 2
 
 
 @pytest.mark.parametrize("kind", ["parameters", "beams", "context", "table"])

@@ -153,7 +153,7 @@ def test_two_files_are_compared_sentence_by_sentence(tmp_path: Path) -> None:
     a = write(tmp_path / "a.jsonl", [record(n, text) for n, text in enumerate(TEXTS)])
     better = [record(n, TEXTS[0]) for n in (2, 1, 0)]
     b = write(tmp_path / "b.jsonl", better)
-    comparison = compare_files((a, b), (setup(), setup()), metric="pair", test=setup().scoring)
+    comparison = compare_files((a, b), (setup(), setup()), metric="pair")
     assert comparison.sentences == 3
     assert comparison.differences[MEAN].b == 1.0
     assert [change.gain for change in comparison.changes] == [2, 2]
@@ -164,11 +164,11 @@ def test_files_of_other_sentences_are_not_compared(tmp_path: Path) -> None:
     a = write(tmp_path / "a.jsonl", [record(n, "") for n in range(2)])
     b = write(tmp_path / "b.jsonl", [record(0, "")])
     with pytest.raises(InputError, match=r"b.jsonl lacks 1 sentences of .*a.jsonl.*'Ada saw Rome'"):
-        compare_files((a, b), (setup(), setup()), metric="pair", test=setup().scoring)
+        compare_files((a, b), (setup(), setup()), metric="pair")
     other = {"words": ["Ada", "saw", "Rome"], "labels": ["O", "O", "O"]}
     c = write(tmp_path / "c.jsonl", [record(0, "", instance=other)])
     with pytest.raises(InputError, match="differ in the gold tags of toy/0"):
-        compare_files((b, c), (setup(), setup()), metric="pair", test=setup().scoring)
+        compare_files((b, c), (setup(), setup()), metric="pair")
 
 
 SCALE = """
