@@ -107,7 +107,7 @@ def test_the_printed_averages_follow_from_the_rows_but_where_it_is_noted() -> No
     }
 
 
-def test_a_measured_number_stands_beside_the_same_models(large: PaperComparison) -> None:
+def test_a_measured_number_is_compared_with_the_same_models(large: PaperComparison) -> None:
     assert (large.model, large.size, large.same) == ("GNER-T5-large", "783M", True)
     found = rows(large, "zero-shot")
     ai = found["crossner-ai"]
@@ -133,7 +133,7 @@ def test_what_was_not_run_is_not_run(large: PaperComparison) -> None:
     assert supervised[MEAN].paper == 85.45
 
 
-def test_a_mean_over_some_corpora_is_set_beside_the_mean_of_the_same(
+def test_a_mean_over_some_corpora_is_compared_with_the_mean_of_the_same(
     large: PaperComparison,
 ) -> None:
     mean = rows(large, "zero-shot")[MEAN]
@@ -162,7 +162,7 @@ def test_beams_have_means_only() -> None:
     assert mean.ours == Measured(66.0, (65.0, 67.0))
 
 
-def test_a_model_that_is_not_in_the_paper_stands_beside_its_nearest() -> None:
+def test_a_model_that_is_not_in_the_paper_is_compared_with_its_nearest() -> None:
     assert model_of("SmolLM2-135M", parameters=134_515_008) == ("GNER-T5-small", False)
     assert model_of("my model", parameters=9_000_000_000) == ("GNER-T5-xxl", False)
     summary = {"corpora": {"ncbi": scores(0.5, 0.4, 0.6)}, "macro": scores(0.5, 0.4, 0.6)}
@@ -177,7 +177,7 @@ def test_a_model_that_is_not_in_the_paper_stands_beside_its_nearest() -> None:
     assert rows(found, "supervised")["ncbi"].paper == 82.06
 
 
-def test_without_a_corpus_of_the_paper_there_is_nothing_beside() -> None:
+def test_without_a_corpus_of_the_paper_there_is_nothing_to_compare() -> None:
     summary = {"corpora": {"cooking": scores(0.5, 0.4, 0.6)}, "macro": scores(0.5, 0.4, 0.6)}
     found = compare_with_paper(
         "Flan-T5-xxl",

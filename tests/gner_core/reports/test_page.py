@@ -111,7 +111,7 @@ def test_the_page_says_which_weights_were_chosen_and_whether_that_leaks(
     assert "leaks" not in render(content)
 
 
-def test_the_page_sets_scores_beside_the_papers(content: ReportContent) -> None:
+def test_the_page_compares_scores_with_the_papers(content: ReportContent) -> None:
     assert "No corpus of the paper was tested" in render(content)
     scores = {"f1": 0.4, "interval": [0.3, 0.45], "sentences": 50}
     summary = {"corpora": {"mit-movie": scores}, "macro": scores}
