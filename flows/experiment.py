@@ -1,4 +1,4 @@
-"""The front door: fetch → prepare → adapt → zero-shot test → fine-tune → supervised test → report.
+"""One experiment: fetch → prepare → adapt → zero-shot test → fine-tune → supervised test → report.
 
 `gner` is the Prefect flow of the deployments; `run_here` does the same without any server.
 """
@@ -11,23 +11,16 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
 from flows.running.fetch import fetch_corpora
-from flows.running.frame import opened_run, submitting
+from flows.running.frame import opened_run
 from flows.running.outcome import Outcome
 from flows.running.points import run_points, show_on_prefect
 from flows.running.publish import put_report, show_links
-from flows.running.submit import (
-    TASKS_AT_ONCE,
-    Submitter,
-    direct_submitter,
-    named_by_file,
-    prefect_submitter,
-)
+from flows.running.submit import TASKS_AT_ONCE, Submitter, in_process, named_by_file, on_prefect
 from flows.running.walk import run_steps
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import read_runnable
 from gner_core.reports.page import with_links
 from tasks.results import REPORT, macro_scores
-from tasks.steps.data import CACHE
 from tasks.steps.experiment import plan_experiment, used_corpora
 
 
@@ -48,8 +41,8 @@ def gner(params: str, overrides: list[str] | None = None) -> str:
     """
     experiment = read_runnable(Path(params), overrides=overrides or [])
     if not isinstance(experiment, Experiment):
-        return show_on_prefect(run_points(experiment, prefect_submitter, Console(quiet=True)))
-    outcome = _run(experiment, prefect_submitter, Console(quiet=True))
+        return show_on_prefect(run_points(experiment, on_prefect, Console(quiet=True)))
+    outcome = _run(experiment, on_prefect, Console(quiet=True))
     create_markdown_artifact(_markdown(experiment, outcome), key=f"report-{experiment.name}")
     show_links(outcome.links)
     return str(outcome.report)
@@ -57,12 +50,11 @@ def gner(params: str, overrides: list[str] | None = None) -> str:
 
 def run_here(experiment: Experiment, *, console: Console) -> Outcome:
     """Run an experiment in this process, without a Prefect server."""
-    return _run(experiment, direct_submitter, console)
+    return _run(experiment, in_process, console)
 
 
 def _run(experiment: Experiment, submitter: Submitter, console: Console) -> Outcome:
-    if experiment.data_root == CACHE:
-        fetch_corpora(used_corpora(experiment), submitter)
+    fetch_corpora(used_corpora(experiment), experiment.data_root, submitter)
     plan = plan_experiment(experiment)
     with opened_run(
         experiment.execution,
@@ -73,13 +65,12 @@ def _run(experiment: Experiment, submitter: Submitter, console: Console) -> Outc
         console=console,
     ) as opened:
         run = opened.run
-        with submitting(submitter, steps=sum(1 for _ in plan.steps()), run=run) as submit:
-            run_steps(plan.steps(), run, submit)
+        run_steps(plan.steps(), run, submitter)
         scores = {title: macro_scores(score, run) for title, score in plan.tests.items()}
     tracker = run.tracker
     page = (run.path(plan.report) / REPORT).read_text(encoding="utf-8")
-    shown = put_report(f"{experiment.name}.html", with_links(page, tracker.links).encode())
-    return Outcome(shown, scores, tracker.shown_uri, tracker.links)
+    report = put_report(f"{experiment.name}.html", with_links(page, tracker.links).encode())
+    return Outcome(report, scores, tracker.shown_uri, tracker.links)
 
 
 def _markdown(experiment: Experiment, outcome: Outcome) -> str:

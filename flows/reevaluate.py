@@ -1,9 +1,9 @@
 """New checkpoints: each is evaluated once on the fixed test sets and compared with the champion.
 
 Find → evaluate → decide → show, one checkpoint after the other. `evaluate` and `scan` are Prefect
-flows, for an event that names a checkpoint and for a schedule that finds what no event told of;
-`reevaluate_here` does the same without any server. Whether a checkpoint was evaluated says the
-store, whether it was compared says the registry: a second call changes nothing.
+flows: an event that names a checkpoint starts the first, a schedule the second; `reevaluate_here`
+does the same without any server. The store knows which checkpoints were evaluated, the registry
+which were compared: a second call changes nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
 from flows.running.fetch import fetch_corpora
-from flows.running.frame import opened_run, submitting
-from flows.running.submit import TASKS_AT_ONCE, Submitter, direct_submitter, prefect_submitter
+from flows.running.frame import opened_run
+from flows.running.submit import TASKS_AT_ONCE, Submitter, in_process, on_prefect
 from flows.running.walk import run_steps
 from flows.views.reevaluate import Row, raise_faults, table_rows, title_of
 from gner_core.config.reading.files import read_reevaluation
@@ -29,13 +29,12 @@ from gner_core.store.fingerprint import fingerprint
 from tasks.champion import Decision, Judge, decision_of
 from tasks.checkpoints.identity import Checkpoint, distinct, named
 from tasks.checkpoints.registry import Registry, RegistryAwayError, Version, answering
-from tasks.checkpoints.scan import is_wanted, look
+from tasks.checkpoints.scan import find_checkpoints, is_wanted
 from tasks.checkpoints.suite import Suite, Trial, plan_suite, tested_corpora
 from tasks.context import RunContext
 from tasks.paths import home_folder, open_store
 from tasks.progress import logger
 from tasks.reevaluation import compare_checkpoints, mean_f1
-from tasks.steps.data import CACHE
 from tasks.steps.results import Compare
 
 PARAMS = "params/reevaluate.yaml"
@@ -83,19 +82,19 @@ def reevaluate_here(
     """Re-evaluate in this process, without a Prefect server.
 
     Args:
-        names: checkpoints as `gner predict` takes them; None looks for them.
+        names: checkpoints as for `gner predict`; None for a scan.
 
     Returns:
-        A row for each checkpoint, the oldest first; faults of single ones stand in their rows.
+        A row for each checkpoint, the oldest first, with the fault of one that failed.
     """
-    return _run(params, names, direct_submitter, console)
+    return _run(params, names, in_process, console)
 
 
 def _under_prefect(
     file: str, overrides: list[str] | None, names: Sequence[str] | None
 ) -> list[dict[str, str]]:
     params = read_reevaluation(Path(file), overrides=overrides or [])
-    rows = _run(params, names, prefect_submitter, Console(quiet=True))
+    rows = _run(params, names, on_prefect, Console(quiet=True))
     table = table_rows(rows)
     create_table_artifact(table, key=f"reevaluate-{params.name}", description=title_of(params))
     raise_faults(rows)
@@ -105,32 +104,31 @@ def _under_prefect(
 def _run(
     params: Reevaluation, names: Sequence[str] | None, submitter: Submitter, console: Console
 ) -> list[Row]:
-    if params.data_root == CACHE:
-        fetch_corpora(tested_corpora(params), submitter)
+    fetch_corpora(tested_corpora(params), params.data_root, submitter)
     suite, store = plan_suite(params), open_store()
     registry = Registry.open(params.champion, home_folder())
     versions = _versions(registry)
     unread: dict[str, InputError] = {}
     if names is None:
         decided = {key for key, one in versions.items() if _is_closed(one, suite)}
-        found, unread = look(params.look, store, versions, decided=decided)
+        found, unread = find_checkpoints(params.scan, store, versions, decided=decided)
     else:
         found = distinct(named(name, store) for name in names)
-    done = {
-        one.key: _row(one, suite, registry, submitter, console)
-        for one in _unfinished(found, suite, versions)
-    }
+    rows = []
     for one in found:
-        if one.key not in done:
-            decision = decision_of(versions.get(one.key), suite)
-            note = "" if decision else f"left out: of stage {one.stage}, see look.stages"
-            done[one.key] = Row(one.name, one.where, decision, note=note)
+        version = versions.get(one.key)
+        if is_wanted(one, params.scan) and not _is_closed(version, suite):
+            rows.append(_row(one, suite, registry, submitter, console))
+        else:
+            decision = decision_of(version, suite)
+            note = "" if decision else f"left out: of stage {one.stage}, see scan.stages"
+            rows.append(Row(one.name, one.where, decision, note=note))
     faulty = [Row(Path(where).name, where, error=fault) for where, fault in unread.items()]
-    return [*(done[one.key] for one in found), *faulty]
+    return rows + faulty
 
 
 def _versions(registry: Registry) -> Versions:
-    """Return what the registry knows, nothing where it does not answer."""
+    """Return the registered versions; none, with a warning, where MLflow does not answer."""
     try:
         with answering():
             return registry.versions()
@@ -139,22 +137,13 @@ def _versions(registry: Registry) -> Versions:
         return {}
 
 
-def _unfinished(found: Sequence[Checkpoint], suite: Suite, versions: Versions) -> list[Checkpoint]:
-    """Return the checkpoints that are still to be evaluated, compared, or shown."""
-    return [
-        one
-        for one in found
-        if is_wanted(one, suite.params.look) and not _is_closed(versions.get(one.key), suite)
-    ]
-
-
 def _is_closed(version: Version | None, suite: Suite) -> bool:
     decision = decision_of(version, suite)
     return decision is not None and decision.closed
 
 
 def _claimed(one: Checkpoint, suite: Suite, store: Store) -> AbstractContextManager[None]:
-    """Keep other processes from the same checkpoint; wait for one that is at it.
+    """Keep other processes from the same checkpoint; wait for one that has it.
 
     A process claims one checkpoint at a time, so that no two wait for each other.
     """
@@ -165,12 +154,12 @@ def _claimed(one: Checkpoint, suite: Suite, store: Store) -> AbstractContextMana
 def _row(
     one: Checkpoint, suite: Suite, registry: Registry, submitter: Submitter, console: Console
 ) -> Row:
-    """Evaluate a checkpoint and decide about it; a fault stands in the row."""
+    """Evaluate a checkpoint and decide about it; the row holds the fault, if there is one."""
     store, params, f1 = open_store(), suite.params, None
     try:
         with _claimed(one, suite, store):
             version = _versions(registry).get(one.key)
-            if _is_closed(version, suite):  # another process was at it
+            if _is_closed(version, suite):  # another process did it meanwhile
                 return Row(one.name, one.where, decision_of(version, suite))
             trial = suite.trial(one, store)
             with opened_run(
@@ -192,10 +181,8 @@ def _row(
 
 
 def _evaluate(trial: Trial, suite: Suite, run: RunContext, submitter: Submitter) -> None:
-    """Have a checkpoint answer and scored."""
-    steps = [*suite.corpora.values(), *suite.samples.values(), *trial.steps()]
-    with submitting(submitter, steps=len(steps), run=run) as submit:
-        run_steps(steps, run, submit)
+    """Have a checkpoint's predictions generated and scored."""
+    run_steps([*suite.corpora.values(), *suite.samples.values(), *trial.steps()], run, submitter)
 
 
 def _decided(

@@ -7,7 +7,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
 from flows.running.points import run_points, show_on_prefect
-from flows.running.submit import TASKS_AT_ONCE, named_by_file, prefect_submitter
+from flows.running.submit import TASKS_AT_ONCE, named_by_file, on_prefect
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import read_runnable
 from gner_core.errors import InputError
@@ -31,4 +31,4 @@ def sweep(params: str, overrides: list[str] | None = None) -> str:
     found = read_runnable(Path(params), overrides=overrides or [])
     if isinstance(found, Experiment):
         raise InputError(f"{params}: an experiment without axes; the flow gner runs it")
-    return show_on_prefect(run_points(found, prefect_submitter, Console(quiet=True)))
+    return show_on_prefect(run_points(found, on_prefect, Console(quiet=True)))

@@ -32,7 +32,7 @@ from tasks.steps.results import Compare
 
 Judgement = Literal["first", "named", "better", "even", "worse"]
 """first: there was no champion; named: it held the alias before it was evaluated."""
-CROWNING = ("first", "better")
+PROMOTING = ("first", "better")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Decision:
     low: float | None = None
     high: float | None = None
     p: float | None = None
-    crowned: bool = False
+    promoted: bool = False
     """The alias has moved to the checkpoint; a person may have moved it on since."""
     closed: bool = False
     """All that follows from it is done: alias, run, marks."""
@@ -169,7 +169,7 @@ class Judge:
         None where nothing was, or where another checkpoint became champion before this one could.
         """
         decision = decision_of(version, self.suite)
-        if decision is None or decision.crowned or decision.verdict not in CROWNING:
+        if decision is None or decision.promoted or decision.verdict not in PROMOTING:
             return decision
         champion = self.registry.champion()
         number = champion.number if champion else None
@@ -180,12 +180,12 @@ class Judge:
     def _act(self, version: Version, decision: Decision) -> Decision:
         """Write a decision down, and move the alias if it says so."""
         self.registry.decide(version, self.suite.key, asdict(decision))
-        if decision.verdict not in CROWNING:
+        if decision.verdict not in PROMOTING:
             return decision
-        self.registry.crown(version)
-        crowned = replace(decision, crowned=True)
-        self.registry.decide(version, self.suite.key, asdict(crowned))
-        return crowned
+        self.registry.promote(version)
+        promoted = replace(decision, promoted=True)
+        self.registry.decide(version, self.suite.key, asdict(promoted))
+        return promoted
 
     def _show(self, trial: Trial, decision: Decision, version: Version) -> None:
         """Log the decision, mark a regression, and close the decision behind it."""

@@ -1,21 +1,18 @@
 """The commands `gner bench matching | train | generate`: how long things take here."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from flows.cli.faults import input_errors
+from flows.cli.messages import print_json
+from flows.cli.run import Overrides
 from flows.cli.score import Tokenizer
 
 app = typer.Typer(no_args_is_help=True, help="Time parts of gner on your own files.")
 
 Params = Annotated[Path, typer.Argument(help="Experiment file, for example params/bench.yaml.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override one value; repeatable."),
-]
+Json = Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")]
 
 
 @app.command()
@@ -27,16 +24,15 @@ def matching(
     seconds: Annotated[float, typer.Option(min=0.01, help="Time for each figure.")] = 1.0,
 ) -> None:
     """Time alignment as Table 5 of the paper does, on one core."""
-    with input_errors():
-        from flows.views.score import print_bench
-        from gner_core.matching.back_tokenization import BackTokens, from_file
-        from gner_core.scoring.analysis.matching_speed import bench, made_pairs, read_pairs
+    from flows.views.bench import print_matching
+    from gner_core.matching.back_tokenization import BackTokens, from_file
+    from gner_core.scoring.analysis.matching_speed import bench, made_pairs, read_pairs
 
-        back = BackTokens(from_file(tokenizer)) if tokenizer else None
-        pairs = read_pairs(file) if file else made_pairs(per_bin=200, seed=1)
-        if back:
-            back.learn({word for pair in pairs for word in pair.source})
-        print_bench(bench(pairs, back=back.changed if back else {}, seconds=seconds))
+    back = BackTokens(from_file(tokenizer)) if tokenizer else None
+    pairs = read_pairs(file) if file else made_pairs(per_bin=200, seed=1)
+    if back:
+        back.learn({word for pair in pairs for word in pair.source})
+    print_matching(bench(pairs, back=back.changed if back else {}, seconds=seconds))
 
 
 @app.command()
@@ -56,33 +52,32 @@ def train(
         str | None,
         typer.Option(help="Count utilisation against A100-80G, H100-SXM, H200 or L40S."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Train a few updates of a stage, once as gner does and once as plain transformers does.
 
     Each side runs in a process of its own, on the same sentences.
     """
-    with input_errors():
-        from rich.console import Console
+    from rich.console import Console
 
-        from flows.views.bench import training_table
-        from gner_core.config.reading.files import read_experiment
-        from tasks.standalone.training_bench import BenchSetup, measure_training
+    from flows.views.bench import training_table
+    from gner_core.config.reading.files import read_experiment
+    from tasks.standalone.training_bench import BenchSetup, measure_training
 
-        experiment = read_experiment(params, overrides=overrides or [])
-        setup = BenchSetup(
-            stage=stage,
-            updates=updates,
-            warm_up=warm_up,
-            one_in=one_in,
-            rounds=rounds,
-            device=device,
-        )
-        sides = measure_training(experiment, setup, console=Console(stderr=True))
-        if as_json:
-            typer.echo(json.dumps(sides, indent=1))
-        else:
-            Console().print(training_table(experiment.backbone.name, setup.stage, sides))
+    experiment = read_experiment(params, overrides=overrides or [])
+    setup = BenchSetup(
+        stage=stage,
+        updates=updates,
+        warm_up=warm_up,
+        one_in=one_in,
+        rounds=rounds,
+        device=device,
+    )
+    sides = measure_training(experiment, setup, console=Console(stderr=True))
+    if as_json:
+        print_json(sides)
+    else:
+        Console().print(training_table(experiment.backbone.name, setup.stage, sides))
 
 
 @app.command()
@@ -100,31 +95,30 @@ def generate(
     ] = "both",
     beams: Annotated[list[int] | None, typer.Option(min=1, help="Repeatable; 1.")] = None,
     batch: Annotated[list[int] | None, typer.Option(min=1, help="Repeatable; 4.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Time ways of decoding on the sentences of an evaluation (Table 4: batch 4).
 
-    Each way runs in a process of its own. Guided labels are set beside those of free greedy texts.
+    Each way runs in a process of its own. Guided labels are compared with those of free greedy texts.
     """
-    with input_errors():
-        from dataclasses import asdict
+    from dataclasses import asdict
 
-        from rich.console import Console
+    from rich.console import Console
 
-        from flows.views.bench import generation_table
-        from gner_core.config.reading.files import read_experiment
-        from tasks.standalone.generation_bench import GenerationSetup, measure_generation
+    from flows.views.bench import generation_table
+    from gner_core.config.reading.files import read_experiment
+    from tasks.standalone.generation_bench import GenerationSetup, measure_generation
 
-        experiment = read_experiment(params, overrides=overrides or [])
-        setup = GenerationSetup(
-            evaluation=evaluation,
-            checkpoint=checkpoint,
-            modes=("free", "guided") if mode == "both" else (mode,),
-            beams=beams or (1,),
-            batches=batch or (4,),
-        )
-        rows = measure_generation(experiment, setup, console=Console(stderr=True))
-        if as_json:
-            typer.echo(json.dumps([asdict(row) for row in rows], indent=1))
-        else:
-            Console().print(generation_table(experiment.backbone.name, rows))
+    experiment = read_experiment(params, overrides=overrides or [])
+    setup = GenerationSetup(
+        evaluation=evaluation,
+        checkpoint=checkpoint,
+        modes=("free", "guided") if mode == "both" else (mode,),
+        beams=beams or (1,),
+        batches=batch or (4,),
+    )
+    rows = measure_generation(experiment, setup, console=Console(stderr=True))
+    if as_json:
+        print_json([asdict(row) for row in rows])
+    else:
+        Console().print(generation_table(experiment.backbone.name, rows))

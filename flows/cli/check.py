@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.faults import input_errors
-
 
 def check(
     files: Annotated[
@@ -17,15 +15,14 @@ def check(
 
     Every point of a sweep is read and its steps are planned.
     """
-    with input_errors():
-        from gner_core.config.reading.check import check_file
+    from gner_core.config.reading.check import check_file
 
-        for file in files:
-            kind = check_file(file)
-            if kind.startswith(("sweep", "study")):
-                from gner_core.config.reading.sweeps import read_runnable
-                from tasks.steps.points import planned_points, shared_steps
+    for file in files:
+        kind = check_file(file)
+        if kind.startswith(("sweep", "study")):
+            from gner_core.config.reading.sweeps import read_runnable
+            from tasks.steps.points import planned_points, shared_steps
 
-                points = planned_points(read_runnable(file, overrides=[]))
-                kind += f": {len(points)} points, {len(shared_steps(points))} steps"
-            typer.echo(f"ok  {file}  ({kind})")
+            points = planned_points(read_runnable(file, overrides=[]))
+            kind += f": {len(points)} points, {len(shared_steps(points))} steps"
+        typer.echo(f"ok  {file}  ({kind})")

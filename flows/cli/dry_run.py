@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from flows.views.costs import cost_lines, plain_lines
+from flows.views.dry_run import cost_lines, plain_lines
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import Runnable
 from gner_core.errors import InputError

@@ -1,17 +1,32 @@
 """The command line `gner`. Heavy imports stand inside the commands, so that help comes at once."""
 
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
 from flows.cli.bench import app as bench
 from flows.cli.check import check
 from flows.cli.data import app as data
+from flows.cli.messages import input_errors
 from flows.cli.predict import log_model, predict
 from flows.cli.reevaluate import reevaluate
 from flows.cli.run import run
 from flows.cli.score import beams, compare, score
 from flows.cli.services import deploy, down, up
 
+
+class Commands(TyperGroup):
+    """The commands, whose faults of the input all end in the same way."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was given."""
+        with input_errors():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

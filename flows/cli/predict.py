@@ -6,8 +6,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from flows.cli.faults import input_errors
-
 STDIN = "-"
 
 Checkpoint = Annotated[
@@ -36,19 +34,18 @@ def predict(
     batch: Annotated[int, typer.Option(min=1, help="Windows decoded side by side.")] = 16,
 ) -> None:
     """Find entities in texts of any language and length."""
-    with input_errors():
-        from flows.views.predict import print_entities, progress
-        from gner_core.predicting.entities import listed_types
-        from tasks.checkpoints.find import find_checkpoint
-        from tasks.standalone.predict import predict as predict_there
+    from flows.views.predict import print_entities, progress
+    from gner_core.predicting.entities import listed_types
+    from tasks.checkpoints.find import find_checkpoint
+    from tasks.standalone.predict import predict as predict_there
 
-        asked = listed_types(types, one_type or [])
-        folder = find_checkpoint(checkpoint)
-        texts = _texts(file, whole=whole)
-        with progress() as show:
-            found = predict_there(folder, texts, asked, beams=beams, batch=batch, on_event=show)
-        title = "standard input" if file == STDIN else Path(file).name
-        print_entities(texts, found, types=asked, form=form, title=title)
+    wanted = listed_types(types, one_type or [])
+    folder = find_checkpoint(checkpoint)
+    texts = _texts(file, whole=whole)
+    with progress() as show:
+        found = predict_there(folder, texts, wanted, beams=beams, batch=batch, on_event=show)
+    title = "standard input" if file == STDIN else Path(file).name
+    print_entities(texts, found, types=wanted, form=form, title=title)
 
 
 def log_model(
@@ -57,19 +54,18 @@ def log_model(
     beams: Annotated[int, typer.Option(min=1, max=16, help="Beam size over decisions.")] = 1,
 ) -> None:
     """Log a checkpoint as an MLflow model that `mlflow models serve` answers requests with."""
-    with input_errors():
-        from tasks.checkpoints.find import find_checkpoint
-        from tasks.paths import home_folder
-        from tasks.tracking.pyfunc import log_pyfunc
+    from tasks.checkpoints.find import find_checkpoint
+    from tasks.paths import home_folder
+    from tasks.tracking.pyfunc import log_pyfunc
 
-        folder = find_checkpoint(checkpoint)
-        uri, tracking = log_pyfunc(folder, name=name, beams=beams, home=home_folder())
-        typer.echo(f"model     {uri}")
-        typer.echo(f"tracking  {tracking}")
-        typer.echo(
-            f"serve     MLFLOW_TRACKING_URI={tracking} mlflow models serve -m {uri} "
-            "--env-manager local --host 127.0.0.1 --port 5001"
-        )
+    folder = find_checkpoint(checkpoint)
+    uri, tracking = log_pyfunc(folder, name=name, beams=beams, home=home_folder())
+    typer.echo(f"model     {uri}")
+    typer.echo(f"tracking  {tracking}")
+    typer.echo(
+        f"serve     MLFLOW_TRACKING_URI={tracking} mlflow models serve -m {uri} "
+        "--env-manager local --host 127.0.0.1 --port 5001"
+    )
 
 
 def _texts(file: str, *, whole: bool) -> list[str]:

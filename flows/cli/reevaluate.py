@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.faults import input_errors
+from flows.cli.messages import log_to
+from flows.cli.run import Overrides
 
 Arguments = Annotated[
     list[str],
@@ -13,10 +14,6 @@ Arguments = Annotated[
         metavar="[CHECKPOINT…] PARAMS",
         help="Folders of checkpoints or keys of steps train; last the re-evaluation file.",
     ),
-]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override one value; repeatable."),
 ]
 
 
@@ -32,30 +29,28 @@ def reevaluate(
     Each is evaluated and compared once; asking again shows the table. Under Prefect where
     PREFECT_API_URL or the active profile names a server, else in this process.
     """
-    with input_errors():
-        from rich.console import Console
+    from rich.console import Console
 
-        from gner_core.config.reading.files import read_reevaluation
-        from gner_core.errors import InputError
+    from gner_core.config.reading.files import read_reevaluation
+    from gner_core.errors import InputError
 
-        *names, file = arguments
-        if scan == bool(names):
-            raise InputError("give checkpoints to evaluate, or --scan to look for them")
-        params = read_reevaluation(Path(file), overrides=overrides or [])
-        from prefect.settings import get_current_settings
+    *names, file = arguments
+    if scan == bool(names):
+        raise InputError("give checkpoints to evaluate, or --scan to look for them")
+    params = read_reevaluation(Path(file), overrides=overrides or [])
+    from prefect.settings import get_current_settings
 
-        from flows import reevaluate as flows
-        from flows.cli.log import log_to
-        from flows.views.reevaluate import print_table, raise_faults, table_rows, title_of
+    from flows import reevaluate as flows
+    from flows.views.reevaluate import print_table, raise_faults, table_rows, title_of
 
-        if get_current_settings().api.url:
-            given = (file, overrides or [])
-            found = flows.scan(*given) if scan else []
-            table = [*found, *(row for name in names for row in flows.evaluate(name, *given))]
-            print_table(table, title=title_of(params))
-            return
-        console = Console()
-        log_to(console)
-        rows = flows.reevaluate_here(params, names=None if scan else names, console=console)
-        print_table(table_rows(rows), title=title_of(params))
-        raise_faults(rows)
+    if get_current_settings().api.url:
+        given = (file, overrides or [])
+        found = flows.scan(*given) if scan else []
+        table = [*found, *(row for name in names for row in flows.evaluate(name, *given))]
+        print_table(table, title=title_of(params))
+        return
+    console = Console()
+    log_to(console)
+    rows = flows.reevaluate_here(params, names=None if scan else names, console=console)
+    print_table(table_rows(rows), title=title_of(params))
+    raise_faults(rows)

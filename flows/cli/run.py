@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.faults import input_errors, show_fault
+from flows.cli.messages import log_to, show_fault
 
 if TYPE_CHECKING:
     from gner_core.config.reading.sweeps import Runnable
@@ -16,8 +16,6 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override one value; repeatable."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print the steps and their keys.")]
-
-
 Device = Annotated[
     list[str] | None,
     typer.Option(
@@ -42,25 +40,24 @@ def run(
     Under Prefect where PREFECT_API_URL or the active profile names a server, else in this process.
     Points of a sweep that fail do not stop the others; the exit code is 1 then.
     """
-    with input_errors():
-        from gner_core.config.reading.sweeps import read_runnable
-        from gner_core.errors import InputError
+    from gner_core.config.reading.sweeps import read_runnable
+    from gner_core.errors import InputError
 
-        found = read_runnable(params, overrides=overrides or [])
-        if dry_run:
-            from flows.cli.dry_run import dry_run_lines
+    found = read_runnable(params, overrides=overrides or [])
+    if dry_run:
+        from flows.cli.dry_run import dry_run_lines
 
-            for line in dry_run_lines(found, devices=device or [], grid=grid):
-                typer.echo(line)
-            return
-        if device or grid is not None:
-            raise InputError("--device and --grid need --dry-run")
-        from prefect.settings import get_current_settings
+        for line in dry_run_lines(found, devices=device or [], grid=grid):
+            typer.echo(line)
+        return
+    if device or grid is not None:
+        raise InputError("--device and --grid need --dry-run")
+    from prefect.settings import get_current_settings
 
-        if server := get_current_settings().api.url:
-            _run_on(server, found, params, overrides or [])
-        else:
-            _run_here(found)
+    if server := get_current_settings().api.url:
+        _run_on(server, found, params, overrides or [])
+    else:
+        _run_here(found)
 
 
 def _run_on(server: str, found: "Runnable", params: Path, overrides: list[str]) -> None:
@@ -86,7 +83,6 @@ def _run_here(found: "Runnable") -> None:
     """Run in this process, without a Prefect server."""
     from rich.console import Console
 
-    from flows.cli.log import log_to
     from gner_core.config.experiment import Experiment
 
     console = Console()
@@ -98,10 +94,10 @@ def _run_here(found: "Runnable") -> None:
         show_outcome(run_here(found, console=console), console)
         return
     from flows.running.points import run_points
-    from flows.running.submit import direct_submitter
+    from flows.running.submit import in_process
     from flows.views.run import show_points
 
-    outcome = run_points(found, direct_submitter, console)
+    outcome = run_points(found, in_process, console)
     show_points(outcome, console)
     if outcome.failures:
         raise typer.Exit(1)

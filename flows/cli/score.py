@@ -1,4 +1,4 @@
-"""The commands that judge predictions: `gner score | compare | beams`."""
+"""The commands that score predictions: `gner score | compare | beams`."""
 
 import os
 from enum import StrEnum
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flows.cli.faults import input_errors
+from flows.cli.messages import print_json
 
 if TYPE_CHECKING:
     from gner_core.scoring.files import FileScoring
@@ -28,6 +28,7 @@ File = Annotated[
     Path,
     typer.Argument(help="Predictions: .parquet of gner, .jsonl(.gz) records, or generate/KEY."),
 ]
+OneMetric = Annotated[Literal["pair", "span"], typer.Option(help="pair or span.")]
 ModeOption = Annotated[
     Mode,
     typer.Option(help="How text becomes tags: gner, paper (as published), or w/o LCS (Table 6)."),
@@ -74,30 +75,29 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score a file of predictions: a table per metric, with bootstrap intervals."""
-    with input_errors():
-        from flows.views.score import print_json, print_scores, progress
-        from gner_core.scoring.files import score_file
-        from tasks.checkpoints.find import find_predictions
+    from flows.views.score import print_scores, progress, score_values
+    from gner_core.scoring.files import score_file
+    from tasks.checkpoints.find import find_predictions
 
-        setup = _setup(
-            mode,
-            tokenizer,
-            labels,
-            gap,
-            metrics=tuple(one.value for one in metric or [Metric.pair]),
-            leave_out=leave_out,
-            scoring=scoring,
-            errors=errors,
+    setup = _setup(
+        mode,
+        tokenizer,
+        labels,
+        gap,
+        metrics=tuple(one.value for one in metric or [Metric.pair]),
+        leave_out=leave_out,
+        scoring=scoring,
+        errors=errors,
+    )
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with progress() as report:
+        scores = score_file(
+            find_predictions(file), setup, workers=workers or cores or 1, report=report
         )
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        with progress() as report:
-            scores = score_file(
-                find_predictions(file), setup, workers=workers or cores or 1, report=report
-            )
-        if as_json:
-            print_json(scores, setup)
-        else:
-            print_scores(scores, setup, types=types)
+    if as_json:
+        print_json(score_values(scores, setup))
+    else:
+        print_scores(scores, setup, types=types)
 
 
 def compare(
@@ -105,7 +105,7 @@ def compare(
     b: File,
     mode: ModeOption = "gner",
     mode_b: Annotated[Mode | None, typer.Option(help="Another mode for the second file.")] = None,
-    metric: Annotated[Literal["pair", "span"], typer.Option(help="pair or span.")] = "pair",
+    metric: OneMetric = "pair",
     tokenizer: Tokenizer = None,
     tokenizer_b: Annotated[
         Path | None, typer.Option(help="Another tokenizer for the second file.")
@@ -118,22 +118,24 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare two files of the same sentences: difference, interval, p, changed sentences."""
-    with input_errors():
-        from flows.views.score import print_comparison
-        from gner_core.scoring.analysis.comparison import compare_files
-        from tasks.checkpoints.find import find_predictions
+    from flows.views.score import comparison_values, print_comparison
+    from gner_core.scoring.analysis.comparison import compare_files
+    from tasks.checkpoints.find import find_predictions
 
-        first, second = (
-            _setup(*how, labels, gap, leave_out=leave_out, metrics=(metric,), scoring=scoring)
-            for how in ((mode, tokenizer), (mode_b or mode, tokenizer_b or tokenizer))
-        )
-        comparison = compare_files(
-            (find_predictions(a), find_predictions(b)),
-            (first, second),
-            metric=metric,
-            test=first.scoring,
-        )
-        print_comparison(comparison, level=first.scoring.level, show=show, as_json=as_json)
+    first, second = (
+        _setup(*how, labels, gap, leave_out=leave_out, metrics=(metric,), scoring=scoring)
+        for how in ((mode, tokenizer), (mode_b or mode, tokenizer_b or tokenizer))
+    )
+    comparison = compare_files(
+        (find_predictions(a), find_predictions(b)),
+        (first, second),
+        metric=metric,
+        test=first.scoring,
+    )
+    if as_json:
+        print_json(comparison_values(comparison))
+    else:
+        print_comparison(comparison, level=first.scoring.level, show=show)
 
 
 def beams(
@@ -145,7 +147,7 @@ def beams(
         ),
     ],
     mode: ModeOption = "gner",
-    metric: Annotated[Literal["pair", "span"], typer.Option(help="pair or span.")] = "pair",
+    metric: OneMetric = "pair",
     tokenizer: Tokenizer = None,
     labels: LabelsOption = "BIO",
     gap: Gap = "......",
@@ -155,15 +157,17 @@ def beams(
     as_json: AsJson = False,
 ) -> None:
     """Compare beam sizes: F1 of each (Table 7), and what beams correct (Fig. 6, Table 10)."""
-    with input_errors():
-        from flows.views.beams import print_study
-        from gner_core.scoring.analysis.beams import study_beams
+    from flows.views.score import print_study, study_values
+    from gner_core.scoring.analysis.beams import study_beams
 
-        setup = _setup(
-            mode, tokenizer, labels, gap, leave_out=leave_out, metrics=(metric,), scoring=scoring
-        )
-        study = study_beams(_named(files), setup, metric=metric)
-        print_study(study, level=setup.scoring.level, show=show, as_json=as_json)
+    setup = _setup(
+        mode, tokenizer, labels, gap, leave_out=leave_out, metrics=(metric,), scoring=scoring
+    )
+    study = study_beams(_named(files), setup, metric=metric)
+    if as_json:
+        print_json(study_values(study))
+    else:
+        print_study(study, level=setup.scoring.level, show=show)
 
 
 def _named(files: list[str]) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.faults import input_errors, show_fault
+from flows.cli.messages import show_fault
 
 Host = Annotated[
     str,
@@ -34,30 +34,27 @@ def up(
     host: Host = "127.0.0.1", prefect_port: PrefectPort = 4200, mlflow_port: MlflowPort = 5000
 ) -> None:
     """Start Prefect, MLflow and workers, and store the deployments; what runs is left alone."""
-    with input_errors():
-        from gner_core.runtime.gpus import VISIBLE, list_gpus
-        from tasks.paths import home_folder
-        from tasks.services.machine import ServiceError, Services, locked
-        from tasks.services.settings import Settings
+    from gner_core.runtime.gpus import VISIBLE, list_gpus
+    from tasks.paths import home_folder
+    from tasks.services.machine import ServiceError, Services, locked
+    from tasks.services.settings import Settings
 
-        pools = ("cpu", "gpu") if list_gpus(os.environ.get(VISIBLE)) else ("cpu",)
-        settings = Settings(str(_checkout()), host, prefect_port, mlflow_port, pools)
-        with locked(home_folder()):
-            services = Services(home_folder())
-            try:
-                started = services.up(settings, say=typer.echo)
-            except ServiceError as error:
-                show_fault(str(error))
-                sys.exit(1)
-        if not started:
-            typer.echo("already up: " + ", ".join(services.alive()))
-        if "gpu" not in pools:
-            typer.echo("no GPU here: runs of the pool gpu wait for a worker on another machine")
-        typer.echo(
-            f"\nPrefect  {settings.prefect}\nMLflow   {settings.mlflow}\n\nIn each terminal:"
-        )
-        typer.echo(f"  export PREFECT_API_URL={settings.api} MLFLOW_TRACKING_URI={settings.mlflow}")
-        typer.echo("  prefect deployment run gner/demo --watch")
+    pools = ("cpu", "gpu") if list_gpus(os.environ.get(VISIBLE)) else ("cpu",)
+    settings = Settings(str(_checkout()), host, prefect_port, mlflow_port, pools)
+    with locked(home_folder()):
+        services = Services(home_folder())
+        try:
+            started = services.up(settings, say=typer.echo)
+        except ServiceError as error:
+            show_fault(str(error))
+            sys.exit(1)
+    if not started:
+        typer.echo("already up: " + ", ".join(services.alive()))
+    if "gpu" not in pools:
+        typer.echo("no GPU here: runs of the pool gpu wait for a worker on another machine")
+    typer.echo(f"\nPrefect  {settings.prefect}\nMLflow   {settings.mlflow}\n\nIn each terminal:")
+    typer.echo(f"  export PREFECT_API_URL={settings.api} MLFLOW_TRACKING_URI={settings.mlflow}")
+    typer.echo("  prefect deployment run gner/demo --watch")
 
 
 def down(now: Now = False) -> None:
@@ -65,27 +62,25 @@ def down(now: Now = False) -> None:
 
     Trainings save their state first, for which they have GNER_GRACE_SECONDS, 300 by default.
     """
-    with input_errors():
-        from tasks.paths import home_folder
-        from tasks.services.machine import Services, locked
+    from tasks.paths import home_folder
+    from tasks.services.machine import Services, locked
 
-        with locked(home_folder()):
-            ended = Services(home_folder()).down(say=typer.echo, now=now)
-        typer.echo("all ended" if ended else "nothing was up")
+    with locked(home_folder()):
+        ended = Services(home_folder()).down(say=typer.echo, now=now)
+    typer.echo("all ended" if ended else "nothing was up")
 
 
 def deploy() -> None:
     """Store work pools, automation and deployments on the server of PREFECT_API_URL."""
-    with input_errors():
-        from prefect.settings import get_current_settings
+    from prefect.settings import get_current_settings
 
-        from gner_core.errors import InputError
-        from tasks.services.prefect import answers, set_up
+    from gner_core.errors import InputError
+    from tasks.services.prefect import answers, set_up
 
-        api = get_current_settings().api.url
-        if not api or not answers(f"{api}/health"):
-            raise InputError(f"PREFECT_API_URL: no Prefect server answers at {api}")
-        set_up(api, str(_checkout()), say=typer.echo)
+    api = get_current_settings().api.url
+    if not api or not answers(f"{api}/health"):
+        raise InputError(f"PREFECT_API_URL: no Prefect server answers at {api}")
+    set_up(api, str(_checkout()), say=typer.echo)
 
 
 def _checkout() -> Path:

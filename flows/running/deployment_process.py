@@ -1,11 +1,11 @@
-"""The process of a deployment's run: Prefect's engine, with what it will need started before it.
+"""The command of every deployment in `prefect.yaml`: Prefect's engine, after the fork server.
 
-Prefect's imports and its questions to the server take more than a second before a flow begins; the
-fork server of the workers imports torch meanwhile. `prefect.yaml` names this module as the command
-of every deployment, so a worker's `python` must be that of gner. Does not own what runs (`flows.experiment`).
+Prefect's imports and its requests to the server take more than a second before a flow begins; the
+fork server of the workers imports torch meanwhile. The `python` of a Prefect worker must be that of
+gner.
 
-A process of its own session, so that it outlives a worker that is killed with its group, and shares
-the processors as one (`gner_core.runtime.priority`).
+The process has a session of its own, so that it outlives a Prefect worker that is killed with its
+group, and shares the processors as one (`gner_core.runtime.priority`).
 """
 
 import os

@@ -1,8 +1,7 @@
-"""The frame around every run: its workers, its progress bars, its run in MLflow, and how it ends.
+"""What surrounds every run: its workers, its progress bars, its run in MLflow, and how it ends.
 
-A signal or an error lets the workers write their checkpoints; MLflow gets the end and what the
-workers have used. Does not own what happens inside (`flows.experiment`, `flows.running.points`,
-`flows.reevaluate`).
+After a signal or an error, the workers write their checkpoints, and MLflow gets the status of the
+run and what the workers have used.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +12,6 @@ from typing import Any
 from rich.console import Console
 
 from flows.running.signals import ENDINGS, ended_by_signals
-from flows.running.submit import Submit, Submitter
 from gner_core.config.execution import ExecutionParams
 from gner_core.runtime.priority import take_priority
 from tasks.context import RunContext, Workspace
@@ -43,13 +41,13 @@ def opened_run(
     tags: Mapping[str, str],
     console: Console,
 ) -> Iterator[OpenedRun]:
-    """Give a tracked run; when the block ends, however it does, all of it is ended.
+    """Give a tracked run; it and its workers end with the block, also after an error.
 
     Args:
-        execution: how the steps are run where they are given no other.
-        steps: those that may run; workers start at once if some of them are needed.
+        execution: how steps are run that are given nothing else.
+        steps: those that may run; workers start at once if one of them needs a worker.
         name: of the run in MLflow, with its `params` and `tags`.
-        console: for bars.
+        console: for progress bars.
     """
     take_priority()
     store, workers = open_store(), Workers()
@@ -70,17 +68,6 @@ def opened_run(
         finally:
             tracker.parent.values(_used_by_workers(run))
             tracker.finish(status)
-
-
-@contextmanager
-def submitting(submitter: Submitter, *, steps: int, run: RunContext) -> Iterator[Submit]:
-    """Give a `Submit` for so many steps; after an error the workers of all of them end."""
-    with submitter(steps) as submit:
-        try:
-            yield submit
-        except BaseException:
-            run.workspace.workers.stop()  # those of other steps, too: the submitter waits for them
-            raise
 
 
 def _used_by_workers(run: RunContext) -> dict[str, float]:

@@ -1,8 +1,8 @@
 """Runs the points of a sweep or a study side by side; steps that they have in common run once."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,11 @@ from prefect.artifacts import create_markdown_artifact
 from rich.console import Console
 
 from flows.running.fetch import faults_of_fetching
-from flows.running.frame import opened_run, submitting
+from flows.running.frame import opened_run
 from flows.running.outcome import PointsFailedError, PointsOutcome
 from flows.running.publish import put_report, show_links
 from flows.running.submit import Submit, Submitter
-from flows.running.walk import submit_steps, wait_for
-from gner_core.config.corpus import CorpusParams
+from flows.running.walk import submit_steps, submitting, wait_for
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import Study, Sweep
 from gner_core.errors import InputError
@@ -42,17 +41,13 @@ class Part:
     points: list[PlannedPoint]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Session:
     """What the functions of one run share."""
 
     run: RunContext
     submit: Submit
-    failures: dict[str, str]
-    reports: dict[str, Path] = field(default_factory=dict)
-    """Of every point that is done, by the name of its experiment."""
-    pages: dict[str, Path] = field(default_factory=dict)
-    tables: dict[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
+    outcome: PointsOutcome
 
 
 def run_points(found: Sweep | Study, submitter: Submitter, console: Console) -> PointsOutcome:
@@ -62,9 +57,10 @@ def run_points(found: Sweep | Study, submitter: Submitter, console: Console) -> 
         InputError: when no point can even be planned.
     """
     planned, causes = _plan(found, submitter)
-    failures = {label: cause_of(error) for label, error in causes.items()}
     if not planned:
         raise next(iter(causes.values()))
+    failures = {label: cause_of(error) for label, error in causes.items()}
+    outcome = PointsOutcome(found.name, len(planned) + len(causes), failures)
     shared = shared_steps(planned)
     with opened_run(
         planned[0].experiment.execution,
@@ -75,20 +71,13 @@ def run_points(found: Sweep | Study, submitter: Submitter, console: Console) -> 
         console=console,
     ) as opened:
         run = opened.run
-        with submitting(submitter, steps=len(shared) + len(planned), run=run) as submit:
-            session = Session(run, submit, failures)
-            _run_parts(_parts(found, run.tracker, planned), session)
-        if failures:
+        with submitting(submitter, tasks=len(shared) + len(planned), run=run) as submit:
+            parts = list(_parts(found, run.tracker, planned))
+            _run_parts(parts, Session(run, submit, outcome))
+        if outcome.failures:
             opened.ends_as = "FAILED"
-    return PointsOutcome(
-        found.name,
-        len(labelled(found)),
-        failures,
-        session.pages,
-        session.tables,
-        run.tracker.shown_uri,
-        run.tracker.links,
-    )
+    outcome.tracking_uri, outcome.links = run.tracker.shown_uri, run.tracker.links
+    return outcome
 
 
 def show_on_prefect(outcome: PointsOutcome) -> str:
@@ -108,28 +97,28 @@ def show_on_prefect(outcome: PointsOutcome) -> str:
 
 
 def cause_of(error: BaseException) -> str:
-    """Return an error as one line: of a worker that died what it said last."""
+    """Return the first and the last line of an error's message as one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = lines or [type(error).__name__]
-    return " … ".join(dict.fromkeys((told[0], told[-1])))[:CAUSE_CHARACTERS]
+    lines = lines or [type(error).__name__]
+    return " … ".join(dict.fromkeys((lines[0], lines[-1])))[:CAUSE_CHARACTERS]
 
 
 def _plan(
     found: Sweep | Study, submitter: Submitter
 ) -> tuple[list[PlannedPoint], dict[str, InputError]]:
-    """Return the points that can be planned, and why the others cannot."""
-    points = labelled(found)
-    corpora: dict[str, CorpusParams] = {}
-    for _, experiment in points:
-        if experiment.data_root == CACHE:
-            corpora |= used_corpora(experiment)
+    """Return the points that can be planned, and by label why the others cannot."""
+    points = [
+        (label, experiment, used_corpora(experiment) if experiment.data_root == CACHE else {})
+        for label, experiment in labelled(found)
+    ]
+    corpora = {name: corpus for _, _, used in points for name, corpus in used.items()}
     unfetched = faults_of_fetching(corpora, submitter)
     planned: list[PlannedPoint] = []
     causes: dict[str, InputError] = {}
-    for label, experiment in points:
+    for label, experiment, used in points:
         try:
-            for name in used_corpora(experiment):
-                if experiment.data_root == CACHE and name in unfetched:
+            for name in used:
+                if name in unfetched:
                     raise unfetched[name]
             planned.append(PlannedPoint(label, experiment, plan_experiment(experiment)))
         except InputError as error:
@@ -155,86 +144,78 @@ def _parts(
         yield Part(part, above, [by_name[name] for name in names if name in by_name])
 
 
-def _run_parts(parts: Iterator[Part], session: Session) -> None:
+def _run_parts(parts: Sequence[Part], session: Session) -> None:
     """Submit the steps of all parts, then wait for their points one by one."""
-    opened = list(parts)
     trackers = {
         point.label: part.tracker.below(
             point.experiment.name,
             key=point.plan.report.ref.key,
             kind="point",
-            params=_of_point(part, point),
+            params=_params_of(point, part.sweep),
             reuse_as=point.experiment.name,
         )
-        for part in opened
+        for part in parts
         for point in part.points
     }
-    every = [point for part in opened for point in part.points]
-    shared = shared_steps(every)
+    shared = shared_steps(point for part in parts for point in part.points)
 
     def run_of(step: Step) -> RunContext:
         one = shared[step.ref]
         several = f"{len(one.users)} points" if len(one.users) > 1 else one.users[0]
         suffix = "" if isinstance(step, Report) else f" ({several})"
-        workspace = session.run.workspace
-        return RunContext(workspace, one.execution, trackers[one.users[0]], suffix)
+        return RunContext(session.run.workspace, one.execution, trackers[one.users[0]], suffix)
 
     pending = submit_steps((one.step for one in shared.values()), run_of, session.submit)
-    for part in opened:
-        done = []
+    for part in parts:
+        pages = {}
         for point in part.points:
             tracker = trackers[point.label]
             try:
                 wait_for(point.plan.steps(), pending)
             except Exception as error:  # noqa: BLE001 (whatever a step raises: the others go on)
-                session.failures[point.label] = cause_of(error)
-                logger().warning("%s: failed: %s", point.label, cause_of(error))
-                tracker.parent.tags({"gner.failed": cause_of(error)})
+                cause = session.outcome.failures[point.label] = cause_of(error)
+                logger().warning("%s: failed: %s", point.label, cause)
+                tracker.parent.tags({"gner.failed": cause})
                 tracker.parent.end("FAILED")
             else:
-                _finish(point, session, tracker)
-                done.append(point)
-        _end(part, done, session, within=part.tracker is not session.run.tracker)
+                pages[point.experiment.name] = _finish(point, session.run, tracker)
+        if part.sweep:
+            _end_sweep(part.sweep, part, pages, session)
+        else:
+            session.outcome.pages.update(pages)
 
 
-def _finish(point: PlannedPoint, session: Session, tracker: Tracker) -> None:
-    """Log what a point is by itself, also where another point ran its steps; show its report."""
-    run, plan = session.run, point.plan
+def _finish(point: PlannedPoint, run: RunContext, tracker: Tracker) -> Path:
+    """Log the results of a point, also where another point ran its steps; return its report."""
+    plan = point.plan
     for title, score in plan.tests.items():
         macro = macro_scores(score, run)["macro"]
-        values = {name: macro[name] for name in ("precision", "recall", "f1")}
-        tracker.parent.values({f"{title}/{name}": value for name, value in values.items()})
+        tracker.parent.values(
+            {f"{title}/{name}": macro[name] for name in ("precision", "recall", "f1")}
+        )
     checkpoints = {f"gner.checkpoint.{t}": step.ref.path for t, step in plan.stages.items()}
     tracker.parent.tags({"gner.report": plan.report.ref.key, **checkpoints})
     tracker.parent.complete()
-    page = run.path(plan.report) / REPORT
-    session.reports[point.experiment.name] = put_report(
-        f"{point.experiment.name}.html", page.read_bytes()
-    )
+    page = (run.path(plan.report) / REPORT).read_bytes()
+    return put_report(f"{point.experiment.name}.html", page)
 
 
-def _end(part: Part, done: Sequence[PlannedPoint], session: Session, *, within: bool) -> None:
-    """Write the report of a sweep over the points that are done; end its run."""
-    sweep = part.sweep
-    if sweep is None:
-        for point in done:
-            name = point.experiment.name
-            session.pages[name] = session.reports[name]
-        return
-    plans = {point.experiment.name: point.plan for point in done}
-    there = [
-        (one, plans[one.experiment.name]) for one in sweep.points if one.experiment.name in plans
+def _end_sweep(sweep: Sweep, part: Part, done: Collection[str], session: Session) -> None:
+    """Write the report of a sweep over the experiments that are done; end its run."""
+    plans = {point.experiment.name: point.plan for point in part.points}
+    rows = [
+        (one, plans[one.experiment.name]) for one in sweep.points if one.experiment.name in done
     ]
-    missing = [one.label for one in sweep.points if one.experiment.name not in plans]
-    if there:
+    missing = [one.label for one in sweep.points if one.experiment.name not in done]
+    if rows:
         try:
-            _report(plan_sweep_report(sweep, there, missing=missing), session, part.tracker)
+            _report(plan_sweep_report(sweep, rows, missing=missing), session, part.tracker)
         except Exception as error:  # noqa: BLE001 (the other sweeps of a study go on)
-            session.failures[f"{sweep.name}, its report"] = cause_of(error)
+            session.outcome.failures[f"{sweep.name}, its report"] = cause_of(error)
             missing.append("its report")
     if missing:
         part.tracker.parent.tags({"gner.missing": "; ".join(missing)})
-    if within:
+    if part.tracker is not session.run.tracker:
         part.tracker.parent.end("FAILED" if missing else "FINISHED")
 
 
@@ -243,10 +224,9 @@ def _report(step: SweepReport, session: Session, tracker: Tracker) -> None:
     run = RunContext(session.run.workspace, session.run.execution, tracker)
     session.submit(write_sweep_report, step, run, after=[]).result()
     for file in (PAGE, *FILES):
-        content = (run.path(step) / file).read_bytes()
-        place = put_report(f"{step.title}{Path(file).suffix}", content)
-        session.pages.setdefault(step.title, place)  # the page is the first
-    session.tables[step.title] = table(step, run)
+        path = put_report(f"{step.title}{Path(file).suffix}", (run.path(step) / file).read_bytes())
+        session.outcome.pages.setdefault(step.title, path)  # the page is the first
+    session.outcome.tables[step.title] = table(step, run)
 
 
 def _summary(found: Sweep | Study) -> dict[str, str]:
@@ -255,16 +235,20 @@ def _summary(found: Sweep | Study) -> dict[str, str]:
         return {"parts": ", ".join(part.name for part in found.parts)}
     params = found.params
     axes = {f"axis.{name}": ", ".join(values) for name, values in params.axes.items()}
-    given = {"base": params.base or "", "figure": params.figure, "show": ", ".join(params.show)}
-    return {**given, **axes}
+    return {
+        "base": params.base or "",
+        "figure": params.figure,
+        "show": ", ".join(params.show),
+        **axes,
+    }
 
 
-def _of_point(part: Part, point: PlannedPoint) -> dict[str, Any]:
+def _params_of(point: PlannedPoint, sweep: Sweep | None) -> dict[str, Any]:
     """Return the params of the run of a point: its labels, and all values but the catalog's."""
     labels: Mapping[str, str] = {}
-    if part.sweep:
+    if sweep:
         name = point.experiment.name
-        labels = next(one.labels for one in part.sweep.points if one.experiment.name == name)
+        labels = next(one.labels for one in sweep.points if one.experiment.name == name)
     values = point.experiment.model_dump(mode="json", exclude={"corpora"})
     return {**{f"axis.{axis}": label for axis, label in labels.items()}, **values}
 

@@ -1,4 +1,4 @@
-"""Where people find results: copies of published pages below the home folder, links in Prefect."""
+"""Shows results to people: copies of reports below GNER_HOME, links in Prefect."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +10,11 @@ from tasks.paths import home_folder
 
 
 def put_report(name: str, content: bytes) -> Path:
-    """Put a file among the reports, whole or not at all; return its path."""
-    place = home_folder() / "reports" / name
-    place.parent.mkdir(parents=True, exist_ok=True)
-    write_file(place, content)
-    return place
+    """Write a file into the folder of reports, whole or not at all; return its path."""
+    path = home_folder() / "reports" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, content)
+    return path
 
 
 def show_links(links: Mapping[str, str]) -> None:

@@ -1,7 +1,7 @@
-"""SIGTERM and SIGHUP end a run as Ctrl-C does: workers get their checkpoint, tracking its end.
+"""Graceful shutdown: SIGTERM and SIGHUP end a run as Ctrl-C does.
 
-Where Prefect or somebody else handles a signal already, it is left to them; Prefect raises its own
-`TerminationSignal`. What is done about it: `flows.experiment`.
+A signal that already has a handler keeps it; Prefect's raises its own `TerminationSignal`. What
+happens before the end: `flows.running.frame`.
 """
 
 import signal
@@ -19,7 +19,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Terminated(KeyboardInterrupt):
-    """A signal asked the run to end."""
+    """A signal requested the end of the run."""
 
     def __init__(self, number: int) -> None:
         """Name the signal."""
@@ -29,17 +29,17 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Raise `Terminated` at the first such signal; later ones do not disturb the ending.
+    """Raise `Terminated` at the first such signal and ignore later ones.
 
-    Only the main thread can do so; in another one nothing is changed. SIGKILL is harmless at any
-    time for who does not want to wait.
+    Only the main thread can do so; in another one nothing is changed. Whoever does not want to wait
+    can send SIGKILL at any time without harm.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    theirs = {signal.SIG_DFL, signal.default_int_handler}
+    defaults = {signal.SIG_DFL, signal.default_int_handler}
     before: dict[int, Any] = {n: signal.getsignal(n) for n in SIGNALS}
-    ours = [number for number in SIGNALS if before[number] in theirs]
+    ours = [number for number in SIGNALS if before[number] in defaults]
 
     def end(number: int, _: FrameType | None) -> None:
         for one in ours:

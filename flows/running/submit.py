@@ -1,4 +1,7 @@
-"""Two ways to run the same tasks: inside a Prefect flow run, or in this process without a server."""
+"""Where a task runs: in the Prefect flow run around us, or in this process without a server.
+
+Which tasks there are, and which waits for which, is decided in `flows.running.walk`.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +15,10 @@ from prefect.runtime import flow_run
 
 from gner_core.errors import Stopped
 
-TASKS_AT_ONCE = 64  # waiting for a worker costs a thread; workers are limited by the params
-LIGHT_AT_ONCE = 8  # steps that compute in this process without Prefect, and share its interpreter
+TASKS_AT_ONCE = 64
+"""Under Prefect: waiting for a worker costs a thread; workers are limited by the params."""
+LIGHT_AT_ONCE = 8
+"""Without Prefect: steps that compute in this process and share its interpreter."""
 
 
 class Pending(Protocol):
@@ -33,34 +38,36 @@ class Submit(Protocol):
         after: Sequence[Any],
         in_worker: bool = False,
     ) -> Pending:
-        """Return at once.
-
-        `in_worker` says that a child process does the work, so that little runs in this one.
-        """
+        """Return at once; `in_worker` says that a child process does most of the work."""
 
 
 Submitter = Callable[[int], AbstractContextManager[Submit]]
-"""Gives a `Submit` for so many steps."""
-
-
-def on_prefect(
-    task: Task[..., Any],
-    *arguments: object,
-    after: Sequence[Any],
-    in_worker: bool = False,  # noqa: ARG001 (its threads are limited, whatever they do)
-) -> Pending:
-    """Submit to the task runner of the Prefect flow run around us."""
-    future: Pending = task.submit(*arguments, wait_for=list(after))
-    return future
+"""Gives a `Submit` for at most so many tasks."""
 
 
 @contextmanager
-def direct(*, workers: int) -> Iterator[Submit]:
-    """Give a `Submit` that calls the tasks' plain functions in threads of this process.
+def on_prefect(_: int) -> Iterator[Submit]:
+    """Submit to the task runner of the Prefect flow run around us, which limits the threads."""
 
-    `workers` must be at least the number of steps, since a waiting step holds its thread. Of those
-    that are ready, `LIGHT_AT_ONCE` run at once, and all that a child process does. After an error or
-    a signal only those that run are waited for; no other begins.
+    def submit(
+        task: Task[..., Any],
+        *arguments: object,
+        after: Sequence[Any],
+        in_worker: bool = False,  # noqa: ARG001 (all threads count)
+    ) -> Pending:
+        future: Pending = task.submit(*arguments, wait_for=list(after))
+        return future
+
+    yield submit
+
+
+@contextmanager
+def in_process(tasks: int) -> Iterator[Submit]:
+    """Call the plain functions of at most so many tasks in threads of this process.
+
+    A waiting task holds its thread. Of those that are ready, `LIGHT_AT_ONCE` run at once, and all
+    whose work a child process does. After an error or a signal, running tasks are waited for and
+    no other begins.
     """
     slots, ended = BoundedSemaphore(LIGHT_AT_ONCE), Event()
 
@@ -82,7 +89,7 @@ def direct(*, workers: int) -> Iterator[Submit]:
     ) -> Pending:
         return pool.submit(begin, nullcontext() if in_worker else slots, after, task, *arguments)
 
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(tasks) as pool:
         try:
             yield submit
         except BaseException:
@@ -90,16 +97,6 @@ def direct(*, workers: int) -> Iterator[Submit]:
             raise
 
 
-def prefect_submitter(_: int) -> AbstractContextManager[Submit]:
-    """Give the `Submit` of the Prefect flow run around us; its task runner limits the threads."""
-    return nullcontext(on_prefect)
-
-
-def direct_submitter(steps: int) -> AbstractContextManager[Submit]:
-    """Give a `Submit` of this process for so many steps."""
-    return direct(workers=steps)
-
-
 def named_by_file() -> str:
-    """Return a name for the Prefect flow run around us: that of its file of parameters."""
+    """Return the name of the Prefect flow run around us: that of its file of parameters."""
     return Path(flow_run.get_parameters()["params"]).stem

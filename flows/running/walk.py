@@ -1,11 +1,15 @@
-"""Submits steps as tasks, each after its inputs."""
+"""Walks the graph of steps: each is submitted as the task of its kind, after its inputs.
 
-from collections.abc import Callable, Iterable, Mapping
+Where a task runs is decided in `flows.running.submit`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from prefect import Task
 
-from flows.running.submit import Pending, Submit
+from flows.running.submit import Pending, Submit, Submitter
 from gner_core.store.artifacts import ArtifactRef
 from tasks.context import RunContext
 from tasks.data import draw_sample, prepare_corpus
@@ -32,10 +36,22 @@ TASKS: dict[type[Step], Task[..., Any]] = {
 """Kind of a step → the task that has it published."""
 
 
-def run_steps(steps: Iterable[Step], run: RunContext, submit: Submit) -> None:
+def run_steps(steps: Iterable[Step], run: RunContext, submitter: Submitter) -> None:
     """Submit every step after its inputs and wait for all of them."""
     every = list(steps)
-    wait_for(every, submit_steps(every, lambda _: run, submit))
+    with submitting(submitter, tasks=len(every), run=run) as submit:
+        wait_for(every, submit_steps(every, lambda _: run, submit))
+
+
+@contextmanager
+def submitting(submitter: Submitter, *, tasks: int, run: RunContext) -> Iterator[Submit]:
+    """Give a `Submit` for so many tasks; after an error the workers of all steps end."""
+    with submitter(tasks) as submit:
+        try:
+            yield submit
+        except BaseException:
+            run.workspace.workers.stop()  # those of other steps, too: the submitter waits for them
+            raise
 
 
 def submit_steps(
@@ -44,8 +60,8 @@ def submit_steps(
     """Submit every step after its inputs, each key once; return what is pending.
 
     Args:
-        steps: each after its inputs, but for stored checkpoints, which are there.
-        run_of: the run in which a step is done.
+        steps: each after its inputs; stored checkpoints are not among them.
+        run_of: returns how a step is run and recorded.
     """
     pending: dict[ArtifactRef, Pending] = {}
     for step in steps:
@@ -59,6 +75,6 @@ def submit_steps(
 
 
 def wait_for(steps: Iterable[Step], pending: Mapping[ArtifactRef, Pending]) -> None:
-    """Wait for steps; the first error in their order is raised: the cause, not what follows."""
+    """Wait for steps; raise the first error in their order: the cause, not what follows from it."""
     for step in steps:
         pending[step.ref].result()

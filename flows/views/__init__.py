@@ -1,1 +1,1 @@
-"""How the results of commands look."""
+"""What each command prints; a file here is named as its command in `flows.cli`."""

@@ -1,17 +1,33 @@
-"""How `gner bench train` and `gner bench generate` look: a column per side, a row per way."""
+"""Prints the results of `gner bench matching`, `gner bench train` and `gner bench generate`."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from rich.console import Console
+from rich.table import Column, Table
 from rich.text import Text
+
+from flows.views.tables import numbers, plain_table, table_of, texts
+from gner_core.scoring.analysis.matching_speed import Row
 
 if TYPE_CHECKING:
     from tasks.standalone.generation_bench import GenerationRow
 
 Rounds = Sequence[Mapping[str, Any]]
+
+
+def print_matching(rows: Sequence[Row]) -> None:
+    """Print Table 5 of the paper: microseconds a pair, and how many times faster than plain."""
+    title = "Matching: microseconds a sentence (times faster than plain)"
+    figures = ("number", "plain O(N²)", "paper O(N log N)", "gner")
+    table = table_of(title, ("words", "pairs"), figures)
+    for row in rows:
+        times = [f"{time:,.1f} ({row.plain / time:,.0f}×)" for time in (row.paper, row.gner)]
+        table.add_row(
+            f"{row.low}–{row.high}", row.which, f"{row.pairs:,}", f"{row.plain:,.1f}", *times
+        )
+    Console().print(table)
 
 
 def training_table(backbone: str, stage: str, sides: Mapping[str, Rounds]) -> Table:
@@ -22,22 +38,18 @@ def training_table(backbone: str, stage: str, sides: Mapping[str, Rounds]) -> Ta
         stage: name of the stage.
         sides: figures of each round of `plain` and `gner`; the medians of the rounds are shown.
     """
-    plain, ours = sides["plain"], sides["gner"]
-    some = ours[0]
+    both = sides["plain"], sides["gner"]
+    some = both[1][0]
     sentences = f"{some['updates']} updates, {some['sentences']:,} sentences"
-    table = Table(
+    table = plain_table(
+        "",
+        Column("plain", justify="right"),
+        Column("gner", justify="right", style="bold"),
+        Column("ratio", justify="right"),
         title=f"{backbone}, {stage}: {sentences} in micro-batches of {some['micro_batch']}",
-        title_justify="left",
         caption=_caption(some, _peak(sides)),
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-        show_edge=False,
     )
-    table.add_column("")
-    for name in ("plain", "gner"):
-        table.add_column(name, justify="right", style="bold" if name == "gner" else None)
-    table.add_column("ratio", justify="right")
-    speed = [_middle(rounds, "label_tokens_per_second") for rounds in (plain, ours)]
+    speed = [_middle(rounds, "label_tokens_per_second") for rounds in both]
     times = Text(
         f"{speed[1] / speed[0]:.2f}×", style="bold green" if speed[1] > speed[0] else "red"
     )
@@ -46,36 +58,30 @@ def training_table(backbone: str, stage: str, sides: Mapping[str, Rounds]) -> Ta
         ("padding_share", "these updates"),
         ("planned_padding_share", f"{some['planned_updates']} whole updates"),
     ):
-        shares = [f"{100 * _middle(rounds, key):.1f} %" for rounds in (plain, ours)]
+        shares = [f"{100 * _middle(rounds, key):.1f} %" for rounds in both]
         table.add_row(f"padding, {of}", *shares, "")
-    memory = [_middle(rounds, "memory_bytes") for rounds in (plain, ours)]
+    memory = [_middle(rounds, "memory_bytes") for rounds in both]
     cells = [f"{value / 1e9:.2f} GB" for value in memory]
     table.add_row("peak memory", *cells, f"{memory[1] / memory[0]:.2f}×")
-    used = [_middle(rounds, "flops_per_second") / _peak(sides) for rounds in (plain, ours)]
+    used = [_middle(rounds, "flops_per_second") / _peak(sides) for rounds in both]
     cells = [f"{100 * value:.1f} %" for value in used]
     table.add_row("model FLOP utilisation", *cells, f"{used[1] / used[0]:.2f}×")
-    if len(ours) > 1:
-        spread = [_spread(rounds) for rounds in (plain, ours)]
-        table.add_row("label tokens / s, rounds", *spread, "")
+    if len(both[1]) > 1:
+        table.add_row("label tokens / s, rounds", *map(_spread, both), "")
     return table
 
 
 def generation_table(backbone: str, rows: "Sequence[GenerationRow]") -> Table:
     """Return speed, passes, texts and F1 of every way of decoding."""
     some = rows[0].figures
-    table = Table(
+    table = plain_table(
+        *texts("decoding"),
+        *numbers("beams", "batch", "inst/s", "free", "passes", "copies", "same", "F1", "GB"),
         title=f"{backbone}: {some['sentences']:,} sentences, {some['words']:,} words",
-        title_justify="left",
         caption="inst/s: instances a second. free: against free greedy decoding. passes: forward "
         "passes of the decoder a word. copies: texts that repeat the sentence with valid labels. "
         "same: of free greedy copies, those with the same labels. GB: peak memory.",
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-        show_edge=False,
     )
-    table.add_column("decoding", no_wrap=True)
-    for name in ("beams", "batch", "inst/s", "free", "passes", "copies", "same", "F1", "GB"):
-        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         figures = row.figures
         speed = figures["sentences"] / figures["seconds"]

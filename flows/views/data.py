@@ -1,18 +1,14 @@
-"""How `gner data …` looks: tables, progress bars, sentences with coloured entities.
-
-Every function returns something that a rich console prints.
-"""
+"""What `gner data …` prints: tables, progress bars, sentences with coloured entities."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from types import TracebackType
 from typing import Any, Self
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
+from flows.views.tables import COLOURS, numbers, plain_table, texts
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.corpus import CorpusParams
 from gner_core.corpora.audit import CorpusAudit
@@ -21,20 +17,18 @@ from gner_core.corpora.recognition import Recognised
 from gner_core.corpora.statistics import WHATS, Comparison, count_of_types
 from gner_core.records import Sentence, spans_of
 
-COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red", "bright_cyan", "bright_yellow")
 NONE = "–"
 
 
 def catalog_table(corpora: Mapping[str, CorpusParams], cached: Collection[str]) -> Table:
     """Return a row per corpus."""
-    table = Table(title="Corpora (counts as in Table 8 of the paper)")
-    for name in ("corpus", "role"):
-        table.add_column(name, no_wrap=True)
-    for name in ("train", "valid", "test", "types"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("licence")
-    table.add_column("source", no_wrap=True)
-    table.add_column("cached", no_wrap=True)
+    table = Table(
+        *texts("corpus", "role"),
+        *numbers("train", "valid", "test", "types"),
+        "licence",
+        *texts("source", "cached"),
+        title="Corpora (counts as in Table 8 of the paper)",
+    )
     for name, corpus in corpora.items():
         counts = [
             _number(getattr(corpus.table8, what)) if corpus.table8 else NONE for what in WHATS
@@ -55,16 +49,12 @@ def _trust(corpus: CorpusParams) -> Text:
 
 def preparation_table(name: str, statistics: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return a row per split with its counts and repairs."""
-    table = Table(title=name, title_justify="left")
-    table.add_column("split")
-    for column in ("sentences", "words", "entities", "types", "longest"):
-        table.add_column(column, justify="right")
-    table.add_column("repairs")
+    headings = ("sentences", "words", "entities", "types", "longest")
+    table = Table("split", *_right(*headings), "repairs", title=name, title_justify="left")
     for split, counts in statistics.items():
-        numbers = [_number(counts[key]) for key in ("sentences", "words", "entities")]
-        numbers += [_number(len(counts["entities_by_type"])), _number(counts["longest"])]
+        shown = {**counts, "types": len(counts["entities_by_type"])}
         repairs = "\n".join(f"{n:,} {kind}" for kind, n in counts["repairs"].items())
-        table.add_row(split, *numbers, repairs or NONE)
+        table.add_row(split, *[_number(shown[key]) for key in headings], repairs or NONE)
     return table
 
 
@@ -82,18 +72,13 @@ def lengths_table(
         else f"{backbone.max_source_tokens:,} + {backbone.max_target_tokens:,} tokens"
     )
     over = "prompt\ntarget\ntogether" if together else "prompt\ntarget\neither"
-    table = Table(
-        title=f"{backbone.name}, {limits}",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        show_edge=False,
-    )
-    table.add_column("corpus", overflow="fold", min_width=12)
     spread = "mean\n95 %\nlongest"
     pieces = f"cut at\n{cut}\nover"
-    for column in ("", f"prompt\n{spread}", f"target\n{spread}", f"over\n{over}", pieces):
-        table.add_column(column, justify="right", no_wrap=True)
+    table = plain_table(
+        Column("corpus", overflow="fold", min_width=12),
+        *numbers("", f"prompt\n{spread}", f"target\n{spread}", f"over\n{over}", pieces),
+        title=f"{backbone.name}, {limits}",
+    )
     for report, cut_up in reports:
         counts = (report.over_prompt, report.over_target, report.over)
         table.add_row(
@@ -123,15 +108,17 @@ def table8_table(
     rows: Sequence[Comparison],
 ) -> Table:
     """Return a row per corpus: counts here, and the paper's number where it is another one."""
-    table = Table(title="Table 8, recounted", caption="in brackets: the paper's number")
-    table.add_column("corpus", no_wrap=True)
-    for what in WHATS:
-        table.add_column(what, justify="right", no_wrap=True)
-    by_place = {(row.corpus, row.what): row for row in rows}
+    table = Table(
+        *texts("corpus"),
+        *numbers(*WHATS),
+        title="Table 8, recounted",
+        caption="in brackets: the paper's number",
+    )
+    compared = {(row.corpus, row.what): row for row in rows}
     for name, corpus in corpora.items():
         cells = []
         for what in WHATS:
-            row = by_place.get((name, what))
+            row = compared.get((name, what))
             if row and row.differs:
                 style = "yellow" if row.reason else "bold red"
                 cells.append(Text(f"{row.here:,} ({row.paper:,})", style=style))
@@ -155,18 +142,23 @@ def differences(rows: Sequence[Comparison]) -> Iterator[Text]:
 
 def audit_tables(
     audits: Sequence[CorpusAudit],
-    asked: Mapping[str, Sequence[str]],
+    tested: Mapping[str, Sequence[str]],
     trained: Mapping[str, Collection[str]],
     types: Mapping[str, Mapping[str, Sequence[str]]],
 ) -> Iterator[RenderableType]:
-    """Yield the tables of an audit: sentences, label noise, types."""
+    """Yield the tables of an audit: sentences, label noise, types.
+
+    Args:
+        audits: of each corpus.
+        tested: entity types of each zero-shot corpus.
+        trained: entity types of each adaptation corpus.
+        types: those of each zero-shot corpus that are also trained, each with its corpora.
+    """
     yield _sentences_table(audits)
     noisy = [audit for audit in audits if audit.noise.repeated_texts]
     if noisy:
-        table = Table(title="Label noise: the same words with different tags")
-        for column, side in (("corpus", "left"), ("repeated texts", "right"), ("differ", "right")):
-            table.add_column(column, justify="right" if side == "right" else "left")
-        table.add_column("for example")
+        title = "Label noise: the same words with different tags"
+        table = Table("corpus", *_right("repeated texts", "differ"), "for example", title=title)
         for audit in noisy:
             noise = audit.noise
             example = _short(noise.examples[0]) if noise.examples else NONE
@@ -174,26 +166,24 @@ def audit_tables(
                 audit.corpus, _number(noise.repeated_texts), _warn(noise.differing), example
             )
         yield table
-    if not asked:
+    if not tested:
         return
     if not trained:
         yield Text("Zero-shot types: no adaptation corpus is at hand to compare them with.")
         return
-    table = Table(title=f"Zero-shot types that the training data name: {', '.join(trained)}")
-    table.add_column("corpus")
-    table.add_column("known", justify="right")
-    table.add_column("types")
+    title = f"Zero-shot types that the training data name: {', '.join(trained)}"
+    table = Table("corpus", *_right("known"), "types", title=title)
     for corpus, known in types.items():
-        table.add_row(corpus, f"{len(known)} of {len(asked[corpus])}", ", ".join(known) or NONE)
+        table.add_row(corpus, f"{len(known)} of {len(tested[corpus])}", ", ".join(known) or NONE)
     yield table
 
 
 def _sentences_table(audits: Sequence[CorpusAudit]) -> Table:
-    table = Table(title="Sentences that stand in more than one place")
-    for column in ("corpus", "split"):
-        table.add_column(column, no_wrap=True)
-    for column in ("sentences", "repeated", "also in train", "also in valid"):
-        table.add_column(column, justify="right")
+    table = Table(
+        *texts("corpus", "split"),
+        *_right("sentences", "repeated", "also in train", "also in valid"),
+        title="Sentences that stand in more than one place",
+    )
     for audit in audits:
         shared = {(o.later, o.earlier): o.shared for o in audit.overlaps}
         for number, found in enumerate(audit.duplicates):
@@ -241,10 +231,8 @@ def coloured(sentences: Sequence[Sentence]) -> Iterator[Text]:
 def check_report(found: Recognised) -> Iterator[RenderableType]:
     """Yield counts, problems and the catalog entry of a user's own file."""
     counts = found.statistics
-    numbers = ", ".join(
-        f"{_number(counts[key])} {key}" for key in ("sentences", "words", "entities")
-    )
-    yield Text(f"reads whole: {numbers}", style="green")
+    totals = ", ".join(f"{counts[key]:,} {key}" for key in ("sentences", "words", "entities"))
+    yield Text(f"reads whole: {totals}", style="green")
     for label, number in counts["entities_by_type"].items():
         yield Text(f"  {label}: {number:,}")
     for kind, number in found.repairs.items():
@@ -259,7 +247,7 @@ def check_report(found: Recognised) -> Iterator[RenderableType]:
 
 
 class FetchBars:
-    """Shows a bar per file that is on its way, and what else a fetch says."""
+    """Shows a bar per file that is being fetched, and the notes of a fetch."""
 
     def __init__(self, console: Console) -> None:
         """Show bars on `console` where it is a terminal, lines elsewhere."""
@@ -278,16 +266,11 @@ class FetchBars:
         self.shown.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.shown.stop()
 
     def note(self, line: str) -> None:
-        """Print one thing that happened."""
+        """Print a line, such as that of a retry."""
         self.console.print(line, style="dim", soft_wrap=True, highlight=False)
 
     def progress(self, file: str, done: int, total: int | None) -> None:
@@ -295,6 +278,11 @@ class FetchBars:
         if file not in self.bars:
             self.bars[file] = self.shown.add_task(file, total=total)
         self.shown.update(self.bars[file], completed=done, total=total)
+
+
+def _right(*headings: str) -> list[Column]:
+    """Return columns of numbers whose headings may be broken into lines."""
+    return [Column(heading, justify="right") for heading in headings]
 
 
 def _number(value: int | None) -> str:

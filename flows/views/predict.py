@@ -1,4 +1,4 @@
-"""How entities look: coloured texts and a table, JSON lines, or an HTML page."""
+"""Prints the entities of `gner predict`: coloured texts and a table, JSON lines, or an HTML page."""
 
 import json
 import re
@@ -6,17 +6,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
+from flows.views.tables import COLOURS, plain_table, texts
 from gner_core.predicting.entities import Entity
 from gner_core.reports.entities import render_entities, stretches
 from tasks.workers import Event
 
-COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red", "bright_cyan", "bright_yellow")
 SURE = 0.5
 """Entities below this confidence are dimmed."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -24,7 +23,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 @contextmanager
 def progress() -> Iterator[Callable[[Event], None]]:
-    """Show a bar that counts windows of text; silent where nobody looks."""
+    """Show a bar that counts windows of text; silent without a terminal."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -84,20 +83,18 @@ def coloured(text: str, entities: Sequence[Entity], styles: dict[str, str]) -> T
 
 
 def _table(found: Sequence[Sequence[Entity]], styles: dict[str, str]) -> Table:
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for column in ("text", "from", "to"):
-        table.add_column(column, justify="right")
-    table.add_column("type", no_wrap=True)
-    table.add_column("confidence", justify="right")
-    table.add_column("entity")
+    text, start, end, confidence = (
+        Column(name, justify="right") for name in ("text", "from", "to", "confidence")
+    )
+    table = plain_table(text, start, end, *texts("type"), confidence, "entity")
     for number, entities in enumerate(found, start=1):
         for e in entities:
-            place = [str(number), str(e.start), str(e.end)]
+            position = [str(number), str(e.start), str(e.end)]
             label = Text(e.label, style=styles[e.label])
-            table.add_row(*place, label, f"{100 * e.confidence:.1f} %", Text(_visible(e.text)))
+            table.add_row(*position, label, f"{100 * e.confidence:.1f} %", Text(_visible(e.text)))
     return table
 
 
 def _visible(text: str) -> str:
-    """Return a text without signs that would command the terminal."""
+    """Return a text without control characters, which could act on the terminal."""
     return _CONTROL.sub("\ufffd", text)

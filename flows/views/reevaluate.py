@@ -1,4 +1,4 @@
-"""How a re-evaluation looks: one row a checkpoint, in a terminal and as a table of Prefect."""
+"""Prints the result of `gner reevaluate`: a row a checkpoint; Prefect shows the same rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.markup import escape
 
-from flows.views.score import empty_table, points
+from flows.views.tables import percent, points, signed, signed_bounds, table_of
 from gner_core.config.reevaluation import Reevaluation
 from gner_core.errors import InputError
 from tasks.champion import Decision
@@ -52,7 +52,7 @@ def table_rows(rows: Sequence[Row]) -> list[dict[str, str]]:
 
 def print_table(rows: Sequence[Mapping[str, str]], *, title: str) -> None:
     """Print the rows of `table_rows`; figures are points."""
-    table = empty_table(title, ("checkpoint",), NUMBERS)
+    table = table_of(title, ["checkpoint"], NUMBERS)
     table.add_column("verdict", overflow="fold")
     for row in rows:
         shown = [escape(row[column]) for column in ("checkpoint", *NUMBERS, "verdict")]
@@ -62,8 +62,8 @@ def print_table(rows: Sequence[Mapping[str, str]], *, title: str) -> None:
 
 def title_of(params: Reevaluation) -> str:
     """Return what stands over the table."""
-    tests, level = " + ".join(params.tests), 100 * params.comparison.level
-    return f"{params.name}: mean F1 on {tests}, in points, with {level:g} % intervals"
+    tests, level = " + ".join(params.tests), percent(params.comparison.level)
+    return f"{params.name}: mean F1 on {tests}, in points, with {level} intervals"
 
 
 def raise_faults(rows: Sequence[Row]) -> None:
@@ -82,10 +82,9 @@ def _verdict(row: Row) -> str:
 
 
 def _numbers(row: Row) -> tuple[str, str, str, str]:
-    f1 = row.decision.f1 if row.decision else row.f1
-    shown = "" if f1 is None else points(f1)
     one = row.decision
+    f1 = one.f1 if one else row.f1
+    shown = "" if f1 is None else points(f1)
     if one is None or one.difference is None or one.low is None or one.high is None:
         return shown, "", "", ""
-    bounds = f"{100 * one.low:+.2f} … {100 * one.high:+.2f}"
-    return shown, f"{100 * one.difference:+.2f}", bounds, f"{one.p:.3f}"
+    return shown, signed(one.difference), signed_bounds(one.low, one.high), f"{one.p:.3f}"

@@ -1,7 +1,7 @@
-"""How the outcome of `gner run` looks: scores, pages, and what failed."""
+"""Prints the outcome of `gner run`: scores, pages, and what failed."""
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from flows.running.outcome import Outcome, PointsOutcome
 
@@ -9,9 +9,8 @@ from flows.running.outcome import Outcome, PointsOutcome
 def show_points(outcome: PointsOutcome, console: Console) -> None:
     """Print the table of every sweep, what failed and why, and where the pages are."""
     for name, rows in outcome.tables.items():
-        table = Table(title=f"{name} (in points)")
-        for column in rows[0]:
-            table.add_column(column, justify="right" if "/" in column else "left")
+        columns = [Column(c, justify="right" if "/" in c else "left") for c in rows[0]]
+        table = Table(*columns, title=f"{name} (in points)")
         for row in rows:
             table.add_row(*row.values())
         console.print(table)
@@ -29,11 +28,8 @@ def show_points(outcome: PointsOutcome, console: Console) -> None:
 
 def show_outcome(outcome: Outcome, console: Console) -> None:
     """Print the scores of every test, the report and where the run is tracked."""
-    table = Table(title="Scores (the paper's metric, in points)")
-    table.add_column("test")
-    table.add_column("corpus")
-    for name in ("precision", "recall", "F1"):
-        table.add_column(name, justify="right")
+    figures = [Column(name, justify="right") for name in ("precision", "recall", "F1")]
+    table = Table("test", "corpus", *figures, title="Scores (the paper's metric, in points)")
     for title, summary in outcome.scores.items():
         rows = {**summary["corpora"], "mean": summary["macro"]}
         for corpus, row in rows.items():

@@ -1,22 +1,22 @@
-"""How `gner score`, `gner compare` and `gner bench matching` look: tables, and the same as JSON."""
+"""Prints the results of `gner score`, `gner compare` and `gner beams`."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
+from flows.views.tables import bounds, percent, points, signed, signed_bounds, table_of
 from gner_core.records import spans_of
+from gner_core.scoring.analysis.beams import KINDS, BeamStudy, Case
 from gner_core.scoring.analysis.calibration import Calibration
 from gner_core.scoring.analysis.comparison import Comparison
 from gner_core.scoring.analysis.errors import CLASSES, DENOMINATORS, Errors
-from gner_core.scoring.analysis.matching_speed import Row
 from gner_core.scoring.analysis.significance import MEAN
 from gner_core.scoring.evaluate import metric_summary
 from gner_core.scoring.files import FileScores, FileScoring
@@ -29,11 +29,15 @@ TITLES = {
     "span": "strict spans",
 }
 CONFUSIONS = 12
+COUNTS = ("gold", "predicted", "right")
+WORDS_AROUND = 4
+"""Words that are shown before and behind those that change."""
+STYLES = {"wrong → right": "green", "right → wrong": "red", "wrong → wrong": "yellow"}
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[int], None]]:
-    """Show a line that counts sentences while a file is scored; silent where nobody looks."""
+    """Show a line that counts sentences while a file is scored; silent without a terminal."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} sentences"), TimeElapsedColumn())
     with Progress(
@@ -77,8 +81,8 @@ def print_scores(scores: FileScores, setup: FileScoring, *, types: bool) -> None
                 console.print(f"  raw  {escape(words)}\n  text {escape(written)}")
 
 
-def print_json(scores: FileScores, setup: FileScoring) -> None:
-    """Print everything that was counted."""
+def score_values(scores: FileScores, setup: FileScoring) -> dict[str, Any]:
+    """Return everything that was counted, for JSON."""
     result: dict[str, Any] = {
         name: metric_summary(tally, setup.scoring) for name, tally in scores.tallies.items()
     }
@@ -88,26 +92,27 @@ def print_json(scores: FileScores, setup: FileScoring) -> None:
         result["errors"] = {name: errors.values() for name, errors in scores.errors.items()}
     if scores.calibration.total:
         result["calibration"] = scores.calibration.values()
-    result |= {"texts": dict(scores.texts), "words": dict(scores.words)}
-    print(json.dumps(result, indent=1, ensure_ascii=False))  # noqa: T201  # this is the output
+    return result | {"texts": dict(scores.texts), "words": dict(scores.words)}
 
 
-def print_comparison(comparison: Comparison, *, level: float, show: int, as_json: bool) -> None:
+def comparison_values(comparison: Comparison) -> dict[str, Any]:
+    """Return the differences and which sentences changed, for JSON."""
+    return {
+        "differences": {name: asdict(d) for name, d in comparison.differences.items()},
+        "changes": [{"id": c.a.id, "gain": c.gain} for c in comparison.changes],
+        "sentences": comparison.sentences,
+    }
+
+
+def print_comparison(comparison: Comparison, *, level: float, show: int) -> None:
     """Print the differences and the sentences that changed most."""
-    if as_json:
-        changes = [{"id": c.a.id, "gain": c.gain} for c in comparison.changes]
-        differences = {name: asdict(d) for name, d in comparison.differences.items()}
-        result = {"differences": differences, "changes": changes, "sentences": comparison.sentences}
-        print(json.dumps(result, indent=1, ensure_ascii=False))  # noqa: T201
-        return
     console = Console()
-    numbers = ("A", "B", "B - A", percent(level), "p")
-    table = empty_table("F1 in points: B against A", ("corpus",), numbers)
+    figures = ("A", "B", "B - A", percent(level), "p")
+    table = table_of("F1 in points: B against A", ["corpus"], figures)
     for name, d in comparison.differences.items():
-        row = (points(d.a), points(d.b), f"{100 * d.value:+.2f}")
-        bounds = f"{100 * d.low:+.2f} … {100 * d.high:+.2f}"
+        row = (points(d.a), points(d.b), signed(d.value), signed_bounds(d.low, d.high))
         style = "bold" if name == MEAN else None
-        table.add_row(escape(name), *row, bounds, f"{d.p:.3f}", style=style)
+        table.add_row(escape(name), *row, f"{d.p:.3f}", style=style)
     console.print(table)
     better = sum(change.gain > 0 for change in comparison.changes)
     worse = sum(change.gain < 0 for change in comparison.changes)
@@ -122,99 +127,89 @@ def print_comparison(comparison: Comparison, *, level: float, show: int, as_json
         console.print(f"  B     {_predicted(change.b)}")
 
 
-def print_bench(rows: Sequence[Row]) -> None:
-    """Print Table 5 of the paper: microseconds a pair, and how many times faster than plain."""
-    title = "Matching: microseconds a sentence (times faster than plain)"
-    numbers = ("number", "plain O(N²)", "paper O(N log N)", "gner")
-    table = empty_table(title, ("words", "pairs"), numbers)
-    for row in rows:
-        times = [f"{time:,.1f} ({row.plain / time:,.0f}×)" for time in (row.paper, row.gner)]
-        table.add_row(
-            f"{row.low}–{row.high}", row.which, f"{row.pairs:,}", f"{row.plain:,.1f}", *times
-        )
-    Console().print(table)
+def study_values(study: BeamStudy) -> dict[str, Any]:
+    """Return scores, counts and every case, for JSON."""
+    return {
+        "sentences": study.sentences,
+        "beams": {
+            name: {
+                "scores": {corpus: asdict(one) for corpus, one in column.scores.items()},
+                "differences": {corpus: asdict(one) for corpus, one in column.differences.items()},
+            }
+            for name, column in study.columns.items()
+        },
+        "counts": study.counts(),
+        "cases": [case.values() for case in study.cases],
+    }
 
 
-def points(share: float) -> str:
-    """Return a share (0 to 1) in points."""
-    return f"{100 * share:.2f}"
-
-
-def percent(level: float) -> str:
-    """Return the level of an interval, such as `95 %`."""
-    return f"{100 * level:g} %"
-
-
-def empty_table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Table:
-    """Return an empty table whose columns of numbers stand right."""
-    table = Table(
-        title=escape(title),
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        show_edge=False,
+def print_study(study: BeamStudy, *, level: float, show: int) -> None:
+    """Print Table 7, how many sentences change, and `show` cases of each beam and kind (Table 10)."""
+    console = Console()
+    console.print(_beam_table(study, level=level))
+    counts = table_of("Sentences whose entities change", ["beam"], (*KINDS, "all"))
+    for name, kinds in study.counts().items():
+        counts.add_row(name, *[f"{kinds[kind]:,}" for kind in KINDS], f"{kinds.total():,}")
+    console.print(counts)
+    console.print(
+        f"of {study.sentences:,} sentences, each against beam {next(iter(study.columns))}"
     )
-    for column in texts:
-        table.add_column(column, no_wrap=True)
-    for column in numbers:
-        table.add_column(column, justify="right", no_wrap=True)
-    return table
+    for name in list(study.columns)[1:]:
+        for kind in KINDS:
+            cases = [case for case in study.cases if (case.name, case.kind) == (name, kind)]
+            for case in cases[:show]:
+                _print_case(case, console)
 
 
 def _metric_table(title: str, summary: Mapping[str, Any], *, level: float) -> Table:
-    numbers = ("texts", "gold", "found", "right", "P", "R", "F1", percent(level))
-    table = empty_table(title, ("corpus",), numbers)
+    figures = ("texts", "gold", "found", "right", "P", "R", "F1", percent(level))
+    table = table_of(title, ["corpus"], figures)
     for name, row in summary["corpora"].items():
         counts = [f"{row[key]:,}" for key in ("sentences", "gold", "predicted", "right")]
         ratios = [points(row[key]) for key in RATIOS]
-        table.add_row(escape(name), *counts, *ratios, _interval(row))
+        table.add_row(escape(name), *counts, *ratios, bounds(*row["interval"]))
     table.add_section()
     mean, micro = summary["macro"], summary["micro"]
     table.add_row(
-        MEAN, *[""] * 4, *[points(mean[k]) for k in RATIOS], _interval(mean), style="bold"
+        MEAN, *[""] * 4, *[points(mean[k]) for k in RATIOS], bounds(*mean["interval"]), style="bold"
     )
-    counts = [f"{micro[key]:,}" for key in ("gold", "predicted", "right")]
+    counts = [f"{micro[key]:,}" for key in COUNTS]
     table.add_row("all together", "", *counts, *[points(micro[k]) for k in RATIOS], "")
     return table
 
 
-def _interval(row: Mapping[str, Any]) -> str:
-    low, high = row["interval"]
-    return f"{100 * low:.1f}–{100 * high:.1f}"
-
-
 def _type_table(metric: str, corpora: Mapping[str, Any]) -> Table:
-    numbers = ("gold", "found", "right", "P", "R", "F1")
-    table = empty_table(f"{metric}: by type", ("corpus", "type"), numbers)
+    figures = ("gold", "found", "right", "P", "R", "F1")
+    table = table_of(f"{metric}: by type", ("corpus", "type"), figures)
     for corpus, row in corpora.items():
         for name, one in row["types"].items():
-            counts = [f"{one[key]:,}" for key in ("gold", "predicted", "right")]
+            counts = [f"{one[key]:,}" for key in COUNTS]
             table.add_row(escape(corpus), escape(name), *counts, *[points(one[k]) for k in RATIOS])
         table.add_section()
     return table
 
 
 def _partial_table(corpora: Mapping[str, Any]) -> Table:
-    table = empty_table("partial: F1 in the sense of SemEval 2013", ("corpus",), SCHEMES)
+    table = table_of("partial: F1 in the sense of SemEval 2013", ["corpus"], SCHEMES)
     for corpus, schemes in corpora.items():
         table.add_row(escape(corpus), *[points(one["f1"]) for one in schemes.values()])
     return table
 
 
 def _calibration_table(calibration: Calibration) -> Table:
-    table = empty_table("Entities by confidence", ("confidence",), ("entities", "mean", "right"))
+    table = table_of("Entities by confidence", ("confidence",), ("entities", "mean", "right"))
     for row in calibration.values()["bins"]:
         if row["entities"]:
             shares = points(row["confidence"]), points(row["right"])
-            bounds = f"{100 * row['low']:.0f}–{100 * row['high']:.0f}"
-            table.add_row(bounds, f"{row['entities']:,}", *shares)
+            confidence = f"{100 * row['low']:.0f}–{100 * row['high']:.0f}"
+            table.add_row(confidence, f"{row['entities']:,}", *shares)
     return table
 
 
 def _error_table(errors: Mapping[str, Errors]) -> Table:
-    numbers = ("gold", "right", *CLASSES, "NE+", "false")
+    figures = ("gold", "right", *CLASSES, "NE+", "false")
     title = "Errors (Table 1). NE+: NE whose words differ too. false: found where nothing is"
-    table = empty_table(title, ("corpus",), numbers)
+    table = table_of(title, ["corpus"], figures)
     for corpus, one in errors.items():
         names = ("gold", "right", *CLASSES, "NE, boundary wrong too", "false positive")
         table.add_row(escape(corpus), *[f"{one.counts[name]:,}" for name in names])
@@ -222,9 +217,9 @@ def _error_table(errors: Mapping[str, Errors]) -> Table:
 
 
 def _share_table(errors: Mapping[str, Errors]) -> Table:
-    numbers = [f"{name}/{of[0]}" for of in DENOMINATORS for name in CLASSES]
+    figures = [f"{name}/{of[0]}" for of in DENOMINATORS for name in CLASSES]
     title = "Errors in percent of gold (g), of the union of gold and found (u), of words (w)"
-    table = empty_table(title, ("corpus",), numbers)
+    table = table_of(title, ["corpus"], figures)
     for corpus, one in errors.items():
         shares = one.values()["shares"]
         cells = [f"{100 * shares[name][of]:.1f}" for of in DENOMINATORS for name in CLASSES]
@@ -234,7 +229,7 @@ def _share_table(errors: Mapping[str, Errors]) -> Table:
 
 def _confusion_table(errors: Mapping[str, Errors]) -> Table:
     title = f"The {CONFUSIONS} most frequent confusions (O: no entity)"
-    table = empty_table(title, ("corpus", "gold", "found"), ("entities",))
+    table = table_of(title, ("corpus", "gold", "found"), ("entities",))
     wrong = [
         (count, corpus, *pair)
         for corpus, one in errors.items()
@@ -248,7 +243,7 @@ def _confusion_table(errors: Mapping[str, Errors]) -> Table:
 
 def _fault_table(scores: FileScores) -> Table:
     title = "Texts (Table 9): a text can be in several rows"
-    table = empty_table(title, ("fault",), ("number", "percent"))
+    table = table_of(title, ("fault",), ("number", "percent"))
     texts = scores.texts["all"]
     for name, count in scores.texts.items():
         table.add_row(name, f"{count:,}", f"{100 * count / max(texts, 1):.1f}")
@@ -269,3 +264,56 @@ def _entities(words: Sequence[str], tags: Sequence[str]) -> str:
         for s in spans_of(tags)
     ]
     return "; ".join(found) or "–"
+
+
+def _beam_table(study: BeamStudy, *, level: float) -> Table:
+    first, *others = study.columns
+    headings = [first]
+    for name in others:
+        headings += [name, "", "p"]
+    title = f"F1 in points (Table 7), {percent(level)} intervals; differences to the first"
+    table = table_of(title, ["corpus"], headings)
+    for corpus in study.columns[first].scores:
+        cells = []
+        for column in study.columns.values():
+            score = column.scores[corpus]
+            cells.append(f"{points(score.value)} ({bounds(score.low, score.high)})")
+            if column.differences:
+                d = column.differences[corpus]
+                cells += [f"{signed(d.value)} ({signed_bounds(d.low, d.high)})", f"{d.p:.3f}"]
+        table.add_row(corpus, *cells, style="bold" if corpus == MEAN else None)
+    return table
+
+
+def _print_case(case: Case, console: Console) -> None:
+    head = Text(f"\nbeam {case.name}  ", style="bold")
+    head.append(case.kind, style=STYLES[case.kind])
+    head.append(f"  {case.before.corpus}  {case.before.id}", style="dim")
+    console.print(head, soft_wrap=True)
+    low, high = _changed(case.before, case.after)
+    for title, tags in (
+        ("gold  ", case.before.gold),
+        ("before", case.before.predicted),
+        ("after ", case.after.predicted),
+    ):
+        console.print(_line(title, case.before.words, tags, low, high), soft_wrap=True)
+
+
+def _changed(before: Scored, after: Scored) -> tuple[int, int]:
+    """Return the words to show: those whose tags differ, and some around them."""
+    pairs = zip(before.predicted, after.predicted, strict=True)
+    differing = [position for position, (one, other) in enumerate(pairs) if one != other]
+    end = differing[-1] + 1 + WORDS_AROUND
+    return max(0, differing[0] - WORDS_AROUND), min(len(before.words), end)
+
+
+def _line(title: str, words: Sequence[str], tags: Sequence[str], low: int, high: int) -> Text:
+    line = Text(f"  {title}  ", style="dim")
+    if low:
+        line.append("… ")
+    for word, tag in zip(words[low:high], tags[low:high], strict=True):
+        style = "dim" if tag == "O" else "not dim bold cyan"
+        line.append(f"{word}({tag}) ", style=style)
+    if high < len(words):
+        line.append("…")
+    return line

@@ -194,7 +194,7 @@ class PubtatorFormat(TextFormat):
     kind: Literal["pubtator"]
 
 
-class AskedFormat(TextFormat):
+class QuestionsFormat(TextFormat):
     """A format of passages with questions for types."""
 
     unanswered_types: Literal["keep", "drop"]
@@ -202,13 +202,13 @@ class AskedFormat(TextFormat):
     those without any answer, and those answered in another piece of a passage that was cut."""
 
 
-class ConversationsFormat(AskedFormat):
+class ConversationsFormat(QuestionsFormat):
     """The form of Pile-NER: a passage, then questions for types with lists of mentions."""
 
     kind: Literal["conversations"]
 
 
-class AnswersFormat(AskedFormat):
+class AnswersFormat(QuestionsFormat):
     """JSON records with a passage, one type, and a JSON list of mentions as a text.
 
     Records with the same passage become one.

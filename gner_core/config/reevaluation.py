@@ -35,7 +35,7 @@ class ChampionParams(StrictModel):
     """The alias that moves to a checkpoint which is better beyond the interval."""
 
 
-class LookParams(StrictModel):
+class ScanParams(StrictModel):
     """Where a scan looks for checkpoints."""
 
     store: bool
@@ -66,7 +66,7 @@ class Reevaluation(StrictModel):
     """Of the scores of each checkpoint alone; the file may name another YAML file here."""
     comparison: ComparisonParams
     champion: ChampionParams
-    look: LookParams
+    scan: ScanParams
     execution: ExecutionParams
 
     @model_validator(mode="after")

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gner_core.config.corpus import (
-    AskedFormat,
     CorpusParams,
     ParquetFormat,
+    QuestionsFormat,
     Split,
     TaggedFormat,
     TextFormat,
@@ -83,7 +83,7 @@ def stream_split(
         for raw in READERS[form.kind](file, form, repairs=repairs):
             tagged = _with_tags(raw, params, repairs)
             words, tags = _convert(tagged, bio, f"{file}, {unit}", repairs)
-            asked = _asked_about(tags, tagged, params)
+            asked = _types_in_prompt(tags, tagged, params)
             for start, end in _pieces(words, tags, tagged, params.cut_at_words, repairs):
                 piece = tags[start:end]
                 types = closed or _open_types(piece, asked)
@@ -160,10 +160,12 @@ def _pieces(
     yield from found
 
 
-def _asked_about(tags: tuple[str, ...], raw: RawSentence, params: CorpusParams) -> tuple[str, ...]:
+def _types_in_prompt(
+    tags: tuple[str, ...], raw: RawSentence, params: CorpusParams
+) -> tuple[str, ...]:
     """Return the types that were asked about a passage, and so about each piece of it."""
     form = params.format
-    if not isinstance(form, AskedFormat) or form.unanswered_types == "drop":
+    if not isinstance(form, QuestionsFormat) or form.unanswered_types == "drop":
         return ()
     return _open_types(tags, tuple(t for t in raw.asked if t not in params.labels_to_o))
 

@@ -68,7 +68,7 @@ class TextHashes:
 
 
 def draw(path: Path, *, per_corpus: int, method: Literal["random", "first"], seed: int) -> Sample:
-    """Return at most `per_corpus` sentences of a Parquet file of sentences, in its order.
+    """Return at most `per_corpus` sentences of a Parquet file of sentences, in its request.
 
     Args:
         method: `random` by hash of seed and content, `first` as in the published code.

@@ -61,7 +61,7 @@ def training_cost(
     backbone: BackboneParams,
     shape: ModelShape,
     train: TrainParams,
-    looks: Sequence[Volume],
+    validated: Sequence[Volume],
     device: DeviceProfile,
     micro_batch: int | Literal["auto"],
     spread: Spread,
@@ -70,14 +70,14 @@ def training_cost(
 
     Args:
         volumes: its sentences, once.
-        looks: all sentences of all looks at a validation loss.
+        validated: all sentences of all looks at a validation loss.
         micro_batch: sentences of a forward pass on one device; auto: as many as fit.
     """
     adapters = train.lora is not None
     work = update_work(shape, frozen_layers=train.frozen_layers, adapters=adapters)
     once = forward_work(shape)
     flops = sum(v.sentences * work.flops(prompt=v.prompt, target=v.target) for v in volumes)
-    seen = sum(v.sentences * once.flops(prompt=v.prompt, target=v.target) for v in looks)
+    seen = sum(v.sentences * once.flops(prompt=v.prompt, target=v.target) for v in validated)
     total = train.epochs * flops + seen
     useful = _useful(device, backbone)
     fixed = fixed_bytes(

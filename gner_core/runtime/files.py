@@ -13,12 +13,12 @@ from uuid import uuid4
 
 def write_file(target: Path, content: str | bytes) -> None:
     """Write a file in place of what stands there; who reads it gets the old content or the new."""
-    with file_aside(target) as aside:
+    with replacing_file(target) as aside:
         aside.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
-def file_aside(target: Path) -> Iterator[Path]:
+def replacing_file(target: Path) -> Iterator[Path]:
     """Give a path to write a file to, which becomes `target` if the block ends without an error.
 
     Several may do so at once: the last one stands.
@@ -32,7 +32,7 @@ def file_aside(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def folder_aside(target: Path) -> Iterator[Path]:
+def replacing_folder(target: Path) -> Iterator[Path]:
     """Give an empty folder, which becomes `target` if the block ends without an error.
 
     One at a time may do so; it deletes what a killed one has left.

@@ -29,7 +29,7 @@ from typing import Any
 from uuid import uuid4
 
 from gner_core.errors import InputError, Stopped
-from gner_core.runtime.files import folder_aside, put_folder, write_file
+from gner_core.runtime.files import put_folder, replacing_folder, write_file
 from gner_core.runtime.locks import file_lock
 from gner_core.store.fingerprint import file_sha256
 from gner_core.store.lease import leased
@@ -268,7 +268,7 @@ class Store:
                     manifest = now
 
     def _download(self, ref: ArtifactRef, manifest: dict[str, Any], folder: Path) -> None:
-        with folder_aside(folder) as aside:
+        with replacing_folder(folder) as aside:
             for name, entry in manifest["files"].items():
                 (aside / name).parent.mkdir(parents=True, exist_ok=True)
                 source = f"{ref.path}/{ATTEMPTS}/{manifest['attempt']}/{name}"

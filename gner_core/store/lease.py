@@ -33,7 +33,7 @@ class Pace:
     beat: float = 10.0
     dead: float = 60.0
     """After so long without a change a holder is taken for dead."""
-    look: float = 2.0
+    poll: float = 2.0
 
 
 PACE = Pace()
@@ -113,7 +113,7 @@ class _Lease:
             if not told:
                 on_wait(f"waiting for {seen.who}, which is building it")
                 told = True
-            time.sleep(pace.look)
+            time.sleep(pace.poll)
         return True
 
     def beat(self, ended: threading.Event, seconds: float) -> None:

@@ -20,7 +20,7 @@ from tasks.checkpoints.find import find_checkpoint, published_checkpoint
 from tasks.steps.models import Stored
 
 TRAIN = "train"
-BESIDE = (".*", "*.log", "*.jsonl", "*.md", "summary.json", DESCRIPTION, MANIFEST)
+NOT_CONTENT = (".*", "*.log", "*.jsonl", "*.md", "summary.json", DESCRIPTION, MANIFEST)
 """Files beside a checkpoint that say what happened, not what it answers. What gner.json says of
 prompts and limits is in the identity of the step that generates."""
 WEIGHTS = "*.safetensors"
@@ -94,7 +94,7 @@ def below(folder: Path) -> list[Path]:
         InputError: when there is no such folder.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: look.folders names it, and there is no such folder")
+        raise InputError(f"{folder}: scan.folders names it, and there is no such folder")
     return sorted(file.parent for file in folder.resolve().rglob(DESCRIPTION))
 
 
@@ -161,7 +161,7 @@ def _checkpoint(
 
 
 def _matters(name: str) -> bool:
-    return not any(fnmatch(name, pattern) for pattern in BESIDE)
+    return not any(fnmatch(name, pattern) for pattern in NOT_CONTENT)
 
 
 def _in_store(folder: Path, store: Store) -> ArtifactRef | None:

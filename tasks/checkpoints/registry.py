@@ -128,7 +128,7 @@ class Registry:
             return None
         return _version(self.client.get_model_version(self.model, str(number)))
 
-    def crown(self, version: Version) -> None:
+    def promote(self, version: Version) -> None:
         """Move the alias to a version."""
         self.client.set_registered_model_alias(self.model, self.alias, str(version.number))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from gner_core.config.reevaluation import LookParams
+from gner_core.config.reevaluation import ScanParams
 from gner_core.errors import InputError
 from gner_core.store.artifacts import Store
 from tasks.checkpoints.identity import (
@@ -19,8 +19,8 @@ from tasks.checkpoints.identity import (
 from tasks.checkpoints.registry import STAGE, STEP, WHERE, Version
 
 
-def look(
-    params: LookParams,
+def find_checkpoints(
+    params: ScanParams,
     store: Store,
     versions: Mapping[str, Version],
     *,
@@ -55,16 +55,16 @@ def look(
     return distinct(one for one in found if is_wanted(one, params)), unread
 
 
-def is_wanted(checkpoint: Checkpoint, params: LookParams) -> bool:
+def is_wanted(checkpoint: Checkpoint, params: ScanParams) -> bool:
     """Say whether a checkpoint is of a stage that is compared, or of none that is known."""
     return _is_stage(checkpoint.stage, params)
 
 
-def _is_stage(stage: str | None, params: LookParams) -> bool:
+def _is_stage(stage: str | None, params: ScanParams) -> bool:
     return params.stages is None or stage is None or stage in params.stages
 
 
-def _places(params: LookParams, store: Store) -> Iterator[tuple[str, Callable[[], Checkpoint]]]:
+def _places(params: ScanParams, store: Store) -> Iterator[tuple[str, Callable[[], Checkpoint]]]:
     """Yield the places to look at, each with the function that reads it."""
     for ref in store.published(TRAIN) if params.store else ():
         yield ref.path, partial(published, ref, store)

@@ -68,7 +68,7 @@ class CostReader:
                 backbone=step.backbone,
                 shape=_shape(step),
                 train=step.stage.train,
-                looks=validated,
+                validated=validated,
                 device=self.device,
                 micro_batch=execution.train_batch,
                 spread=_spread(execution),

@@ -8,7 +8,7 @@ from typing import Any
 
 from gner_core.config.corpus import CorpusParams, Split
 from gner_core.config.sample import SampleParams
-from gner_core.corpora.fetch.cache import Shelf
+from gner_core.corpora.fetch.cache import CorpusCache
 from gner_core.corpora.prepare import corpus_folder, split_files
 from gner_core.errors import InputError
 from gner_core.store.fingerprint import file_sha256
@@ -110,7 +110,7 @@ def plan_sample(title: str, params: SampleParams, corpora: Mapping[str, Corpus])
 def published_files(name: str, corpus: CorpusParams, data_root: str) -> Path:
     """Return the folder that holds the files of a corpus, or will hold them once fetched."""
     if data_root == CACHE:
-        return Shelf(corpora_cache(), name, corpus).root
+        return CorpusCache(corpora_cache(), name, corpus).root
     return corpus_folder(data_root)
 
 

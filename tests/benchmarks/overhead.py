@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +27,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from rich.console import Console
 from rich.table import Table
 
-from flows.cli.faults import input_errors
+from flows.cli.messages import input_errors
 from flows.running.walk import run_steps
 from gner_core.config.reading.files import read_experiment
 from tasks.context import untracked_run
@@ -99,7 +100,7 @@ def _bare(params: Path, overrides: Sequence[str], home: Path) -> float:
     started = time.monotonic()
     experiment = read_experiment(params, overrides=[*overrides])
     with untracked_run(experiment.execution, console=Console(quiet=True)) as run:
-        run_steps(plan_experiment(experiment).steps(), run, _at_once)
+        run_steps(plan_experiment(experiment).steps(), run, lambda _: nullcontext(_at_once))
     return time.monotonic() - started
 
 

@@ -11,7 +11,6 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from flows.cli import log
 from flows.reevaluate import reevaluate_here
 from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.config.reading.files import read_backbone, read_reevaluation
@@ -61,7 +60,7 @@ class Place:
     def reevaluate(
         self, *names: str, scan: bool = False, overrides: list[str] | None = None
     ) -> Any:
-        looked = [f"look.folders=[{self.home}/models]", *(overrides or [])]
+        looked = [f"scan.folders=[{self.home}/models]", *(overrides or [])]
         params = read_reevaluation(self.root / "params" / "reevaluate.yaml", overrides=looked)
         given = None if scan else list(names)
         return reevaluate_here(params, names=given, console=Console(quiet=True))
@@ -122,5 +121,7 @@ def place(tmp_path: Path, root: Path, database: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(RunContext, "child", child)
     monkeypatch.setattr(Workers, "start_server", lambda self: None)
-    monkeypatch.setattr(log, "log_to", lambda console: None)  # it would stay for other tests
+    monkeypatch.setattr(
+        "flows.cli.reevaluate.log_to", lambda console: None
+    )  # it would stay for other tests
     return place

@@ -86,7 +86,7 @@ def test_a_scan_under_prefect_shows_the_table_and_the_regression(
     good = place.checkpoint("good", right=0.9)
     place.reevaluate(good)
     bad = Path(place.checkpoint("bad", right=0.1)).name
-    state = scan(overrides=[f"look.folders=[{place.home}/models]"], return_state=True)
+    state = scan(overrides=[f"scan.folders=[{place.home}/models]"], return_state=True)
     assert state.is_completed(), state.message
     (_, row) = state.result()
     assert row["verdict"] == "worse: regression"

@@ -308,11 +308,11 @@ def test_a_scan_reads_the_registry_and_leaves_out_other_stages(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, ref = open_store(), place.training("0" * 20, right=0.5, stage="adaptation")
-    assert place.verdicts(scan=True) == []  # look.stages: [finetuning]
+    assert place.verdicts(scan=True) == []  # scan.stages: [finetuning]
     (row,) = place.reevaluate(f"train/{ref.key}")
-    assert row.note == "left out: of stage adaptation, see look.stages"
+    assert row.note == "left out: of stage adaptation, see scan.stages"
     assert place.generated == []
-    everything = ["look.stages=null", "look.folders=[]"]
+    everything = ["scan.stages=null", "scan.folders=[]"]
     assert place.verdicts(scan=True, overrides=everything) == ["first"]
     (version,) = place.versions()
     assert version.tags["step"] == ref.path
@@ -335,7 +335,7 @@ def test_machines_with_one_store_and_one_registry_share_evaluations_and_decision
     assert place.verdicts(half.path) == ["first"]
     monkeypatch.setenv("GNER_HOME", str(place.home / "other-machine"))
     assert place.verdicts(good.key) == ["better"]
-    assert place.verdicts(scan=True, overrides=["look.folders=[]"]) == ["first", "better"]
+    assert place.verdicts(scan=True, overrides=["scan.folders=[]"]) == ["first", "better"]
     assert len(place.generated) == 4
     paths = {version.tags["path"] for version in place.versions()}
     assert paths == {f"{s3.url(place.home.name)}/{ref.path}" for ref in (half, good)}
@@ -349,7 +349,7 @@ def test_machines_with_one_store_and_one_registry_share_evaluations_and_decision
         ("x {params} --scan", "give checkpoints to evaluate, or --scan"),
         ("nowhere {params}", "nowhere: neither a folder nor a checkpoint"),
         ("{home} {params}", "not a checkpoint of gner"),
-        ("--scan {params} --set look.folders=[/nowhere]", "/nowhere: look.folders names it"),
+        ("--scan {params} --set scan.folders=[/nowhere]", "/nowhere: scan.folders names it"),
         ("--scan {params} --set tests.a={{}}", "tests.a.corpora: Field required"),
         ("--scan {params} --set tests.zero-shot.corpora=[news]", "both name news"),
         ("--scan {params} --set tests.zero-shot.split=train", "music has no split 'train'"),

@@ -28,7 +28,7 @@ from gner_core.runtime.locks import file_lock
 from gner_core.store.fingerprint import file_sha256, fingerprint
 
 
-class Shelf:
+class CorpusCache:
     """The cached files of one catalog entry."""
 
     def __init__(self, cache: Path, name: str, corpus: CorpusParams) -> None:
@@ -50,7 +50,7 @@ class Shelf:
         self.parts = self.place / "parts"
 
     def lock(self, report: Report) -> AbstractContextManager[None]:
-        """Hold the right to change this shelf on this machine; others wait."""
+        """Hold the right to change this part of the cache on this machine; others wait."""
 
         def tell() -> None:
             report.note(f"{self.name}: another process fetches it; waiting")

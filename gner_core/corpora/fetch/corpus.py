@@ -4,8 +4,8 @@ import errno
 from pathlib import Path
 
 from gner_core.config.corpus import CorpusParams
-from gner_core.corpora.fetch.cache import Shelf
-from gner_core.corpora.fetch.request import Limits, Order, Report
+from gner_core.corpora.fetch.cache import CorpusCache
+from gner_core.corpora.fetch.request import FetchRequest, Limits, Report
 from gner_core.corpora.fetch.sources import Supplier, is_url, suppliers
 from gner_core.errors import InputError
 
@@ -38,65 +38,65 @@ def fetch_corpus(
     Raises:
         InputError: when a file cannot be had; names the corpus, each source and its reason.
     """
-    shelf = Shelf(cache, name, corpus)
+    cached = CorpusCache(cache, name, corpus)
     choice = suppliers(corpus, mirror=mirror)
     try:
-        missing = shelf.missing(renew=mirror is not None)
+        missing = cached.missing(renew=mirror is not None)
         if missing and offline and (mirror is None or is_url(mirror)):
             raise InputError(
-                f"{name}: offline, and the cache {shelf.root} lacks {_listed(missing)}; "
+                f"{name}: offline, and the cache {cached.root} lacks {_listed(missing)}; "
                 f"fetch it once: gner data fetch {name}"
             )
         if missing:
-            with shelf.lock(report):
+            with cached.lock(report):
                 limits = limits or Limits()
-                _fill(shelf, choice, renew=mirror is not None, limits=limits, report=report)
+                _fill(cached, choice, renew=mirror is not None, limits=limits, report=report)
     except OSError as error:
         raise InputError(f"{name}: {cache}: {_disk_reason(error)}") from None
-    return shelf.root
+    return cached.root
 
 
 def _fill(
-    shelf: Shelf, choice: list[Supplier], *, renew: bool, limits: Limits, report: Report
+    cached: CorpusCache, choice: list[Supplier], *, renew: bool, limits: Limits, report: Report
 ) -> None:
-    missing = shelf.missing(renew=renew)  # again: another process may have been at work
+    missing = cached.missing(renew=renew)  # again: another process may have been at work
     failures: list[str] = []
     for supplier in choice:
         if not missing:
             break
         if failures:
-            report.note(f"{shelf.name}: {failures[-1]}; trying the next source")
-        folder, scratch = shelf.workplace(supplier.label)
-        order = Order(missing, shelf.pins, folder, scratch, limits, report)
+            report.note(f"{cached.name}: {failures[-1]}; trying the next source")
+        folder, scratch = cached.workplace(supplier.label)
+        request = FetchRequest(missing, cached.pins, folder, scratch, limits, report)
         try:
-            supplier.fetch(order)
-            shelf.accept(folder, missing, origin=supplier.label)
+            supplier.fetch(request)
+            cached.accept(folder, missing, origin=supplier.label)
         except InputError as error:
             failures.append(str(error))
-            shelf.salvage(folder, missing)
+            cached.salvage(folder, missing)
         except OSError as error:
             failures.append(f"{supplier.label}: {_disk_reason(error)}")
-            shelf.tidy()  # gives a full disk its space back
+            cached.tidy()  # gives a full disk its space back
         else:
             if not supplier.verified:
                 report.note(
-                    f"{shelf.name}: {supplier.label} is unverified: nobody has seen its bytes"
+                    f"{cached.name}: {supplier.label} is unverified: nobody has seen its bytes"
                 )
             missing = ()
             break
-        missing = shelf.missing(renew=renew)
+        missing = cached.missing(renew=renew)
     if missing:
-        raise InputError(_complaint(shelf, missing, failures))
-    shelf.tidy()
+        raise InputError(_complaint(cached, missing, failures))
+    cached.tidy()
 
 
-def _complaint(shelf: Shelf, missing: tuple[str, ...], failures: list[str]) -> str:
+def _complaint(cached: CorpusCache, missing: tuple[str, ...], failures: list[str]) -> str:
     """Return one line: what is missing, why each source failed, what to do."""
-    head = f"{shelf.name}: {len(missing)} of {len(shelf.wanted)} files cannot be had"
+    head = f"{cached.name}: {len(missing)} of {len(cached.wanted)} files cannot be had"
     reasons = failures or ["the catalog names no source"]
     if len(reasons) > 1:
         reasons = [f"({number}) {reason}" for number, reason in enumerate(reasons, start=1)]
-    advice = shelf.obtain or "give a folder or URL that holds them with --source"
+    advice = cached.obtain or "give a folder or URL that holds them with --source"
     return f"{head} ({_listed(missing)}): {'; '.join(reasons)}; {advice}"
 
 

@@ -50,7 +50,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class FetchRequest:
     """The files that a source shall write, each to `folder / path`."""
 
     paths: tuple[str, ...]

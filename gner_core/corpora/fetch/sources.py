@@ -1,6 +1,6 @@
 """The kinds of sources: https files, archives, the hub, and mirrors (a folder or a base URL).
 
-Every function writes files below `order.folder` and raises `InputError` with one line that names
+Every function writes files below `request.folder` and raises `InputError` with one line that names
 the source and the reason. Files that were complete before the error stay.
 """
 
@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from gner_core.config.corpus import ArchiveSource, CorpusParams, HttpsSource, HubSource, Pin
 from gner_core.corpora.fetch.archive import extract
 from gner_core.corpora.fetch.download import Download, download, http_client, public_url
-from gner_core.corpora.fetch.request import Order
+from gner_core.corpora.fetch.request import FetchRequest
 from gner_core.errors import InputError
 from gner_core.hub import hub_errors, refuse_damaged
 
@@ -29,7 +29,7 @@ class Supplier:
     """Its name in messages; holds no secret."""
     verified: bool
     """Whether anybody has seen the bytes that it gives."""
-    fetch: Callable[[Order], None]
+    fetch: Callable[[FetchRequest], None]
 
 
 def suppliers(corpus: CorpusParams, *, mirror: str | None) -> list[Supplier]:
@@ -48,35 +48,35 @@ def is_url(mirror: str) -> bool:
     return "://" in mirror
 
 
-def from_urls(urls: dict[str, str], label: str, order: Order) -> None:
+def from_urls(urls: dict[str, str], label: str, request: FetchRequest) -> None:
     """Download files one by one."""
-    with http_client(order.limits) as client:
-        for path in order.paths:
+    with http_client(request.limits) as client:
+        for path in request.paths:
             if path in urls:
-                download(client, _job(urls[path], path, order, pin=order.pins.get(path)))
-    _refuse_uncovered(order.paths, urls, label)
+                download(client, _job(urls[path], path, request, pin=request.pins.get(path)))
+    _refuse_uncovered(request.paths, urls, label)
 
 
-def from_archive(source: ArchiveSource, label: str, order: Order) -> None:
+def from_archive(source: ArchiveSource, label: str, request: FetchRequest) -> None:
     """Download an archive and take the files out of it."""
     name = Path(urlsplit(source.url).path).name or "archive"
-    job = _job(source.url, name, order, pin=source.pin)
-    archive = replace(job, target=order.scratch / "archive")
-    with http_client(order.limits) as client:
+    job = _job(source.url, name, request, pin=source.pin)
+    archive = replace(job, target=request.scratch / "archive")
+    with http_client(request.limits) as client:
         download(client, archive)
-    members = {path: source.members[path] for path in order.paths if path in source.members}
+    members = {path: source.members[path] for path in request.paths if path in source.members}
     try:
-        extract(archive.target, members, folder=order.folder, limits=order.limits)
+        extract(archive.target, members, folder=request.folder, limits=request.limits)
     except InputError as error:
         raise InputError(f"{label}: {error}") from None
     finally:
         archive.target.unlink()
-    _refuse_uncovered(order.paths, members, label)
+    _refuse_uncovered(request.paths, members, label)
 
 
-def from_hub(source: HubSource, label: str, order: Order) -> None:
+def from_hub(source: HubSource, label: str, request: FetchRequest) -> None:
     """Download files of a dataset repository with the hub's own client."""
-    for path in order.paths:
+    for path in request.paths:
         if path not in source.paths:
             continue
         with hub_errors(f"{label}, file {source.paths[path]}"):
@@ -87,33 +87,33 @@ def from_hub(source: HubSource, label: str, order: Order) -> None:
                 source.paths[path],
                 repo_type="dataset",
                 revision=source.revision,
-                cache_dir=order.scratch / "hub",
-                tqdm_class=_hub_progress(order, path),
+                cache_dir=request.scratch / "hub",
+                tqdm_class=_hub_progress(request, path),
             )
         refuse_damaged(Path(got), label=f"{label}, file {source.paths[path]}")
-        target = order.folder / path
+        target = request.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(Path(got).resolve(), target)
-    _refuse_uncovered(order.paths, source.paths, label)
+    _refuse_uncovered(request.paths, source.paths, label)
 
 
-def from_folder(root: Path, order: Order) -> None:
+def from_folder(root: Path, request: FetchRequest) -> None:
     """Copy files of a mirror folder."""
-    lacking = [path for path in order.paths if not (root / path).exists()]
+    lacking = [path for path in request.paths if not (root / path).exists()]
     if lacking:
         raise InputError(f"mirror {root}: has no {', '.join(lacking)}")
-    for path in order.paths:
-        source, target = root / path, order.folder / path
+    for path in request.paths:
+        source, target = root / path, request.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         if path.endswith("/"):
             shutil.copytree(source, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
         else:
             shutil.copyfile(source, target)
             size = target.stat().st_size
-            order.report.progress(path, size, size)
+            request.report.progress(path, size, size)
 
 
-def _hub_progress(order: Order, path: str) -> type:
+def _hub_progress(request: FetchRequest, path: str) -> type:
     """Return a silent progress bar for the hub client: reports bytes, stops an endless download.
 
     The client resumes a cut body without limit as long as bytes arrive; from a server that always
@@ -131,16 +131,16 @@ def _hub_progress(order: Order, path: str) -> type:
             """Count bytes; a negative amount takes back those of a download that starts over."""
             self.n += amount or 0
             self.received += max(int(amount or 0), 0)
-            if self.received > order.limits.attempts * (self.total or order.limits.largest):
+            if self.received > request.limits.attempts * (self.total or request.limits.largest):
                 raise InputError("the server cuts the file again and again")
-            order.report.progress(path, int(self.n), self.total)
+            request.report.progress(path, int(self.n), self.total)
 
     return Bar
 
 
-def _job(url: str, name: str, order: Order, *, pin: Pin | None) -> Download:
-    target, part = order.folder / name, order.scratch / f"{name}.part"
-    return Download(url, target, part, name, pin, order.limits, order.report)
+def _job(url: str, name: str, request: FetchRequest, *, pin: Pin | None) -> Download:
+    target, part = request.folder / name, request.scratch / f"{name}.part"
+    return Download(url, target, part, name, pin, request.limits, request.report)
 
 
 def _mirror(mirror: str) -> Supplier:
@@ -156,15 +156,15 @@ def _mirror(mirror: str) -> Supplier:
     return Supplier(f"mirror {mirror}", verified=True, fetch=partial(from_folder, root))
 
 
-def _from_mirror_url(base: str, label: str, order: Order) -> None:
+def _from_mirror_url(base: str, label: str, request: FetchRequest) -> None:
     parts = urlsplit(base)
     urls = {}
-    for path in order.paths:
+    for path in request.paths:
         if path.endswith("/"):
             raise InputError(f"{label}: {path} is a folder, which needs a mirror folder")
         place = f"{parts.path.rstrip('/')}/{quote(path)}"
         urls[path] = urlunsplit(parts._replace(path=place))
-    from_urls(urls, label, order)
+    from_urls(urls, label, request)
 
 
 def _supplier(source: HttpsSource | HubSource | ArchiveSource) -> Supplier:

@@ -1,7 +1,7 @@
 """One reader per source format; `READERS` is the whole list of formats that gner knows.
 
 A reader is called with a file, its format's params and a counter of repairs, and yields what the
-file says, in its order. It refuses what it cannot read with an `InputError` that names the line.
+file says, in its request. It refuses what it cannot read with an `InputError` that names the line.
 """
 
 from collections.abc import Callable, Iterator

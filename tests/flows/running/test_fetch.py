@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from flows.running.fetch import fetch_corpora
-from flows.running.submit import direct
+from flows.running.submit import in_process
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.files import read_experiment
 from gner_core.errors import InputError
@@ -44,9 +44,9 @@ def test_a_run_fetches_what_it_needs_once_and_plans_the_same_keys(
             pytest.raises(InputError, match=r"not fetched yet; do it with: gner data fetch"),
         ):
             run.ensure(next(iter(ahead.corpora.values())), lambda _: None)
-        fetch_corpora(used_corpora(experiment), lambda workers: direct(workers=workers))
+        fetch_corpora(used_corpora(experiment), experiment.data_root, in_process)
         asked = {request.path for request in server.asked}
-        fetch_corpora(used_corpora(experiment), lambda workers: direct(workers=workers))
+        fetch_corpora(used_corpora(experiment), experiment.data_root, in_process)
     used = used_corpora(experiment).values()
     assert asked == {f"/{name}" for c in used for names in c.files.values() for name in names}
     assert len(server.asked) == len(asked)
@@ -63,4 +63,4 @@ def test_a_corpus_that_cannot_be_had_ends_the_run_before_it_begins(
         experiment = from_server(packaged, server, root)
         server.always("/news-train.tsv", status(404))
         with pytest.raises(InputError, match=r"news: .*news-train.tsv"):
-            fetch_corpora(used_corpora(experiment), lambda workers: direct(workers=workers))
+            fetch_corpora(used_corpora(experiment), experiment.data_root, in_process)

@@ -6,7 +6,7 @@ import time
 import pytest
 from prefect import task
 
-from flows.running.submit import LIGHT_AT_ONCE, direct
+from flows.running.submit import LIGHT_AT_ONCE, in_process
 
 STEPS = 4 * LIGHT_AT_ONCE
 
@@ -47,7 +47,7 @@ def note(name: int, begun: list[int]) -> None:
 
 def test_few_light_steps_run_at_once() -> None:
     counter = Counter()
-    with direct(workers=STEPS) as submit:
+    with in_process(STEPS) as submit:
         pending = [submit(light, counter, after=[]) for _ in range(STEPS)]
         for one in pending:
             one.result()
@@ -56,7 +56,7 @@ def test_few_light_steps_run_at_once() -> None:
 
 def test_steps_with_a_worker_leave_light_ones_their_room() -> None:
     event, heavy_begun, begun = threading.Event(), threading.Semaphore(0), []
-    with direct(workers=STEPS + 1) as submit:
+    with in_process(STEPS + 1) as submit:
         heavy = [submit(wait, event, heavy_begun, after=[], in_worker=True) for _ in range(STEPS)]
         assert all(heavy_begun.acquire(timeout=5) for _ in heavy)
         submit(note, 0, begun, after=[]).result()
@@ -68,7 +68,7 @@ def test_steps_with_a_worker_leave_light_ones_their_room() -> None:
 def test_steps_that_wait_for_others_leave_light_ones_their_room() -> None:
     begun: list[int] = []
     event = threading.Event()
-    with direct(workers=STEPS + 2) as submit:
+    with in_process(STEPS + 2) as submit:
         first = submit(wait, event, threading.Semaphore(0), after=[], in_worker=True)
         later = [submit(note, number, begun, after=[first]) for number in range(STEPS)]
         submit(note, STEPS, begun, after=[]).result()
@@ -85,7 +85,7 @@ def test_an_end_waits_for_what_runs_and_begins_nothing_more(ending: BaseExceptio
     event, running_begun = threading.Event(), threading.Semaphore(0)
 
     def end() -> None:
-        with direct(workers=STEPS + 2) as submit:
+        with in_process(STEPS + 2) as submit:
             running = [submit(wait, event, running_begun, after=[]) for _ in range(LIGHT_AT_ONCE)]
             assert all(running_begun.acquire(timeout=5) for _ in running)
             for number in range(STEPS - LIGHT_AT_ONCE):

@@ -69,7 +69,7 @@ def test_training_takes_its_operations_over_what_is_used_of_the_peak(
     assert cost.flops == pytest.approx(2 * 100 * sentence)  # two epochs
     assert cost.gpu_hours == pytest.approx(cost.flops / 0.5e12 / 3600)
     assert (cost.prompt_tokens, cost.target_tokens) == (36_000, 24_000)
-    looked = train(root, recipe, [], looks=[Volume(100, words=20, prompt=180, target=120)])
+    looked = train(root, recipe, [], validated=[Volume(100, words=20, prompt=180, target=120)])
     assert looked.flops == pytest.approx(cost.flops / 6)  # forward only, once
 
 

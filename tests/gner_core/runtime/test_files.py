@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gner_core.runtime.files import file_aside, folder_aside, put_folder, write_file
+from gner_core.runtime.files import put_folder, replacing_file, replacing_folder, write_file
 
 
 def names(folder: Path) -> set[str]:
@@ -24,7 +24,7 @@ def test_a_file_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path) 
     write_file(tmp_path / "a", "old")
 
     def fail() -> None:
-        with file_aside(tmp_path / "a") as aside:
+        with replacing_file(tmp_path / "a") as aside:
             aside.write_text("ha")
             raise OSError("the disk is full")
 
@@ -49,18 +49,18 @@ def test_files_of_several_writers_are_never_mixed(tmp_path: Path) -> None:
 
 def test_a_folder_takes_the_place_of_another(tmp_path: Path) -> None:
     for name in ("old", "new"):
-        with folder_aside(tmp_path / "below" / "a") as aside:
+        with replacing_folder(tmp_path / "below" / "a") as aside:
             (aside / name).write_text(name)
     assert names(tmp_path / "below") == {"a"}
     assert names(tmp_path / "below" / "a") == {"new"}
 
 
 def test_a_folder_that_cannot_be_filled_leaves_the_old_one(tmp_path: Path) -> None:
-    with folder_aside(tmp_path / "a") as aside:
+    with replacing_folder(tmp_path / "a") as aside:
         (aside / "old").write_text("old")
 
     def fail() -> None:
-        with folder_aside(tmp_path / "a") as aside:
+        with replacing_folder(tmp_path / "a") as aside:
             (aside / "new").write_text("ne")
             raise OSError("the disk is full")
 
@@ -71,9 +71,9 @@ def test_a_folder_that_cannot_be_filled_leaves_the_old_one(tmp_path: Path) -> No
 
 
 def test_what_a_killed_process_left_in_a_folder_does_not_count(tmp_path: Path) -> None:
-    attempt = folder_aside(tmp_path / "a")
+    attempt = replacing_folder(tmp_path / "a")
     (attempt.__enter__() / "half").write_text("ha")  # and then the process is gone
-    with folder_aside(tmp_path / "a") as aside:
+    with replacing_folder(tmp_path / "a") as aside:
         (aside / "whole").write_text("whole")
     assert names(tmp_path) == {"a"}
     assert names(tmp_path / "a") == {"whole"}

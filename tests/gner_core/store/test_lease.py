@@ -11,7 +11,7 @@ import pytest
 from gner_core.store.lease import Pace, leased
 from gner_core.store.objects import Objects
 
-QUICK = Pace(beat=0.05, dead=0.3, look=0.02)
+QUICK = Pace(beat=0.05, dead=0.3, poll=0.02)
 LEASE = "lease.json"
 UNREADABLE = {
     "half written": b'{"host": "one", "pro',

@@ -17,7 +17,7 @@ from gner_core.store.objects import Objects
 from tests.s3_server import S3, SECRET
 
 REF = ArtifactRef("step", "k0")
-QUICK = Pace(beat=0.1, dead=1.0, look=0.05)
+QUICK = Pace(beat=0.1, dead=1.0, poll=0.05)
 
 
 @pytest.fixture
@@ -248,7 +248,7 @@ def test_leases_that_come_and_go_are_taken_in_turn(store: Store) -> None:
                 machine=machine,
                 unless=lambda: False,
                 on_wait=len,
-                pace=Pace(beat=9, dead=60, look=0.001),
+                pace=Pace(beat=9, dead=60, poll=0.001),
             ):
                 turns += 1
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from gner_core.config.reading.files import read_experiment
+from gner_core.store.fingerprint import file_sha256
+from tasks.steps import data
 from tasks.steps.experiment import Plan, plan_experiment
 
 SAMPLE = "{corpora: [cooking], split: valid, per_corpus: 4, method: first, seed: 1}"
@@ -53,3 +55,26 @@ def test_validation_sentences_are_a_step_before_the_training(plans: dict[str, Pl
     assert titles.index("finetuning validation") < titles.index("finetuning")
     assert plan.stages["finetuning"].validation is plan.samples["finetuning validation"]
     assert "validation" not in plans["last"].stages["finetuning"].inputs()
+
+
+def test_the_files_of_a_local_model_are_hashed_once_for_all_points_of_a_sweep(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    hashed: list[Path] = []
+
+    def counted(file: Path) -> str:
+        hashed.append(file)
+        return file_sha256(file)
+
+    monkeypatch.setattr(data, "file_sha256", counted)
+    local = f"backbone.source={{kind: folder, path: {folder}}}"
+    tiny = root / "params" / "tiny.yaml"
+    for beams in (1, 2, 3):
+        plan_experiment(read_experiment(tiny, overrides=[local, f"decode.beams={beams}"]))
+    assert hashed.count(folder / "model.safetensors") == 1
+    (folder / "model.safetensors").write_bytes(b"other weights")
+    plan_experiment(read_experiment(tiny, overrides=[local]))
+    assert hashed.count(folder / "model.safetensors") == 2

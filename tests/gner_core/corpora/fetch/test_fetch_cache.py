@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gner_core.corpora.fetch.cache import Shelf
+from gner_core.corpora.fetch.cache import CorpusCache
 from gner_core.errors import InputError
 from tests.gner_core.corpora.fetch.conftest import TEST, TRAIN, Journal, corpus, https, pin
 from tests.gner_core.faulty_server import FaultyServer, status, truncated, wrong_bytes
@@ -145,7 +145,7 @@ def test_two_fetches_of_a_corpus_wait_for_each_other_and_say_so(
 ) -> None:
     server.files["/a"] = TRAIN
     entry = corpus(https(f"{server.url}/a"))
-    with Shelf(tmp_path / "cache", "toy", entry).lock(Journal()):
+    with CorpusCache(tmp_path / "cache", "toy", entry).lock(Journal()):
         second = threading.Thread(target=fetch, args=(entry,))
         second.start()
         deadline = time.monotonic() + 10

@@ -66,7 +66,7 @@ def test_a_full_disk_is_one_clear_error_and_leaves_nothing(
         (tmp_path / "mirror" / FILE).write_bytes(content)
         mirror = str(tmp_path / "mirror")
     elif way == "archive":
-        from test_fetch_archive import zipped
+        from tests.gner_core.corpora.fetch.test_fetch_archive import zipped
 
         server.files["/a"] = zipped({"train.tsv": content})
         source = {"kind": "archive", "url": f"{server.url}/a", "pin": None,

@@ -18,7 +18,7 @@ import pytest
 
 from gner_core.config.corpus import CorpusParams
 from gner_core.corpora.fetch import Limits
-from gner_core.corpora.fetch.request import Order
+from gner_core.corpora.fetch.request import FetchRequest
 from gner_core.corpora.fetch.sources import suppliers
 from gner_core.errors import InputError
 from tests.gner_core.corpora.fetch.conftest import TEST, TRAIN, Journal, corpus, https, pin
@@ -183,11 +183,11 @@ def test_a_body_that_is_cut_for_ever_is_given_up(
             bar.update(-100)  # the client starts over
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", resume_for_ever)
-    order = Order((FILE,), {}, tmp_path, tmp_path, Limits(attempts=2), journal)
+    request = FetchRequest((FILE,), {}, tmp_path, tmp_path, Limits(attempts=2), journal)
     with pytest.raises(
         InputError, match=r"hub dataset us/toy .*: the server cuts .* again and again"
     ):
-        suppliers(corpus(of_hub("us/toy")), mirror=None)[0].fetch(order)
+        suppliers(corpus(of_hub("us/toy")), mirror=None)[0].fetch(request)
     assert journal.steps[0] == (FILE, 100, 100)
     assert len(journal.steps) < 10
 

@@ -1,6 +1,6 @@
-"""How a dry run with costs looks: a line for every step, then totals beside the paper's.
+"""Prints `gner run --dry-run`: a line a step, then the totals and those of the paper.
 
-Lines, not a table that is cut to the width of a terminal: they can be read by other programs.
+Plain lines, not a table cut to the width of a terminal, so that other programs can read them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ def cost_lines(
 ) -> Iterator[str]:
     """Yield every step with its costs, then what all of them cost.
 
-    Tokens are those that are learned from (prompts and targets of all epochs), or written.
+    Tokens are those of prompts and targets in all epochs of a training, or those generated.
     """
     yield HEAD
     for planned in steps:
@@ -42,11 +42,11 @@ def cost_lines(
 
 def _line(planned: PlannedStep, device: DeviceProfile) -> str:
     cost = planned.cost
-    cells = ("", "", "", "")
+    cells = ("?",) * 4 if planned.note else ("",) * 4
     note = planned.note and f"  ({planned.note})"
     if cost:
-        learned = isinstance(planned.step, Train)
-        tokens = cost.target_tokens + (cost.prompt_tokens if learned else 0)
+        trained = isinstance(planned.step, Train)
+        tokens = cost.target_tokens + (cost.prompt_tokens if trained else 0)
         too_large = device.memory_bytes is not None and cost.memory_bytes > device.memory_bytes
         cells = (
             _scaled(tokens),
@@ -54,19 +54,17 @@ def _line(planned: PlannedStep, device: DeviceProfile) -> str:
             f"{_scaled(cost.memory_bytes)}B{'!' if too_large else ''}",
             "?" if cost.gpu_hours is None else _hours_text(cost.gpu_hours),
         )
-    elif planned.note:
-        cells = ("?", "?", "?", "?")
     numbers = f"{cells[0]:>7} {cells[1]:>7} {cells[2]:>8} {cells[3]:>8}"
     return f"{_head(planned)} {numbers}  {_title(planned)}{note}"
 
 
 def _scaled(value: float) -> str:
     """Return a number with three digits and a unit prefix: 648M."""
-    place = 0
-    while value >= 999.5 and place + 1 < len(SCALES):
-        value, place = value / 1000, place + 1
+    power = 0
+    while value >= 999.5 and power + 1 < len(SCALES):
+        value, power = value / 1000, power + 1
     digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
-    return f"{value:.{digits}f}{SCALES[place]}"
+    return f"{value:.{digits}f}{SCALES[power]}"
 
 
 def _hours_text(hours: float) -> str:
@@ -107,14 +105,13 @@ def _device_lines(device: DeviceProfile) -> Iterator[str]:
 def _totals(
     steps: Sequence[PlannedStep], device: DeviceProfile, energy: EnergyParams
 ) -> Iterator[str]:
-    unknown = sum(1 for s in steps if _unknown(s))
-    trained, written = _hours(steps, Train), _hours(steps, Generate)
-    waiting = [planned for planned in steps if not planned.published]
-    left = _hours(waiting, Train) + _hours(waiting, Generate)
-    total = trained + written
+    unknown = sum(_unknown(planned) for planned in steps)
+    trained, generated = _hours(steps, Train), _hours(steps, Generate)
+    left = _hours([planned for planned in steps if not planned.published])
+    total = trained + generated
     yield (
         f"total      {_hours_text(total)} GPU hours: {_hours_text(trained)} training, "
-        f"{_hours_text(written)} generating"
+        f"{_hours_text(generated)} generating"
     )
     yield from _parts(steps)
     yield f"pending    {_hours_text(left)} GPU hours"
@@ -145,17 +142,16 @@ def _parts(steps: Sequence[PlannedStep]) -> Iterator[str]:
     if len(parts) > 1:
         yield "of which   (a step counts for the first part that needs it)"
         for name, own in parts.items():
-            hours = _hours(own, Train) + _hours(own, Generate)
-            yield f"  {_hours_text(hours):>10}  {name}"
+            yield f"  {_hours_text(_hours(own)):>10}  {name}"
 
 
 def _unknown(planned: PlannedStep) -> bool:
-    if not isinstance(planned.step, Train | Generate):
-        return False
-    return planned.cost is None or planned.cost.gpu_hours is None
+    known = planned.cost is not None and planned.cost.gpu_hours is not None
+    return isinstance(planned.step, Train | Generate) and not known
 
 
-def _hours(steps: Sequence[PlannedStep], kind: type[Step]) -> float:
+def _hours(steps: Sequence[PlannedStep], kind: type[Step] = Step) -> float:
+    """Return the GPU hours of steps of a kind, as far as they are known."""
     return sum(
         planned.cost.gpu_hours or 0.0
         for planned in steps

@@ -1,0 +1,63 @@
+"""What commands print in the same way: JSON, their log, and their faults, with exit codes.
+
+A fault of the input is one line and exit code 2. A signal is one line, too, and the exit code that
+shells know: 128 and its number.
+"""
+
+import json
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from flows.cli.terminal import lasting_terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def print_json(value: Any) -> None:
+    """Print a result on standard output."""
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def show_fault(message: str) -> None:
+    """Print a fault of the input as one line on standard error."""
+    typer.echo(f"gner: {message}", err=True)
+
+
+@contextmanager
+def input_errors() -> Iterator[None]:
+    """Turn a fault of the input into its message and exit code 2."""
+    from gner_core.errors import InputError
+
+    with lasting_terminal():
+        try:
+            yield
+        except InputError as error:
+            show_fault(str(error))
+            sys.exit(2)
+        except KeyboardInterrupt as end:
+            show_fault("stopped; run the same command again to go on")
+            sys.exit(getattr(end, "exit_code", 128 + signal.SIGINT))
+
+
+def log_to(console: "Console") -> None:
+    """Show the log of gner on a console, above its live bars."""
+    from rich.logging import RichHandler
+
+    handler = RichHandler(
+        console=console,
+        show_path=False,
+        show_level=False,
+        log_time_format="%X",
+        omit_repeated_times=False,
+    )
+    log = logging.getLogger("gner")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
