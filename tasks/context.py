@@ -4,6 +4,7 @@ A step that is published is skipped; any other is built under a lock, in a folde
 then published.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,13 +13,10 @@ from pathlib import Path
 from threading import Condition
 from typing import Any
 
-from rich.console import Console
-
 from gner_core.config.execution import ExecutionParams
 from gner_core.runtime.machine import USAGE, total
 from gner_core.runtime.worker import PROGRESS
 from gner_core.store.artifacts import ArtifactRef, Store
-from tasks.paths import open_store
 from tasks.progress import Event, LogSample, Progress, logger
 from tasks.steps.base import Step, refuse_unfetched
 from tasks.tracking.tracker import Tracker
@@ -58,11 +56,6 @@ class Workspace:
     usage: dict[ArtifactRef, dict[str, float]] = field(default_factory=dict)
     """What the child processes of steps have used, see `gner_core.runtime.machine`."""
 
-    def path(self, step: Step) -> Path:
-        """Return the local folder of a published step, or of a checkpoint that is kept elsewhere."""
-        place = step.location
-        return place if isinstance(place, Path) else self.store.fetch(place)
-
 
 @dataclass(frozen=True)
 class RunContext:
@@ -84,7 +77,12 @@ class RunContext:
 
     def path(self, step: Step) -> Path:
         """Return the local folder of a published step, or of a checkpoint that is kept elsewhere."""
-        return self.workspace.path(step)
+        location = step.location
+        return location if isinstance(location, Path) else self.store.fetch(location)
+
+    def json(self, step: Step, name: str) -> Any:
+        """Return the content of a JSON file of a published step."""
+        return json.loads((self.path(step) / name).read_text())
 
     def ensure(self, step: Step, build: Callable[[Path], Any]) -> bool:
         """Have the step's artifact published, by `build(folder)` if need be; True if it ran.
@@ -151,13 +149,3 @@ class RunContext:
         for name in (LOG, PROGRESS):
             (folder / name).write_bytes((scratch / name).read_bytes())
         self.workspace.usage[step.ref] = total(scratch / USAGE)
-
-
-@contextmanager
-def untracked_run(execution: ExecutionParams, *, console: Console) -> Iterator[RunContext]:
-    """Give a run for measurements: steps go into the store as ever, nothing is sent to MLflow."""
-    workers = Workers()
-    workers.start_server()
-    with Progress(console) as progress, workers:
-        workspace = Workspace(open_store(), progress, workers)
-        yield RunContext(workspace, execution, Tracker("", artifacts=None))

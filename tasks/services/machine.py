@@ -24,7 +24,7 @@ from gner_core.runtime.grace import grace_seconds
 from gner_core.runtime.locks import file_lock
 from tasks.services import prefect as prefect_setup
 from tasks.services.settings import WORKER, Settings, command_of
-from tasks.tracking.server import prepare_database
+from tasks.tracking.server import own_store
 
 RECORD, LOCK = "services.json", "services.lock"
 MARK = "GNER_SERVICES"
@@ -44,7 +44,6 @@ class Running:
     name: str
     pid: int
     started: float
-    log: str
 
     def process(self) -> psutil.Process | None:
         """Return the process, None when it has ended."""
@@ -98,7 +97,8 @@ class Services:
             self._stop(name, say=say, seconds=0)  # what is left of one whose first process died
         _check_ports(settings, missing)
         self.settings, self.mark = settings, self.mark if alive else uuid.uuid4().hex
-        prepare_database(self.home)
+        self.home.mkdir(parents=True, exist_ok=True)
+        _ = own_store(self.home).experiment  # made before the server runs
         started: list[str] = []
         try:
             for name in missing:
@@ -133,7 +133,7 @@ class Services:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        running = Running(name, process.pid, psutil.Process(process.pid).create_time(), str(log))
+        running = Running(name, process.pid, psutil.Process(process.pid).create_time())
         self.running[name] = running
         self._write()
         deadline = time.monotonic() + START_SECONDS

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gner_core.runtime.grace import GRACE, grace_seconds
-from tasks.tracking.server import own_artifacts, own_database
+from tasks.tracking.server import own_store
 
 WORKER = "worker-"
 HEARTBEAT_SECONDS = 30
@@ -88,8 +88,8 @@ def command_of(
         return [*python, "prefect", "server", "start", *place], inherited | server
     if name == "mlflow":
         place = ["--host", settings.host, "--port", str(settings.mlflow_port), "--workers", "1"]
-        kept = ["--backend-store-uri", own_database(home)]
-        kept += ["--artifacts-destination", own_artifacts(home)]
+        own = own_store(home)
+        kept = ["--backend-store-uri", own.uri, "--artifacts-destination", str(own.artifacts)]
         inherited.pop("MLFLOW_TRACKING_URI", None)
         jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # eight processes and 2 GB less
         return [*python, "mlflow", "server", *place, *kept], inherited | jobs

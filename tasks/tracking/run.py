@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from gner_core.errors import Stopped
 from tasks.tracking.names import mlflow_name
 from tasks.tracking.outbox import BlockedError, Outbox
+from tasks.tracking.server import TrackingStore
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -41,25 +44,25 @@ class Point(NamedTuple):
 
 
 class StepRun:
-    """The MLflow run of a flow run or of one of its steps."""
+    """The MLflow run of a flow run or of one of its steps; as a context manager it ends with the block."""
 
     def __init__(
         self,
         outbox: Outbox,
-        client: "Callable[[], MlflowClient]",
+        mlflow: TrackingStore,
         *,
         name: str,
-        made: datetime | None = None,
+        made: datetime | None,
     ) -> None:
         """Bind a run; `open` it before anything else.
 
         Args:
-            outbox: has all calls of the run made, in order.
-            client: gives the client; called in the outbox' thread.
+            outbox: makes all calls of the run, in order.
+            mlflow: whose client is used in the thread of the outbox only.
             name: its name in log lines.
-            made: when what is logged was made, where it was not now.
+            made: when what is logged was made; None where that is now.
         """
-        self._outbox, self._client = outbox, client
+        self._outbox, self._mlflow = outbox, mlflow
         self.name, self.made = name, made
         self.run_id: str | None = None
         """None until it is open, and for good where nothing of it is to be logged."""
@@ -71,6 +74,17 @@ class StepRun:
         """Per metric the steps that are there, also from an attempt that was killed."""
         self._waiting: list[Point] = []
         self._flushed = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.complete()
+        else:
+            self.end("KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED")
 
     def open(self, find_or_make: Callable[[], str | None]) -> None:
         """Have the run opened.
@@ -171,7 +185,7 @@ class StepRun:
 
         def mark() -> None:
             if self.run_id is not None:
-                self._client().set_tag(self.run_id, COMPLETE, "yes")
+                self._mlflow.client.set_tag(self.run_id, COMPLETE, "yes")
 
         self.flush()
         self.after_all("mark of completeness", mark)
@@ -199,7 +213,7 @@ class StepRun:
                 raise BlockedError
             if self.run_id is not None:
                 self._begun.add(do)
-                make(self._client(), self.run_id)
+                make(self._mlflow.client, self.run_id)
                 self._begun.discard(do)
 
         self._outbox.put(f"{what} of {self.name}", do)

@@ -21,22 +21,19 @@ files are replaced.
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from copy import copy
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gner_core.errors import Stopped
 from gner_core.runtime.processes import UNKNOWN, has_died, this_process
 from tasks import provenance
 from tasks.tracking.comparison import FlowRun, links, view, without_secrets
 from tasks.tracking.names import mlflow_name
 from tasks.tracking.outbox import NoOutbox, Outbox
 from tasks.tracking.run import COMPLETE, StepRun, run_tags
-from tasks.tracking.server import experiment_id, is_away, tracking_uri
+from tasks.tracking.server import TrackingStore, is_away, tracking_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -59,20 +56,13 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every try; t
 class Tracker:
     """The parent run of one flow run, and its children."""
 
-    def __init__(self, uri: str, *, artifacts: str | None) -> None:
-        """Name the tracking store and where it keeps files; None leaves that to the server.
-
-        Args:
-            uri: empty where nothing is to be tracked.
-        """
-        self.uri = uri
-        self.shown_uri = without_secrets(uri)
+    def __init__(self, mlflow: TrackingStore, outbox: Outbox) -> None:
+        """Bind a tracking store and the outbox whose thread makes all calls to it."""
+        self.mlflow, self.outbox = mlflow, outbox
+        self.shown_uri = without_secrets(mlflow.uri)
         self.links: dict[str, str] = {}
         """To this flow run and its comparison with earlier ones; there after `finish`."""
-        self._artifacts = artifacts
-        service = f"MLflow at {self.shown_uri}"
-        self.outbox = Outbox(service, is_away=is_away) if uri else NoOutbox()
-        self.parent = self._bound("the flow run")
+        self.parent = StepRun(outbox, mlflow, name="the flow run", made=None)
         self._on_prefect: Mapping[str, str] = {}
         self.logged: dict[str, StepRun] = {}
         """By key, those that this flow run logs."""
@@ -80,12 +70,18 @@ class Tracker:
         """All of this flow run, also those below the points of a sweep."""
 
     @classmethod
+    def untracked(cls) -> "Tracker":
+        """Return a tracker that sends nothing to MLflow."""
+        return cls(TrackingStore("", None), NoOutbox())
+
+    @classmethod
     def start(
         cls, *, name: str, params: Mapping[str, Any], tags: Mapping[str, str], home: Path
     ) -> "Tracker":
         """Open the tracking store and the parent run of a flow run; it says where it runs."""
-        uri, artifacts = tracking_uri(home)
-        tracker = cls(uri, artifacts=artifacts)
+        mlflow = tracking_store(home)
+        service = f"MLflow at {without_secrets(mlflow.uri)}"
+        tracker = cls(mlflow, Outbox(service, is_away=is_away))
         flow = uuid.uuid4().hex
         tracker._on_prefect = provenance.prefect_tags()
         here = {**provenance.tags(provenance.facts()), **tracker._on_prefect}
@@ -116,7 +112,16 @@ class Tracker:
                 unmade,
             )
 
-    @contextmanager
+    def below(self, run: StepRun) -> "Tracker":
+        """Return a tracker whose parent is a child of ours, such as the run of a point of a sweep.
+
+        End that run before `finish`.
+        """
+        tracker = copy(self)
+        tracker.logged = {}  # a training of another point is not above our evaluations
+        tracker.parent = run
+        return tracker
+
     def step_run(
         self,
         title: str,
@@ -127,7 +132,7 @@ class Tracker:
         reuse_as: str | None = None,
         within: str = "",
         made: datetime | None = None,
-    ) -> Iterator[StepRun]:
+    ) -> StepRun:
         """Open the child run of a step; go on with one that an earlier attempt did not complete.
 
         Args:
@@ -136,58 +141,17 @@ class Tracker:
             within: key of a step; where this flow run logs that one, its run is the parent.
             made: when the step's artifact was published: the same in every attempt to log it.
         """
-        run = self._child(
-            title, key=key, kind=kind, params=params, reuse_as=reuse_as, within=within, made=made
-        )
-        try:
-            yield run
-        except BaseException as error:
-            run.end("KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED")
-            raise
-        run.complete()
-
-    def below(
-        self,
-        title: str,
-        *,
-        key: str,
-        kind: str,
-        params: Mapping[str, Any],
-        reuse_as: str | None = None,
-    ) -> "Tracker":
-        """Return a tracker whose parent run is a child of ours, as of a point of a sweep.
-
-        It is opened as `step_run` does; end it by its `parent`, before our `finish`.
-        """
-        tracker = copy(self)
-        tracker.logged = {}  # a training of another point is not above our evaluations
-        tracker.parent = self._child(
-            title, key=key, kind=kind, params=params, reuse_as=reuse_as, within="", made=None
-        )
-        return tracker
-
-    def _child(
-        self,
-        title: str,
-        *,
-        key: str,
-        kind: str,
-        params: Mapping[str, Any],
-        reuse_as: str | None,
-        within: str,
-        made: datetime | None,
-    ) -> StepRun:
-        run, began = self._bound(title, made=made), int(time.time() * 1000)
-        above = self.logged.get(within)
+        run = StepRun(self.outbox, self.mlflow, name=title, made=made)
+        began, above = int(time.time() * 1000), self.logged.get(within)
 
         def start() -> str | None:
             earlier = self._find(f"tags.`{KEY}` = '{key}'")
             complete = [given for given in earlier if given.data.tags.get(COMPLETE) == "yes"]
             if reuse_as and complete:
                 if self.parent.run_id is not None:
-                    known = complete[0].info.run_id
                     reused = mlflow_name(f"gner.reused.{reuse_as}")
-                    self.client.set_tag(self.parent.run_id, reused, known)
+                    known = complete[0].info.run_id
+                    self.mlflow.client.set_tag(self.parent.run_id, reused, known)
                 return None
             parent = (above and above.run_id) or self.parent.run_id or ""
             tags = {KEY: key, KIND: kind, PARENT: parent, **self._on_prefect}
@@ -200,21 +164,7 @@ class Tracker:
         run.params(params)
         return run
 
-    def _bound(self, name: str, *, made: datetime | None = None) -> StepRun:
-        return StepRun(self.outbox, lambda: self.client, name=name, made=made)
-
     # ------------------------------------------------- in the thread of the outbox
-
-    @cached_property
-    def client(self) -> "MlflowClient":
-        """The client; an SQLite file is made on its first call."""
-        from mlflow import MlflowClient
-
-        return MlflowClient(self.uri)
-
-    @cached_property
-    def _experiment(self) -> str:
-        return experiment_id(self.client, self._artifacts)
 
     def _start(
         self,
@@ -229,14 +179,14 @@ class Tracker:
         tags = {**tags, PROCESS: this_process()}
         if known:
             run_id = str(known[0].info.run_id)
-            self.client.log_batch(run_id, tags=run_tags(tags))
+            self.mlflow.client.log_batch(run_id, tags=run_tags(tags))
             if known[0].info.status != RUNNING:
-                self.client.update_run(run_id, status=RUNNING)
+                self.mlflow.client.update_run(run_id, status=RUNNING)
         else:
-            made = self.client.create_run(self._experiment, began, tags, name)
+            made = self.mlflow.client.create_run(self.mlflow.experiment, began, tags, name)
             run_id = str(made.info.run_id)
-        for metric in self.client.get_run(run_id).data.metrics:
-            history = self.client.get_metric_history(run_id, metric)
+        for metric in self.mlflow.client.get_run(run_id).data.metrics:
+            history = self.mlflow.client.get_metric_history(run_id, metric)
             run.sent[metric] |= {point.step for point in history}
         return run_id
 
@@ -244,15 +194,15 @@ class Tracker:
         """Have the UI show this flow run beside earlier ones of the same experiment."""
         name = client.get_run(run_id).info.run_name
         query = f"tags.`{KIND}` = 'flow' and attributes.run_name = '{name}'"
-        found = client.search_runs([self._experiment], query, max_results=COMPARED)
+        found = client.search_runs([self.mlflow.experiment], query, max_results=COMPARED)
         runs = [FlowRun(r.info.run_id, r.data.params, r.data.metrics) for r in found]
         runs.sort(key=lambda run: run.run_id != run_id)  # this one first
-        client.set_experiment_tag(self._experiment, f"{VIEW}{name}", view(name, runs))
-        self.links = links(self.uri, experiment=self._experiment, name=name, runs=runs)
+        client.set_experiment_tag(self.mlflow.experiment, f"{VIEW}{name}", view(name, runs))
+        self.links = links(self.mlflow.uri, experiment=self.mlflow.experiment, name=name, runs=runs)
 
     def _find(self, query: str) -> "list[Run]":
         """Return runs, the latest first."""
-        found = self.client.search_runs([self._experiment], query, max_results=FOUND)
+        found = self.mlflow.client.search_runs([self.mlflow.experiment], query, max_results=FOUND)
         return list(found)
 
     def _close_dead(self) -> None:
@@ -265,10 +215,10 @@ class Tracker:
             points = [
                 point.timestamp
                 for name in left.data.metrics
-                for point in self.client.get_metric_history(run_id, name)
+                for point in self.mlflow.client.get_metric_history(run_id, name)
             ]
             last = max([left.info.start_time, *points])  # all that is known of its end
-            self.client.set_terminated(run_id, status, last)
+            self.mlflow.client.set_terminated(run_id, status, last)
 
 
 def _is_free(run: "Run") -> bool:
