@@ -83,10 +83,45 @@ def test_a_session_in_no_autogroup_has_no_nice(
         assert session_nice() is None
 
 
-@pytest.mark.parametrize("asked", ["20", "-5", "high", ""])
-def test_a_wrong_priority_is_refused(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GNER_NICE", asked)
-    with pytest.raises(InputError, match=f"GNER_NICE={asked}: must be a whole number"):
+@pytest.mark.parametrize(
+    ("faults", "said"),
+    [
+        ([BlockingIOError(), BlockingIOError()], ""),
+        ([BlockingIOError("busy")] * 9, "GNER_NICE=19 counts only in part: busy"),
+        ([PermissionError("not allowed")], "GNER_NICE=19 counts only in part: not allowed"),
+    ],
+)
+def test_a_session_that_takes_no_priority_is_reported_after_some_tries(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    faults: list[OSError],
+    said: str,
+) -> None:
+    left = iter(faults)
+
+    class Autogroup:
+        def exists(self) -> bool:
+            return True
+
+        def read_text(self) -> str:
+            return "/autogroup-7 nice 0"
+
+        def write_text(self, text: str) -> None:
+            for fault in left:
+                raise fault
+
+    monkeypatch.setenv("GNER_NICE", "19")
+    monkeypatch.setattr("gner_core.runtime.priority.AUTOGROUP", Autogroup())
+    monkeypatch.setattr("os.setpriority", lambda *_: None)
+    monkeypatch.setattr("os.getsid", lambda _: os.getpid())
+    take_priority()
+    assert caplog.messages == ([said] if said else [])
+
+
+@pytest.mark.parametrize("given", ["20", "-5", "high", ""])
+def test_a_wrong_priority_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GNER_NICE", given)
+    with pytest.raises(InputError, match=f"GNER_NICE={given}: must be a whole number"):
         take_priority()
 
 

@@ -173,3 +173,25 @@ def test_sigterm_writes_a_checkpoint_and_then_stops(
     assert "worker ended with code 143" in error
     assert newest(asked) >= 2
     assert f"the same command goes on from the checkpoint of update {newest(asked)}" in error
+
+
+@pytest.mark.slow
+def test_ranks_write_a_checkpoint_and_stop_when_the_fork_server_is_killed(
+    workers: Workers, ask: Ask, tiny_model: TinyModel
+) -> None:
+    if tiny_model.backbone.family == "decoder_only":
+        pytest.skip("once is enough")
+    launcher = {"kind": "torchrun", "processes": 2}
+    asked = ask(tiny_model, train={"epochs": 300}, checkpoint_every=9999, launcher=launcher)
+    attempt = Attempt(workers, asked)
+    attempt.until(lambda: attempt.updates() >= 2)
+    family = [attempt.process, *attempt.process.children(recursive=True)]
+    assert len(family) >= 4  # the supervisor, the launcher and two ranks
+    for process in family[2:]:
+        process.suspend()  # stands for a checkpoint that takes long
+    attempt.process.parent().kill()
+    time.sleep(2)
+    for process in family[2:]:
+        process.resume()
+    assert psutil.wait_procs(family, timeout=60)[1] == []
+    assert newest(asked) >= 2
