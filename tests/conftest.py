@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from gner_core.runtime.gpus import TAKEN, VISIBLE
 from tests.s3_server import S3, make_bucket, s3_server
 
 ROOT = Path(__file__).parents[1]
@@ -21,6 +22,14 @@ os.environ["DO_NOT_TRACK"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+@pytest.fixture(autouse=True)
+def _unchanged_gpu_choice() -> Iterator[None]:
+    """Fail a test that leaves this process, and so the tests after it, with a choice of GPUs."""
+    before = [os.environ.get(name) for name in (VISIBLE, TAKEN)]
+    yield
+    assert [os.environ.get(name) for name in (VISIBLE, TAKEN)] == before
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from gner_core.runtime.gpus import TAKEN, VISIBLE
+
 UUIDS = tuple(f"GPU-{letter * 8}-0000-0000-0000-000000000000" for letter in "abcd")
 
 
@@ -20,4 +22,6 @@ def pretend(count: int, place: Path, patch: pytest.MonkeyPatch) -> None:
     program.chmod(0o755)
     patch.setenv("PATH", str(program.parent), prepend=":")
     patch.setenv("GNER_GPU_LOCKS", str(place / "locks"))
-    patch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for name in (VISIBLE, TAKEN):
+        patch.setenv(name, "")  # so that what is set later is undone with the patch
+        patch.delenv(name)
