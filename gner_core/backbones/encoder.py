@@ -16,24 +16,24 @@ PROMPTS_AT_ONCE = 512
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Token ids of a prompt and of the text to write, which ends with the end token."""
+    """Token ids of a prompt and of its target, which ends with the end token."""
 
     source: list[int]
     target: list[int]
     counted: bool = True
-    """False for one that only keeps a device busy: it carries no loss."""
+    """False for an example without loss, which only keeps a device in step with the others."""
 
 
 def shared_prefix(prompts: Sequence[list[int]]) -> int:
-    """Return how many tokens all prompts begin with, leaving at least one to each of them."""
-    first, last = min(prompts), max(prompts)  # all others lie between them
+    """Return how many tokens all prompts share at the start; at least one is left to each."""
+    first, last = min(prompts), max(prompts)  # all others sort between them
     shortest = min(map(len, prompts)) - 1
     pairs = zip(first[:shortest], last[:shortest], strict=False)
     return next((n for n, (one, other) in enumerate(pairs) if one != other), shortest)
 
 
 class Encoder:
-    """A tokenizer together with the conventions of its backbone."""
+    """A tokenizer with the conventions of its backbone."""
 
     def __init__(
         self, tokenizer: PreTrainedTokenizerBase, backbone: BackboneParams, form: TargetForm
@@ -55,7 +55,7 @@ class Encoder:
         return ids
 
     def stem(self, types: Sequence[str] | None) -> list[int]:
-        """Return the tokens with which prompts begin: all prompts, or all that ask for these types."""
+        """Return the tokens with which all prompts begin, or all prompts with these types."""
         key = tuple(types) if types else None
         if key not in self._stems:
             one, other = self.prompts([(("a",), key or ("b",)), (("1",), key or ("2",))])
@@ -68,24 +68,17 @@ class Encoder:
         return Example(source, [*self._plain(target(words, tags, self.form)), self.end])
 
     def target_length(self, words: Sequence[str], tags: Sequence[str]) -> int:
-        """Return the tokens of a target with its end token."""
+        """Return the number of tokens of a target with its end token."""
         return len(self._plain(target(words, tags, self.form))) + 1
 
     def prompt_lengths(self, pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Iterator[int]:
-        """Return the tokens of many prompts, some hundreds in one call of the tokenizer."""
+        """Yield the numbers of tokens of many prompts; each call of the tokenizer takes hundreds."""
         pairs = iter(pairs)
         while part := list(islice(pairs, PROMPTS_AT_ONCE)):
             yield from map(len, self.prompts(part))
 
-    def fits(self, source: int, written: int) -> bool:
-        """Say whether a prompt and a target of these lengths are within the limits (App. B)."""
-        return self.backbone.fits(source, written)
-
     def budget(self, words: Sequence[str], types: Sequence[str], source: int) -> int:
-        """Return how many tokens may be written: the longest possible answer, within the limits.
-
-        0 means that the prompt leaves no room.
-        """
+        """Return the tokens of the longest possible answer within the limits; 0 if none fits."""
         longest = len(self._plain(longest_target(words, types, self.form))) + 1
         if self.backbone.family == "decoder_only":
             return max(0, min(longest, self.backbone.max_source_tokens - source))

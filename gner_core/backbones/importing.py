@@ -1,11 +1,11 @@
-"""Brings a backbone into one plain form: a folder with safetensors weights and its tokenizer."""
+"""Imports a backbone into one form: a folder with safetensors weights and its tokenizer."""
 
 import importlib
 import importlib.metadata
 import importlib.util
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -35,8 +35,9 @@ from gner_core.config.backbone import (
 from gner_core.errors import InputError
 from gner_core.hub import hub_errors, refuse_damaged
 
-HEAD_WIDTH = 16  # of random models
-PAD, END = "<pad>", "</s>"  # of their tokenizers; ids 0 and 1
+HEAD_WIDTH = 16
+"""Width of an attention head of random models."""
+PAD, END = "<pad>", "</s>"  # ids 0 and 1 of random models' tokenizers
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]  # never pickles
 
 
@@ -46,8 +47,8 @@ def import_backbone(
     """Write the backbone's weights and tokenizer into `folder`.
 
     Args:
-        data_root: where relative folder sources are looked for.
-        texts: what a random model's tokenizer is learned from; others ignore it.
+        data_root: folder to which the paths of folder sources are relative.
+        texts: what a random model's tokenizer is trained on; other sources ignore it.
 
     Raises:
         InputError: when the source is missing, of another version, or cannot be read.
@@ -87,7 +88,7 @@ def _model_files(folder: Path) -> list[Path]:
 
 
 def _refuse_broken_weights(folder: Path) -> None:
-    """Open every weights file, which compares its table with its size; look for missing shards."""
+    """Open every weights file, which checks its size against its header; check for all shards."""
     files = list(folder.glob("*.safetensors"))
     if not files:
         raise InputError(f"{folder}: no safetensors weights; save the model with save_pretrained")
@@ -118,8 +119,8 @@ def _from_package(source: PackageSource, folder: Path) -> None:
             f"package {source.package} is {installed}, wanted {source.version}; {hint}"
         )
     spec = importlib.util.find_spec(source.module)  # finds the files; runs none of its code
-    places = (spec.submodule_search_locations if spec else None) or []
-    package_folder = next((Path(p) for p in places if (Path(p) / source.file).is_file()), None)
+    folders = map(Path, (spec.submodule_search_locations if spec else None) or [])
+    package_folder = next((path for path in folders if (path / source.file).is_file()), None)
     if package_folder is None:
         raise InputError(f"package {source.package} holds no file {source.file}")
     with _gguf_parsed_once():
@@ -134,10 +135,10 @@ def _from_package(source: PackageSource, folder: Path) -> None:
 
 @contextmanager
 def _gguf_parsed_once() -> Iterator[None]:
-    """Let transformers read the file once.
+    """Parse a GGUF file once.
 
-    It parses it anew for configuration, weights and tokenizer, and builds the map of tensor
-    names once per module: 30 seconds in all on two cores.
+    transformers parses it for configuration, weights and tokenizer, and builds the map of tensor
+    names for every module, which takes 30 seconds on two cores.
     """
     gguf: Any = importlib.import_module("gguf")
     plain = gguf.GGUFReader, gguf.get_tensor_name_map
@@ -149,21 +150,18 @@ def _gguf_parsed_once() -> Iterator[None]:
 
 
 def _forget_quantization(model: PreTrainedModel) -> None:
-    """Weights are plain float32 by now; save_pretrained refuses while the marks remain."""
+    """Remove what makes save_pretrained refuse a model whose weights are float32 by now."""
     model.hf_quantizer = None
-    for mark in ("is_quantized", "quantization_method"):
-        model.__dict__.pop(mark, None)
+    for name in ("is_quantized", "quantization_method"):
+        model.__dict__.pop(name, None)
     model.config.__dict__.pop("quantization_config", None)
 
 
 def _random(source: RandomSource, folder: Path, texts: Iterable[str]) -> None:
     tokenizer = _byte_bpe(source.vocabulary, texts)
     torch.manual_seed(source.seed)
-    build: Callable[[RandomSource, int], PreTrainedModel] = (
-        _random_t5 if source.architecture == "t5" else _random_llama
-    )
-    model = build(source, len(tokenizer))
-    model.save_pretrained(folder)
+    build = _random_t5 if source.architecture == "t5" else _random_llama
+    build(source, len(tokenizer)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
@@ -201,7 +199,7 @@ def _random_llama(source: RandomSource, vocabulary: int) -> PreTrainedModel:
 
 
 def _byte_bpe(vocabulary: int, texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """Learn a byte-level BPE tokenizer: whatever the text, nothing is unknown to it."""
+    """Train a byte-level BPE tokenizer, which can write any text."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

@@ -1,5 +1,6 @@
 """Loads tokenizer and model from a folder of safetensors weights, with clear errors."""
 
+import resource
 from pathlib import Path
 
 import torch
@@ -7,6 +8,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
+    DynamicCache,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -18,6 +20,13 @@ from gner_core.errors import InputError
 def device() -> torch.device:
     """Return the accelerator where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def peak_memory_bytes() -> int:
+    """Return the peak of GPU memory, or of this process' memory where there is no GPU."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -40,9 +49,10 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 def load_model(
     folder: Path, backbone: BackboneParams, *, dtype: str, attention: str | None = None
 ) -> PreTrainedModel:
-    """Load a model of the backbone's family in the number format named.
+    """Load a model of the backbone's family.
 
     Args:
+        dtype: number format of the weights.
         attention: transformers' name of the implementation; None lets it choose.
 
     Raises:
@@ -63,6 +73,24 @@ def load_model(
     if missing:
         raise InputError(f"{folder}: weights are missing: {', '.join(missing[:3])} …")
     return model
+
+
+def load_for_inference(
+    folder: Path, backbone: BackboneParams, *, attention: str | None = None
+) -> PreTrainedModel:
+    """Load a model onto the accelerator in the backbone's number format, or onto a CPU in float32.
+
+    Arguments and errors are those of `load_model`.
+    """
+    dtype = backbone.dtype if torch.cuda.is_available() else "float32"
+    return load_model(folder, backbone, dtype=dtype, attention=attention).to(device())
+
+
+def prefix_cache(model: PreTrainedModel, prefix: torch.Tensor) -> DynamicCache:
+    """Return the keys and values that a decoder-only model computes for a prefix, (1, tokens)."""
+    cache = DynamicCache(config=model.config)
+    model.base_model(input_ids=prefix, past_key_values=cache, use_cache=True)
+    return cache
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -14,12 +14,12 @@ from gner_core.systems.gner.targets import BIO, target
 
 
 class ImportRequest(Request):
-    """What the child process is asked for."""
+    """A backbone to import."""
 
     backbone: BackboneParams
     data_root: str
     sentences: tuple[str, ...]
-    """Parquet files of sentences: what a random model's tokenizer is learned from."""
+    """Parquet files of sentences on which a random model's tokenizer is trained."""
 
 
 def work(request: ImportRequest, report: Report) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Generation: what a checkpoint writes for a set of sentences, as a child process."""
+"""Generation: predictions of a checkpoint for a set of sentences, as a child process."""

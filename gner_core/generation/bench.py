@@ -1,19 +1,16 @@
 """Child process that measures one way of decoding: `python -m gner_core.generation.bench REQUEST.json`.
 
-A first batch is not counted.
+One batch is generated first as a warm-up.
 """
 
-import resource
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from gner_core.backbones.load import peak_memory_bytes
 from gner_core.config.system import MatchParams
 from gner_core.generation.job import GenerateRequest, Job
-from gner_core.matching.back_tokenization import BackTokens
 from gner_core.matching.modes import Matcher
 from gner_core.records import Prediction, write_predictions
 from gner_core.runtime.gpus import use_gpus
@@ -31,7 +28,7 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     report(0, total)
     passes: list[int] = []
     job.decoder.register_forward_pre_hook(lambda *_: passes.append(1))
-    loaded = _memory_bytes()
+    loaded = peak_memory_bytes()
     job.answer(job.parts[0])
     done: dict[int, Prediction] = {}
     sentence_passes = 0
@@ -45,7 +42,8 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     predictions = [done[index] for index in sorted(done)]
     output = Path(request.output)
     write_predictions(output / PREDICTIONS, predictions)
-    matcher = _matcher(job)
+    match = MatchParams(mode="gner", back_tokenization=True)
+    matcher = Matcher(match, request.target, back=job.back_tokens().changed)
     scored = [score(prediction, matcher) for prediction in predictions]
     write_scored(output / SCORED, scored)
     words = sum(len(prediction.words) for prediction in predictions)
@@ -57,7 +55,7 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
             "words": words,
             "seconds": seconds,
             "passes_per_word": sentence_passes / words,
-            "memory_bytes": _memory_bytes(),
+            "memory_bytes": peak_memory_bytes(),
             "memory_for_model": loaded,
             "cut_off": sum(not prediction.finished for prediction in predictions),
             "copies": [
@@ -69,24 +67,11 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
 
 
 def _copy(job: Job, prediction: Prediction, tags: tuple[str, ...]) -> str:
-    """Return how the tokenizer writes the well-formed text of these tags."""
+    """Return the well-formed text of these tags as the tokenizer writes it."""
     text = target(prediction.words, tags, job.encoder.form)
     if prediction.decided:
         return text
     return job.encoder.decode(job.encoder.tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def _matcher(job: Job) -> Matcher:
-    back = BackTokens(job.encoder.round_trip)
-    back.learn(text for sentence in job.sentences for text in (*sentence.words, *sentence.types))
-    match = MatchParams(mode="gner", back_tokenization=True)
-    return Matcher(match, job.request.target, back=back.changed)
-
-
-def _memory_bytes() -> int:
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def start(request: GenerateRequest, report: Report) -> dict[str, Any]:

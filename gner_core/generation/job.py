@@ -1,4 +1,4 @@
-"""What is generated for which sentences: prompts, limits, batches, and the model that answers."""
+"""The sentences of a generation with their prompts, limits and batches, and the model."""
 
 import os
 from collections.abc import Sequence
@@ -8,13 +8,14 @@ from pathlib import Path
 import torch
 
 from gner_core.backbones.encoder import Encoder
-from gner_core.backbones.load import device, is_out_of_memory, load_model, load_tokenizer
+from gner_core.backbones.load import is_out_of_memory, load_for_inference, load_tokenizer
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.system import DecodeParams, TargetForm
 from gner_core.errors import InputError
-from gner_core.generation.free import Ask, FreeGenerator
-from gner_core.generation.guided.decoding import GuidedAsk, GuidedGenerator
+from gner_core.generation.free import FreeGenerator, FreeQuery
+from gner_core.generation.guided.decoding import GuidedGenerator, GuidedQuery
 from gner_core.generation.parts import plan_parts
+from gner_core.matching.back_tokenization import BackTokens
 from gner_core.records import Prediction, Sentence, read_sentences
 from gner_core.runtime.worker import Request
 from gner_core.systems.gner.prompts import shuffled
@@ -24,7 +25,7 @@ TOO_LONG = "over the token limits"
 
 
 class GenerateRequest(Request):
-    """What the child process is asked for."""
+    """A checkpoint and the sentences for which it generates."""
 
     backbone: BackboneParams
     target: TargetForm
@@ -38,14 +39,14 @@ class GenerateRequest(Request):
     batch_tokens: int
     """Tokens of a batch, prompts and longest answers, at most."""
     processes: int
-    """That share the work."""
+    """Processes that share the batches."""
 
 
 class Job:
-    """The sentences of a generation with their prompts, and the batches in which they meet."""
+    """The sentences of a generation with their prompts, and their batches (`parts`)."""
 
     def __init__(self, request: GenerateRequest) -> None:
-        """Read tokenizer and sentences; measure and plan.
+        """Read tokenizer and sentences, and plan the batches.
 
         Raises:
             InputError: for an unusable tokenizer, and for a sentence over the limits where
@@ -63,16 +64,16 @@ class Job:
         pairs = zip(self.sentences, self.types, strict=True)
         self.sources = self.encoder.prompts((s.words, types) for s, types in pairs)
         self.budgets = [self._budget(index) for index in range(len(self.sentences))]
-        able = [index for index, budget in enumerate(self.budgets) if budget]
-        sizes = [len(self.sources[index]) + self.budgets[index] for index in able]
+        fitting = [index for index, budget in enumerate(self.budgets) if budget]
+        sizes = [len(self.sources[index]) + self.budgets[index] for index in fitting]
         plan = plan_parts(sizes, batch=request.batch, tokens=request.batch_tokens)
-        self.parts = [[able[place] for place in part] for part in plan]
+        self.parts = [[fitting[n] for n in part] for part in plan]
 
     def _budget(self, index: int) -> int:
         """Return how many tokens an answer may have, 0 for a sentence over the limits."""
         sentence, source = self.sentences[index], len(self.sources[index])
         plain = self.encoder.target_length(sentence.words, ["O"] * len(sentence.words))
-        if self.encoder.fits(source, plain):
+        if self.encoder.backbone.fits(source, plain):
             return self.encoder.budget(sentence.words, self.types[index], source)
         if self.request.decode.too_long == "error":
             raise InputError(
@@ -88,13 +89,13 @@ class Job:
         return self._prediction(index, "", finished=False, skipped=TOO_LONG)
 
     def answer(self, part: Sequence[int]) -> list[Prediction]:
-        """Return the predictions of a batch; where memory runs out, of its halves.
+        """Return the predictions of a batch; where memory runs out, it is halved.
 
         Raises:
-            InputError: when memory does not even hold one sentence.
+            InputError: when memory runs out with one sentence.
         """
         try:
-            return self._guided(part) if self._guides else self._free(part)
+            return self._generated(part)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -106,29 +107,32 @@ class Job:
         half = len(part) // 2
         return [*self.answer(part[:half]), *self.answer(part[half:])]
 
+    def back_tokens(self) -> BackTokens:
+        """Return what the tokenizer gives back for the words and types of the sentences."""
+        back = BackTokens(self.encoder.round_trip)
+        back.learn(
+            text for sentence in self.sentences for text in (*sentence.words, *sentence.types)
+        )
+        return back
+
     @property
     def decoder(self) -> torch.nn.Module:
-        """The part of the model that is run for every piece of an answer."""
-        model = self._guided_generator.forward.model if self._guides else self._free_generator.model
+        """The part of the model that runs once for every pass of decoding."""
+        model = self._generator.model
         decoder: torch.nn.Module = (
             model.get_decoder() if model.config.is_encoder_decoder else model.base_model
         )
         return decoder
 
-    @property
-    def _guides(self) -> bool:
-        return self.request.decode.mode == "guided"
-
-    def _free(self, part: Sequence[int]) -> list[Prediction]:
-        answers = self._free_generator([Ask(self.sources[i], self.budgets[i]) for i in part])
-        return [
-            self._prediction(index, answer.text, finished=answer.finished)
-            for index, answer in zip(part, answers, strict=True)
-        ]
-
-    def _guided(self, part: Sequence[int]) -> list[Prediction]:
-        answers = self._guided_generator(
-            [GuidedAsk(self.sentences[i].words, self.types[i]) for i in part]
+    def _generated(self, part: Sequence[int]) -> list[Prediction]:
+        if isinstance(self._generator, FreeGenerator):
+            free = self._generator([FreeQuery(self.sources[n], self.budgets[n]) for n in part])
+            return [
+                self._prediction(index, answer.text, finished=answer.finished)
+                for index, answer in zip(part, free, strict=True)
+            ]
+        guided = self._generator(
+            [GuidedQuery(self.sentences[n].words, self.types[n]) for n in part]
         )
         return [
             self._prediction(
@@ -138,7 +142,7 @@ class Job:
                 decided=answer.tags,
                 probabilities=answer.probabilities,
             )
-            for index, answer in zip(part, answers, strict=True)
+            for index, answer in zip(part, guided, strict=True)
         ]
 
     def _prediction(
@@ -152,25 +156,19 @@ class Job:
         probabilities: tuple[float, ...] | None = None,
     ) -> Prediction:
         s: Sentence = self.sentences[index]
-        asked = (s.id, s.corpus, s.words, s.tags, self.types[index])
-        return Prediction(*asked, text, finished, skipped, decided, probabilities)
+        known = (s.id, s.corpus, s.words, s.tags, self.types[index])
+        return Prediction(*known, text, finished, skipped, decided, probabilities)
 
     @cached_property
-    def _free_generator(self) -> FreeGenerator:
-        model = self._model(attention=None)
-        return FreeGenerator(model, self.encoder, beams=self.request.decode.beams)
-
-    @cached_property
-    def _guided_generator(self) -> GuidedGenerator:
-        model = self._model(attention="sdpa")
-        return GuidedGenerator(model, self.encoder, beams=self.request.decode.beams)
-
-    def _model(self, attention: str | None) -> torch.nn.Module:
-        request = self.request
+    def _generator(self) -> FreeGenerator | GuidedGenerator:
+        request, decode = self.request, self.request.decode
         if request.threads:
             torch.set_num_threads(request.threads)
         elif not torch.cuda.is_available():
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // request.processes))
-        dtype = request.backbone.dtype if torch.cuda.is_available() else "float32"
-        model = load_model(Path(request.model), request.backbone, dtype=dtype, attention=attention)
-        return model.to(device())
+        guided = decode.mode == "guided"
+        model = load_for_inference(
+            Path(request.model), request.backbone, attention="sdpa" if guided else None
+        )
+        generator = GuidedGenerator if guided else FreeGenerator
+        return generator(model, self.encoder, beams=decode.beams)

@@ -1,7 +1,7 @@
-"""Finished parts of a generation on disk: whole or not there, whatever ends the process.
+"""Finished parts of a generation on disk, which are complete whatever ends the process.
 
-A part is one batch; which sentences meet in it depends on their lengths only, so an interrupted
-run, or one on several devices, makes the same parts.
+A part is one batch. Its sentences depend on the lengths of all sentences only, so a resumed run,
+or one on several devices, makes the same parts.
 
 Example:
     >>> plan_parts([9, 3, 4], batch=2, tokens=100)
@@ -19,9 +19,9 @@ def plan_parts(sizes: Sequence[int], *, batch: int, tokens: int) -> list[list[in
     """Return the indices of the sentences of every part, short ones first.
 
     Args:
-        sizes: tokens that each sentence may take.
+        sizes: tokens of each sentence, at most.
         batch: sentences of a part, at most.
-        tokens: of a part when all are as long as its longest, at most; one sentence always fits.
+        tokens: padded tokens of a part, at most; one sentence always fits.
     """
     parts: list[list[int]] = []
     for index in sorted(range(len(sizes)), key=lambda i: (sizes[i], i)):
@@ -33,10 +33,10 @@ def plan_parts(sizes: Sequence[int], *, batch: int, tokens: int) -> list[list[in
 
 
 def keep_part(folder: Path, members: Sequence[int], predictions: Sequence[Prediction]) -> None:
-    """Publish a finished part: written aside, then renamed."""
+    """Write a finished part as a whole."""
     name = f"{members[0]}-{members[-1]}-{len(members)}"
-    with replacing_file(folder / f"{name}.parquet") as aside:
-        write_predictions(aside, predictions)
+    with replacing_file(folder / f"{name}.parquet") as file:
+        write_predictions(file, predictions)
 
 
 def kept(folder: Path) -> dict[str, Prediction]:
@@ -45,5 +45,5 @@ def kept(folder: Path) -> dict[str, Prediction]:
 
 
 def count_kept(folder: Path) -> int:
-    """Return how many sentences stand in finished parts, from the names of their files."""
+    """Return the number of sentences in finished parts, from the names of their files."""
     return sum(int(file.stem.rpartition("-")[2]) for file in folder.glob("*.parquet"))

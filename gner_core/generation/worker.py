@@ -19,7 +19,6 @@ from typing import Any
 from gner_core.errors import InputError
 from gner_core.generation.job import GenerateRequest, Job
 from gner_core.generation.parts import count_kept, keep_part, kept
-from gner_core.matching.back_tokenization import BackTokens
 from gner_core.records import write_predictions
 from gner_core.runtime.gpus import TAKEN, join_gpus, taken_gpus, use_gpus
 from gner_core.runtime.machine import took_gpus
@@ -54,9 +53,8 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     predictions = [job.skipped(n) or done[s.id] for n, s in enumerate(job.sentences)]
     output = Path(request.output)
     write_predictions(output / "predictions.parquet", predictions)
-    back = BackTokens(job.encoder.round_trip)
-    back.learn(text for sentence in job.sentences for text in (*sentence.words, *sentence.types))
-    (output / "back_tokenization.json").write_text(json.dumps(back.changed, ensure_ascii=False))
+    back = job.back_tokens().changed
+    (output / "back_tokenization.json").write_text(json.dumps(back, ensure_ascii=False))
     summary = {
         "sentences": len(predictions),
         "cut_off": sum(not p.finished and p.skipped is None for p in predictions),
@@ -69,7 +67,7 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
 
 
 def share(job: Job, folder: Path, report: Report, *, rank: int) -> None:
-    """Do the batches of one process: each n-th of those that are not finished."""
+    """Generate the batches of one process that are not finished."""
     done = {*kept(folder)}
     for part in job.parts[rank :: job.request.processes]:
         left = [index for index in part if job.sentences[index].id not in done]
@@ -79,11 +77,11 @@ def share(job: Job, folder: Path, report: Report, *, rank: int) -> None:
 
 
 def _run_ranks(request: GenerateRequest, folder: Path, report: Report, *, total: int) -> None:
-    """Let several processes share the batches, each with a GPU of its own where there are some.
+    """Share the batches among several processes, each with a GPU of its own if there are any.
 
     Raises:
-        InputError: with the message of a process that found the input at fault.
-        RuntimeError: when one died; this process' log has its output.
+        InputError: with the message of a process that found a fault in the input.
+        RuntimeError: when a process died; this process' log has its output.
     """
     command = [sys.executable, "-m", "gner_core.generation.worker"]
     path = str(Path(request.scratch) / REQUEST)

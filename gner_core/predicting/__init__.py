@@ -1,1 +1,1 @@
-"""Predicting: entities with offsets in any text, from a checkpoint and a list of types."""
+"""Predicting: finds entities with offsets in any text, given a checkpoint and entity types."""

@@ -1,4 +1,4 @@
-"""What `predict` gives: entities with their places; and what it takes: types.
+"""The entities that `predict` returns, and the entity types that it accepts.
 
 Free of torch, so that the command line can use it.
 
@@ -18,9 +18,9 @@ from gner_core.errors import InputError
 class Entity:
     """An entity: `source[start:end] == text` in characters, end exclusive.
 
-    Where the source is a sequence of words, `start` and `end` count words and `text` holds them
-    with blanks between. `confidence` (0 to 1) is the product of the probabilities of its words'
-    labels, each among the labels that were allowed there.
+    In a sequence of words, `start` and `end` count words, and `text` joins them with blanks.
+    `confidence` (0 to 1) is the product of the probabilities of its words' labels, each
+    normalised over the labels that are allowed there.
     """
 
     start: int
@@ -35,7 +35,7 @@ class Entity:
 
 
 def checked_types(types: Iterable[str]) -> tuple[str, ...]:
-    """Return entity types with single blanks, in the order given: that of the prompt.
+    """Return entity types with single blanks, in the order given.
 
     Raises:
         InputError: when there is none, one is blank or no text, or two differ only in case or
@@ -64,7 +64,7 @@ def checked_types(types: Iterable[str]) -> tuple[str, ...]:
 
 
 def listed_types(text: str, single: Sequence[str]) -> tuple[str, ...]:
-    """Return the types of a list with commas, and behind them those given one by one."""
+    """Return the types of a list with commas, followed by those given one by one."""
     return checked_types([*(text.split(",") if text.strip() else ()), *single])
 
 

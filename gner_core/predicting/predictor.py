@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import torch
-
 from gner_core.backbones.encoder import Encoder
-from gner_core.backbones.load import device, load_model, load_tokenizer
+from gner_core.backbones.load import load_for_inference, load_tokenizer
 from gner_core.config.checkpoint import Description, description_of
 from gner_core.errors import InputError
-from gner_core.generation.guided.decoding import GuidedAnswer, GuidedAsk, GuidedGenerator
+from gner_core.generation.guided.decoding import GuidedAnswer, GuidedGenerator, GuidedQuery
 from gner_core.predicting.entities import Entity, checked_types
 from gner_core.predicting.windows import Window, merged, windows
 from gner_core.predicting.words import Word, line_ends, sentence_ends, split_words
@@ -22,33 +20,33 @@ BATCH = 16
 Text = str | Sequence[str]
 """A raw text, or the words of one that is split already."""
 Progress = Callable[[int, int], None]
-"""Is told how many windows of all are done."""
+"""Called with the number of windows that are done and of all windows."""
 
 
 class Generator(Protocol):
-    """What a predictor asks of guided decoding."""
+    """The methods of guided decoding that a predictor uses."""
 
     def fits(self, words: Sequence[str], source: int) -> bool:
         """Say whether a prompt of `source` tokens and an answer for the words fit the model."""
 
-    def __call__(self, asks: Sequence[GuidedAsk]) -> list[GuidedAnswer]:
-        """Return tags and their probabilities, in order."""
+    def __call__(self, queries: Sequence[GuidedQuery]) -> list[GuidedAnswer]:
+        """Return tags and their probabilities for each query."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """A text as words, where it may be cut, and the windows that it was cut into."""
+    """The words of a text and the windows that it was cut into."""
 
     source: Text
     words: list[Word]
     windows: list[Window]
 
-    def ask(self, window: Window, types: tuple[str, ...]) -> GuidedAsk:
-        """Return what the model is asked about a window."""
-        return GuidedAsk(tuple(w.text for w in self.words[window.start : window.end]), types)
+    def query(self, window: Window, types: tuple[str, ...]) -> GuidedQuery:
+        """Return the model's input for a window."""
+        return GuidedQuery(tuple(w.text for w in self.words[window.start : window.end]), types)
 
     def entity(self, span: Span, confidence: float) -> Entity:
-        """Return an entity with its place in the source."""
+        """Return an entity with its offsets in the source."""
         first, last = self.words[span.start], self.words[span.end - 1]
         piece = self.source[first.start : last.end]
         text = piece if isinstance(piece, str) else " ".join(piece)
@@ -73,32 +71,29 @@ class Predictor:
         """Return the entities of every text, left to right.
 
         Args:
-            texts: raw texts, or sequences of words; of these, entities count words. Texts without
+            texts: raw texts, or sequences of words, whose entities count words. Texts without
                 words have no entities. Long ones are cut into overlapping windows.
-            types: what to look for, in the order in which the prompt names it.
-            report: is told how many windows of all are done.
+            types: entity types, in the order in which the prompt names them.
+            report: called with the number of windows that are done and of all windows.
 
         Raises:
             InputError: for types that are missing, blank, repeated or too many for the prompt,
-                and for texts that are none, or hold a word too long for the model.
+                and for texts that are no texts, or hold a word too long for the model.
         """
-        asked = checked_types(types)
+        names = checked_types(types)
         if isinstance(texts, str):
             raise InputError("texts is one text; give a list of texts")
-        self._refuse_too_many(asked)
-        split = [self._split(text, asked, number) for number, text in enumerate(texts, start=1)]
-        places = [(t, w) for t, text in enumerate(split) for w in range(len(text.windows))]
-        asks = [split[t].ask(split[t].windows[w], asked) for t, w in places]
-        answers: dict[tuple[int, int], GuidedAnswer] = {}
-        for chosen in _batches(asks, self.batch):
-            found = self.generator([asks[n] for n in chosen])
-            answers.update((places[n], answer) for n, answer in zip(chosen, found, strict=True))
+        self._refuse_too_many(names)
+        split = [self._split(text, names, number) for number, text in enumerate(texts, start=1)]
+        queries = [text.query(window, names) for text in split for window in text.windows]
+        answers: dict[int, GuidedAnswer] = {}
+        for chosen in _batches(queries, self.batch):
+            found = self.generator([queries[n] for n in chosen])
+            answers.update(zip(chosen, found, strict=True))
             if report:
-                report(len(answers), len(asks))
-        return [
-            _entities(text, [answers[t, w] for w in range(len(text.windows))])
-            for t, text in enumerate(split)
-        ]
+                report(len(answers), len(queries))
+        in_order = iter([answers[n] for n in range(len(queries))])
+        return [_entities(text, [next(in_order) for _ in text.windows]) for text in split]
 
     def _split(self, source: Text, types: tuple[str, ...], number: int) -> Split:
         try:
@@ -146,7 +141,7 @@ def load(checkpoint: Path, *, beams: int = 1, batch: int = BATCH) -> Predictor:
 
     Args:
         beams: beam size over decisions (1 to 16).
-        batch: windows that are decoded side by side.
+        batch: windows that are decoded together.
 
     Raises:
         InputError: when the folder is no checkpoint, or one that does not write BIO over the whole
@@ -162,14 +157,12 @@ def load(checkpoint: Path, *, beams: int = 1, batch: int = BATCH) -> Predictor:
             "predicting needs BIO labels with the full context"
         )
     encoder = Encoder(load_tokenizer(checkpoint), backbone, BIO)
-    dtype = backbone.dtype if torch.cuda.is_available() else "float32"
-    model = load_model(checkpoint, backbone, dtype=dtype).to(device())
-    generator = GuidedGenerator(model, encoder, beams=beams)
+    generator = GuidedGenerator(load_for_inference(checkpoint, backbone), encoder, beams=beams)
     return Predictor(description, encoder, generator, batch=batch)
 
 
 def _given_words(source: Sequence[str]) -> list[Word]:
-    """Return words that were split already; they are placed by their number."""
+    """Return words that were split already; their offsets count words."""
     if not isinstance(source, Sequence):
         raise InputError(f"{source!r} is no text; give texts, or sequences of words")
     words = []
@@ -181,9 +174,9 @@ def _given_words(source: Sequence[str]) -> list[Word]:
     return words
 
 
-def _batches(asks: Sequence[GuidedAsk], size: int) -> Iterator[list[int]]:
-    """Yield the numbers of asks of like length, the longest first: a lack of memory shows at once."""
-    order = sorted(range(len(asks)), key=lambda n: -sum(map(len, asks[n].words)))
+def _batches(queries: Sequence[GuidedQuery], size: int) -> Iterator[list[int]]:
+    """Yield the indices of queries of similar length, the longest first to fail early on memory."""
+    order = sorted(range(len(queries)), key=lambda n: -sum(map(len, queries[n].words)))
     for start in range(0, len(order), size):
         yield order[start : start + size]
 

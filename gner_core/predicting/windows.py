@@ -1,9 +1,9 @@
-"""Cuts long texts into overlapping windows of words, and merges what was found in them.
+"""Cuts long texts into overlapping windows of words, and merges the entities found in them.
 
-A window holds as many words as the backbone's limits allow. It ends at a sentence end where one
-lies in its second half, and the next one begins a few words earlier, at a sentence start where
-there is one. Two windows meet in the middle of their overlap, moved so that no entity of either is
-cut: what each found on its own side counts. So no entity is lost or doubled at a seam.
+A window holds as many words as the backbone's limits allow. It ends at a sentence end if there is
+one in its second half, and the next one begins a few words earlier, at a sentence start if there
+is one. The seam between two windows is the middle of their overlap, moved so that it cuts no
+entity; each window contributes the entities on its side, so none is lost or doubled.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ from typing import NamedTuple
 from gner_core.records import Span
 
 OVERLAP = 5
-"""A window shares about one word in so many with the next."""
+"""A window shares one word in so many with the next."""
 SEARCHED = 2
-"""How far from there, in overlaps, a sentence start is looked for."""
+"""The next window starts at most so many overlaps before the end of a window."""
 
 
 class Window(NamedTuple):
@@ -29,9 +29,9 @@ def windows(ends: Sequence[bool], *, fits: Callable[[int, int], bool]) -> list[W
     """Cut a text; texts that fit whole are one window, empty ones none.
 
     Args:
-        ends: says of each word whether a sentence ends behind it.
-        fits: says whether the words from one position up to another can be asked in one prompt;
-            a window that fits also fits when words are taken from its end.
+        ends: whether a sentence ends after each word.
+        fits: whether the words from one position up to another fit in one prompt; if they do,
+            so do fewer of them.
 
     Raises:
         ValueError: with the position of a word that does not fit alone.
@@ -61,7 +61,7 @@ def windows(ends: Sequence[bool], *, fits: Callable[[int, int], bool]) -> list[W
 
 
 def _next_start(ends: Sequence[bool], start: int, end: int) -> int:
-    """Return where the window behind `start` to `end` begins: later than start, before end."""
+    """Return the start of the window after the one from `start` to `end`, between the two."""
     overlap = (end - start) // OVERLAP
     wanted = end - overlap
     around = range(max(start + 1, end - SEARCHED * overlap), end)
@@ -107,7 +107,7 @@ def merged(cuts: Sequence[Window], found: Sequence[Sequence[Span]]) -> list[tupl
 def _seam(low: int, high: int, kept: Sequence[tuple[int, Span]], moved: Sequence[Span]) -> int:
     """Return the position nearest to the middle of an overlap that cuts no entity.
 
-    Where there is none the middle itself: an entity that it cuts then belongs to the earlier window.
+    If there is none, the middle: an entity that it cuts belongs to the earlier window.
     """
     middle = (low + high) // 2
     near = list(takewhile(lambda span: span.end > low, (span for _, span in reversed(kept))))

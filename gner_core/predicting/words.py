@@ -1,13 +1,11 @@
-"""Splits raw text into words with exact offsets, as the words of training corpora look.
+"""Splits raw text into words with exact offsets, like those of training corpora.
 
 - Blanks, line ends, control characters and zero-width spaces separate words and belong to none.
 - What a reader sees as one sign is never split: combining marks, emoji sequences, flags, keycaps.
-- Scripts that write no blanks between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese, …)
-  give a word per sign, as corpora of these languages are annotated.
-- Punctuation stands alone, except inside `3.14`, `U.S.`, `O'Brien`, `York-based`, `AT&T`, web
-  addresses, `@user` and `#tag`; clitics are cut off as CoNLL does: `Seton` `'s`, `do` `n't`.
-
-Knows nothing of tokenizers of models.
+- In scripts without blanks between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese, …) every
+  sign is a word, as in corpora of these languages.
+- Punctuation is a word of its own, except inside `3.14`, `U.S.`, `O'Brien`, `York-based`, `AT&T`,
+  web addresses, `@user` and `#tag`; clitics are cut off as in CoNLL: `Seton` `'s`, `do` `n't`.
 
 Example:
     >>> [word.text for word in split_words("Don't visit St. Louis's zoo (3.5 km).")]
@@ -23,7 +21,7 @@ from gner_core.errors import InputError
 
 
 class Word(NamedTuple):
-    """A word and its place: `source[start:end] == text`, in characters (code points)."""
+    """A word and its offsets: `source[start:end] == text`, in characters (code points)."""
 
     text: str
     start: int
@@ -56,7 +54,6 @@ _DOTTED = re.compile(
 )
 _INSIDE = frozenset("-‐‑'’.,:/&_·")
 """Signs that may stand between letters or digits of one word."""
-_BETWEEN_DIGITS = frozenset(".,:/")
 _RUN = re.compile(r"([.\-!?*=_~—])\1*")
 _ENDS = frozenset(".!?…。！？．｡؟۔।॥։።")
 _CLOSING = frozenset("\"'’”»)]}」』）】〉》")
@@ -83,7 +80,7 @@ def split_words(text: str) -> list[Word]:
 
 
 def sentence_ends(words: Sequence[str]) -> list[bool]:
-    """Say of each word whether a sentence ends behind it, closing quotes and brackets included."""
+    """Say of each word whether a sentence ends after it, closing quotes and brackets included."""
     ends = [False] * len(words)
     open_end = False
     for position, word in enumerate(words):

@@ -17,7 +17,7 @@ ENTITIES = "entities.jsonl"
 
 
 class PredictRequest(Request):
-    """What the child process is asked for."""
+    """Texts in which a checkpoint finds entities."""
 
     checkpoint: str
     """Folder of the checkpoint."""

@@ -40,7 +40,7 @@ from gner_core.runtime.priority import take_priority
 
 POLL_SECONDS = 0.2
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""By this process: the end of standard input is its only sign to stop."""
+"""Once jobs may run: then the end of standard input is the only sign to stop."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ def serve(answers: int, preloaded: Sequence[str]) -> None:
     take_priority()
     for name in preloaded:
         importlib.import_module(name)
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
     jobs: dict[int, Job] = {}  # by process id
     buffer = b""
     while True:
@@ -152,7 +154,5 @@ def _signal(jobs: dict[int, Job], number: signal.Signals) -> None:
 
 
 if __name__ == "__main__":
-    for number in IGNORED:
-        signal.signal(number, signal.SIG_IGN)
     serve(int(sys.argv[1]), sys.argv[2:])
     os._exit(0)  # taking down what was imported would take a second

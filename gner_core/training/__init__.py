@@ -1,1 +1,1 @@
-"""Training: one stage of fine-tuning, as a child process that survives kills."""
+"""Training: one stage of fine-tuning, as a child process that resumes after a kill."""

@@ -1,8 +1,7 @@
-"""LoRA (Hu et al., 2021): small matrices beside frozen weights are trained instead of the weights.
+"""LoRA (Hu et al., 2021): small matrices are trained, and the weights to which they add are frozen.
 
-The package peft puts them into the model; it is needed for nothing else. A checkpoint of an
-unfinished training holds the adapters alone. What is published is the plain model with the
-adapters added to its weights, so whatever comes after the training needs no peft.
+A checkpoint of an unfinished training holds the adapters only. The published model has them merged
+into its weights, so the package peft is needed for training only.
 """
 
 from pathlib import Path
@@ -16,7 +15,7 @@ from gner_core.config.training import LoraParams
 from gner_core.errors import InputError
 
 ADAPTERS = "adapters.safetensors"
-NAME = "default"  # peft's own, of the only adapter of a model
+NAME = "default"  # peft's name of a model's only adapter
 MARK, BASE = ".lora_", ".base_layer."
 Tensors = dict[str, torch.Tensor]
 
@@ -59,7 +58,7 @@ def has_adapters(model: PreTrainedModel) -> bool:
 
 
 def save_for_resume(model: PreTrainedModel, folder: Path, *, weights: Tensors | None) -> None:
-    """Write what a training goes on from: all weights, or the adapters alone.
+    """Write the weights from which a training resumes: all, or the adapters only.
 
     Args:
         model: the model in training.
@@ -74,9 +73,9 @@ def save_for_resume(model: PreTrainedModel, folder: Path, *, weights: Tensors | 
 
 
 def save_published(model: PreTrainedModel, folder: Path, *, weights: Tensors | None) -> None:
-    """Write a plain model: adapters are added to the weights beside which they stand.
+    """Write a model with its adapters merged; the model in training does not change.
 
-    Arguments are those of `save_for_resume`; the model in training stays as it is.
+    Arguments are those of `save_for_resume`.
     """
     if has_adapters(model):
         weights = _merged(model, model.state_dict() if weights is None else weights)
@@ -85,7 +84,7 @@ def save_published(model: PreTrainedModel, folder: Path, *, weights: Tensors | N
 
 @torch.no_grad()
 def _merged(model: PreTrainedModel, weights: Tensors) -> Tensors:
-    """Return the weights of the plain model by its own names."""
+    """Return the weights of the model without adapters, by its own names."""
     scaling: dict[str, Any] = {
         name: module.scaling[NAME]
         for name, module in model.named_modules()

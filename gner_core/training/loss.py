@@ -1,9 +1,8 @@
-"""The loss of a micro-batch: logits where a label is, and cross-entropy that copies none of them.
+"""The loss of a micro-batch: logits of label tokens only, and cross-entropy without copies of them.
 
-The output layer is the widest of a small model: 32,128 or 49,152 logits a token. Prompts and
-padding have no label, so their hidden states are left out before that layer. The loss then reads
-the logits in pieces; one tensor of their size is made for the gradient, none in float32 where the
-computation is in bfloat16.
+The output layer is the widest of a small model: 32,128 or 49,152 logits a token. Hidden states of
+prompts and padding, which have no label, skip it. The loss converts the logits to float32 piece by
+piece; only their gradient is a second tensor of their size.
 """
 
 from collections.abc import Callable
@@ -14,23 +13,23 @@ from transformers import PreTrainedModel
 
 from gner_core.training.data.examples import IGNORED
 
-ROWS_AT_ONCE = 128  # of logits: some megabytes, which stay in a CPU's cache
+ROWS_AT_ONCE = 128  # rows of logits: some megabytes, which fit a CPU's cache
 
 
 class LabelHead:
-    """Lets a model's output layer see only the positions that predict a label."""
+    """Restricts a model's output layer to the positions that predict a label."""
 
     def __init__(self, model: PreTrainedModel) -> None:
-        """Stand before the output layer; it stays inside the model's own forward pass."""
+        """Add a hook to the output layer."""
         self.positions: torch.Tensor | None = None
         model.get_output_embeddings().register_forward_pre_hook(self._select)
 
     def logits(self, labels: torch.Tensor, forward: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """Return the logits of the labels, (label tokens, vocabulary), in their order.
+        """Return the logits of the label tokens, (label tokens, vocabulary), in order.
 
         Args:
             labels: (sentences, positions); IGNORED where there is none.
-            forward: a pass whose hidden states have a row for each of these positions.
+            forward: a pass of the model over these positions.
         """
         self.positions = (labels.flatten() != IGNORED).nonzero().squeeze(1)
         try:
@@ -69,7 +68,7 @@ class _SummedCrossEntropy(torch.autograd.Function):
 
 
 def summed_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return the cross-entropy of all labels together, in float32.
+    """Return the sum of the cross-entropy over all labels, in float32.
 
     Args:
         logits: (labels, vocabulary), in any number format.

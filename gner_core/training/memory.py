@@ -1,11 +1,10 @@
-"""How many sentences a device takes at once, and what happens when they are too many."""
+"""The size of micro-batches: estimated from a device's memory, and halved where it runs out."""
 
 import json
 from pathlib import Path
-from typing import Literal
 
 import torch
-from transformers import PreTrainedConfig
+from transformers import AutoConfig
 
 from gner_core.costs.memory import BYTES_OF_TRAINING, DEVICE_SHARE, bytes_per_token, fitting
 from gner_core.errors import InputError
@@ -15,29 +14,8 @@ LIMIT = "micro-batch.json"
 CPU_BATCH = 8  # more does not make a CPU faster
 
 
-def micro_batch(
-    scratch: Path,
-    *,
-    asked: int | Literal["auto"],
-    global_batch: int,
-    devices: int,
-    longest: int,
-    parameters: int,
-    config: PreTrainedConfig,
-) -> int:
-    """Return the sentences of a forward pass on one device.
-
-    Args:
-        longest: tokens of the longest prompt and target together.
-        parameters: of the model; ZeRO spreads them, which is not counted.
-    """
-    wanted = _fitting(longest, parameters, config) if asked == "auto" else asked
-    share = -(-global_batch // devices)
-    return max(1, min(wanted, share, micro_batch_limit(scratch) or wanted))
-
-
 def micro_batch_limit(scratch: Path) -> int | None:
-    """Return the size at which earlier attempts have arrived; None where memory never ran out."""
+    """Return the size to which earlier attempts were halved; None if memory never ran out."""
     file = scratch / LIMIT
     if not file.exists():
         return None
@@ -46,10 +24,10 @@ def micro_batch_limit(scratch: Path) -> int | None:
 
 
 def halve(scratch: Path, size: int) -> int:
-    """Remember that micro-batches of this size are too large; return the next size to try.
+    """Record that micro-batches of this size are too large, and return half of it.
 
     Raises:
-        InputError: when one sentence is too large already.
+        InputError: when one sentence is too large.
     """
     if size == 1:
         raise InputError(
@@ -61,23 +39,30 @@ def halve(scratch: Path, size: int) -> int:
 
 
 def read_free_memory_with_torch() -> None:
-    """Keep DeepSpeed from asking NVML how much memory is free: it would fail on GPUs named by UUID.
+    """Make DeepSpeed read free memory with torch, since NVML fails on GPUs named by UUID.
 
-    `CUDA_Accelerator.available_memory` of DeepSpeed 0.19 takes the entries of CUDA_VISIBLE_DEVICES
-    for numbers where it has NVML. Without, it asks torch, which knows UUIDs.
+    With NVML, `CUDA_Accelerator.available_memory` of DeepSpeed 0.19 takes the entries of
+    CUDA_VISIBLE_DEVICES for numbers.
     """
     from deepspeed.accelerator import cuda_accelerator
 
     cuda_accelerator.pynvml = None
 
 
-def _fitting(longest: int, parameters: int, config: PreTrainedConfig) -> int:
-    """Estimate the power of two of longest sentences that fit; too much is halved later.
+def estimated_micro_batch(model: str, *, longest: int, parameters: int) -> int:
+    """Estimate how many of the longest sentences fit on a device; an overestimate is halved later.
 
-    From the whole memory of a device, not from what is free, so that all ranks agree.
+    The estimate is a power of two. It is based on the whole memory of a device rather than on what
+    is free, so that all ranks agree, and ignores that ZeRO spreads the parameters.
+
+    Args:
+        model: folder of the model.
+        longest: tokens of the longest prompt and target together.
+        parameters: number of the model's parameters.
     """
     if not torch.cuda.is_available():
         return CPU_BATCH
+    config = AutoConfig.from_pretrained(model)
     layers = config.num_hidden_layers + (getattr(config, "num_decoder_layers", None) or 0)
     per_token = bytes_per_token(
         hidden=config.hidden_size, layers=layers, vocabulary=config.vocab_size

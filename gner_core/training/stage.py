@@ -1,4 +1,4 @@
-"""One training stage, from a request to a Trainer that is ready to go."""
+"""One training stage, from a request to a Trainer that is ready to train."""
 
 import os
 from functools import cached_property, partial
@@ -19,7 +19,7 @@ from gner_core.records import read_sentences
 from gner_core.runtime.worker import Request
 from gner_core.training.adapters import add_adapters
 from gner_core.training.data.batches import (
-    Place,
+    Update,
     accumulation,
     cut_update,
     padding,
@@ -27,15 +27,19 @@ from gner_core.training.data.batches import (
     share_of,
 )
 from gner_core.training.data.examples import Batch, Examples, collate
-from gner_core.training.data.validation import Validation, ValidationSteps, split_off
+from gner_core.training.data.validation import ValidateAt, Validation, split_off
 from gner_core.training.guards import Load
 from gner_core.training.launch.shared_memory import unlink_buffers
-from gner_core.training.memory import read_free_memory_with_torch
+from gner_core.training.memory import (
+    estimated_micro_batch,
+    micro_batch_limit,
+    read_free_memory_with_torch,
+)
 from gner_core.training.trainer import StageTrainer, freeze_layers, fuse_activations
 
 
 class TrainRequest(Request):
-    """What the child process is asked for."""
+    """A stage to train."""
 
     backbone: BackboneParams
     target: TargetForm
@@ -46,7 +50,7 @@ class TrainRequest(Request):
     """Parquet file of the training sentences."""
     choose: Choice
     validation: str | None
-    """Parquet file of the sentences by which weights are chosen, where they are a sample."""
+    """Parquet file of the validation sentences, where they are a sample."""
     execution: ExecutionParams
 
 
@@ -54,7 +58,7 @@ class Stage:
     """The sentences of a stage and the plan of its weight updates."""
 
     def __init__(self, request: TrainRequest) -> None:
-        """Read tokenizer and sentences, measure lengths, and plan.
+        """Read tokenizer and sentences, and plan the weight updates.
 
         Raises:
             InputError: for an unusable tokenizer, or sentences that are all too long.
@@ -83,10 +87,10 @@ class Stage:
         )
 
     def _size(self, pair: tuple[int, int]) -> int:
-        """Return the length by which sentences meet.
+        """Return the length by which sentences are grouped.
 
-        Encoder and decoder are padded apart. Targets differ more than prompts, whose longest part
-        is often the list of types, so an encoder-decoder wastes least when targets are alike.
+        An encoder-decoder pads prompts and targets separately. Prompts, often dominated by the list
+        of types, differ less than targets, so sentences with similar targets need least padding.
         """
         return pair[1] if self.request.backbone.family == "encoder_decoder" else sum(pair)
 
@@ -100,28 +104,36 @@ class Stage:
         """Tokens of the longest prompt and target together."""
         return max(map(sum, self._kept()))
 
-    def loads(self, micro_batch: int) -> list[Load]:
-        """Return what each update computes when it is cut into such micro-batches."""
-        return [
-            self._load(update, cut_update(update, micro_batch=micro_batch, devices=self.devices))
-            for update in self.updates
-        ]
+    def micro_batch(self) -> int:
+        """Return the number of sentences of a forward pass on one device."""
+        request = self.request
+        size = request.execution.train_batch
+        if size == "auto":
+            size = estimated_micro_batch(
+                request.model, longest=self.longest, parameters=request.backbone.parameters
+            )
+        share = -(-request.train.global_batch // self.devices)
+        return max(1, min(size, share, micro_batch_limit(Path(request.scratch)) or size))
 
-    def _load(self, update: list[Place], micros: list[list[Place]]) -> Load:
+    def loads(self, micro_batch: int) -> list[Load]:
+        """Return the tokens of each update when it is cut into such micro-batches."""
         encoder_decoder = self.request.backbone.family == "encoder_decoder"
-        pairs = [
-            padding([self.lengths[e][i] for e, i in micro], encoder_decoder=encoder_decoder)
-            for micro in micros
-            if micro[0][1] >= 0
-        ]
-        labels = sum(self.lengths[epoch][index][1] for epoch, index in update)
-        return Load(sum(t for t, _ in pairs), labels, sum(filling for _, filling in pairs))
+        loads = []
+        for update, label_tokens in zip(self.updates, self.label_tokens, strict=True):
+            micros = cut_update(update, micro_batch=micro_batch, devices=self.devices)
+            pairs = [
+                padding([self.lengths[e][i] for e, i in micro], encoder_decoder=encoder_decoder)
+                for micro in micros
+                if micro[0][1] >= 0
+            ]
+            loads.append(Load(sum(t for t, _ in pairs), label_tokens, sum(p for _, p in pairs)))
+        return loads
 
     def _kept(self) -> list[tuple[int, int]]:
         return [pair for row in self.lengths for pair in row if pair != (0, 0)]
 
     def facts(self) -> dict[str, Any]:
-        """Return what the summary says about sentences and lengths."""
+        """Return the summary's figures of sentences and lengths."""
         kept = self._kept()
         return {
             "sentences": len(self.sentences),
@@ -135,7 +147,7 @@ class Stage:
     def trainer(
         self, *, micro_batch: int, checkpoint: Path | None, callbacks: list[TrainerCallback]
     ) -> StageTrainer:
-        """Return a Trainer with the weights of the checkpoint, or of the model to start from.
+        """Return a Trainer with the weights of the checkpoint, or with those to start from.
 
         Raises:
             InputError: for weights that cannot be used.
@@ -143,17 +155,21 @@ class Stage:
         arguments = self.arguments(micro_batch)  # before the weights: ZeRO 3 shards while loading
         model = self.model(checkpoint)
         fuse_activations(model)
+        validated: dict[str, Any] = {}
+        if self.validation is not None:
+            callbacks = [*callbacks, ValidateAt(self.validation.steps)]
+            validated["validation"] = self._loader(
+                self.validation.examples, [self.validation.update], micro_batch
+            )
+            validated["validation_tokens"] = self.validation.label_tokens
         return StageTrainer(
             model=model,
             args=arguments,
-            batches=self._batches(micro_batch),
+            batches=self._loader(self.examples, self.updates, micro_batch),
             label_tokens=self.label_tokens,
             keep=self.request.execution.keep_checkpoints,
-            callbacks=[
-                *callbacks,
-                *([ValidationSteps(self.validation.marks)] if self.validation else []),
-            ],
-            **self._validation_arguments(micro_batch),
+            callbacks=callbacks,
+            **validated,
         )
 
     def model(self, checkpoint: Path | None) -> PreTrainedModel:
@@ -181,50 +197,35 @@ class Stage:
 
     @property
     def shares_prefix(self) -> bool:
-        """Say whether what all prompts of a micro-batch begin with runs through the model once.
+        """Say whether the tokens that a micro-batch's prompts share run through the model once.
 
-        The cache that this needs goes with none of the three.
+        DeepSpeed, gradient checkpointing and torch.compile do not work with the cache for this.
         """
         execution = self.request.execution
-        zero = isinstance(execution.launcher, DeepspeedLauncher)
-        alone = zero or execution.gradient_checkpointing or execution.torch_compile
-        return self.request.backbone.family == "decoder_only" and not alone
+        deepspeed = isinstance(execution.launcher, DeepspeedLauncher)
+        without_cache = deepspeed or execution.gradient_checkpointing or execution.torch_compile
+        return self.request.backbone.family == "decoder_only" and not without_cache
 
-    def _validation_arguments(self, micro_batch: int) -> dict[str, Any]:
-        """Return what the Trainer needs for validation steps."""
-        if self.validation is None:
-            return {}
-        plan = self.validation.share_of(
-            micro_batch=micro_batch, devices=self.devices, device=self.device
-        )
-        return {
-            "validation": self._loader(self.validation.examples, plan),
-            "validation_tokens": self.validation.label_tokens,
-        }
-
-    def _batches(self, micro_batch: int) -> DataLoader[Batch]:
-        plan = share_of(
-            self.updates, micro_batch=micro_batch, devices=self.devices, device=self.device
-        )
-        return self._loader(self.examples, plan)
-
-    def _loader(self, examples: Examples, plan: list[list[Place]]) -> DataLoader[Batch]:
-        form = partial(
-            collate,
-            family=self.request.backbone.family,
-            pad=self.tokenizer.pad_token_id,
-            share_prefix=self.shares_prefix,
-        )
+    def _loader(
+        self, examples: Examples, updates: list[Update], micro_batch: int
+    ) -> DataLoader[Batch]:
         return DataLoader(
             examples,
-            batch_sampler=plan,
-            collate_fn=form,
-            generator=torch.Generator(),  # else it draws from the one of the training
+            batch_sampler=share_of(
+                updates, micro_batch=micro_batch, devices=self.devices, device=self.device
+            ),
+            collate_fn=partial(
+                collate,
+                family=self.request.backbone.family,
+                pad=self.tokenizer.pad_token_id,
+                share_prefix=self.shares_prefix,
+            ),
+            generator=torch.Generator(),  # else it draws from that of the training
             pin_memory=torch.cuda.is_available(),
         )
 
     def arguments(self, micro_batch: int) -> TrainingArguments:
-        """Return the Trainer's settings for micro-batches of a size."""
+        """Return the Trainer's settings for a size of micro-batches."""
         request, params = self.request, self.request.train
         steps = accumulation(params.global_batch, micro_batch=micro_batch, devices=self.devices)
         launcher = request.execution.launcher

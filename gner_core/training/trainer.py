@@ -1,16 +1,15 @@
-"""The transformers Trainer with gner's order of batches, its loss, and checkpoints that survive.
+"""The transformers Trainer with planned batches, gner's loss, and checkpoints that survive kills.
 
-- Batches come from a plan (`training.data.batches`), not from a sampler.
+- Batches come from a plan (`data.batches`), not from a sampler.
 - The loss is the mean over the label tokens of the whole global batch. T5 ignores the Trainer's
   token count, which would multiply loss and gradients by accumulation steps and world size.
-- Checkpoints are written to a temporary folder and renamed, in one form for all launchers. One
-  that cannot be written costs a warning; the second in a row stops the training, unless the disk
-  is full.
+- Checkpoints have one form for all launchers. One that cannot be written costs a warning; a second
+  in a row stops the training, unless the disk is full.
 - An evaluation is the loss on the validation sentences, and keeps the best weights.
 
-For decoder-only backbones the tokens that all prompts of a micro-batch begin with (the
-instruction) run through the model once instead of once per sentence, and for both families logits
-are computed for label tokens only (`training.loss`); gradients are the same.
+For decoder-only backbones the tokens that all prompts of a micro-batch share at the start run
+through the model once, and for both families logits are computed for label tokens only (`loss`);
+gradients are the same.
 """
 
 import json
@@ -29,6 +28,7 @@ from transformers import DynamicCache, PreTrainedModel, Trainer
 from transformers.activations import NewGELUActivation
 from transformers.trainer_callback import PrinterCallback
 
+from gner_core.backbones.load import prefix_cache
 from gner_core.errors import InputError
 from gner_core.runtime.log import say
 from gner_core.training.adapters import save_for_resume, save_published
@@ -73,7 +73,7 @@ class StageTrainer(Trainer):
         Args:
             batches: this device's micro-batches in order.
             label_tokens: label tokens of every weight update, over all devices.
-            keep: how many checkpoints stay.
+            keep: how many checkpoints are kept.
             validation: this device's micro-batches of the validation sentences.
             validation_tokens: their label tokens, over all devices.
             options: passed on to transformers' Trainer.
@@ -88,7 +88,7 @@ class StageTrainer(Trainer):
         """The last checkpoint could not be written, for another reason than a full disk."""
         self.validation = validation
         self.validation_tokens = validation_tokens
-        # Our loss is scaled for the global batch: the Trainer must not divide it again.
+        # The loss is scaled for the global batch: the Trainer must not divide it again.
         self.model_accepts_loss_kwargs = True
 
     def get_train_dataloader(self) -> DataLoader[Any]:
@@ -104,7 +104,7 @@ class StageTrainer(Trainer):
     ) -> Any:
         """Return the mean cross-entropy over the label tokens of the whole global batch."""
         summed, logits = self._summed_loss(model, inputs)
-        # Devices average their gradients, where we want the sum.
+        # Devices average their gradients, but the sum is needed.
         scale = self.accelerator.num_processes / self.label_tokens[self.state.global_step]
         loss = summed * scale
         return (loss, logits) if return_outputs else loss
@@ -122,7 +122,7 @@ class StageTrainer(Trainer):
         return summed, logits
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Look at the validation loss: log it, and keep the weights where it is the lowest."""
+        """Compute and log the validation loss, and keep the weights if it is the lowest."""
         self.log({VALIDATION_LOSS: self._validation_loss()})
         chosen = best_so_far(self.state.log_history)
         if chosen is not None and chosen.update == self.state.global_step:
@@ -147,8 +147,8 @@ class StageTrainer(Trainer):
         """Write the weights as the best so far.
 
         Raises:
-            InputError: where the disk is full; nothing else is lost.
-            Exception: on every device, where they cannot be written for another reason.
+            InputError: if the disk is full; nothing else is lost.
+            Exception: on every device, if they cannot be written for another reason.
         """
         scratch, weights = self._scratch, self.weights()
         error = _fault_of(partial(self._write_best, weights))
@@ -165,8 +165,8 @@ class StageTrainer(Trainer):
 
     def _write_best(self, weights: Tensors | None) -> None:
         if self.is_world_process_zero():
-            with best.replaced(self._scratch) as aside:
-                save_published(self.model, aside, weights=weights)
+            with best.replaced(self._scratch) as folder:
+                save_published(self.model, folder, weights=weights)
 
     def weights(self) -> Tensors | None:
         """Return all weights for `save_pretrained`; every device must call it."""
@@ -174,7 +174,7 @@ class StageTrainer(Trainer):
 
     @property
     def engine(self) -> Any | None:
-        """DeepSpeed's engine where it keeps parts of weights or averages: from ZeRO 1 on."""
+        """DeepSpeed's engine if it shards weights or averages, which it does from ZeRO 1 on."""
         if not self.is_deepspeed_enabled or not self.model_wrapped.zero_optimization():
             return None
         return self.model_wrapped
@@ -194,49 +194,47 @@ class StageTrainer(Trainer):
 
     def _restore(self, checkpoint: Path) -> None:
         averages = load_file(checkpoint / AVERAGES)
-        optimizer = self.optimizer.optimizer if self.engine is None else None
-        restore_averages(self.model, optimizer, averages, engine=self.engine)
+        restore_averages(self.model, self.optimizer, averages, engine=self.engine)
         self.lr_scheduler.load_state_dict(json.loads((checkpoint / SCHEDULE).read_text()))
-        rates = self.lr_scheduler.get_last_lr()  # which it does not give to the optimizer
+        rates = self.lr_scheduler.get_last_lr()  # it does not pass them to the optimizer
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Write a checkpoint with the help of all devices; go on without it where that fails.
+        """Write a checkpoint with the help of all devices, and continue without it if that fails.
 
         Raises:
             Exception: on every device, at the second failure in a row that is no full disk.
         """
-        aside = self._scratch / WRITING / f"{CHECKPOINT}{self.state.global_step}"
+        folder = self._scratch / WRITING / f"{CHECKPOINT}{self.state.global_step}"
         weights = self.weights()
-        optimizer = self.optimizer.optimizer if self.engine is None else None
-        averages = full_averages(self.model, optimizer, engine=self.engine)
+        averages = full_averages(self.model, self.optimizer, engine=self.engine)
         for write in (
             partial(self._write_states, weights, averages),
-            partial(self._save_rng_state, str(aside)),
-            partial(self._finish, aside),
+            partial(self._save_rng_state, str(folder)),
+            partial(self._finish, folder),
         ):
             error = _fault_of(write)
             if self._any_device(error is not None):
-                return self._go_on_without(error)
+                return self._continue_without(error)
         self.failed = False
         return None
 
     def _write_states(self, weights: Tensors | None, averages: Tensors) -> None:
         if self.is_world_process_zero():
-            aside = begin(self._scratch, self.state.global_step)
-            save_for_resume(self.model, aside, weights=weights)
-            save_file(averages, aside / AVERAGES)
-            (aside / SCHEDULE).write_text(json.dumps(self.lr_scheduler.state_dict()))
-            self.state.save_to_json(str(aside / TRAINER_STATE))
-            best.take_in(self._scratch, aside)
+            folder = begin(self._scratch, self.state.global_step)
+            save_for_resume(self.model, folder, weights=weights)
+            save_file(averages, folder / AVERAGES)
+            (folder / SCHEDULE).write_text(json.dumps(self.lr_scheduler.state_dict()))
+            self.state.save_to_json(str(folder / TRAINER_STATE))
+            best.add_to(folder, self._scratch)
 
-    def _finish(self, aside: Path) -> None:
+    def _finish(self, folder: Path) -> None:
         if self.is_world_process_zero():
-            finish(aside, self._scratch, keep=self.keep)
+            finish(folder, self._scratch, keep=self.keep)
 
-    def _go_on_without(self, error: Exception | None) -> None:
-        """Go on without a checkpoint, or raise why; every device must call it."""
+    def _continue_without(self, error: Exception | None) -> None:
+        """Warn about a missing checkpoint, or raise the error; every device must call it."""
         full = disk_is_full(error, self._scratch)
         failed = self._any_device(error is not None and not full)
         shutil.rmtree(self._scratch / WRITING, ignore_errors=True)
@@ -264,7 +262,7 @@ class StageTrainer(Trainer):
 
 
 def _fault_of(write: Callable[[], object]) -> Exception | None:
-    """Return what writing raised: safetensors, torch and the system each raise their own."""
+    """Return the exception of writing; safetensors, torch and the system have different ones."""
     try:
         write()
     except Exception as error:  # noqa: BLE001 (told apart by `disk_is_full`)
@@ -273,7 +271,7 @@ def _fault_of(write: Callable[[], object]) -> Exception | None:
 
 
 def any_device(flag: bool, device: torch.device) -> bool:
-    """Say whether the flag is set on any device; every device must ask."""
+    """Say whether the flag is set on any device; every device must call it."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return flag
     flags = torch.tensor(int(flag), device=device)
@@ -282,7 +280,7 @@ def any_device(flag: bool, device: torch.device) -> bool:
 
 
 def freeze_layers(model: PreTrainedModel, count: int) -> None:
-    """Keep embeddings and the lowest `count` layers of every stack as they are."""
+    """Freeze embeddings and the lowest `count` layers of every stack."""
     if not count:
         return
     model.get_input_embeddings().requires_grad_(False)
@@ -292,14 +290,13 @@ def freeze_layers(model: PreTrainedModel, count: int) -> None:
 
 
 def fuse_activations(model: PreTrainedModel) -> None:
-    """Let T5's GELU be computed in one go: the same formula, where transformers writes it out.
+    """Replace T5's GELU, which transformers computes step by step, by torch's.
 
-    Eight passes over memory become one, a tenth of a small T5's time on a CPU.
+    Eight passes over memory become one, which saves a tenth of a small T5's time on a CPU.
     """
-    for module in list(model.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, NewGELUActivation):
-                setattr(module, name, torch.nn.GELU(approximate="tanh"))
+    for name, module in list(model.named_modules(remove_duplicate=False)):
+        if isinstance(module, NewGELUActivation):
+            model.set_submodule(name, torch.nn.GELU(approximate="tanh"))
 
 
 def _stacks(model: PreTrainedModel) -> list[Sequence[torch.nn.Module]]:
@@ -309,7 +306,7 @@ def _stacks(model: PreTrainedModel) -> list[Sequence[torch.nn.Module]]:
 
 
 def predicted_labels(inputs: Batch) -> torch.Tensor:
-    """Return for each position that the last layer computes the label that it predicts."""
+    """Return the label that each position of the last layer predicts."""
     labels = inputs["labels"]
     if "prefix" not in inputs:
         return labels
@@ -319,13 +316,12 @@ def predicted_labels(inputs: Batch) -> torch.Tensor:
 def _encoder_decoder_logits(
     model: torch.nn.Module, bare: PreTrainedModel, inputs: Batch
 ) -> torch.Tensor:
-    output = model(
+    logits: torch.Tensor = model(
         input_ids=inputs["input_ids"],
         attention_mask=inputs["attention_mask"],
         decoder_input_ids=bare.prepare_decoder_input_ids_from_labels(labels=inputs["labels"]),
         use_cache=False,
-    )
-    logits: torch.Tensor = output.logits
+    ).logits
     return logits
 
 
@@ -334,21 +330,19 @@ def _decoder_only_logits(
 ) -> torch.Tensor:
     prefix, mask = inputs["prefix"], inputs["attention_mask"]
     shared = prefix.shape[1] > 0
-    output = model(
+    logits: torch.Tensor = model(
         input_ids=inputs["input_ids"],
         attention_mask=mask,
         position_ids=(mask.cumsum(1) - 1).clamp(min=0)[:, prefix.shape[1] :],
         past_key_values=_shared_cache(bare, prefix, rows=len(mask)) if shared else None,
         use_cache=shared,
-    )
-    logits: torch.Tensor = output.logits
+    ).logits
     return logits
 
 
 def _shared_cache(model: PreTrainedModel, prefix: torch.Tensor, *, rows: int) -> DynamicCache:
-    """Run the shared prefix once and show its keys and values to every row."""
-    cache = DynamicCache(config=model.config)
-    model.base_model(input_ids=prefix, past_key_values=cache, use_cache=True)
+    """Run the shared prefix once, and expand its keys and values to all rows."""
+    cache = prefix_cache(model, prefix)
     for layer in cache.layers:
         layer.keys = layer.keys.expand(rows, -1, -1, -1)
         layer.values = layer.values.expand(rows, -1, -1, -1)

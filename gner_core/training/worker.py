@@ -1,10 +1,10 @@
 """Child process of one training stage: `python -m gner_core.training.worker REQUEST.json`.
 
-With the launcher `plain` this process trains; with the others it supervises ranks, each of which is
-this module again.
+With the launcher `plain` this process trains; with the others it supervises ranks, which run this
+module again.
 
-The output folder gets: files of the chosen weights and of the tokenizer, `gner.json` (what the
-checkpoint is), `metrics.jsonl` (one line per weight update) and `summary.json`.
+The output folder gets the chosen weights, the tokenizer, `gner.json` (the checkpoint's
+description), `metrics.jsonl` (one line per weight update) and `summary.json`.
 """
 
 import gc
@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig
 
 from gner_core.backbones.load import is_out_of_memory
 from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.config.execution import DeepspeedLauncher, PlainLauncher
 from gner_core.errors import InputError
 from gner_core.runtime.gpus import VISIBLE, join_gpus, seize_gpu, use_gpus
+from gner_core.runtime.locks import file_lock
 from gner_core.runtime.log import say
 from gner_core.runtime.machine import took_gpus
 from gner_core.runtime.worker import REQUEST, Report, run_worker
@@ -36,9 +36,9 @@ from gner_core.training.checkpoints.unfinished import (
 )
 from gner_core.training.data.validation import VALIDATION_LOSS, best_so_far
 from gner_core.training.guards import Journal, StopOnSignal, journal_lines
-from gner_core.training.launch.lifeline import LIFELINE, end_with, held
+from gner_core.training.launch.lifeline import LIFELINE, end_with
 from gner_core.training.launch.ranks import RANK_RESULT, STOPPED, supervise
-from gner_core.training.memory import halve, micro_batch
+from gner_core.training.memory import halve
 from gner_core.training.stage import Stage, TrainRequest
 from gner_core.training.trainer import StageTrainer
 
@@ -52,10 +52,10 @@ def start(request: TrainRequest, report: Report) -> dict[str, Any]:
     """Train in this process, or supervise the ranks that do."""
     scratch, launcher = Path(request.scratch), request.execution.launcher
     _try_writing(scratch)
-    with held(scratch / IN_USE):  # one whose flow was killed may still write its last checkpoint
+    with file_lock(scratch / IN_USE):  # an earlier worker may still write its last checkpoint
         if isinstance(launcher, PlainLauncher):
             took_gpus(scratch, use_gpus(1, purpose=_purpose(scratch)))
-            os.environ.setdefault(VISIBLE, "0")  # where no nvidia-smi told
+            os.environ.setdefault(VISIBLE, "0")  # without nvidia-smi
             return work(request, report)
         if not _on_several_machines(request):
             took_gpus(scratch, use_gpus(launcher.processes, purpose=_purpose(scratch)))
@@ -63,7 +63,7 @@ def start(request: TrainRequest, report: Report) -> dict[str, Any]:
 
 
 def _rank(request: TrainRequest, report: Report) -> dict[str, Any]:
-    """Train as one of several ranks, on a GPU that the supervisor has taken, if it is here."""
+    """Train as one of several ranks, on a GPU that a supervisor on this machine has taken."""
     if _on_several_machines(request):
         seize_gpu(int(os.environ["LOCAL_RANK"]), purpose=_purpose(Path(request.scratch)))
     else:
@@ -84,7 +84,7 @@ def work(request: TrainRequest, report: Report) -> dict[str, Any]:
     """Train the stage and fill the output folder; return the summary.
 
     Raises:
-        InputError: for unusable sentences, weights or folders, and for a training gone wrong.
+        InputError: for unusable sentences, weights or folders, and for a training that diverges.
         SystemExit: with code 143 after SIGTERM; a checkpoint has been written.
     """
     started = time.monotonic()
@@ -94,15 +94,7 @@ def work(request: TrainRequest, report: Report) -> dict[str, Any]:
     if request.threads:
         torch.set_num_threads(request.threads)
     stage = Stage(request)
-    size = micro_batch(
-        scratch,
-        asked=request.execution.train_batch,
-        global_batch=request.train.global_batch,
-        devices=stage.devices,
-        longest=stage.longest,
-        parameters=request.backbone.parameters,
-        config=AutoConfig.from_pretrained(request.model),
-    )
+    size = stage.micro_batch()
     while True:
         checkpoint = newest_whole(scratch, warn=say)
         try:
@@ -155,7 +147,7 @@ def _attempt(stage: Stage, checkpoint: Path | None, size: int, report: Report) -
 
 
 def _chosen(trainer: StageTrainer, stage: Stage) -> dict[str, Any]:
-    """Return which weights are published: of which update, and by what they were chosen."""
+    """Return the update whose weights are published, and how they were chosen."""
     found = best_so_far(trainer.state.log_history)
     if stage.validation is None or found is None:
         return {"update": trainer.state.global_step, "by": "last"}
@@ -216,10 +208,6 @@ def _try_writing(folder: Path) -> None:
         ) from None
 
 
-def _silent(done: int, total: int, **metrics: float) -> None:
-    """Stand for the report of all ranks but the first."""
-
-
 def main(path: str) -> None:
     """Run as a worker or, where a launcher says so, as one of its ranks."""
     rank = os.environ.get("RANK")
@@ -229,7 +217,7 @@ def main(path: str) -> None:
     end_with(Path(request.scratch) / LIFELINE)
     if rank == "0":
         run_worker(path, TrainRequest, _rank, result_name=RANK_RESULT)
-    _rank(request, _silent)
+    _rank(request, lambda *_, **__: None)  # rank 0 reports
 
 
 if __name__ == "__main__":

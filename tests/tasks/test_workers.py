@@ -166,6 +166,23 @@ def test_a_fork_server_that_gives_no_answers_fails_the_run(
         assert started.run(MODULE, request(tmp_path, "work"), on_event=lambda event: None)["ok"]
 
 
+def test_a_fork_server_that_still_imports_ends_at_sigterm(
+    preload: Callable[[str], None], tmp_path: Path
+) -> None:
+    imports = tmp_path / "imports"
+    preload(f"import pathlib, time; pathlib.Path({str(imports)!r}).touch(); time.sleep(60)")
+    before = psutil.Process().children()
+    with Workers() as started:
+        started.start_server()
+        (server,) = (child for child in psutil.Process().children() if child not in before)
+        deadline = time.monotonic() + 30
+        while not imports.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        server.terminate()
+        assert psutil.wait_procs([server], timeout=5)[1] == []
+
+
 @contextmanager
 def stopped_after(workers: Workers, *, seconds: float) -> Iterator[None]:
     """A run that waits for ever fails its test."""

@@ -1,11 +1,8 @@
 """Guided decoding with beams: several labelings of a sentence are kept from word to word (§6).
 
 Hypotheses always have the same words, so they are compared by the probability of their labels
-alone: no length, no forced token counts. At each word the best `beams` labelings of all
-hypotheses go on. A part of the options is looked into only while one of its labels could still be
-among the best.
-
-Options are `generation.choices`, passes `generation.forward`.
+alone, without length or forced tokens. At each word the best `beams` labelings of all hypotheses
+are kept. A group of options is expanded only while one of its labels could be among the best.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +10,7 @@ from dataclasses import dataclass, field
 
 from gner_core.generation.guided.choices import Choices, Node
 from gner_core.generation.guided.forward import Feed, Forward
-from gner_core.generation.guided.state import SentenceState, follow, log_probabilities
+from gner_core.generation.guided.progress import SentenceProgress, follow, log_probabilities
 
 
 @dataclass(slots=True)
@@ -33,13 +30,13 @@ class Hypothesis:
 
 @dataclass(slots=True, eq=False)
 class Option:
-    """A tag, or a part of the options that is not looked into yet, behind a hypothesis."""
+    """A tag after a hypothesis, or a group of tags that is not expanded yet."""
 
     parent: Hypothesis
     log: float
-    """Of the hypothesis with this option."""
+    """Log probability of the hypothesis with this option."""
     path: list[int]
-    """Tokens behind those that the parent has in the cache."""
+    """Tokens after those that the parent has in the cache."""
     tag: str | None
     node: Node | None
     """The next decision: inside the options of this word, or of the next word; None at the end."""
@@ -56,50 +53,49 @@ class Search:
 
     @property
     def word(self) -> int:
-        """The word that is being decided."""
+        """Index of the word that is being decided."""
         return len(self.hypotheses[0].tags)
 
     def best(self, count: int) -> list[Option]:
-        """Return the best options; among equals the first that was found."""
+        """Return the best options, the first found among equals."""
         return sorted(self.pool, key=lambda option: -option.log)[:count]
 
 
-def decode_with_beams(
-    states: Sequence[SentenceState], forward: Forward, beams: int
-) -> list[SentenceState]:
-    """Return the states with the tags of their best labelings.
+def decode_with_beams(sentences: Sequence[SentenceProgress], forward: Forward, beams: int) -> None:
+    """Give every sentence the tags of its best labeling.
 
     Args:
-        states: before their first decision; state n has row n of the cache.
-        forward: with `beams` rows per state.
+        sentences: before their first decision; sentence n has row n of the cache.
+        forward: with `beams` rows per sentence.
         beams: hypotheses that are kept.
     """
     searches = [
-        Search(c.index, c.choices, [Hypothesis(row, c.fed, c.pending, c.node)])
-        for row, c in enumerate(states)
+        Search(s.index, s.choices, [Hypothesis(row, s.fed, s.pending, s.node)])
+        for row, s in enumerate(sentences)
     ]
-    rows = _Rows(forward, owners=[search.index for search in searches], count=len(states) * beams)
+    rows = _Rows(
+        forward, owners=[search.index for search in searches], count=len(sentences) * beams
+    )
     while searches:
         live = [(search, h) for search in searches for h in search.hypotheses]
         for search in searches:
             search.pool = []
-        _score(forward, [(s, Option(h, h.log, [], None, h.root), h.pending) for s, h in live])
-        while unknown := [pair for search in searches for pair in _unknown(search, beams)]:
-            _score(forward, [(search, option, option.path) for search, option in unknown])
+        _expand(forward, [(s, Option(h, h.log, [], None, h.root), h.pending) for s, h in live])
+        while groups := [pair for search in searches for pair in _unexpanded(search, beams)]:
+            _expand(forward, [(search, option, option.path) for search, option in groups])
         for search in searches:
             search.hypotheses = _next(search.best(beams), search, rows)
         for search in [s for s in searches if s.word == len(s.choices)]:
             best = search.hypotheses[0]
-            states[search.index].tags = list(best.tags)
-            states[search.index].logs = list(best.logs)
+            sentences[search.index].tags = list(best.tags)
+            sentences[search.index].logs = list(best.logs)
             searches.remove(search)
             rows.free(h.row for h in search.hypotheses)
         rows.close_up([(s.index, h) for s in searches for h in s.hypotheses])
-    return list(states)
 
 
-def _unknown(search: Search, beams: int) -> list[tuple[Search, Option]]:
-    """Return what must be looked into before the best options are known, one per hypothesis."""
+def _unexpanded(search: Search, beams: int) -> list[tuple[Search, Option]]:
+    """Return the groups among the best options, one per hypothesis."""
     found: dict[int, Option] = {}
     for option in search.best(beams):
         if option.tag is None:
@@ -107,19 +103,19 @@ def _unknown(search: Search, beams: int) -> list[tuple[Search, Option]]:
     return [(search, option) for option in found.values()]
 
 
-def _score(forward: Forward, wanted: Sequence[tuple[Search, Option, list[int]]]) -> None:
-    """Replace parts of the options by what they hold.
+def _expand(forward: Forward, groups: Sequence[tuple[Search, Option, list[int]]]) -> None:
+    """Replace groups by their options, with one forward pass.
 
     Args:
-        forward: makes one pass.
-        wanted: (search, option, tokens that lead from the parent's place to its decision).
+        forward: has the parents' tokens in its cache.
+        groups: (search, group, tokens from the end of the parent's to the group's decision).
     """
-    wanted = sorted(wanted, key=lambda one: one[1].parent.row)
-    feeds = [Feed(o.parent.fed, tokens, [len(tokens) - 1]) for _, o, tokens in wanted]
-    hidden = forward.feed([option.parent.row for _, option, _ in wanted], feeds)
-    nodes = [(search.choices, search.word, option.node) for search, option, _ in wanted]
+    groups = sorted(groups, key=lambda group: group[1].parent.row)
+    feeds = [Feed(o.parent.fed, tokens, [len(tokens) - 1]) for _, o, tokens in groups]
+    hidden = forward.feed([option.parent.row for _, option, _ in groups], feeds)
+    nodes = [(search.choices, search.word, option.node) for search, option, _ in groups]
     scores = log_probabilities(forward, hidden, [c.ids(w, node) for c, w, node in nodes if node])
-    for (search, option, tokens), logs in zip(wanted, scores, strict=True):
+    for (search, option, tokens), logs in zip(groups, scores, strict=True):
         if option.path:
             search.pool.remove(option)
         else:  # the parent's own tokens are in the cache from now on
@@ -141,16 +137,15 @@ def _children(search: Search, option: Option, logs: Sequence[float]) -> list[Opt
 
 
 def _next(options: Sequence[Option], search: Search, rows: "_Rows") -> list[Hypothesis]:
-    """Return the hypotheses of the next word; each gets a row with what its parent has."""
+    """Return the hypotheses of the next word, each in a row of its own."""
     parents = {option.parent.row: option.parent for option in options}
     rows.free(h.row for h in search.hypotheses if h.row not in parents)
     taken: set[int] = set()
     hypotheses = []
     for option in options:
-        parent = option.parent
-        row = parent.row
+        parent, row = option.parent, option.parent.row
         if row in taken:
-            row = rows.take(search.index, source=parent.row, columns=parent.fed)
+            row = rows.take(search.index, source=row, columns=parent.fed)
         taken.add(row)
         assert option.tag is not None
         hypotheses.append(
@@ -180,16 +175,15 @@ class _Rows:
 
     def take(self, sentence: int, *, source: int, columns: int) -> int:
         """Return a free row, made equal to another of the same sentence."""
-        mine = [row for row in self.unused if self.owner.get(row) == sentence]
-        row = mine[0] if mine else self.unused[0]
+        same = (row for row in self.unused if self.owner.get(row) == sentence)
+        row = next(same, self.unused[0])
         self.unused.remove(row)
-        differs = self.owner.get(row) != sentence
-        self.forward.copy(source, row, columns=columns, prompt=differs)
+        self.forward.copy(source, row, columns=columns, prompt=self.owner.get(row) != sentence)
         self.owner[row] = sentence
         return row
 
     def close_up(self, live: Sequence[tuple[int, Hypothesis]]) -> None:
-        """Move the last rows into the gaps, so that a pass needs no copy of what it sees."""
+        """Move the last rows into the gaps, so that a pass reads the cache without a copy."""
         last_first = sorted(live, key=lambda pair: -pair[1].row)
         for sentence, hypothesis in last_first:
             if not self.unused or self.unused[0] >= len(live) or hypothesis.row < len(live):

@@ -1,7 +1,7 @@
-"""A cache of keys and values in which every row of a batch is at a place of its own.
+"""A cache of keys and values whose rows have lengths of their own.
 
-The token at position p of a row stands in its place, whatever the other rows do. What was written
-ahead and turns out wrong is written over later; nothing is shifted or cut.
+The token at position p of a row is always in the same column. Drafts that turn out wrong are
+overwritten later; nothing is shifted or cut.
 """
 
 from collections.abc import Sequence
@@ -13,34 +13,34 @@ from transformers import Cache
 from transformers.cache_utils import CacheLayerMixin
 
 GROWTH = 1.25
-"""When a cache is too short, it becomes so many times longer than what is needed."""
+"""Factor by which a cache that is too short becomes longer than what is needed."""
 
 
 @dataclass(slots=True)
 class Aim:
-    """Where a pass writes and what it sees; known to the cache and to its layers."""
+    """Where a pass writes and what it sees; shared by the cache and its layers."""
 
     rows: int
     columns: int
     active: slice | torch.Tensor = field(default_factory=lambda: slice(0))
     row_index: torch.Tensor = field(default_factory=lambda: torch.empty(0))
-    places: torch.Tensor = field(default_factory=lambda: torch.empty(0))
+    columns_written: torch.Tensor = field(default_factory=lambda: torch.empty(0))
     width: int = 0
 
 
 class RowLayer(CacheLayerMixin):
     """Keys and values of one layer: (rows, 1 + columns, heads, width).
 
-    The first column takes what is fed only as filling; no token sees it.
+    Padding is written to the first column, which no token sees.
     """
 
     def __init__(self, aim: Aim) -> None:
-        """Storage is made when the first keys come."""
+        """Defer the storage to the first keys."""
         super().__init__()
-        self.aim = aim  # not the cache: a ring of references would keep it in memory
+        self.aim = aim  # not the cache: a reference cycle would keep it in memory
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
-        """Make storage; of zeros, since what is masked must still be a number."""
+        """Allocate zeros: masked positions must hold numbers, too."""
         for name, states in (("keys", key_states), ("values", value_states)):
             shape = (self.aim.rows, 1 + self.aim.columns, states.shape[1], states.shape[3])
             setattr(self, name, states.new_zeros(shape))
@@ -53,8 +53,8 @@ class RowLayer(CacheLayerMixin):
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         aim = self.aim
-        self.keys[aim.row_index, aim.places] = key_states.transpose(1, 2)
-        self.values[aim.row_index, aim.places] = value_states.transpose(1, 2)
+        self.keys[aim.row_index, aim.columns_written] = key_states.transpose(1, 2)
+        self.values[aim.row_index, aim.columns_written] = value_states.transpose(1, 2)
         return (
             self.keys[aim.active, 1 : 1 + aim.width].transpose(1, 2),
             self.values[aim.active, 1 : 1 + aim.width].transpose(1, 2),
@@ -85,7 +85,7 @@ class RowCache(Cache):
     """The layers of a model, and where the next pass writes."""
 
     def __init__(self, *, layers: int, rows: int, columns: int) -> None:
-        """Make room for `rows` sequences of, at first, `columns` tokens."""
+        """Make room for `rows` sequences of `columns` tokens; it grows when needed."""
         self.aim = Aim(rows, columns)
         super().__init__(layers=[RowLayer(self.aim) for _ in range(layers)])
 
@@ -93,15 +93,15 @@ class RowCache(Cache):
         """Say where the next pass writes.
 
         Args:
-            rows: that take part; neighbours in ascending order cost no copy of what they see.
-            positions: (rows, tokens) from 0; -1 for filling.
+            rows: that take part; consecutive ones are read without a copy.
+            positions: (rows, tokens) from 0; -1 for padding.
         """
         aim = self.aim
         index = torch.tensor(rows, device=positions.device)
-        neighbours = list(rows) == list(range(rows[0], rows[0] + len(rows)))
-        aim.active = slice(rows[0], rows[0] + len(rows)) if neighbours else index
+        consecutive = list(rows) == list(range(rows[0], rows[0] + len(rows)))
+        aim.active = slice(rows[0], rows[0] + len(rows)) if consecutive else index
         aim.row_index = index[:, None]
-        aim.places = positions + 1
+        aim.columns_written = positions + 1
         aim.width = int(positions.max()) + 1
         if aim.width > aim.columns:
             aim.columns = int(GROWTH * aim.width)
@@ -110,10 +110,10 @@ class RowCache(Cache):
                     layer.lengthen(aim.columns)
 
     def mask(self, dtype: torch.dtype) -> torch.Tensor:
-        """Return what is added to attention: 0 for tokens that are seen; (rows, 1, tokens, columns)."""
-        places = self.aim.places
-        columns = torch.arange(1, 1 + self.aim.width, device=places.device)
-        unseen = columns > places.clamp(min=1)[:, None, :, None]
+        """Return what is added to attention scores, (rows, 1, tokens, columns): 0 for seen tokens."""
+        written = self.aim.columns_written
+        columns = torch.arange(1, 1 + self.aim.width, device=written.device)
+        unseen = columns > written.clamp(min=1)[:, None, :, None]
         return torch.zeros(unseen.shape, dtype=dtype, device=unseen.device).masked_fill_(
             unseen, torch.finfo(dtype).min
         )
@@ -125,7 +125,7 @@ class RowCache(Cache):
             layer.values[target, 1 : 1 + columns] = layer.values[source, 1 : 1 + columns]
 
     def fill(self, prefix: Cache) -> None:
-        """Let all rows begin with the tokens of a cache that has one row."""
+        """Start all rows with the tokens of a cache of one row."""
         for layer, given in zip(self.layers, prefix.layers, strict=True):
             layer.lazy_initialization(given.keys, given.values)
             size = 1 + given.keys.shape[2]

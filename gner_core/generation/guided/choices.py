@@ -1,8 +1,7 @@
-"""What may be written for each word of a sentence: the true tokens of every allowed `word(tag)`.
+"""What may be written for each word of a sentence: the tokens of every allowed `word(tag)`.
 
-`O` and every `B-<type>` are allowed everywhere, `I-<type>` only behind `B-` or `I-` of that type.
-The options of a word are a trie of tokens: what all options share needs no decision, a decision
-falls where they part.
+`O` and every `B-<type>` are allowed everywhere, `I-<type>` only after `B-` or `I-` of that type.
+The options of a word form a trie of tokens: a decision is needed only where they differ.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,17 +12,17 @@ from transformers import PreTrainedTokenizerBase
 from gner_core.errors import InputError
 
 ANCHOR = "a(O)"
-"""Stands before a word that is not the first, so that it gets its tokens inside a text."""
+"""Text before a word that is not the first, so that it is tokenized as inside a sentence."""
 AFTER = -1
-"""Key of the child that stands for the end of a word whose tokens begin those of another option."""
+"""Key of the child for an option that ends here, while others go on with more tokens."""
 KEPT_TRIES = 20_000
-"""A few hundred megabytes at most: beyond, all are forgotten before the next batch."""
+"""Tries kept, a few hundred megabytes: if there are more, the next batch starts without any."""
 Tokens = tuple[int, ...]
 
 
 @dataclass(slots=True)
 class Node:
-    """A place in a trie: tokens that must follow, then either children to choose from or a tag."""
+    """A node of a trie: tokens that must follow, then either children to choose from or a tag."""
 
     forced: Tokens
     children: dict[int, "Node"] = field(default_factory=dict)
@@ -33,7 +32,7 @@ class Node:
 
 
 Branches = dict[tuple[int, tuple[str, ...]], Node]
-"""Nodes of one word by depth and by the tags that they lead to."""
+"""Nodes of one word by depth and by the tags below them."""
 
 
 class Choices:
@@ -42,7 +41,7 @@ class Choices:
     def __init__(
         self, table: "ChoiceTable", words: tuple[str, ...], types: tuple[str, ...]
     ) -> None:
-        """Bind a sentence; `types` must not repeat."""
+        """Bind a sentence; `types` are sorted and do not repeat."""
         self.table = table
         self.words = words
         self.types = types
@@ -52,15 +51,15 @@ class Choices:
         return len(self.words)
 
     def root(self, word: int, *, before: str) -> Node:
-        """Return the trie of a word whose predecessor has the tag `before`."""
+        """Return the trie of a word after a word with the tag `before`."""
         return self.table.root(self.words[word], self.types, first=word == 0, inside=before[2:])
 
     def ids(self, word: int, node: Node) -> list[int]:
         """Return the tokens that decide between a node's children, in their order."""
         if AFTER not in node.children:
             return list(node.children)
-        follow = self._first_token(word + 1)
-        return [follow if key == AFTER else key for key in node.children]
+        after = self._first_token(word + 1)
+        return [after if key == AFTER else key for key in node.children]
 
     def shortest(self) -> int:
         """Return the tokens of the sentence without any entity, with its end token."""
@@ -77,14 +76,13 @@ class Choices:
 
 
 class ChoiceTable:
-    """Tokens and tries of words, each made once as long as there are not too many."""
+    """Cached tokens and tries of words."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Bind a tokenizer.
 
         Raises:
-            InputError: when it does not split texts at blanks, so that a word has no tokens of
-                its own.
+            InputError: when it does not split texts at blanks.
         """
         self.tokenizer = tokenizer
         self.end: int = tokenizer.eos_token_id
@@ -98,7 +96,7 @@ class ChoiceTable:
         return Choices(self, tuple(words), tuple(sorted(types)))
 
     def learn(self, sentences: Iterable[tuple[Sequence[str], Sequence[str]]]) -> None:
-        """Make the tokens of whole sentences in one call of the tokenizer."""
+        """Tokenize the words of whole sentences in one call."""
         if len(self._roots) > KEPT_TRIES:
             self._tokens.clear()
             self._roots.clear()
@@ -113,7 +111,7 @@ class ChoiceTable:
     def options(
         self, word: str, types: tuple[str, ...], *, first: bool, inside: str
     ) -> dict[str, Tokens]:
-        """Return tag → tokens of `word(tag)`; `inside` is the type that may go on, or ""."""
+        """Return tag → tokens of `word(tag)`; `inside` is the type of the entity before, or ""."""
         tags = ["O", *(f"B-{name}" for name in types)]
         if inside:
             tags.append(f"I-{inside}")
@@ -163,9 +161,8 @@ def _trie(options: list[tuple[str, Tokens]], depth: int, known: Branches) -> Nod
 
     Args:
         options: tags with their tokens.
-        depth: tokens of the options that were dealt with.
-        known: what was made for the same word before; tries that differ in the type that may go
-            on share their other branches.
+        depth: tokens that all options share.
+        known: nodes made for the same word before; tries with other `I-` tags share them.
 
     Raises:
         InputError: when the tokenizer writes two tags alike.

@@ -1,7 +1,7 @@
-"""Forward passes over rows of which each is at a place of its own, for both families.
+"""Forward passes over rows of different lengths, for both families.
 
-A pass feeds every row its own number of tokens and returns the hidden states of the tokens that
-are asked for. Logits are computed for named tokens only: where nothing is decided, none are.
+A pass feeds every row its own number of tokens and returns the hidden states of selected tokens.
+Logits are computed only for the tokens among which something is decided.
 """
 
 from abc import ABC, abstractmethod
@@ -14,14 +14,15 @@ from transformers import Cache, DynamicCache, EncoderDecoderCache, PreTrainedMod
 from transformers.cache_utils import DynamicLayer
 
 from gner_core.backbones.encoder import Encoder
+from gner_core.backbones.load import prefix_cache
 from gner_core.errors import InputError
 from gner_core.generation.guided.cache import RowCache
 
 TOKENS_AT_ONCE = 8192
-"""Tokens of a pass over long prompts: more are fed some rows at a time, to save memory."""
+"""Tokens of a pass at most; more are fed some rows at a time, to save memory."""
 TOLERANCE = 1e-3
 STEMS = 4
-"""Stems that are kept: of the instruction, and of it with some lists of types."""
+"""Cached stems: of the instruction, and of it with some lists of types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,7 @@ class Forward(ABC):
         """Bind a model, which must be in evaluation mode.
 
         Raises:
-            InputError: when its logits are not its output weights times hidden states times a
-                constant.
+            InputError: when its logits are not a multiple of output weights times hidden states.
         """
         self.model = model
         self.device = model.device
@@ -61,29 +61,29 @@ class Forward(ABC):
 
         Args:
             prompts: source tokens; prompt n gets row n.
-            stem: tokens with which all prompts begin, and those of other batches, too.
+            stem: tokens with which all prompts begin; those of other batches may, too.
             rows: how many rows there will be at most.
-            room: tokens that a row may write, as far as is known.
+            room: tokens that a row will probably write.
         """
 
     @abstractmethod
     def _run(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """Return the hidden states of a pass for which the cache was aimed."""
+        """Return the hidden states of a pass whose rows the cache already knows."""
 
     def feed(self, rows: Sequence[int], feeds: Sequence[Feed]) -> torch.Tensor:
-        """Feed some rows; return the hidden states that they want, row by row."""
+        """Feed some rows; return the wanted hidden states, (wanted, hidden), row by row."""
         width = max(len(feed.tokens) for feed in feeds)
         at_once = max(1, TOKENS_AT_ONCE // width)
         if len(feeds) > at_once:
             cuts = [slice(n, n + at_once) for n in range(0, len(feeds), at_once)]
             return torch.cat([self.feed(rows[cut], feeds[cut]) for cut in cuts])
-        ids, places, wanted = [], [], []
+        ids, columns, wanted = [], [], []
         for n, feed in enumerate(feeds):
-            filling = width - len(feed.tokens)
-            ids.append(feed.tokens + [self.pad] * filling)
-            places.append([*range(feed.start, feed.start + len(feed.tokens)), *[-1] * filling])
+            padding = width - len(feed.tokens)
+            ids.append(feed.tokens + [self.pad] * padding)
+            columns.append([*range(feed.start, feed.start + len(feed.tokens)), *[-1] * padding])
             wanted += [n * width + index for index in feed.wanted]
-        positions = torch.tensor(places, device=self.device)
+        positions = torch.tensor(columns, device=self.device)
         self.cache.aim_at(rows, positions)
         hidden = self._run(torch.tensor(ids, device=self.device), positions.clamp(min=0))
         return hidden.flatten(0, 1)[torch.tensor(wanted, device=self.device)]
@@ -97,7 +97,7 @@ class Forward(ABC):
         )
 
     def copy(self, source: int, target: int, *, columns: int, prompt: bool) -> None:  # noqa: ARG002
-        """Give a row what another has in its first columns; `prompt`: the prompts differ, too."""
+        """Copy the first columns of a row to another; `prompt`: also its prompt, which differs."""
         self.cache.copy(source, target, columns=columns)
 
     def _scale(self) -> float:
@@ -121,7 +121,7 @@ class Forward(ABC):
 
 
 class DecoderOnlyForward(Forward):
-    """Prompt and answer stand in one sequence; what many prompts begin with is computed once."""
+    """Prompt and answer are one sequence; the beginning that prompts share is computed once."""
 
     def __init__(self, model: PreTrainedModel, encoder: Encoder) -> None:
         """Start without any stem.
@@ -141,7 +141,7 @@ class DecoderOnlyForward(Forward):
     def begin(
         self, prompts: Sequence[list[int]], *, stem: list[int], rows: int, room: int
     ) -> list[Feed]:
-        """Start a batch behind the stem."""
+        """Start a batch after the stem."""
         columns = max(map(len, prompts)) + room
         self.cache = RowCache(layers=len(self.model.base_model.layers), rows=rows, columns=columns)
         if stem:
@@ -149,27 +149,24 @@ class DecoderOnlyForward(Forward):
         return [Feed(len(stem), prompt[len(stem) :], []) for prompt in prompts]
 
     def _stem(self, tokens: list[int]) -> Cache:
-        """Return keys and values of a stem; those used last are kept."""
+        """Return keys and values of a stem; those used last stay cached."""
         key = tuple(tokens)
         cache = self.stems.pop(key, None)
         if cache is None:
-            cache = DynamicCache(config=self.model.config)
-            ids = torch.tensor([tokens], device=self.device)
-            self.model.base_model(input_ids=ids, past_key_values=cache, use_cache=True)
+            cache = prefix_cache(self.model, torch.tensor([tokens], device=self.device))
         self.stems[key] = cache
         while len(self.stems) > STEMS:
             del self.stems[next(iter(self.stems))]
         return cache
 
     def _run(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        output = self.model.base_model(
+        hidden: torch.Tensor = self.model.base_model(
             input_ids=ids,
             attention_mask=self.cache.mask(self.model.dtype),
             position_ids=positions,
             past_key_values=self.cache,
             use_cache=True,
-        )
-        hidden: torch.Tensor = output.last_hidden_state
+        ).last_hidden_state
         return hidden
 
     def _own_logits(self, tokens: list[int]) -> torch.Tensor:
@@ -178,10 +175,10 @@ class DecoderOnlyForward(Forward):
 
 
 class EncoderDecoderForward(Forward):
-    """The prompt is encoded once; rows hold the decoder's tokens. For T5 and its relatives."""
+    """The prompt is encoded once, and rows hold the decoder's tokens; for T5-like models."""
 
     def __init__(self, model: PreTrainedModel, encoder: Encoder) -> None:
-        """Let the decoder's position bias follow the rows' own positions.
+        """Make the decoder's position bias follow the rows' own positions.
 
         Raises:
             InputError: for an architecture without T5's relative positions.
@@ -203,7 +200,7 @@ class EncoderDecoderForward(Forward):
         self,
         prompts: Sequence[list[int]],
         *,
-        stem: list[int],  # noqa: ARG002 (the encoder wanted both ways: nothing can be shared)
+        stem: list[int],  # noqa: ARG002 (a bidirectional encoder shares nothing)
         rows: int,
         room: int,
     ) -> list[Feed]:
@@ -219,13 +216,13 @@ class EncoderDecoderForward(Forward):
         self.cache = RowCache(layers=len(blocks), rows=rows, columns=1 + room)
         spare = rows - len(prompts)
         self.seen = torch.cat([seen, seen.new_zeros((spare, width))])
-        self.encoded = encoded[:1]  # keys and values are known: only its width counts
+        self.encoded = encoded[:1]  # keys and values are given: only its width counts
         self.cross = [_keys_and_values(b.layer[1].EncDecAttention, encoded, spare) for b in blocks]
         start = self.model.config.decoder_start_token_id
         return [Feed(0, [start], []) for _ in prompts]
 
     def copy(self, source: int, target: int, *, columns: int, prompt: bool) -> None:
-        """Give a row what another has, with its prompt where that is another one."""
+        """Copy a row to another, with its prompt where that differs."""
         super().copy(source, target, columns=columns, prompt=prompt)
         if not prompt:
             return
@@ -241,15 +238,14 @@ class EncoderDecoderForward(Forward):
         crossing.layers = [_known_layer(keys[rows], values[rows]) for keys, values in self.cross]
         cache = EncoderDecoderCache(self.cache, crossing)
         cache.is_updated = dict.fromkeys(range(len(self.cross)), True)
-        output = self.model.get_decoder()(
+        hidden: torch.Tensor = self.model.get_decoder()(
             input_ids=ids,
             attention_mask=self.cache.mask(self.model.dtype),
             encoder_hidden_states=self.encoded.expand(len(ids), -1, -1),
             encoder_attention_mask=self.seen[rows],
             past_key_values=cache,
             use_cache=True,
-        )
-        hidden: torch.Tensor = output.last_hidden_state
+        ).last_hidden_state
         return hidden
 
     def _own_logits(self, tokens: list[int]) -> torch.Tensor:
@@ -284,7 +280,7 @@ class _RowBias:
 def _keys_and_values(
     attention: Any, encoded: torch.Tensor, spare: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return what the decoder sees of the prompts, with room for more rows."""
+    """Return the keys and values of the prompts for cross-attention, with `spare` empty rows."""
     shape = (*encoded.shape[:2], -1, attention.key_value_proj_dim)
     pair = []
     for states in (attention.k(encoded), attention.v(encoded)):
@@ -300,7 +296,7 @@ def _known_layer(keys: torch.Tensor, values: torch.Tensor) -> DynamicLayer:
 
 
 def forward_of(model: PreTrainedModel, encoder: Encoder) -> Forward:
-    """Return the passes of a model's family."""
+    """Return the forward passes of a model's family."""
     if encoder.backbone.family == "encoder_decoder":
         return EncoderDecoderForward(model, encoder)
     return DecoderOnlyForward(model, encoder)

@@ -1,1 +1,1 @@
-"""Measures a training beside plain transformers."""
+"""Measures a training compared with plain transformers."""

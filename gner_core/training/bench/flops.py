@@ -1,9 +1,8 @@
-"""What a training computes, in floating-point operations, and what a device can compute at most.
+"""The floating-point operations of a training, and the most that a device can do.
 
-Counted is what the model needs: the matrix products of every token of prompts and targets once,
-logits for label tokens only, attention over what each token may see. Padding counts for nothing,
-nor does a prefix that several sentences share count more than once, so a utilisation says how
-much of the device does useful work.
+Only useful work counts: the matrix products of every token of prompts and targets, logits of label
+tokens, and attention to the tokens that each token may see. Padding does not count, and a prefix
+that several sentences share counts once.
 """
 
 import time
@@ -15,7 +14,6 @@ import torch
 from transformers import PreTrainedModel
 
 from gner_core.backbones.load import device
-from gner_core.config.reading.costs import named_device
 
 SECONDS = 1.0
 SIZE_ON_CPU, SIZE_ON_GPU = 2048, 8192
@@ -26,7 +24,7 @@ class ModelWork:
     """Operations of a weight update, per token of each kind."""
 
     source: float
-    """Per prompt token: for encoder-decoders the encoder, and keys and values of the prompt."""
+    """Per prompt token: for encoder-decoders the encoder, and cross-attention's keys and values."""
     target: float
     """Per target token: the decoder; for decoder-only the same as `source`."""
     label: float
@@ -41,11 +39,11 @@ class ModelWork:
         config = model.config
         encoder_decoder = bool(config.is_encoder_decoder)
         costs = {"source": 0.0, "target": 0.0, "label": 0.0}
-        moved = _blocks_with_gradient(model)
+        with_gradient = _blocks_with_gradient(model)
         for name, module in model.named_modules():
             if not isinstance(module, torch.nn.Linear):
                 continue
-            backward = 2 if _block(name) in moved else 0
+            backward = 2 if _block(name) in with_gradient else 0
             own = 2 if module.weight.requires_grad else 0
             costs[_kind(name, encoder_decoder)] += module.weight.numel() * (2 + backward + own)
         if not encoder_decoder:
@@ -54,7 +52,7 @@ class ModelWork:
         width = heads * (getattr(config, "head_dim", None) or getattr(config, "d_kv", 0))
         width = width or config.hidden_size
         layers = config.num_hidden_layers
-        frozen = 1 - len([name for name in moved if _is_of_main_stack(name)]) / layers
+        frozen = 1 - len([name for name in with_gradient if _is_of_main_stack(name)]) / layers
         seen = 2 * 2 * width * layers * (3 - 2 * frozen)  # two products; twice again backwards
         return cls(**costs, seen=seen, encoder_decoder=encoder_decoder)
 
@@ -78,10 +76,10 @@ class ModelWork:
 
 
 def matmul_peak(*, dtype: Literal["float32", "bfloat16"]) -> float:
-    """Return the operations a second of large matrix products, the best of about a second."""
-    where = device()
-    size = SIZE_ON_CPU if where.type == "cpu" else SIZE_ON_GPU
-    a = torch.randn(size, size, device=where, dtype=getattr(torch, dtype))
+    """Return the operations per second of large matrix products, the best within a second."""
+    on = device()
+    size = SIZE_ON_CPU if on.type == "cpu" else SIZE_ON_GPU
+    a = torch.randn(size, size, device=on, dtype=getattr(torch, dtype))
     b = torch.randn_like(a)
     best, end = float("inf"), time.perf_counter() + SECONDS
     while time.perf_counter() < end:
@@ -93,17 +91,8 @@ def matmul_peak(*, dtype: Literal["float32", "bfloat16"]) -> float:
     return 2.0 * size**3 / best
 
 
-def named_peak(name: str, *, dtype: Literal["float32", "bfloat16"]) -> float:
-    """Return the peak of a device by its name.
-
-    Raises:
-        InputError: for a device without a profile in params/devices/.
-    """
-    return named_device(name).flops[dtype]
-
-
 def settle() -> None:
-    """Wait until a GPU has done what it was asked for."""
+    """Wait until a GPU has finished its queued work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
@@ -120,21 +109,21 @@ def _kind(name: str, encoder_decoder: bool) -> str:
 def _blocks_with_gradient(model: PreTrainedModel) -> set[str]:
     """Return the layers through which gradients flow; "" stands for the output layer.
 
-    Frozen layers are the lowest: nothing below them is trained, but in a decoder, whose lowest
-    layers pass gradients on to the encoder.
+    Frozen layers are the lowest ones, so gradients stop above them, except in an encoder-decoder's
+    decoder, which passes gradients on to the encoder.
     """
-    moved = {""}
+    blocks = {""}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad or (model.config.is_encoder_decoder and "decoder" in name):
-            moved.add(_block(name))
-    return moved
+            blocks.add(_block(name))
+    return blocks
 
 
 def _block(name: str) -> str:
-    """Return the name of the layer in which a module stands: `encoder.block.0`, or ""."""
+    """Return the name of a module's layer: `encoder.block.0`, or "" outside the layers."""
     parts = name.split(".")
-    places = [at for at, part in enumerate(parts) if part.isdigit()]
-    return ".".join(parts[: places[0] + 1]) if places else ""
+    number = next((at for at, part in enumerate(parts) if part.isdigit()), -1)
+    return ".".join(parts[: number + 1])
 
 
 def _is_of_main_stack(block: str) -> bool:

@@ -1,8 +1,8 @@
-"""The plain baseline that `gner bench train` measures against: transformers' Trainer as it comes.
+"""The baseline of `gner bench train`: transformers' Trainer without changes.
 
-Random micro-batches padded to their longest sentence, logits and loss at every position, no
-shared prefixes. Model, frozen layers, optimizer, number format and micro-batch size are the
-stage's own, and tokenization is done beforehand.
+Micro-batches are random and padded to their longest sentence, logits and loss are computed at
+every position, and no prefix is shared. Model, frozen layers, optimizer, number format and
+micro-batch size are those of the stage; tokenization is done beforehand.
 """
 
 import random
@@ -17,12 +17,10 @@ from gner_core.training.stage import Stage
 
 
 def shuffled(updates: Sequence[Update], *, seed: int) -> list[Update]:
-    """Return the updates with their sentences in random order, as they meet without grouping."""
-    mixed = []
-    for number, update in enumerate(updates):
-        places = list(update)
-        random.Random(f"plain/{seed}/{number}").shuffle(places)
-        mixed.append(places)
+    """Return the updates with their sentences in random order."""
+    mixed = [list(update) for update in updates]
+    for number, keys in enumerate(mixed):
+        random.Random(f"plain/{seed}/{number}").shuffle(keys)
     return mixed
 
 
@@ -36,7 +34,7 @@ def plain_trainer(stage: Stage, *, micro_batch: int, callbacks: list[TrainerCall
         model=model,
         args=arguments,
         train_dataset=[
-            _row(stage.examples[place], family) for update in stage.updates for place in update
+            _row(stage.examples[key], family) for update in stage.updates for key in update
         ],
         data_collator=DataCollatorForSeq2Seq(stage.tokenizer, model=model),
         callbacks=callbacks,

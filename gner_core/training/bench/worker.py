@@ -1,8 +1,7 @@
-"""Child process of `gner bench train`: one side of the comparison in a process of its own.
+"""Child process of `gner bench train`: measures gner's training or the plain baseline.
 
-Trains some weight updates of a stage on its own sentences, either as gner does or as the plain
-baseline does (`training.plain`), and reports label tokens a second, padding, memory and model
-FLOP utilisation. Updates of the warm-up are not counted, and nothing is saved.
+Trains on some weight updates of a stage and reports label tokens per second, padding, memory and
+model FLOP utilisation. Updates of the warm-up are not counted, and nothing is saved.
 """
 
 import os
@@ -10,51 +9,44 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from pydantic import Field
-from transformers import (
-    AutoConfig,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import SaveStrategy
 
 from gner_core.backbones.encoder import shared_prefix
+from gner_core.backbones.load import peak_memory_bytes
+from gner_core.config.reading.costs import named_device
 from gner_core.errors import InputError
 from gner_core.runtime.gpus import VISIBLE, use_gpus
 from gner_core.runtime.worker import Report, run_worker
-from gner_core.training.bench.flops import ModelWork, matmul_peak, named_peak, settle
+from gner_core.training.bench.flops import ModelWork, matmul_peak, settle
 from gner_core.training.bench.plain import plain_trainer, shuffled
 from gner_core.training.data.batches import Update, cut_update, padding
-from gner_core.training.guards import memory_bytes
-from gner_core.training.memory import micro_batch
 from gner_core.training.stage import Stage, TrainRequest
 
 PLANNED = 20
-"""Updates over which the padding of the plan is counted, beside those that are run."""
+"""Updates over which the padding of the plan is counted, whichever are run."""
 
 
 class BenchRequest(TrainRequest):
-    """What the child process is asked for."""
+    """One side of the comparison."""
 
     side: Literal["gner", "plain"]
     updates: int = Field(ge=1)
     """Updates that are measured."""
     warm_up: int = Field(ge=0)
-    """Updates before them; 0 counts the first update with its set-up."""
+    """Updates before them; with 0 the first measured update includes its set-up."""
     one_in: int = Field(ge=1)
-    """Only every so-manyth micro-batch of an update is run, over all lengths; 1 runs all."""
+    """Runs one in so many micro-batches of an update, over all lengths; 1 runs all."""
     peak_of: str | None
-    """Device whose peak counts; None measures this one's."""
+    """Device whose peak is used; None measures that of this one."""
 
 
 class Clock(TrainerCallback):
-    """Takes the time of all updates after the warm-up."""
+    """Measures the time of all updates after the warm-up."""
 
     def __init__(self, warm_up: int, report: Report) -> None:
         """Start after `warm_up` updates."""
@@ -79,7 +71,7 @@ class Clock(TrainerCallback):
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """What the micro-batches of some updates compute."""
+    """The tokens of the micro-batches of some updates."""
 
     micros: list[tuple[list[tuple[int, int]], int]]
     """Per micro-batch the tokens of prompts and targets, and of their shared prefix."""
@@ -91,7 +83,7 @@ class Computed:
         micros = []
         for update in updates:
             for micro in cut_update(update, micro_batch=size, devices=1):
-                examples = [stage.examples[place] for place in micro]
+                examples = [stage.examples[key] for key in micro]
                 prompts = [example.source for example in examples]
                 shared = shared_prefix(prompts) if sharing else 0
                 pairs = [(len(e.source), len(e.target)) for e in examples]
@@ -106,13 +98,13 @@ class Computed:
     @property
     def padding_share(self) -> float:
         """Share of the computed positions that hold no token; a shared prefix counts once."""
-        computed = filled_up = 0
+        computed = padded = 0
         for pairs, shared in self.micros:
             own = [(source - shared, target) for source, target in pairs]
-            tokens, filling = padding(own, encoder_decoder=self.encoder_decoder)
-            computed += tokens + filling + shared
-            filled_up += filling
-        return filled_up / computed
+            tokens, added = padding(own, encoder_decoder=self.encoder_decoder)
+            computed += tokens + added + shared
+            padded += added
+        return padded / computed
 
     def flops(self, model: ModelWork) -> float:
         """Return the operations that a model needs for them."""
@@ -125,15 +117,7 @@ def work(request: BenchRequest, report: Report) -> dict[str, Any]:
         torch.set_num_threads(request.threads)
     plain = request.side == "plain"
     stage = Stage(_one_epoch(request))
-    size = micro_batch(
-        Path(request.scratch),
-        asked=request.execution.train_batch,
-        global_batch=request.train.global_batch,
-        devices=1,
-        longest=stage.longest,
-        parameters=request.backbone.parameters,
-        config=AutoConfig.from_pretrained(request.model),
-    )
+    size = stage.micro_batch()
     sharing = not plain and stage.shares_prefix
     whole = stage.updates[:PLANNED]
     if plain:
@@ -151,9 +135,10 @@ def work(request: BenchRequest, report: Report) -> dict[str, Any]:
     )
     trainer.args.save_strategy = SaveStrategy.NO
     trainer.train()
-    memory = memory_bytes()
+    memory = peak_memory_bytes()
     dtype = request.backbone.dtype if torch.cuda.is_available() else "float32"
-    peak = named_peak(request.peak_of, dtype=dtype) if request.peak_of else matmul_peak(dtype=dtype)
+    named = request.peak_of
+    peak = named_device(named).flops[dtype] if named else matmul_peak(dtype=dtype)
     per_second = run.flops(ModelWork.of(trainer.model)) / clock.seconds
     return {
         "figures": {
@@ -177,14 +162,14 @@ def work(request: BenchRequest, report: Report) -> dict[str, Any]:
 
 
 def _one_epoch(request: BenchRequest) -> BenchRequest:
-    """Plan one epoch; the baseline's sentences are not grouped by length at all."""
+    """Return the request for one epoch; the baseline does not group sentences by length."""
     window = 1 if request.side == "plain" else request.train.length_window
     train = request.train.model_copy(update={"epochs": 1, "length_window": window})
     return request.model_copy(update={"train": train})
 
 
 def _thin_out(stage: Stage, request: BenchRequest, size: int) -> None:
-    """Leave the updates to be run, each with one in so many of its micro-batches.
+    """Keep the updates that are run, each with one in `one_in` of its micro-batches.
 
     Raises:
         InputError: when there are too few sentences for that many updates.
@@ -195,7 +180,7 @@ def _thin_out(stage: Stage, request: BenchRequest, size: int) -> None:
         if len(update) == request.train.global_batch:
             micros = cut_update(update, micro_batch=size, devices=1)
             chosen = micros[min(request.one_in // 2, len(micros) - 1) :: request.one_in]
-            updates.append([place for micro in chosen for place in micro])
+            updates.append([key for micro in chosen for key in micro])
     if len(updates) < count:
         raise InputError(
             f"the sentences make {len(updates)} whole updates of {request.train.global_batch}; "

@@ -1,1 +1,1 @@
-"""What a training writes to disk: unfinished states and the best weights so far."""
+"""The files of a training: checkpoints to resume from, and the best weights so far."""

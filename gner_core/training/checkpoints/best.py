@@ -1,9 +1,8 @@
-"""The files of the best weights so far: replaced as a whole, and safe in every checkpoint.
+"""The files of the best weights so far, as `save_pretrained` writes them.
 
-They lie in a folder `best` beside the checkpoints, as `save_pretrained` writes them. A checkpoint
-takes them in as hard links, which cost no space, so whatever checkpoint a training goes on from,
-it has the weights that were the best until then. Weights that became the best after the newest
-checkpoint may be lost with a kill: they are found again on the way.
+They are in a folder `best` next to the checkpoints. Every checkpoint holds hard links to them, so a
+training that resumes from it has the weights that were the best until then. Best weights newer than
+the newest checkpoint may be lost with a kill; the resumed training then finds them again.
 """
 
 import os
@@ -17,17 +16,17 @@ BEST = "best"
 
 
 def replaced(scratch: Path) -> AbstractContextManager[Path]:
-    """Give an empty folder; what is written there becomes the best weights if all goes well."""
+    """Give an empty folder, which becomes the best weights if the block ends without an error."""
     return replacing_folder(scratch / BEST)
 
 
-def take_in(scratch: Path, checkpoint: Path) -> None:
-    """Add the best weights to a checkpoint that is being written; nothing where there are none."""
+def add_to(checkpoint: Path, scratch: Path) -> None:
+    """Add the best weights, if there are any, to a checkpoint that is being written."""
     _linked(scratch / BEST, checkpoint / BEST)
 
 
 def restore(checkpoint: Path | None, scratch: Path) -> None:
-    """Let the best weights be those of a checkpoint, or none without one."""
+    """Make the best weights those of a checkpoint; without one there are none."""
     shutil.rmtree(scratch / BEST, ignore_errors=True)
     if checkpoint is not None:
         _linked(checkpoint / BEST, scratch / BEST)

@@ -1,9 +1,7 @@
-"""Weights and AdamW's averages in full, by parameter name, with and without DeepSpeed.
+"""Gathers weights and AdamW's averages by parameter name, with and without DeepSpeed.
 
-Under ZeRO each device holds a part of both; here they become whole tensors and parts again. That
-makes a checkpoint independent of the number of devices and of the stage.
-
-The files are `training.checkpoints`'.
+ZeRO shards both over the devices; here the shards become whole tensors, and shards again. So a
+checkpoint does not depend on the number of devices and the ZeRO stage.
 """
 
 from collections.abc import Iterator
@@ -28,15 +26,11 @@ def full_weights(model: PreTrainedModel, *, engine: Any | None) -> Tensors | Non
 
     weights = {}
     for name, parameter in model.named_parameters():
-        full = (
-            deepspeed.utils.safe_get_full_fp32_param(parameter) if parameter.requires_grad else None
-        )
-        if full is None:
-            with deepspeed.zero.GatheredParameters([parameter]):
-                full = parameter.detach().float()
-                weights[name] = _kept(full)
-        else:
-            weights[name] = _kept(full)
+        full = None
+        if parameter.requires_grad:
+            full = deepspeed.utils.safe_get_full_fp32_param(parameter)
+        with deepspeed.zero.GatheredParameters([parameter], enabled=full is None):
+            weights[name] = _on_cpu(parameter.detach().float() if full is None else full)
     shared = {id(p): name for name, p in model.named_parameters()}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         weights.setdefault(name, weights[shared[id(parameter)]])
@@ -44,7 +38,7 @@ def full_weights(model: PreTrainedModel, *, engine: Any | None) -> Tensors | Non
 
 
 def full_averages(model: PreTrainedModel, optimizer: Any, *, engine: Any | None) -> Tensors:
-    """Return `<average>/<parameter>` in full on the CPU, and the number of steps.
+    """Return `<average>/<parameter>` in full, and the number of steps, on the CPU.
 
     Every device must call it.
     """
@@ -52,8 +46,8 @@ def full_averages(model: PreTrainedModel, optimizer: Any, *, engine: Any | None)
     if engine is None:
         state = optimizer.state
         for name, parameter in _trained(model):
-            averages[STEP] = _kept(state[parameter][STEP].float())
-            averages |= {f"{kind}/{name}": _kept(state[parameter][kind]) for kind in AVERAGES}
+            averages[STEP] = _on_cpu(state[parameter][STEP].float())
+            averages |= {f"{kind}/{name}": _on_cpu(state[parameter][kind]) for kind in AVERAGES}
         return averages
     import deepspeed
 
@@ -61,9 +55,9 @@ def full_averages(model: PreTrainedModel, optimizer: Any, *, engine: Any | None)
     for name, parameter in _trained(model):
         for kind in AVERAGES:
             full = deepspeed.utils.safe_get_full_optimizer_state(parameter, kind)
-            averages[f"{kind}/{name}"] = _kept(full)
+            averages[f"{kind}/{name}"] = _on_cpu(full)
     first = next(iter(engine.optimizer.optimizer.state.values()))
-    averages[STEP] = _kept(torch.as_tensor(first[STEP], dtype=torch.float32))
+    averages[STEP] = _on_cpu(torch.as_tensor(first[STEP], dtype=torch.float32))
     return averages
 
 
@@ -81,7 +75,7 @@ def restore_averages(
     import deepspeed
 
     plain = engine.optimizer.optimizer
-    for part in _flat_parts(engine):  # empty so far: AdamW makes its state when it steps
+    for part in _flat_parts(engine):  # AdamW makes its state only with its first step
         plain.state[part] = {
             STEP: averages[STEP].clone(),
             **{kind: torch.zeros_like(part) for kind in AVERAGES},
@@ -94,9 +88,9 @@ def restore_averages(
 
 
 def _flat_parts(engine: Any) -> list[torch.Tensor]:
-    """Return what AdamW updates on this device: flat parts of all weights.
+    """Return the flat shards of the weights that AdamW updates on this device.
 
-    ZeRO 3 lays them into the groups of AdamW for the moment of a step only.
+    ZeRO 3 puts them into AdamW's groups only during a step.
     """
     zero = engine.optimizer
     if hasattr(zero, "fp32_partitioned_groups_flat"):
@@ -105,9 +99,9 @@ def _flat_parts(engine: Any) -> list[torch.Tensor]:
 
 
 def _link(engine: Any) -> None:
-    """Let ZeRO 1 and 2 find the averages of all parameters.
+    """Link all parameters to their averages under ZeRO 1 and 2.
 
-    DeepSpeed 0.19 links them after the first step of the first group, and so misses the others.
+    DeepSpeed 0.19 does so after the first step of the first group, and misses the other groups.
     """
     from deepspeed.utils.mixed_precision_linkage import lazy_init_hp_params_optimizer_state
 
@@ -123,5 +117,5 @@ def _trained(model: PreTrainedModel) -> Iterator[tuple[str, torch.nn.Parameter]]
     return ((name, p) for name, p in model.named_parameters() if p.requires_grad)
 
 
-def _kept(value: torch.Tensor) -> torch.Tensor:
+def _on_cpu(value: torch.Tensor) -> torch.Tensor:
     return value.detach().to("cpu", copy=True).contiguous()

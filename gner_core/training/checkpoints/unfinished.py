@@ -1,8 +1,9 @@
-"""Checkpoints of an unfinished training: whole or not there, and the same whatever wrote them.
+"""Checkpoints of an unfinished training; each exists as a whole or not at all.
 
 A checkpoint holds float32 weights, AdamW's two averages by parameter name, the schedule, the
-random states, the Trainer's state (its update is the position in the data) and the best weights
-until then, where weights are chosen (`training.best`). Nothing in it depends on launcher, number of devices or ZeRO stage, so any of them goes on from it.
+random states, the Trainer's state, whose update is the position in the data, and the best weights
+so far (`best`). It does not depend on launcher, number of devices or ZeRO stage, so a training may
+resume with others.
 """
 
 import errno
@@ -23,64 +24,67 @@ FILES = "files.json"
 CHUNK_BYTES = 1 << 24
 FULL = (errno.ENOSPC, errno.EDQUOT)
 TORCH_WRITER = ("inline_container.cc", "iostream error")
-"""Either stands in what `torch.save` raises when it cannot write, whatever the reason."""
+"""Parts of the messages of `torch.save` when it cannot write, whatever the reason."""
 PROBE_BYTES = 1 << 20
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """Return the checkpoints that were finished, oldest first."""
+    """Return the finished checkpoints, oldest first."""
     found = [path for path in folder.glob(f"{CHECKPOINT}*") if (path / FILES).is_file()]
     return sorted(found, key=update_of)
 
 
 def update_of(checkpoint: Path) -> int:
-    """Return after which weight update a checkpoint was written."""
+    """Return the weight update after which a checkpoint was written."""
     return int(checkpoint.name.removeprefix(CHECKPOINT))
 
 
 def begin(folder: Path, update: int) -> Path:
-    """Return an empty folder in which a checkpoint is written aside."""
+    """Return an empty temporary folder for a checkpoint."""
     shutil.rmtree(folder / WRITING, ignore_errors=True)
-    aside = folder / WRITING / f"{CHECKPOINT}{update}"
-    aside.mkdir(parents=True)
-    return aside
+    unfinished = folder / WRITING / f"{CHECKPOINT}{update}"
+    unfinished.mkdir(parents=True)
+    return unfinished
 
 
-def finish(aside: Path, folder: Path, *, keep: int) -> None:
-    """Let a checkpoint that was written aside count, and remove all but the `keep` newest."""
-    files = sorted(file for file in aside.rglob("*") if file.is_file())
+def finish(unfinished: Path, folder: Path, *, keep: int) -> None:
+    """Move a checkpoint from its temporary folder, and remove all but the `keep` newest."""
     sums = {
-        file.relative_to(aside).as_posix(): {"bytes": file.stat().st_size, "crc32": _crc32(file)}
-        for file in files
+        file.relative_to(unfinished).as_posix(): {
+            "bytes": file.stat().st_size,
+            "crc32": _crc32(file),
+        }
+        for file in sorted(unfinished.rglob("*"))
+        if file.is_file()
     }
-    (aside / FILES).write_text(json.dumps(sums, indent=1))
-    put_folder(aside, folder / aside.name, durable=True)
+    (unfinished / FILES).write_text(json.dumps(sums, indent=1))
+    put_folder(unfinished, folder / unfinished.name, durable=True)
     for old in checkpoints(folder)[:-keep]:
         shutil.rmtree(old)
 
 
 def newest_whole(folder: Path, *, warn: Callable[[str], None]) -> Path | None:
-    """Return the newest checkpoint whose files are as they were written; None where there is none.
+    """Return the newest checkpoint without damaged files; None if there is none.
 
-    Damaged ones are named through `warn` and put aside, so that their place can be used again.
+    Damaged ones are reported through `warn` and renamed, so that their update can be saved again.
     """
     for checkpoint in reversed(checkpoints(folder)):
         fault = _fault(checkpoint)
         if fault is None:
             return checkpoint
-        aside = folder / f"damaged-{checkpoint.name}"
-        put_folder(checkpoint, aside)
+        damaged = folder / f"damaged-{checkpoint.name}"
+        put_folder(checkpoint, damaged)
         earlier = checkpoints(folder)
         goes_on = f"update {update_of(earlier[-1])}" if earlier else "the beginning"
-        warn(f"{checkpoint}: damaged ({fault}), now {aside.name}; going on from {goes_on}")
+        warn(f"{checkpoint}: damaged ({fault}), now {damaged.name}; going on from {goes_on}")
     return None
 
 
 def disk_is_full(error: BaseException | None, folder: Path) -> bool:
-    """Say whether writing into a folder failed for want of space on the disk or in a quota.
+    """Say whether writing into a folder failed because the disk or a quota is full.
 
-    safetensors and shutil name the system's error in their text only. torch does not name it at
-    all: there a file that is written tells.
+    safetensors and shutil give the system's error in their text only. torch does not give it at
+    all, so that a test file is written.
     """
     while error is not None:
         text = str(error)

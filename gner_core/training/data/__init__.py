@@ -1,1 +1,1 @@
-"""Which sentences are trained on in which order, and those that choose the weights."""
+"""The training sentences in their order, and the validation sentences."""

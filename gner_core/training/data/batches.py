@@ -1,8 +1,8 @@
-"""Which sentences meet in which weight update, and in which micro-batch on which device.
+"""Assigns sentences to weight updates, and those of an update to micro-batches and devices.
 
-What a weight update sees depends on seed, window and global batch only. How an update is cut into
-micro-batches for a number of devices is a matter of memory and may change from one resume to the
-next; sentences of like length meet, so little is padded.
+The sentences of a weight update depend on seed, window and global batch only. The size and number
+of its micro-batches depend on memory and devices, and may change when a training resumes.
+Sentences of similar length are grouped, so there is little padding.
 
 Example:
     >>> updates = plan_updates([[5, 3, 4]], global_batch=2, length_window=1, seed=0)
@@ -16,9 +16,9 @@ import random
 from collections.abc import Sequence
 from itertools import pairwise
 
-Place = tuple[int, int]
-"""(epoch, index of the sentence); an index below 0 is ~index of one that carries no loss."""
-Update = list[Place]
+ExampleKey = tuple[int, int]
+"""(epoch, index of the sentence); a negative index is ~index of a sentence without loss."""
+Update = list[ExampleKey]
 
 
 def plan_updates(
@@ -27,41 +27,41 @@ def plan_updates(
     """Return the sentences of every weight update, shortest first.
 
     Args:
-        lengths: per epoch and sentence the length by which they meet; 0 leaves one out.
+        lengths: per epoch and sentence the length by which they are grouped; 0 leaves one out.
         length_window: how many global batches are grouped by length together; 1 for none.
     """
 
-    def length(place: Place) -> int:
-        return lengths[place[0]][place[1]]
+    def length(key: ExampleKey) -> int:
+        return lengths[key[0]][key[1]]
 
-    order: list[Place] = []
+    order: list[ExampleKey] = []
     for epoch, row in enumerate(lengths):
         draw = random.Random(f"batches/{seed}/{epoch}")
-        places = [(epoch, index) for index, tokens in enumerate(row) if tokens]
-        draw.shuffle(places)
-        for window in _cut(places, global_batch * length_window):
+        keys = [(epoch, index) for index, tokens in enumerate(row) if tokens]
+        draw.shuffle(keys)
+        for window in _cut(keys, global_batch * length_window):
             groups = _cut(sorted(window, key=length) if length_window > 1 else window, global_batch)
             draw.shuffle(groups)
-            order.extend(place for group in groups for place in group)
+            order.extend(key for group in groups for key in group)
     return [sorted(members, key=length) for members in _cut(order, global_batch)]
 
 
-def cut_update(update: Update, *, micro_batch: int, devices: int) -> list[list[Place]]:
-    """Cut an update into micro-batches of neighbours, a multiple of `devices` of them.
+def cut_update(update: Update, *, micro_batch: int, devices: int) -> list[list[ExampleKey]]:
+    """Cut an update into micro-batches, a multiple of `devices` of them.
 
-    Sizes differ by one at most. A device that would have nothing to do gets a sentence without
-    loss, because all devices must take part in every exchange of gradients.
+    Sizes differ by one at most. An idle device gets a sentence without loss, because all devices
+    must take part in every exchange of gradients.
     """
     count = devices * accumulation(len(update), micro_batch=micro_batch, devices=devices)
-    marks = [len(update) * at // count for at in range(count + 1)]
+    bounds = [len(update) * at // count for at in range(count + 1)]
     epoch, index = update[0]
     idle = [(epoch, ~index)]
-    return [update[a:b] or idle for a, b in pairwise(marks)]
+    return [update[a:b] or idle for a, b in pairwise(bounds)]
 
 
 def share_of(
     updates: Sequence[Update], *, micro_batch: int, devices: int, device: int
-) -> list[list[Place]]:
+) -> list[list[ExampleKey]]:
     """Return all micro-batches of one device in order."""
     return [
         micro
@@ -71,12 +71,12 @@ def share_of(
 
 
 def accumulation(global_batch: int, *, micro_batch: int, devices: int) -> int:
-    """Return how many micro-batches each device adds up for one weight update."""
+    """Return how many micro-batches each device accumulates for one weight update."""
     return -(-global_batch // (micro_batch * devices))
 
 
 def padding(sizes: Sequence[tuple[int, int]], *, encoder_decoder: bool) -> tuple[int, int]:
-    """Return (tokens, filling) of a micro-batch with these (prompt, target) lengths in tokens."""
+    """Return (tokens, padding) of a micro-batch with these (prompt, target) lengths in tokens."""
     tokens = sum(map(sum, sizes))
     if encoder_decoder:
         width = max(source for source, _ in sizes) + max(target for _, target in sizes)
@@ -85,5 +85,5 @@ def padding(sizes: Sequence[tuple[int, int]], *, encoder_decoder: bool) -> tuple
     return tokens, width * len(sizes) - tokens
 
 
-def _cut(places: list[Place], size: int) -> list[list[Place]]:
-    return [places[at : at + size] for at in range(0, len(places), size)]
+def _cut(keys: list[ExampleKey], size: int) -> list[list[ExampleKey]]:
+    return [keys[at : at + size] for at in range(0, len(keys), size)]

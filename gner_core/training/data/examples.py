@@ -12,7 +12,7 @@ from gner_core.config.training import TrainParams
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 from gner_core.systems.gner.prompts import TypePool, shuffled
-from gner_core.training.data.batches import Place
+from gner_core.training.data.batches import ExampleKey
 
 IGNORED = -100  # label of positions that carry no loss
 Batch = dict[str, torch.Tensor]
@@ -24,15 +24,15 @@ class Examples(Dataset[Example]):
     def __init__(
         self, sentences: Sequence[Sentence], encoder: Encoder, params: TrainParams
     ) -> None:
-        """Bind sentences to the way in which they are asked for."""
+        """Bind sentences, tokenizer and recipe."""
         self.sentences = sentences
         self.encoder = encoder
         self.params = params
         self.pool = TypePool.of(sentences)
 
-    def types(self, place: Place) -> tuple[str, ...]:
-        """Return the types in the prompt of a sentence in an epoch, in their order."""
-        epoch, index = place
+    def types(self, key: ExampleKey) -> tuple[str, ...]:
+        """Return the types in the prompt of a sentence in an epoch, in order."""
+        epoch, index = key
         sentence, seed = self.sentences[index], self.params.seed
         types = sentence.types
         if self.params.external_types != "all":
@@ -47,9 +47,9 @@ class Examples(Dataset[Example]):
         """Return the number of sentences."""
         return len(self.sentences)
 
-    def __getitem__(self, place: Place) -> Example:
-        """Return the example of (epoch, index); one below 0 stands for ~index without loss."""
-        epoch, index = place
+    def __getitem__(self, key: ExampleKey) -> Example:
+        """Return an example."""
+        epoch, index = key
         counted = index >= 0
         index = index if counted else ~index
         sentence = self.sentences[index]
@@ -70,10 +70,10 @@ class Examples(Dataset[Example]):
         return table
 
     def _epoch_lengths(self, epoch: int, targets: list[int]) -> list[tuple[int, int]]:
-        asked = ((s.words, self.types((epoch, i))) for i, s in enumerate(self.sentences))
+        pairs = ((s.words, self.types((epoch, i))) for i, s in enumerate(self.sentences))
         row = []
-        for index, source in enumerate(self.encoder.prompt_lengths(asked)):
-            fits = self.encoder.fits(source, targets[index])
+        for index, source in enumerate(self.encoder.prompt_lengths(pairs)):
+            fits = self.encoder.backbone.fits(source, targets[index])
             if not fits and self.params.too_long == "error":
                 raise InputError(
                     f"{self.sentences[index].id}: prompt {source} and target {targets[index]} "
@@ -93,9 +93,8 @@ def collate(
 ) -> Batch:
     """Pad examples into tensors of shape (examples, tokens).
 
-    decoder_only: `prefix` holds the tokens with which all prompts begin, once, where
-    `share_prefix` says so; `input_ids` the rest, padded on the left, so that all targets end in
-    the last column.
+    decoder_only: with `share_prefix`, `prefix` holds the tokens with which all prompts begin, once.
+    `input_ids` holds the rest, padded on the left, so that all targets end in the last column.
     """
     targets = [e.target if e.counted else [IGNORED] * len(e.target) for e in examples]
     if family == "encoder_decoder":
@@ -124,6 +123,6 @@ def _pad(rows: Sequence[Sequence[int]], value: int, *, left: bool) -> torch.Tens
     width = max(len(row) for row in rows)
     padded = []
     for row in rows:
-        filling = [value] * (width - len(row))
-        padded.append([*filling, *row] if left else [*row, *filling])
+        padding = [value] * (width - len(row))
+        padded.append([*padding, *row] if left else [*row, *padding])
     return torch.tensor(padded)

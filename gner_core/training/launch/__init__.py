@@ -1,1 +1,1 @@
-"""Starts the ranks of a training, and lets none outlive it."""
+"""Starts the ranks of a training, and ends them with it."""

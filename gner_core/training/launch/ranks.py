@@ -1,8 +1,8 @@
-"""Starts the ranks of a training with torchrun or DeepSpeed, and never leaves one behind.
+"""Starts the ranks of a training with torchrun or DeepSpeed, and leaves none behind.
 
-Runs in the worker process, which becomes the supervisor: it holds the lifeline of all ranks,
-passes a wish to stop on as a file, starts the ranks again with smaller micro-batches where one ran
-out of memory, and returns what rank 0 wrote.
+The worker process becomes their supervisor: it holds their lifeline, passes SIGTERM on as a file,
+starts the ranks again with smaller micro-batches where one ran out of memory, and returns the
+result of rank 0.
 """
 
 import json
@@ -18,7 +18,8 @@ from typing import Any
 
 from gner_core.config.execution import DeepspeedLauncher, TorchrunLauncher
 from gner_core.errors import InputError
-from gner_core.training.launch.lifeline import LIFELINE, STOP, held
+from gner_core.runtime.locks import file_lock
+from gner_core.training.launch.lifeline import LIFELINE, STOP
 from gner_core.training.memory import micro_batch_limit
 
 MODULE = "gner_core.training.worker"
@@ -36,13 +37,13 @@ def supervise(
     Raises:
         InputError: with rank 0's own message.
         RuntimeError: when the ranks died; their log is this process' log.
-        SystemExit: with code 143 after a wish to stop was followed.
+        SystemExit: with code 143 after SIGTERM; the ranks have written a checkpoint.
     """
     (scratch / STOP).unlink(missing_ok=True)
     while True:
         limit = micro_batch_limit(scratch)
         (scratch / RANK_RESULT).unlink(missing_ok=True)
-        with held(scratch / LIFELINE):
+        with file_lock(scratch / LIFELINE):
             code = _run(_command(launcher, request), scratch)
         if (scratch / RANK_RESULT).exists():
             result: dict[str, Any] = json.loads((scratch / RANK_RESULT).read_text())
@@ -51,7 +52,7 @@ def supervise(
             return result
         if (scratch / STOP).exists():
             sys.exit(STOPPED)
-        if micro_batch_limit(scratch) == limit:  # else: out of memory, with a way out
+        if micro_batch_limit(scratch) == limit:  # else a smaller size is tried
             raise RuntimeError(f"the ranks of {launcher.kind} ended with code {code}")
 
 
@@ -59,9 +60,9 @@ def _command(launcher: TorchrunLauncher | DeepspeedLauncher, request: str) -> li
     worker = ["--module", MODULE, request]
     port = str(_free_port())
     if isinstance(launcher, TorchrunLauncher):
-        place = ["--nnodes=1", "--master-addr=127.0.0.1", f"--master-port={port}"]
+        rendezvous = ["--nnodes=1", "--master-addr=127.0.0.1", f"--master-port={port}"]
         ranks = f"--nproc-per-node={launcher.processes}"
-        return [sys.executable, "-m", "torch.distributed.run", *place, ranks, *worker]
+        return [sys.executable, "-m", "torch.distributed.run", *rendezvous, ranks, *worker]
     runner = ["-m", "deepspeed.launcher.runner", "--no_local_rank", f"--master_port={port}"]
     command = [sys.executable, *runner]
     if launcher.hostfile is not None:
@@ -77,14 +78,13 @@ def _command(launcher: TorchrunLauncher | DeepspeedLauncher, request: str) -> li
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return int(probe.getsockname()[1])
 
 
 def _run(command: list[str], scratch: Path) -> int:
-    """Run a launcher to its end; nothing of its process group is left.
+    """Run a launcher to its end and kill what is left of its process group; return its exit code.
 
-    SIGTERM, also the one that comes when the fork server is gone, lets the ranks write a checkpoint.
+    SIGTERM, which also comes when the fork server is gone, makes the ranks write a checkpoint.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     process = subprocess.Popen(

@@ -1,7 +1,7 @@
-"""The shared memory by which DeepSpeed's ranks on one CPU talk: its names go once all ranks have it.
+"""Frees the shared memory through which DeepSpeed's ranks on one CPU communicate.
 
-DeepSpeed never removes them itself: every training would leave 66 MiB a rank in the memory of the
-machine until it starts again. Without a name it is freed when the last rank ends, however it ends.
+DeepSpeed never removes it: every training would leave 66 MiB per rank in memory until the machine
+restarts. A buffer whose name is removed is freed when the last rank ends, however it ends.
 """
 
 import os
@@ -15,6 +15,6 @@ FOLDER = Path("/dev/shm")  # noqa: S108 (shm_open's own)
 def unlink_buffers() -> None:
     """Wait until every rank has opened the buffers of this training, then remove their names."""
     distributed.barrier()
-    place = (os.getuid(), os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"])
-    for buffer in FOLDER.glob("deepspeed_allreduce_buffer_{}_{}_{}_*".format(*place)):
-        buffer.unlink(missing_ok=True)  # the other ranks of this machine are at it, too
+    address = f"{os.environ['MASTER_ADDR']}_{os.environ['MASTER_PORT']}"
+    for buffer in FOLDER.glob(f"deepspeed_allreduce_buffer_{os.getuid()}_{address}_*"):
+        buffer.unlink(missing_ok=True)  # other ranks of this machine remove them, too

@@ -14,8 +14,8 @@ from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.system import TargetForm
 from gner_core.errors import InputError
-from gner_core.generation.free import Ask, FreeGenerator
-from gner_core.generation.guided.decoding import GuidedAnswer, GuidedAsk, GuidedGenerator
+from gner_core.generation.free import FreeGenerator, FreeQuery
+from gner_core.generation.guided.decoding import GuidedAnswer, GuidedGenerator, GuidedQuery
 from gner_core.records import Sentence, is_bio
 from gner_core.systems.gner.targets import BIO, target
 from gner_core.training.data.examples import collate
@@ -46,7 +46,7 @@ def generator(tiny: TinyModel, *, beams: int = 1) -> GuidedGenerator:
 class Plain:
     """Labels of one sentence, each option by a forward pass over everything before it."""
 
-    def __init__(self, tiny: TinyModel, ask: GuidedAsk) -> None:
+    def __init__(self, tiny: TinyModel, ask: GuidedQuery) -> None:
         self.model, self.encoder = plain_model(tiny.folder, tiny.backbone)
         self.ask = ask
         (self.source,) = self.encoder.prompts([(ask.words, ask.types)])
@@ -121,21 +121,30 @@ class Plain:
             kept = sorted(longer, reverse=True)[:count]
         return kept[0][1]
 
+    def every(self, tags: tuple[str, ...] = (), log: float = 0.0) -> dict[tuple[str, ...], float]:
+        """Log probability of every labeling of the sentence."""
+        if len(tags) == len(self.ask.words):
+            return {tags: log}
+        found: dict[tuple[str, ...], float] = {}
+        for tag, more in self.logs(tags).items():
+            found |= self.every((*tags, tag), log + more)
+        return found
+
 
 @pytest.fixture
-def asks(news: list[Sentence]) -> list[GuidedAsk]:
+def queries(news: list[Sentence]) -> list[GuidedQuery]:
     return [
-        GuidedAsk(("Łódź", "(B-12)", "PhP(O)Cl2", "👩‍🚀", ")"), TYPES),
-        *[GuidedAsk(s.words[: 4 + 3 * n], s.types) for n, s in enumerate(news[:2])],
-        GuidedAsk(("one",), ("person",)),
+        GuidedQuery(("Łódź", "(B-12)", "PhP(O)Cl2", "👩‍🚀", ")"), TYPES),
+        *[GuidedQuery(s.words[: 4 + 3 * n], s.types) for n, s in enumerate(news[:2])],
+        GuidedQuery(("one",), ("person",)),
     ]
 
 
 def test_greedy_labels_are_the_best_allowed_tokens(
-    tiny_model: TinyModel, asks: list[GuidedAsk]
+    tiny_model: TinyModel, queries: list[GuidedQuery]
 ) -> None:
-    answers = generator(tiny_model)(asks)
-    for ask, answer in zip(asks, answers, strict=True):
+    answers = generator(tiny_model)(queries)
+    for ask, answer in zip(queries, answers, strict=True):
         plain = Plain(tiny_model, ask)
         assert list(answer.tags) == plain.greedy()
         for n, (tag, probability) in enumerate(zip(answer.tags, answer.probabilities, strict=True)):
@@ -147,10 +156,28 @@ def test_greedy_labels_are_the_best_allowed_tokens(
 
 @pytest.mark.parametrize("beams", [2, 4])
 def test_beams_find_the_labels_of_a_plain_search(
-    tiny_model: TinyModel, asks: list[GuidedAsk], beams: int
+    tiny_model: TinyModel, queries: list[GuidedQuery], beams: int
 ) -> None:
-    for ask, answer in zip(asks, generator(tiny_model, beams=beams)(asks), strict=True):
+    for ask, answer in zip(queries, generator(tiny_model, beams=beams)(queries), strict=True):
         assert answer.tags == Plain(tiny_model, ask).beams(beams)
+
+
+def test_as_many_beams_as_labelings_find_the_best_of_all(tiny_model: TinyModel) -> None:
+    known = ("It", "Seven", "Danube")  # the T5's best labeling begins with another than the best tag
+    asks = [
+        GuidedAsk(words, TYPES[: 4 - len(words)])
+        for words in (known, ("Ada", "in", "Rome"), ("Łódź", "(B-12)"))
+    ]
+    guided = generator(tiny_model, beams=13)
+    answers = guided(asks)
+    for ask, answer in zip(asks, answers, strict=True):
+        every = Plain(tiny_model, ask).every()
+        assert len(every) == {2: 11, 3: 13}[len(ask.words)]
+        assert answer.tags == max(every, key=every.__getitem__)
+        found = sum(map(math.log, answer.probabilities))
+        assert found == pytest.approx(every[answer.tags], abs=1e-4)
+    if tiny_model.backbone.family == "encoder_decoder":
+        assert list(answers[0].tags) != Plain(tiny_model, asks[0]).greedy()
 
 
 @pytest.mark.parametrize("beams", [1, 3])
@@ -158,17 +185,17 @@ def test_a_batch_equals_one_sentence_at_a_time(
     tiny_model: TinyModel, news: list[Sentence], beams: int
 ) -> None:
     guided = generator(tiny_model, beams=beams)
-    asks = [GuidedAsk(s.words, s.types) for s in news]
-    together = [answer for at in (0, 12) for answer in guided(asks[at : at + 12])]
-    alone = [guided([ask])[0] for ask in asks]
+    queries = [GuidedQuery(s.words, s.types) for s in news]
+    together = [answer for at in (0, 12) for answer in guided(queries[at : at + 12])]
+    alone = [guided([ask])[0] for ask in queries]
     assert [a.tags for a in together] == [a.tags for a in alone]
     for one, other in zip(together, alone, strict=True):
         assert one.probabilities == pytest.approx(other.probabilities, rel=1e-3)
 
 
 def test_words_are_copied_and_labels_are_valid(tiny_model: TinyModel, news: list[Sentence]) -> None:
-    asks = [GuidedAsk(s.words, s.types) for s in news]
-    for ask, answer in zip(asks, generator(tiny_model)(asks), strict=True):
+    queries = [GuidedQuery(s.words, s.types) for s in news]
+    for ask, answer in zip(queries, generator(tiny_model)(queries), strict=True):
         assert len(answer.tags) == len(ask.words)
         assert is_bio(answer.tags)
         assert {tag[2:] for tag in answer.tags if tag != "O"} <= set(ask.types)
@@ -212,14 +239,14 @@ def test_where_free_decoding_copies_the_sentence_the_labels_are_the_same(
 ) -> None:
     encoder = Encoder(load_tokenizer(copying.folder), copying.backbone, BIO)
     model = load_model(copying.folder, copying.backbone, dtype="float32", attention="sdpa")
-    asks = [GuidedAsk(s.words, s.types) for s in learned(news)]
-    sources = encoder.prompts((ask.words, ask.types) for ask in asks)
-    free = FreeGenerator(model, encoder, beams=1)([Ask(source, 150) for source in sources])
-    guided = GuidedGenerator(model, encoder, beams=1)(asks)
+    queries = [GuidedQuery(s.words, s.types) for s in learned(news)]
+    sources = encoder.prompts((ask.words, ask.types) for ask in queries)
+    free = FreeGenerator(model, encoder, beams=1)([FreeQuery(source, 150) for source in sources])
+    guided = GuidedGenerator(model, encoder, beams=1)(queries)
     same = [
         answer.text
         == encoder.decode(encoder.tokenizer(target(ask.words, found.tags, BIO)).input_ids)
-        for ask, answer, found in zip(asks, free, guided, strict=True)
+        for ask, answer, found in zip(queries, free, guided, strict=True)
     ]
     assert all(same)
     assert {tag[:1] for found in guided for tag in found.tags} == {"B", "I", "O"}
@@ -241,7 +268,7 @@ def test_true_t5_tokens_force_words_outside_the_vocabulary(
     encoder = Encoder(tokenizer, tiny_model.backbone, BIO)
     guided = GuidedGenerator(T5ForConditionalGeneration(config), encoder, beams=1)
     words = ("Wałęsa", "{", "ø", "~", "wrote", "\\LaTeX", "3½", "mustn't", ",")
-    (answer,) = guided([GuidedAsk(words, ("person", "product (software)", "smørrebrød"))])
+    (answer,) = guided([GuidedQuery(words, ("person", "product (software)", "smørrebrød"))])
     assert len(answer.tags) == len(words)
     assert is_bio(answer.tags)
 
@@ -253,7 +280,7 @@ def test_unusable_asks_are_refused(
     tiny_model: TinyModel, words: tuple[str, ...], types: tuple[str, ...]
 ) -> None:
     with pytest.raises(InputError, match="words, and types that do not repeat"):
-        generator(tiny_model)([GuidedAsk(words, types)])
+        generator(tiny_model)([GuidedQuery(words, types)])
 
 
 def test_other_target_forms_are_refused(tiny_model: TinyModel) -> None:
@@ -274,10 +301,10 @@ def test_types_that_a_vocabulary_cannot_tell_apart_are_refused(
 
 
 def test_answers_are_the_same_after_another_batch(
-    tiny_model: TinyModel, asks: list[GuidedAsk]
+    tiny_model: TinyModel, queries: list[GuidedQuery]
 ) -> None:
     guided = generator(tiny_model)
-    first: list[GuidedAnswer] = guided(asks)
-    guided(asks[1:3])
-    again = guided(asks)
+    first: list[GuidedAnswer] = guided(queries)
+    guided(queries[1:3])
+    again = guided(queries)
     assert [a.tags for a in first] == [a.tags for a in again]

@@ -8,7 +8,7 @@ import pytest
 from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_tokenizer
 from gner_core.config.checkpoint import VERSION, Description, describe
-from gner_core.generation.guided.decoding import GuidedAnswer, GuidedAsk
+from gner_core.generation.guided.decoding import GuidedAnswer, GuidedQuery
 from gner_core.predicting.predictor import Predictor
 from gner_core.systems.gner.targets import BIO
 from tests.gner_core.conftest import TinyModel
@@ -19,16 +19,16 @@ class Rule:
 
     def __init__(self, words: int) -> None:
         self.words = words
-        self.asked: list[GuidedAsk] = []
+        self.asked: list[GuidedQuery] = []
 
     def fits(self, words: Sequence[str], source: int) -> bool:
         return len(words) <= self.words and source <= 4000
 
-    def __call__(self, asks: Sequence[GuidedAsk]) -> list[GuidedAnswer]:
-        self.asked += asks
-        return [self._answer(ask) for ask in asks]
+    def __call__(self, queries: Sequence[GuidedQuery]) -> list[GuidedAnswer]:
+        self.asked += queries
+        return [self._answer(ask) for ask in queries]
 
-    def _answer(self, ask: GuidedAsk) -> GuidedAnswer:
+    def _answer(self, ask: GuidedQuery) -> GuidedAnswer:
         tags: list[str] = []
         for word in ask.words:
             before = tags[-1] if tags else "O"

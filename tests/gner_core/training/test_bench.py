@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.views.bench import training_table
+from gner_core.config.reading.costs import named_device
 from gner_core.errors import InputError
-from gner_core.training.bench.flops import ModelWork, named_peak
+from gner_core.training.bench.flops import ModelWork
 from gner_core.training.bench.plain import plain_trainer, shuffled
 from gner_core.training.bench.worker import BenchRequest, work
 from gner_core.training.stage import Stage
@@ -48,7 +49,7 @@ def test_more_updates_than_there_are_sentences_are_refused(tiny_model: TinyModel
     with pytest.raises(InputError, match=r"make 3 whole updates of 8; 10 are wanted: lower"):
         work(request(ask, tiny_model, updates=9), silent)
     with pytest.raises(InputError, match="--device H999: not known; known: A100-80G"):
-        named_peak("H999", dtype="float32")
+        named_device("H999")
 
 
 def test_the_baseline_has_the_loss_of_the_stage(steady_model: TinyModel, ask: Ask) -> None:

@@ -19,14 +19,15 @@ from gner_core.training import trainer
 from gner_core.training.adapters import save_published
 from gner_core.training.checkpoints.unfinished import checkpoints, newest_whole
 from gner_core.training.data.examples import Examples, collate
-from gner_core.training.data.validation import marks
+from gner_core.training.data.validation import validation_steps
 from gner_core.training.worker import work
 from tests.gner_core.conftest import TinyModel
 from tests.gner_core.training.conftest import Ask, journal, silent
 from tests.gner_core.training.test_training import Killed, dying_after
 
 HELD_OUT = {"kind": "held_out", "sentences": 8, "seed": 5, "every": 1}
-RISING = {"epochs": 4, "learning_rate": 0.6, "schedule": "constant"}  # too large
+RISING = {"epochs": 4, "learning_rate": 4.0, "schedule": "constant", "warmup_share": 1.0}
+"""The rate climbs to one at which the loss ends at more than twice its lowest value."""
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -75,16 +76,16 @@ def sample() -> dict[str, Any]:
     return {"corpora": ["news"], "split": "valid", "per_corpus": 8, "method": "first", "seed": 1}
 
 
-def test_looking_changes_nothing_in_the_training(
+def test_validation_changes_nothing_in_the_training(
     tiny_model: TinyModel, ask: Ask, news: list[Sentence], tmp_path: Path
 ) -> None:
-    blind, seeing = tmp_path / "blind", tmp_path / "seeing"
-    work(ask(tiny_model, blind, sentences=news[:16]), silent)
+    plain, validated = tmp_path / "plain", tmp_path / "validated"
+    work(ask(tiny_model, plain, sentences=news[:16]), silent)
     choose = {"kind": "sample", "every": 1, "data": sample()}
-    asked = ask(tiny_model, seeing, sentences=news[:16], validation=news[16:], choose=choose)
+    asked = ask(tiny_model, validated, sentences=news[:16], validation=news[16:], choose=choose)
     work(asked, silent)
-    without = [{k: v for k, v in x.items() if k != "validation_loss"} for x in journal(seeing)]
-    assert journal(blind) == without
+    without = [{k: v for k, v in x.items() if k != "validation_loss"} for x in journal(validated)]
+    assert journal(plain) == without
 
 
 def test_a_killed_training_chooses_the_same_weights(
@@ -158,11 +159,11 @@ def test_all_sentences_held_out_leave_none_to_train_on(tiny_model: TinyModel, as
         work(ask(tiny_model, choose={**HELD_OUT, "sentences": 24}), silent)
 
 
-def test_looks_are_at_intervals_or_ends_of_epochs_and_at_the_end() -> None:
+def test_validation_steps_are_at_intervals_or_ends_of_epochs_and_at_the_end() -> None:
     updates = [[(0, 0), (0, 1)], [(0, 2), (1, 0)], [(1, 1), (1, 2)], [(2, 0)], [(2, 1)]]
-    assert marks(2, updates) == {2, 4, 5}
-    assert marks(99, updates) == {5}
-    assert marks("epoch", updates) == {2, 3, 5}
+    assert validation_steps(2, updates) == {2, 4, 5}
+    assert validation_steps(99, updates) == {5}
+    assert validation_steps("epoch", updates) == {2, 3, 5}
 
 
 def test_the_summary_on_disk_says_what_was_chosen(

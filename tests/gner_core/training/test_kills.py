@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gner_core.runtime.locks import file_lock
 from gner_core.training.checkpoints.unfinished import WRITING, checkpoints, update_of
-from gner_core.training.launch.lifeline import held
 from gner_core.training.stage import TrainRequest
 from gner_core.training.worker import IN_USE
 from tasks.workers import Workers
@@ -155,7 +155,7 @@ def test_a_worker_waits_until_an_earlier_one_has_left_the_scratch_folder(
     if tiny_model.backbone.family == "decoder_only":
         pytest.skip("once is enough")
     asked = ask(tiny_model)
-    with held(Path(asked.scratch) / IN_USE):
+    with file_lock(Path(asked.scratch) / IN_USE):
         attempt = Attempt(workers, asked)
         time.sleep(2)
         assert attempt.updates() == 0 and attempt.thread.is_alive()

@@ -1,4 +1,4 @@
-"""How far a sentence has come, and what follows from a choice."""
+"""What has been decided for a sentence, and what follows from a choice."""
 
 import math
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ from gner_core.generation.guided.forward import Forward
 
 
 @dataclass(slots=True)
-class SentenceState:
-    """How far a sentence has come: it always waits before a decision."""
+class SentenceProgress:
+    """The tags of a sentence so far, and the tokens up to its next decision."""
 
     index: int
-    """Of the sentence in its batch."""
+    """Number of the sentence in its batch."""
     choices: Choices
     fed: int
     """Tokens in the cache."""
     pending: list[int]
-    """Tokens that are known and come next."""
+    """Tokens to be fed before the next decision."""
     word: int
     node: Node
     tags: list[str] = field(default_factory=list)
     logs: list[float] = field(default_factory=list)
     """Log probability of every tag among the allowed ones."""
     log: float = 0.0
-    """That of the tag that is being decided, so far."""
+    """Log probability so far of the tag that is being decided."""
 
     @property
     def finished(self) -> bool:
@@ -40,7 +40,7 @@ def follow(
 ) -> tuple[list[int], list[str], Node | None]:
     """Return what follows from choosing a child of a node: tokens, tags, and the next decision.
 
-    The next decision is None behind the last word; nothing needs to be fed then.
+    After the last word the next decision is None and nothing needs to be fed.
     """
     child = node.children[key]
     tokens = [*([] if key == AFTER else [key]), *child.forced]
@@ -55,12 +55,12 @@ def follow(
 def log_probabilities(
     forward: Forward, hidden: torch.Tensor, options: Sequence[Sequence[int]]
 ) -> list[list[float]]:
-    """Return per hidden state the log probabilities of its options among each other."""
+    """Return the log probabilities of each hidden state's options, normalised over them."""
     tokens = sorted({token for row in options for token in row})
-    place = {token: n for n, token in enumerate(tokens)}
+    column = {token: n for n, token in enumerate(tokens)}
     found = []
     for row, ids in zip(forward.logits(hidden, tokens).tolist(), options, strict=True):
-        values = [row[place[token]] for token in ids]
+        values = [row[column[token]] for token in ids]
         highest = max(values)
         log_sum = highest + math.log(sum(math.exp(value - highest) for value in values))
         found.append([value - log_sum for value in values])
