@@ -26,7 +26,7 @@ def hub_errors(label: str) -> Iterator[None]:
         errors.HFValidationError,
         errors.RevisionResolutionError,
         errors.XetDownloadError,
-        RuntimeError,  # of the library behind the hub's own storage protocol
+        RuntimeError,  # of the library of the hub's storage protocol
         OSError,
         InputError,
     ) as error:

@@ -49,12 +49,10 @@ def without_overlaps(mentions: Sequence[Mention], *, repairs: Counter[str]) -> l
     kept: list[Mention] = []
     for mention in sorted(unique, key=lambda m: (m.start - m.end, m.start)):
         index = bisect_left(kept, mention.start, key=lambda m: m.start)
-        before, behind = kept[max(index - 1, 0) : index], kept[index : index + 1]
-        if behind and behind[0][:2] == mention[:2]:
+        before, after = kept[max(index - 1, 0) : index], kept[index : index + 1]
+        if after and after[0][:2] == mention[:2]:
             repairs["second labels of the same words left out"] += 1
-        elif (before and before[0].end > mention.start) or (
-            behind and behind[0].start < mention.end
-        ):
+        elif (before and before[0].end > mention.start) or (after and after[0].start < mention.end):
             repairs["overlapping entities left out"] += 1
         else:
             insort(kept, mention, key=lambda m: m.start)

@@ -51,14 +51,14 @@ class TextHashes:
 
     def of(self, texts: pa.StringArray) -> Hashes:
         """Return a hash per text."""
-        places = pc.index_in(texts, value_set=self.texts)
-        if places.null_count:
-            new = texts.filter(pc.is_null(places))
+        indices = pc.index_in(texts, value_set=self.texts)
+        if indices.null_count:
+            new = texts.filter(pc.is_null(indices))
             fresh = np.array([self._hash(text) for text in new.to_pylist()], dtype=np.uint64)
             self.texts = pa.concat_arrays([self.texts, new])
             self.hashes = np.concatenate([self.hashes, fresh])
-            places = pc.index_in(texts, value_set=self.texts)
-        found: Hashes = self.hashes[places.to_numpy()]
+            indices = pc.index_in(texts, value_set=self.texts)
+        found: Hashes = self.hashes[indices.to_numpy()]
         return found
 
     def _hash(self, text: str) -> int:
@@ -94,10 +94,10 @@ def _ranks(batches: Iterator[pa.RecordBatch], seed: int) -> Hashes:
         parts.append(_mixed(words + _mixed(tags)))
     ranks = np.concatenate(parts)
     order = np.argsort(ranks, kind="stable")
-    places = np.arange(len(ranks))
+    positions = np.arange(len(ranks))
     is_new = np.diff(ranks[order], prepend=ranks[order][:1] + np.uint64(1)) != 0
     copies = np.empty(len(ranks), dtype=np.uint64)
-    copies[order] = places - np.maximum.accumulate(np.where(is_new, places, 0))
+    copies[order] = positions - np.maximum.accumulate(np.where(is_new, positions, 0))
     return _mixed(ranks + copies * BASE)
 
 

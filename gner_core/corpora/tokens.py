@@ -42,13 +42,13 @@ def tokenise(
     spans = []
     for mention in mentions:
         first = bisect_right(ends, mention.start)
-        behind = bisect_left(starts, mention.end)
-        if first == behind:
+        end = bisect_left(starts, mention.end)
+        if first == end:
             repairs["entities of blanks left out"] += 1
             continue
-        if starts[first] < mention.start or ends[behind - 1] > mention.end:
+        if starts[first] < mention.start or ends[end - 1] > mention.end:
             repairs["entities widened to whole words"] += 1
-        spans.append(Mention(first, behind, mention.label))
+        spans.append(Mention(first, end, mention.label))
     words = [raw.text[start:end] for start, end in tokens]
     tagged = tag_words(RawSpans(words, spans, raw.line), repairs=repairs)
     at = dict.fromkeys(bisect_left(starts, offset) for offset in sentence_starts(raw.text))

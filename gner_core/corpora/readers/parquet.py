@@ -19,12 +19,7 @@ from gner_core.errors import InputError
 
 
 def read(path: Path, form: ParquetFormat, *, repairs: Counter[str]) -> Iterator[RawSentence]:
-    """Yield the sentences of a file; nothing is repaired here.
-
-    Raises:
-        InputError: for a damaged file or one without these columns, and for a row that does not
-            fit.
-    """
+    """Yield the sentences of a file; nothing is repaired here."""
     del repairs
     row = 0
     try:

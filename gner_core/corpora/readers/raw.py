@@ -54,27 +54,17 @@ class RawText:
 Raw = RawSentence | RawSpans | RawText
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the content of a file.
-
-    Raises:
-        InputError: when it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-
-
 def read_text(path: Path) -> str:
     """Return the text of a UTF-8 file with its line ends as they are, without byte order mark.
 
     Raises:
         InputError: when it cannot be read or is not UTF-8; then with the line.
     """
-    content = read_bytes(path)
     try:
+        content = path.read_bytes()
         return content.decode("utf-8").removeprefix("\ufeff")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}, line {line}: not UTF-8 ({error.reason})") from None

@@ -36,11 +36,7 @@ class _Passage:
 def read_conversations(
     path: Path, form: ConversationsFormat, *, repairs: Counter[str]
 ) -> Iterator[RawText]:
-    """Yield the passages of a file in the order in which they first occur.
-
-    Raises:
-        InputError: for a record that is not such a conversation, with file and line.
-    """
+    """Yield the passages of a file in the order in which they first occur."""
     del form
     records = (
         (line, *_conversation(record, f"{path}, line {line}"))
@@ -50,11 +46,7 @@ def read_conversations(
 
 
 def read_answers(path: Path, form: AnswersFormat, *, repairs: Counter[str]) -> Iterator[RawText]:
-    """Yield the passages of a file in the order in which they first occur.
-
-    Raises:
-        InputError: for a record without these fields, with file and line.
-    """
+    """Yield the passages of a file in the order in which they first occur."""
     records = (
         (line, *_answer(record, form, f"{path}, line {line}"))
         for line, record in json_objects(path)

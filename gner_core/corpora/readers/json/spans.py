@@ -24,11 +24,7 @@ from gner_core.errors import InputError
 def read_word_spans(
     path: Path, form: WordSpansFormat, *, repairs: Counter[str]
 ) -> Iterator[RawSpans]:
-    """Yield the sentences of a file; nothing is repaired here.
-
-    Raises:
-        InputError: for a record that does not fit, with file and line.
-    """
+    """Yield the sentences of a file; nothing is repaired here."""
     del repairs
     for line, record in json_objects(path):
         where = f"{path}, line {line}"
@@ -39,11 +35,7 @@ def read_word_spans(
 def read_text_spans(
     path: Path, form: TextSpansFormat, *, repairs: Counter[str]
 ) -> Iterator[RawText]:
-    """Yield the passages of a file; nothing is repaired here.
-
-    Raises:
-        InputError: for a record that does not fit, with file and line.
-    """
+    """Yield the passages of a file; nothing is repaired here."""
     del repairs
     for line, record in json_objects(path):
         where = f"{path}, line {line}"

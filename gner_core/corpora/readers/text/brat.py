@@ -20,12 +20,7 @@ _OTHER = re.compile(r"[REAMN#*][^\t]*\t")
 
 
 def read(path: Path, form: BratFormat, *, repairs: Counter[str]) -> Iterator[RawText]:
-    """Yield the one passage of a text file, with the entities of its `.ann` file.
-
-    Raises:
-        InputError: when the `.ann` file is missing, does not fit the text, or holds a line of no
-            known form; with file and line.
-    """
+    """Yield the one passage of a text file, with the entities of its `.ann` file."""
     del form
     text = read_text(path)
     annotations = path.with_suffix(".ann")
