@@ -8,13 +8,14 @@ from prefect.cache_policies import NO_CACHE
 
 from gner_core.config.corpus import CorpusParams
 from gner_core.corpora.artifact import SENTENCES, STATISTICS, write_corpus
+from gner_core.corpora.fetch import fetch_corpus
 from gner_core.corpora.sampling import draw
 from gner_core.corpora.statistics import count
 from gner_core.records import Sentence, write_sentences
 from gner_core.store.artifacts import ArtifactRef
 from tasks.context import RunContext
+from tasks.paths import corpora_cache, is_offline
 from tasks.progress import logger
-from tasks.standalone.corpora import fetched_corpus
 from tasks.steps.data import Corpus, Sample
 
 
@@ -34,8 +35,8 @@ class LoggedFetch:
 @task(name="fetch-corpus", cache_policy=NO_CACHE, task_run_name="fetch {name}")
 def fetch_files(name: str, corpus: CorpusParams) -> str:
     """Return the folder of a corpus in the cache of this machine, fetched if need be."""
-    report = LoggedFetch()
-    return str(fetched_corpus(name, corpus, mirror=None, offline=False, report=report))
+    cache, offline, report = corpora_cache(), is_offline(), LoggedFetch()
+    return str(fetch_corpus(name, corpus, cache=cache, mirror=None, offline=offline, report=report))
 
 
 @task(name="prepare-corpus", cache_policy=NO_CACHE, task_run_name="corpus {step.title}{run.suffix}")

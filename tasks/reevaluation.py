@@ -38,7 +38,7 @@ def compare_checkpoints(step: Compare, run: RunContext) -> dict[str, Any]:
             ("the champion's predictions", "the candidate's predictions"),
             (_scored(step.champion, run), _scored(step.candidate, run)),
             metric=given.metric,
-            without=(frozenset(), frozenset()),
+            without=frozenset(),
             test=given,
         )
         mean = comparison.differences[MEAN]

@@ -25,7 +25,7 @@ from gner_core.reports.content import (
     choose_examples,
 )
 from gner_core.reports.page import render
-from gner_core.reports.paper.beside import beside
+from gner_core.reports.paper.compared import compare_with_paper
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.metrics.tally import RATIOS
 from gner_core.scoring.scored import read_scored, score, write_scored
@@ -40,7 +40,7 @@ from tasks.steps.results import Report, Score
 
 PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"
 SCORED, SCORES = "scored.parquet", "scores.json"
-REPORT, BESIDE = "report.html", "paper.json"
+REPORT, PAPER = "report.html", "paper.json"
 EXPLANATIONS = {
     "baseline": "mean F1 before any training, supervised test",
     "zero-shot": "mean F1 on unseen types and domains",
@@ -68,7 +68,7 @@ def score_predictions(step: Score, run: RunContext) -> ArtifactRef:
 
 @task(name="report", cache_policy=NO_CACHE, task_run_name="report {step.title}{run.suffix}")
 def write_report(step: Report, run: RunContext) -> ArtifactRef:
-    """Publish the HTML page, and as JSON what stands beside the paper's numbers; track the page."""
+    """Publish the HTML page, and the comparison with the paper as JSON; track the page."""
 
     def build(folder: Path) -> None:
         from gner_core.reports.figures import DRAWING  # matplotlib: only where there is to draw
@@ -77,7 +77,7 @@ def write_report(step: Report, run: RunContext) -> ArtifactRef:
         with DRAWING:  # points of a sweep write theirs at the same time
             page = render(content)
         (folder / REPORT).write_text(page, encoding="utf-8")
-        (folder / BESIDE).write_text(json.dumps(content.beside.as_dict(), indent=1))
+        (folder / PAPER).write_text(json.dumps(content.paper.as_dict(), indent=1))
 
     run.ensure(step, build)
     run.tracker.parent.file(run.path(step) / REPORT)
@@ -172,6 +172,7 @@ def _content(step: Report, run: RunContext) -> ReportContent:
         parameters=backbone.parameters,
         decode=values(first.predictions.decode),
         match=values(first.match),
+        level=first.scoring.level,
         corpora=[
             CorpusRow(name, split, counts, corpus.params.licence)
             for name, corpus in step.corpora.items()
@@ -190,7 +191,7 @@ def _content(step: Report, run: RunContext) -> ReportContent:
             EvaluationView(title, EXPLANATIONS[title], summary)
             for title, summary in summaries.items()
         ],
-        beside=beside(
+        paper=compare_with_paper(
             backbone.name,
             parameters=backbone.parameters,
             beams=first.predictions.decode.beams,

@@ -12,7 +12,7 @@ from gner_core.config.experiment import Experiment
 from gner_core.config.system import DecodeParams
 from gner_core.corpora.artifact import SENTENCES
 from gner_core.errors import InputError
-from gner_core.scoring.evaluate import tally
+from gner_core.scoring.metrics.tally import tally
 from gner_core.scoring.scored import Scored, read_scored
 from tasks.context import RunContext
 from tasks.standalone.bench import measured, publish_samples, untracked_run
@@ -115,7 +115,7 @@ def _row(way: Way, found: Mapping[Way, Measured]) -> GenerationRow:
     mode, beams, batch = way
     figures, scored = found[way]
     free = found.get(("free", 1, batch))
-    macro = tally(scored, "pair").scores(without=())["macro"]
+    macro = tally(scored, "pair", without=()).scores(without=())["macro"]
     compared = free is not None and (mode, beams) == ("guided", 1)
     copies = _copies(free, scored) if free and compared else []
     differ = [(a.id, a.text, b.text) for a, b in copies if a.predicted != b.predicted]
