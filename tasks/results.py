@@ -1,7 +1,4 @@
-"""The tasks at the end: score an evaluation, write the report.
-
-What is right is decided by `gner_core.scoring`, how a page looks by `gner_core.reports`.
-"""
+"""The tasks at the end: score an evaluation, write the report."""
 
 import json
 from collections.abc import Sequence
@@ -28,7 +25,7 @@ from gner_core.reports.content import (
     choose_examples,
 )
 from gner_core.reports.page import render
-from gner_core.reports.paper.beside import beside
+from gner_core.reports.paper.compared import compare_with_paper
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.metrics.tally import RATIOS
 from gner_core.scoring.scored import read_scored, score, write_scored
@@ -37,13 +34,13 @@ from gner_core.systems.gner.prompts import prompt
 from tasks.context import RunContext
 from tasks.models import JOURNAL, SUMMARY
 from tasks.provenance import costs, tags
-from tasks.steps.base import Step, values
+from tasks.steps.base import values
 from tasks.steps.models import Train
 from tasks.steps.results import Report, Score
 
 PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"
 SCORED, SCORES = "scored.parquet", "scores.json"
-REPORT, BESIDE = "report.html", "paper.json"
+REPORT, PAPER = "report.html", "paper.json"
 EXPLANATIONS = {
     "baseline": "mean F1 before any training, supervised test",
     "zero-shot": "mean F1 on unseen types and domains",
@@ -56,10 +53,10 @@ def score_predictions(step: Score, run: RunContext) -> ArtifactRef:
     """Publish scored sentences and the summary of an evaluation; log both to MLflow."""
 
     def build(folder: Path) -> None:
-        source = run.path(step.predictions)
-        back = json.loads((source / BACK).read_text())
+        generated = run.path(step.predictions) / PREDICTIONS
+        back = run.json(step.predictions, BACK)
         matcher = Matcher(step.match, step.predictions.target, back=back)
-        scored = [score(p, matcher) for p in read_predictions(source / PREDICTIONS)]
+        scored = [score(one, matcher) for one in read_predictions(generated)]
         write_scored(folder / SCORED, scored)
         summary = summarise(scored, step.scoring)
         (folder / SCORES).write_text(json.dumps(summary, indent=1, ensure_ascii=False))
@@ -71,7 +68,7 @@ def score_predictions(step: Score, run: RunContext) -> ArtifactRef:
 
 @task(name="report", cache_policy=NO_CACHE, task_run_name="report {step.title}{run.suffix}")
 def write_report(step: Report, run: RunContext) -> ArtifactRef:
-    """Publish the HTML page, and as JSON what stands beside the paper's numbers; track the page."""
+    """Publish the HTML page, and the comparison with the paper as JSON; track the page."""
 
     def build(folder: Path) -> None:
         from gner_core.reports.figures import DRAWING  # matplotlib: only where there is to draw
@@ -80,7 +77,7 @@ def write_report(step: Report, run: RunContext) -> ArtifactRef:
         with DRAWING:  # points of a sweep write theirs at the same time
             page = render(content)
         (folder / REPORT).write_text(page, encoding="utf-8")
-        (folder / BESIDE).write_text(json.dumps(content.beside.as_dict(), indent=1))
+        (folder / PAPER).write_text(json.dumps(content.paper.as_dict(), indent=1))
 
     run.ensure(step, build)
     run.tracker.parent.file(run.path(step) / REPORT)
@@ -89,7 +86,7 @@ def write_report(step: Report, run: RunContext) -> ArtifactRef:
 
 def macro_scores(step: Score, run: RunContext) -> dict[str, Any]:
     """Return the summary of a published evaluation."""
-    summary: dict[str, Any] = json.loads((run.path(step) / SCORES).read_text())
+    summary: dict[str, Any] = run.json(step, SCORES)
     return summary
 
 
@@ -167,7 +164,7 @@ def _content(step: Report, run: RunContext) -> ReportContent:
     manifests = [run.store.manifest(given.ref) for given in step.inputs().values()]
     first = next(iter(step.tests.values()))
     example = read_predictions(run.path(first.predictions) / PREDICTIONS)[0]
-    summaries = {title: _json(run, score, SCORES) for title, score in step.tests.items()}
+    summaries = {title: run.json(score, SCORES) for title, score in step.tests.items()}
     last = list(step.stages.values())[-1]
     return ReportContent(
         name=step.experiment,
@@ -175,15 +172,16 @@ def _content(step: Report, run: RunContext) -> ReportContent:
         parameters=backbone.parameters,
         decode=values(first.predictions.decode),
         match=values(first.match),
+        level=first.scoring.level,
         corpora=[
             CorpusRow(name, split, counts, corpus.params.licence)
             for name, corpus in step.corpora.items()
-            for split, counts in _json(run, corpus, STATISTICS).items()
+            for split, counts in run.json(corpus, STATISTICS).items()
         ],
         samples=[
             SampleRow(use, corpus, counts)
             for use, sample in step.samples.items()
-            for corpus, counts in _json(run, sample, STATISTICS).items()
+            for corpus, counts in run.json(sample, STATISTICS).items()
         ],
         stages=[
             _stage(stage, run, leak=step.leaks.get(stage.title, ""))
@@ -193,7 +191,7 @@ def _content(step: Report, run: RunContext) -> ReportContent:
             EvaluationView(title, EXPLANATIONS[title], summary)
             for title, summary in summaries.items()
         ],
-        beside=beside(
+        paper=compare_with_paper(
             backbone.name,
             parameters=backbone.parameters,
             beams=first.predictions.decode.beams,
@@ -216,12 +214,7 @@ def _stage(step: Train, run: RunContext, *, leak: str) -> StageView:
     return StageView(
         title=step.title,
         recipe=values(step.stage.train),
-        summary=_json(run, step, SUMMARY),
+        summary=run.json(step, SUMMARY),
         curve=[json.loads(line) for line in lines],
         leak=leak,
     )
-
-
-def _json(run: RunContext, step: Step, name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((run.path(step) / name).read_text())
-    return content

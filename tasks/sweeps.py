@@ -1,7 +1,8 @@
-"""The task at the end of a sweep: its figure, its table and its page."""
+"""The task at the end of a sweep: its figure, table and page."""
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from prefect import task
@@ -9,14 +10,8 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
-from gner_core.reports.paper.sweep import sweep_beside
-from gner_core.reports.sweep_content import (
-    PointView,
-    SweepContent,
-    as_csv,
-    as_json,
-    rows_of,
-)
+from gner_core.reports.paper.sweep import compare_sweep
+from gner_core.reports.sweep_content import PointView, SweepContent, as_csv, rows_of
 from gner_core.reports.sweep_page import render_sweep, shown
 from gner_core.store.artifacts import ArtifactRef
 from tasks.context import RunContext
@@ -33,8 +28,8 @@ def write_sweep_report(step: SweepReport, run: RunContext) -> ArtifactRef:
     content = _content(step, run)
 
     def build(folder: Path) -> None:
-        from gner_core.reports.figures import DRAWING  # matplotlib: only where there is to draw
-        from gner_core.reports.sweep_figures import image, sweep_figure
+        from gner_core.reports.figures import DRAWING, image  # matplotlib: only where it draws
+        from gner_core.reports.sweep_figures import sweep_figure
 
         with DRAWING:
             figure = sweep_figure(content)
@@ -42,10 +37,10 @@ def write_sweep_report(step: SweepReport, run: RunContext) -> ArtifactRef:
         (folder / SVG).write_bytes(svg)
         (folder / PNG).write_bytes(png)
         (folder / CSV).write_text(as_csv(content), encoding="utf-8")
-        paper = [row.as_dict() for row in sweep_beside(content.figure, content.rows).rows]
-        values = {**as_json(content), "paper": paper}
+        paper = [row.as_dict() for row in compare_sweep(content.figure, content.rows).rows]
+        values = {**asdict(content), "paper": paper}
         (folder / TABLE).write_text(json.dumps(values, indent=1, ensure_ascii=False))
-        page = render_sweep(content, svg=svg.decode())
+        page = render_sweep(content, svg=svg)
         (folder / PAGE).write_text(page, encoding="utf-8")
 
     run.ensure(step, build)

@@ -126,12 +126,8 @@ def compare(
         _setup(*how, labels, gap, leave_out=leave_out, metrics=(metric,), scoring=scoring)
         for how in ((mode, tokenizer), (mode_b or mode, tokenizer_b or tokenizer))
     )
-    comparison = compare_files(
-        (find_predictions(a), find_predictions(b)),
-        (first, second),
-        metric=metric,
-        test=first.scoring,
-    )
+    files = find_predictions(a), find_predictions(b)
+    comparison = compare_files(files, (first, second), metric=metric)
     if as_json:
         print_json(comparison_values(comparison))
     else:

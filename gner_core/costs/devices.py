@@ -1,4 +1,4 @@
-"""What a device can do: a profile from params/devices/, or measured by `gner bench`."""
+"""Profiles of devices: from params/devices/, and measured by `gner bench`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,24 +13,24 @@ from gner_core.config.reading.costs import named_device
 from gner_core.errors import InputError
 
 
-def read_device(places: Sequence[str]) -> DeviceProfile:
-    """Return the first device with what the others measured.
+def read_device(sources: Sequence[str]) -> DeviceProfile:
+    """Return a device, with measured figures in place of those of its profile.
 
     Args:
-        places: names of profiles, and files with the output of `gner bench train --json` or
+        sources: the name of a profile, and files with the output of `gner bench train --json` or
             `gner bench generate --json`, at least one.
 
     Raises:
         InputError: for an unknown name or a file that holds no such figures.
     """
     device: DeviceProfile | None = None
-    for place in places:
-        if not place.endswith(".json"):
+    for source in sources:
+        if not source.endswith(".json"):
             if device:
-                raise InputError(f"--device {place}: name a device once, before measured files")
-            device = named_device(place)
+                raise InputError(f"--device {source}: name a device once, before measured files")
+            device = named_device(source)
         else:
-            path = Path(place)
+            path = Path(source)
             device = _measured(path, device or _unknown(path))
     assert device is not None
     return device
@@ -50,7 +50,7 @@ def _unknown(path: Path) -> DeviceProfile:
 
 
 def _measured(path: Path, device: DeviceProfile) -> DeviceProfile:
-    """Lay measured figures over a profile."""
+    """Return a profile with the figures of a file."""
     try:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(found, dict):
@@ -65,7 +65,7 @@ def _measured(path: Path, device: DeviceProfile) -> DeviceProfile:
 
 
 def _training(rounds: Sequence[Mapping[str, Any]], device: DeviceProfile) -> dict[str, Any]:
-    """Return the utilisation of the middle round, and the peak that it is a share of."""
+    """Return the utilisation of the median round, and the peak that it is a share of."""
     dtype = rounds[0]["dtype"]
     peak = max(float(one["peak_flops_per_second"]) for one in rounds)
     used = median(float(one["flops_per_second"]) for one in rounds) / peak

@@ -1,4 +1,4 @@
-"""From GPU hours to energy and CO2, as the paper's Appendix G does (Wu et al., 2022)."""
+"""Energy and CO2 of GPU hours, as in the paper's Appendix G."""
 
 from dataclasses import dataclass
 

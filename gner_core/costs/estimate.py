@@ -1,9 +1,8 @@
-"""From tokens to hours on a device: one training, one generation.
+"""GPU hours, operations and memory of one training and of one generation, from token counts.
 
-Training is bound by products: operations, over the device's peak times its utilisation. A token
-that is generated is bound by the slowest of three: the products of all rows, reading the weights and
-the cache once from the device's memory, and the host that starts every layer. Reading prompts
-is bound by products.
+Training and the reading of prompts are bound by compute: operations over the device's peak times
+its utilisation. A generated token is bound by the slowest of three: compute for all rows, reading
+the weights and the cache once from the device's memory, and the host that starts every layer.
 """
 
 from collections.abc import Sequence
@@ -70,7 +69,7 @@ def training_cost(
 
     Args:
         volumes: its sentences, once.
-        validated: all sentences of all looks at a validation loss.
+        validated: the sentences of all validation steps together.
         micro_batch: sentences of a forward pass on one device; auto: as many as fit.
     """
     adapters = train.lora is not None
@@ -100,7 +99,7 @@ def training_cost(
 
 
 def _useful(device: DeviceProfile, backbone: BackboneParams) -> float | None:
-    """Return the operations a second that serve the model; None where the profile lacks them."""
+    """Return the device's peak times its utilisation; None where the profile lacks them."""
     dtype = backbone.dtype
     if dtype not in device.flops or dtype not in device.utilisation:
         return None
@@ -108,13 +107,13 @@ def _useful(device: DeviceProfile, backbone: BackboneParams) -> float | None:
 
 
 def _longest(backbone: BackboneParams) -> int:
-    """Return the tokens of the longest prompt and target together that a backbone takes."""
+    """Return the most tokens of prompt and target together that a backbone accepts."""
     targets = backbone.max_target_tokens if backbone.family == "encoder_decoder" else 0
     return backbone.max_source_tokens + targets
 
 
 def _trained(parameters: int, shape: ModelShape, train: TrainParams) -> float:
-    """Return the weights with a gradient; of LoRA, the adapters of the modules that it names."""
+    """Return the number of weights with a gradient; with LoRA, of the adapters."""
     if train.lora:
         layers = shape.layers + shape.decoder_layers
         wide = shape.hidden + shape.attention_width
@@ -141,8 +140,8 @@ def generation_cost(
     """Return what a generation costs.
 
     Args:
-        batch: sentences side by side at most.
-        batch_tokens: tokens of prompts and answers side by side at most.
+        batch: most sentences in a batch.
+        batch_tokens: most tokens of prompts and targets in a batch.
     """
     work = forward_work(shape)
     hours: float | None = 0.0
@@ -183,9 +182,9 @@ def _generation_hours(
     decode: DecodeParams,
     device: DeviceProfile,
 ) -> float | None:
-    for way in device.generation:
-        if (way.mode, way.beams) == (decode.mode, decode.beams):
-            speed = way.words_per_second * way.parameters / backbone.parameters
+    for measured in device.generation:
+        if (measured.mode, measured.beams) == (decode.mode, decode.beams):
+            speed = measured.words_per_second * measured.parameters / backbone.parameters
             return volume.sentences * volume.words / speed / HOUR
     useful = _useful(device, backbone)
     if not (useful and device.bandwidth and device.seconds_per_layer):
@@ -205,7 +204,7 @@ def _generation_hours(
 
 
 def passes_of(mode: Literal["free", "guided"], *, words: float, target: float) -> float:
-    """Return the forward passes of a sentence: one a token, or guided, one a word (README)."""
+    """Return the forward passes of a sentence: one a token, or guided, one a word."""
     return target if mode == "free" else words
 
 

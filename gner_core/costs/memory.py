@@ -1,6 +1,6 @@
-"""What training and generation hold on a device, in bytes.
+"""Estimates the memory of training and generation on a device, in bytes.
 
-An estimate: allocators, kernels and fragments are the rest of a device's memory.
+Allocators, kernels and fragmentation are not counted.
 """
 
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from gner_core.config.costs import ModelShape
 
 BYTES_OF_WEIGHT = 4  # weights stay float32 in training
-BYTES_OF_UPDATE = 12  # per trained weight: its gradient and two averages, in float32
+BYTES_OF_UPDATE = 12  # per trained weight: gradient and two moments of AdamW, in float32
 BYTES_OF_TRAINING = BYTES_OF_WEIGHT + BYTES_OF_UPDATE
-ACTIVATIONS_PER_LAYER = 40  # numbers per token, in widths, that wait for the backward pass
+ACTIVATIONS_PER_LAYER = 40  # numbers per token, in hidden sizes, kept for the backward pass
 BYTES_OF_ACTIVATION = 2
 KEPT_PER_LOGIT = 2  # itself and its gradient
 BYTES_OF_LOGIT = 4
@@ -19,7 +19,7 @@ BYTES = {"float32": 4, "bfloat16": 2}
 
 
 def bytes_per_token(*, hidden: int, layers: int, vocabulary: int) -> int:
-    """Return what a token leaves behind until the backward pass.
+    """Return the bytes of a token that are kept for the backward pass.
 
     Args:
         layers: of both stacks together.
@@ -30,21 +30,21 @@ def bytes_per_token(*, hidden: int, layers: int, vocabulary: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How weights, gradients and averages are spread over processes (ZeRO)."""
+    """How weights, gradients and moments are spread over processes (ZeRO)."""
 
     processes: int
     zero: int
-    """From 1 on the averages, from 2 the gradients, at 3 the weights are spread."""
+    """From 1 on the moments, from 2 the gradients, at 3 the weights are spread."""
     offload: bool
-    """Whether averages wait in the host's memory."""
+    """Whether moments are in the host's memory."""
 
 
 def fixed_bytes(parameters: int, *, trained: float, spread: Spread) -> float:
-    """Return what weights, gradients and averages hold on each device, whatever the batch.
+    """Return the bytes of weights, gradients and moments on each device.
 
     Args:
         parameters: all weights of the model.
-        trained: those with a gradient and averages.
+        trained: those with a gradient and moments.
     """
 
     def share(stage: int) -> int:
@@ -52,12 +52,12 @@ def fixed_bytes(parameters: int, *, trained: float, spread: Spread) -> float:
 
     weights = BYTES_OF_WEIGHT * parameters / share(3)
     gradients = BYTES_OF_UPDATE / 3 * trained / share(2)
-    averages = 0.0 if spread.offload else 2 * BYTES_OF_UPDATE / 3 * trained / share(1)
-    return weights + gradients + averages
+    moments = 0.0 if spread.offload else 2 * BYTES_OF_UPDATE / 3 * trained / share(1)
+    return weights + gradients + moments
 
 
 def fitting(left: float, *, longest: int, per_token: int) -> int:
-    """Return the power of two of longest sentences that fit into bytes that are left; at least 1."""
+    """Return how many sentences of the longest kind fit into `left` bytes: a power of two."""
     size = 1
     while 2 * size * longest * per_token <= left:
         size *= 2
@@ -67,10 +67,10 @@ def fitting(left: float, *, longest: int, per_token: int) -> int:
 def generation_bytes(
     parameters: int, *, shape: ModelShape, dtype: str, rows: float, tokens: float
 ) -> float:
-    """Return what a generation holds: weights, keys and values, the logits of one token.
+    """Return the bytes of a generation: weights, keys and values, the logits of one token.
 
     Args:
-        rows: sentences side by side, times beams.
+        rows: sentences in a batch, times beams.
         tokens: of the longest prompt and target together.
     """
     kept = cache_bytes_per_token(shape, dtype=dtype) * tokens * rows
@@ -78,6 +78,6 @@ def generation_bytes(
 
 
 def cache_bytes_per_token(shape: ModelShape, *, dtype: str) -> int:
-    """Return the bytes of keys and values of a token in all layers that write."""
+    """Return the bytes of keys and values of a token in all layers of the decoder."""
     layers = shape.decoder_layers or shape.layers
     return BYTES[dtype] * 2 * shape.key_value_width * layers

@@ -1,14 +1,10 @@
 """Floating-point operations of training and generation, from a model's shape alone.
 
-A matrix product of a token costs 2 operations a weight; a weight update costs them three times:
-forward, backward to what came before, backward to the weight itself (Kaplan et al., 2020, section 2.1).
-Encoder and decoder are counted apart: prompts go through the one, targets through the other, and
-only target tokens need logits. Attention adds two products for each pair of tokens that see each
-other. What a device computes beyond that, padding and activations computed again, is left to
-its utilisation.
-
-The same formulas as `training.flops`, which counts the layers of a loaded model; a test holds both
-together.
+A matrix product of a token costs 2 operations a weight, three times in training: forward, gradient
+of the input, gradient of the weight (Kaplan et al., 2020, section 2.1). Prompts go through the
+encoder, targets through the decoder, and only target tokens need logits. Attention adds two products
+for each pair of tokens that attend to each other. Padding and recomputed activations are part of a
+device's utilisation. `gner_core.training.bench.flops` has the same formulas for a loaded model.
 """
 
 from dataclasses import dataclass
@@ -30,11 +26,11 @@ class TokenWork:
     label: float
     """Of a target token: the output layer."""
     seen: float
-    """Of a pair of tokens that see each other, over all layers of a stack."""
+    """Of a pair of tokens that attend to each other, over all layers of a stack."""
     encoder_decoder: bool
 
     def flops(self, *, prompt: float, target: float) -> float:
-        """Return the operations of a sentence with so many tokens."""
+        """Return the operations of a sentence."""
         return self.reading(prompt=prompt) + self.writing(prompt=prompt, target=target)
 
     def reading(self, *, prompt: float) -> float:
@@ -64,8 +60,8 @@ def update_work(shape: ModelShape, *, frozen_layers: int, adapters: bool) -> Tok
     whole = FORWARD * (2 if adapters else 3)
     head_is_frozen = adapters or (frozen_layers > 0 and shape.tied)
     passes = [
-        FORWARD if place < min(frozen_layers, shape.layers) else whole
-        for place in range(shape.layers)
+        FORWARD if layer < min(frozen_layers, shape.layers) else whole
+        for layer in range(shape.layers)
     ]
     label = FORWARD * (2 if head_is_frozen else 3)
     return _work(shape, passes=passes, label=label, frozen=frozen_layers, whole=whole)
@@ -88,12 +84,12 @@ def _work(
     if shape.encoder_decoder:
         passing = min(2 * FORWARD, whole)
         decoder = [
-            passing if place < min(frozen, shape.decoder_layers) else whole
-            for place in range(shape.decoder_layers)
+            passing if number < min(frozen, shape.decoder_layers) else whole
+            for number in range(shape.decoder_layers)
         ]
         source += float(sum(decoder) * shape.kept_weights)
         target = float(sum(decoder) * (layer + shape.read_weights))
-    # Weights of attention have no gradient of their own to a parameter; backwards costs twice.
+    # Both inputs of a product in attention need a gradient: its backward pass costs twice as much.
     moved = sum(1 for one in passes if one > FORWARD)
     seen = 2.0 * FORWARD * shape.attention_width * (shape.layers + 2 * moved)
     return TokenWork(source, target, label * shape.head_weights, seen, shape.encoder_decoder)

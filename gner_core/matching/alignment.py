@@ -1,4 +1,4 @@
-"""What matching returns, whatever the mode: a tag for each word, and which words were matched.
+"""The result of matching in every mode: a tag for each word, and which words were matched.
 
 Example:
     >>> edits([(0, 0, 1), (2, 2, 1)], 4, 3)
@@ -16,7 +16,7 @@ Blocks = Sequence[tuple[int, int, int]]
 class Alignment(NamedTuple):
     """One tag per source word, and the matched words.
 
-    `ambiguous` counts entities that could stand in several places with equal right.
+    `ambiguous` counts entities with several equally good matches in the sentence.
     """
 
     tags: Sequence[str]
@@ -25,7 +25,7 @@ class Alignment(NamedTuple):
 
 
 def same_words(source: Sequence[str], generated: Sequence[str]) -> bool:
-    """Say whether both sequences are equal, whatever kind of sequence they are."""
+    """Return whether both hold the same words; a list and a tuple may be equal."""
     return len(source) == len(generated) and all(map(eq, source, generated))
 
 

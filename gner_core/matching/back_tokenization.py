@@ -1,7 +1,7 @@
-"""Back tokenization (Appendix D): what a tokenizer makes of a word when it writes it again.
+"""Back tokenization (Appendix D): words as a tokenizer decodes them after encoding them.
 
-A model cannot write characters that its vocabulary lacks, so a word of the sentence is compared
-in the form in which it comes back. Each distinct word is asked for once, in batches.
+A model cannot write characters that its vocabulary lacks, so words of the sentence are compared
+in their decoded form. Each distinct word is encoded once, in batches.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from gner_core.errors import InputError
 
 RoundTrip = Callable[[list[str]], list[str]]
-"""Words → the texts that the tokenizer gives back, one each."""
+"""Words → their decoded texts, one each."""
 
 
 class BackTokens:
@@ -24,7 +24,7 @@ class BackTokens:
         self._seen: set[str] = set()
 
     def learn(self, words: Iterable[str]) -> None:
-        """Ask for all words that are new. Types of entities are words here too."""
+        """Encode and decode all words not seen before. Types of entities count as words."""
         new = sorted({*map(str.lower, words)} - self._seen)
         if new:
             self._seen.update(new)

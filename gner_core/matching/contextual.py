@@ -1,15 +1,15 @@
-"""Carries generated tags over to the sentence where the paper's rule loses or splits entities.
+"""Aligns generated tags with the sentence where the paper's rule loses or splits entities.
 
-The longest common subsequence of the words as they are places most generated words; in the gaps
-it is taken again in folded form: lower-cased, back-tokenised, Unicode compatibility form. Then
-each entity is looked at in its context, the gap between the words that its neighbours stand for:
+The longest common subsequence of the words as they are matches most generated words. In the gaps
+it is computed again with words in folded form: lower-cased, back-tokenised, Unicode compatibility
+form. Then each entity is located in the gap between the matched words around it:
 
-1. Its words stand together in the gap: there it is, in the spelling of the text where there is a
-   choice. Several equally good places make it ambiguous.
-2. Some of its words have no place: what is left of both sides in the gap is compared letter by
-   letter. So `manattan` finds `manhattan`, `York,` finds `York` and `,`, and `NewYork` finds both
-   of its words; punctuation and 's at its end do not count as the entity's.
-3. Its words stand apart: they move together where the sentence repeats them; words that the model
+1. All its words follow each other in the gap: they are the entity, in the text's spelling where
+   there is a choice. Several equally good matches make it ambiguous.
+2. Some of its words are unmatched: the rest of both sides is compared letter by letter, so that
+   `manattan` finds `manhattan`, `York,` finds `York` and `,`, and `NewYork` finds both of its
+   words. Punctuation and 's at its end do not count as the entity's.
+3. Its words are apart: they move together where the sentence repeats them; words that the model
    skipped inside an entity belong to it, unless more were skipped than written.
 
 Example:
@@ -40,9 +40,9 @@ def align_in_context(
     *,
     back: Mapping[str, str],
 ) -> Alignment:
-    """Return one tag for each source word.
+    """Return one tag for each source word, as `gner_core.matching.paper.align` does.
 
-    Arguments are those of `gner_core.matching.paper.align`; `tags` must be valid BIO.
+    `tags` must be valid BIO.
     """
     if same_words(source, generated):
         return Alignment(tags, [(0, 0, len(source))], ambiguous=0)
@@ -50,11 +50,11 @@ def align_in_context(
     result = copied(context.blocks, tags, len(source))
     entities = _unsure(context.blocks, tags)
     for entity in entities:
-        for place in context.places[entity.start : entity.end]:
-            if place >= 0:
-                result[place] = "O"
+        for position in context.positions[entity.start : entity.end]:
+            if position >= 0:
+                result[position] = "O"
     for entity in entities:
-        span = context.place(entity)
+        span = context.locate(entity)
         if span:
             _write(span, result)
     return Alignment(result, context.blocks, context.ambiguous)
@@ -63,7 +63,7 @@ def align_in_context(
 class _Context:
     """One sentence and the words written for it.
 
-    `places` holds for each generated word its source position, or -1; `blocks` the runs of words
+    `positions` holds for each generated word its source position, or -1; `blocks` the runs of words
     that were matched, from left to right.
     """
 
@@ -72,7 +72,7 @@ class _Context:
     ) -> None:
         self.source, self.generated, self.back = source, generated, back
         self.ambiguous = 0
-        self.places = [-1] * len(generated)
+        self.positions = [-1] * len(generated)
         self.blocks: list[tuple[int, int, int]] = []
         for low, high, first, last in self._match(0, len(generated), 0, len(source), folded=False):
             self._match(low, high, first, last, folded=True)
@@ -84,7 +84,7 @@ class _Context:
     def _match(
         self, low: int, high: int, first: int, last: int, *, folded: bool
     ) -> list[tuple[int, int, int, int]]:
-        """Place generated words low..high in source words first..last; return unmatched gaps."""
+        """Match generated words low..high with source words first..last; return unmatched gaps."""
         written, wanted = self.generated[low:high], self.source[first:last]
         if folded:
             written, wanted = self._folded(written), self._folded(wanted)
@@ -93,13 +93,13 @@ class _Context:
         gaps = []
         at, to = low, first
         for block in LCSseq.opcodes(written, wanted).as_matching_blocks():
-            start, place, size = low + block.a, first + block.b, block.size
-            if start > at and place > to:
-                gaps.append((at, start, to, place))
-            at, to = start + size, place + size
+            start, position, size = low + block.a, first + block.b, block.size
+            if start > at and position > to:
+                gaps.append((at, start, to, position))
+            at, to = start + size, position + size
             if size:
-                self.places[start:at] = range(place, to)
-                self.blocks.append((place, start, size))
+                self.positions[start:at] = range(position, to)
+                self.blocks.append((position, start, size))
         return gaps
 
     def _folded(self, words: Sequence[str]) -> list[str]:
@@ -111,18 +111,18 @@ class _Context:
             return lowered
         return [normalize("NFKC", word).lower() for word in lowered]
 
-    def place(self, entity: Span) -> Span | None:
-        """Return the entity as a span of the sentence, None where it has no place."""
-        places = self.places[entity.start : entity.end]
-        size = len(places)
+    def locate(self, entity: Span) -> Span | None:
+        """Return the entity as a span of the sentence, None where it is not found."""
+        positions = self.positions[entity.start : entity.end]
+        size = len(positions)
         low, high = self._gap(entity)
-        if high - low == size and -1 not in places:
+        if high - low == size and -1 not in positions:
             return Span(low, high, entity.label)
         start = self._whole(entity, low, high)
         if start is not None:
-            self.places[entity.start : entity.end] = range(start, start + size)
+            self.positions[entity.start : entity.end] = range(start, start + size)
             return Span(start, start + size, entity.label)
-        exact = [place for place in places if place >= 0]
+        exact = [position for position in positions if position >= 0]
         near = self._trimmed(set(self._near(entity)) - set(exact), exact)
         return self._joined(sorted([*exact, *near]), entity.label)
 
@@ -134,24 +134,24 @@ class _Context:
         return [position for position in near if min(inner) <= position <= max(inner)]
 
     def _gap(self, entity: Span) -> tuple[int, int]:
-        """Return the source positions between the places of the words around an entity."""
+        """Return the source positions between the words matched around an entity."""
         before, after = entity.start - 1, entity.end
-        if before >= 0 and self.places[before] < 0:
+        if before >= 0 and self.positions[before] < 0:
             before = self._unmatched(before).start - 1
-        if after < len(self.places) and self.places[after] < 0:
+        if after < len(self.positions) and self.positions[after] < 0:
             after = self._unmatched(after).stop
-        low = self.places[before] + 1 if before >= 0 else 0
-        return low, self.places[after] if after < len(self.places) else len(self.source)
+        low = self.positions[before] + 1 if before >= 0 else 0
+        return low, self.positions[after] if after < len(self.positions) else len(self.source)
 
     def _unmatched(self, number: int) -> range:
         """Return the generated words around `number` between two matched runs."""
         index = bisect_right(self._starts, number)
         start = self._starts[index - 1] + self.blocks[index - 1][2] if index else 0
-        stop = self._starts[index] if index < len(self._starts) else len(self.places)
+        stop = self._starts[index] if index < len(self._starts) else len(self.positions)
         return range(start, stop)
 
-    def _positions(self, low: int, high: int) -> dict[str, list[int]]:
-        """Return the places of each folded word in a gap; entities in one gap share them."""
+    def _by_word(self, low: int, high: int) -> dict[str, list[int]]:
+        """Return the positions of each folded word in a gap, cached: several entities may share it."""
         if (low, high) not in self._gaps:
             positions = self._gaps[low, high] = {}
             for position, word in enumerate(self._folded(self.source[low:high]), low):
@@ -162,12 +162,12 @@ class _Context:
         """Return where all words of the entity stand together in the gap."""
         words = list(self.generated[entity.start : entity.end])
         size = len(words)
-        if high - low <= size:  # the common subsequence has looked at the only place
+        if high - low <= size:  # the common subsequence compared the only candidate
             return None
         written = self._folded(words)
         starts = [
             at
-            for at in self._positions(low, high).get(written[0], ())
+            for at in self._by_word(low, high).get(written[0], ())
             if at <= high - size and self._folded(self.source[at : at + size]) == written
         ]
         if len(starts) < 2:
@@ -175,15 +175,15 @@ class _Context:
         spelled = [sum(map(eq, self.source[at : at + size], words)) for at in starts]
         best = [at for at, same in zip(starts, spelled, strict=True) if same == max(spelled)]
         self.ambiguous += len(best) > 1
-        now = self.places[entity.start]
+        now = self.positions[entity.start]
         return now if now in best else best[0]
 
     def _near(self, entity: Span) -> list[int]:
-        """Return source positions whose words the entity's unplaced words nearly are."""
+        """Return source positions whose words are nearly the entity's unmatched words."""
         found: list[int] = []
         number = entity.start
         while number < entity.end:
-            if self.places[number] >= 0:
+            if self.positions[number] >= 0:
                 number += 1
                 continue
             run = self._unmatched(number)
@@ -191,12 +191,12 @@ class _Context:
                 low, high = self._gap(Span(run.start, run.stop, ""))
                 self._near_words[run.start] = self._carried(run, range(low, high))
             carried = self._near_words[run.start]
-            found += [place for place, by in carried if entity.start <= by < entity.end]
+            found += [position for position, by in carried if entity.start <= by < entity.end]
             number = run.stop
         return found
 
     def _carried(self, numbers: range, positions: range) -> list[tuple[int, int]]:
-        """Pair source positions with unplaced generated words by their letters."""
+        """Pair source positions with unmatched generated words by their letters."""
         written = self._folded([self.generated[number] for number in numbers])
         wanted = self._folded([self.source[position] for position in positions])
         if not any(written) and len(written) == len(wanted):  # words outside the vocabulary

@@ -31,20 +31,20 @@ def common_subsequence(source: Sequence[str], generated: Sequence[str]) -> Block
     positions 0 to p - 1, each put there last by the latest equal word of the source.
     """
     prefix = [*map(eq, source, generated), False].index(False)
-    places: dict[str, list[int]] = {}
+    positions_of: dict[str, list[int]] = {}
     for position, word in enumerate(generated[prefix:], prefix):
-        if word in places:
-            places[word].append(position)
+        if word in positions_of:
+            positions_of[word].append(position)
         else:
-            places[word] = [position]
+            positions_of[word] = [position]
     tops: list[int] = []  # per pile: the smallest generated position
     nodes: list[Node | None] = []  # per pile: its top element
     top = -1
     node: Node | None = None
     for source_position, word in enumerate(source[prefix:], prefix):
-        if word not in places:
+        if word not in positions_of:
             continue
-        positions = places[word]
+        positions = positions_of[word]
         if positions[0] > top:
             top = positions[0]
             tops.append(top)
@@ -62,8 +62,8 @@ def _place(
     """Put all positions of one word on the piles.
 
     The algorithm places them from the last to the first. Those that fall on the same pile replace
-    each other and have the same parent, so only the first of each pile is placed, and parents are
-    taken as they were before this word.
+    each other and have the same parent, so only the first of each pile is placed, with the
+    parents as they were before this word.
     """
     index, size = 0, len(tops)
     pile = bisect_left(tops, positions[0])
@@ -87,14 +87,14 @@ def _place(
 
 
 def _traced(source: Sequence[str], prefix: Sequence[str], node: Node | None) -> Blocks:
-    """Follow the parents back, then give each word of the prefix its latest place before."""
+    """Follow the parents back, then match each word of the prefix with its latest equal before."""
     pairs: list[tuple[int, int]] = []
     end = len(source)
     while node:
         end, position, node = node
         pairs.append((end, position))
     start = len(prefix)
-    while start and end != start:  # from there on, each word is at its own place
+    while start and end != start:  # from there on, positions are equal on both sides
         start -= 1
         end -= 1
         while source[end] != prefix[start]:

@@ -1,9 +1,9 @@
 """From generated text to tags of the sentence, in each mode of `MatchParams`.
 
-- gner: reading and alignment that use the sentence and its types (`schemas.reading`, `contextual`);
-- paper: what the published code does, to reproduce its numbers (`schemas.published`, `paper`);
+- gner: uses the sentence and its types (`systems.gner.reading`, `contextual`);
+- paper: does what the published code does (`systems.gner.published`, `paper`);
 - position: the n-th generated tag goes to the n-th word (Table 6, one reading of "w/o LCS");
-- text: entities as they stand in the text, without a place in the sentence (the other reading).
+- text: entities as generated, not located in the sentence (the other reading).
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ class Matched(NamedTuple):
     """Tags of a sentence and what was wrong with the text.
 
     `written` holds the generated words where the tags belong to those (mode text), else None.
-    `unknown` counts tags with a type that was not asked for, `unread` says that text was left over.
+    `unknown` counts tags with a type that was not requested, `unread` says that text was left over.
     """
 
     tags: tuple[str, ...]
@@ -39,7 +39,7 @@ class Matcher:
     """Reads and aligns generated texts in one mode."""
 
     def __init__(self, match: MatchParams, form: TargetForm, *, back: Mapping[str, str]) -> None:
-        """Bind mode, target form and `back`: word or type → what the tokenizer makes of it."""
+        """Bind mode, target form and `back`: word or type → its decoded form."""
         self.mode = match.mode
         self.form = form
         self.back = back if match.back_tokenization else {}

@@ -1,9 +1,8 @@
-"""Carries the tags of generated words over to the words of the sentence, as in the paper.
+"""Aligns the tags of generated words with the words of the sentence, as in the paper.
 
 Three tiers (Appendix D): equal sequences; a generated sequence that only omits words, matched
 greedily from the left; else the longest common subsequence. Both sides are lower-cased first,
-and source words are back-tokenised: compared as the model's tokenizer gives them back, since a
-model cannot write what its vocabulary lacks.
+and source words are back-tokenised.
 
 Example:
     >>> align(["New", "York"], ["york"], ["B-city"], back={})
@@ -28,8 +27,7 @@ def align(
     Args:
         source: words of the sentence.
         generated: words that the model wrote, with one tag each in `tags`.
-        back: lower-cased source word → what the tokenizer makes of it; words that come back
-            unchanged may be left out.
+        back: lower-cased source word → its decoded form, where that is another.
     """
     copy = Alignment(tags, [(0, 0, len(source))], ambiguous=0)
     if same_words(source, generated) and back.keys().isdisjoint(map(str.lower, source)):
@@ -60,15 +58,15 @@ def _compared(
 
 
 def _subsequence(wanted: list[str], written: Sequence[str]) -> Blocks | None:
-    """Match every written word to its earliest place; None where one has no place."""
+    """Match each written word with the earliest equal one; None where there is none."""
     if len(written) >= len(wanted):  # and not equal to it
         return None
-    places: list[int] = []
+    positions: list[int] = []
     position = -1
     try:
         for word in written:
             position = wanted.index(word, position + 1)
-            places.append(position)
+            positions.append(position)
     except ValueError:
         return None
-    return runs(zip(places, range(len(places)), strict=True))
+    return runs(zip(positions, range(len(positions)), strict=True))

@@ -1,11 +1,11 @@
-"""What a report shows, as plain values: gathered by the task, rendered by `reports.page`."""
+"""The content of a report as plain values; `reports.page` renders it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gner_core.records import spans_of
-from gner_core.reports.paper.beside import Beside
+from gner_core.reports.paper.compared import PaperComparison
 from gner_core.scoring.metrics.pairs import entity_pairs, normalised
 from gner_core.scoring.scored import Scored
 
@@ -59,7 +59,7 @@ class StageView:
     summary: Mapping[str, Any]
     curve: Sequence[Mapping[str, float]]
     leak: str
-    """How the choice of the weights has seen what they are tested on; empty for not at all."""
+    """How choosing the weights used the data that they are tested on; empty if it did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,13 @@ class ReportContent:
     parameters: int
     decode: Mapping[str, Any]
     match: Mapping[str, Any]
+    level: float
+    """Of the intervals of the scores, such as 0.95."""
     corpora: Sequence[CorpusRow]
     samples: Sequence[SampleRow]
     stages: Sequence[StageView]
     evaluations: Sequence[EvaluationView]
-    beside: Beside
+    paper: PaperComparison
     examples: Sequence[ExampleView]
     prompt: str
     steps: Sequence[StepRow]
@@ -109,9 +111,9 @@ def choose_examples(
     chosen: list[ExampleView] = []
     for number, (evaluation, sentences) in enumerate(scored.items()):
         share = count // len(scored) + (number < count % len(scored))
-        able = [s for s in sentences if set(s.gold) != {"O"}] or list(sentences)
-        step = max(1, len(able) // max(share, 1))
-        chosen += [_view(evaluation, s) for s in able[::step][:share]]
+        usable = [s for s in sentences if set(s.gold) != {"O"}] or list(sentences)
+        step = max(1, len(usable) // max(share, 1))
+        chosen += [_view(evaluation, s) for s in usable[::step][:share]]
     return tuple(chosen)
 
 

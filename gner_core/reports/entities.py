@@ -1,7 +1,4 @@
-"""Texts with their entities as one HTML page without outside resources.
-
-Every text is escaped by the template engine.
-"""
+"""Renders texts with their entities as one HTML page without outside resources."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,8 +8,8 @@ from gner_core.predicting.entities import Entity
 from gner_core.reports.templates import templates
 
 TEMPLATE = "entities.html.j2"
-TURN = 137.508
-"""Degrees between the colours of two types: the golden angle keeps any number of them apart."""
+GOLDEN_ANGLE = 137.508
+"""Degrees between the hues of two types: any number of them stay distinct."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ def legend(types: Sequence[str], found: Sequence[Sequence[Entity]]) -> list[Lege
     """Return the types in the order given."""
     counts = Counter(entity.label for entities in found for entity in entities)
     return [
-        Legend(label, round(number * TURN) % 360, counts[label])
+        Legend(label, round(number * GOLDEN_ANGLE) % 360, counts[label])
         for number, label in enumerate(types)
     ]
 
@@ -57,14 +54,17 @@ def render_entities(
     texts: Sequence[str], found: Sequence[Sequence[Entity]], *, types: Sequence[str], title: str
 ) -> str:
     """Return the page."""
-    environment = templates()
     shown = legend(types, found)
-    return environment.get_template(TEMPLATE).render(
-        title=title,
-        legend=shown,
-        hues={one.label: one.hue for one in shown},
-        texts=[
-            list(stretches(text, entities)) for text, entities in zip(texts, found, strict=True)
-        ],
-        entities=sum(map(len, found)),
+    return (
+        templates()
+        .get_template(TEMPLATE)
+        .render(
+            title=title,
+            legend=shown,
+            hues={one.label: one.hue for one in shown},
+            texts=[
+                list(stretches(text, entities)) for text, entities in zip(texts, found, strict=True)
+            ],
+            entities=sum(map(len, found)),
+        )
     )

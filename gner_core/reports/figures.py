@@ -3,7 +3,7 @@
 import io
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 
@@ -19,8 +19,10 @@ STYLE = {
     "grid.alpha": 0.3,
 }
 DRAWING = threading.Lock()
-"""Hold it while figures are made: matplotlib's settings belong to the whole process."""
-COLOURS = ("#2563eb", "#d97706", "#059669", "#7c3aed")
+"""Hold it while drawing: matplotlib's settings are those of the whole process."""
+COLOURS = ("#2563eb", "#d97706", "#059669", "#7c3aed", "#dc2626", "#0891b2", "#db2777", "#65a30d")
+DOTS = 200
+"""Per inch, of a PNG."""
 
 
 def loss_curves(stages: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
@@ -33,14 +35,14 @@ def loss_curves(stages: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
         for colour, axis, (title, curve) in zip(COLOURS, axes[0], stages.items(), strict=False):
             steps = [point["step"] for point in curve]
             axis.plot(steps, [point["loss"] for point in curve], color=colour, linewidth=1.4)
-            looks = [(p["step"], p["validation_loss"]) for p in curve if "validation_loss" in p]
-            if looks:
-                axis.plot(*zip(*looks, strict=True), "o", color="#1f2937", markersize=3)
+            losses = [(p["step"], p["validation_loss"]) for p in curve if "validation_loss" in p]
+            if losses:
+                axis.plot(*zip(*losses, strict=True), "o", color="#1f2937", markersize=3)
                 axis.legend(["training", "validation"], frameon=False)
             axis.set(title=title, xlabel="weight update", ylabel="loss per label token")
             axis.set_ylim(bottom=0)
         figure.tight_layout()
-        return _svg(figure)
+        return inline(image(figure, "svg", close=True))
 
 
 def f1_bars(evaluations: Mapping[str, Mapping[str, float]]) -> str:
@@ -57,7 +59,7 @@ def f1_bars(evaluations: Mapping[str, Mapping[str, float]]) -> str:
         axis.bar_label(bars, fmt="%.1f", padding=3)
         axis.set(yticks=range(len(rows)), yticklabels=names, xlim=(0, 108), xlabel="F1")
         figure.tight_layout()
-        return _svg(figure)
+        return inline(image(figure, "svg", close=True))
 
 
 def reliability(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
@@ -84,12 +86,21 @@ def reliability(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
             axis.scatter(sure, right, s=areas, color=colour, alpha=0.75, linewidths=0)
             axis.set(title=title, xlabel="confidence", ylabel="right", xlim=(0, 104), ylim=(0, 104))
         figure.tight_layout()
-        return _svg(figure)
+        return inline(image(figure, "svg", close=True))
 
 
-def _svg(figure: "plt.Figure") -> str:
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    plt.close(figure)
-    text = buffer.getvalue()
+def image(figure: "plt.Figure", kind: Literal["png", "svg"], *, close: bool = False) -> bytes:
+    """Return the file of a figure; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    with plt.rc_context(STYLE):
+        stamp = {"Date": None} if kind == "svg" else {"Software": None}
+        figure.savefig(buffer, format=kind, dpi=DOTS, metadata=stamp)
+    if close:
+        plt.close(figure)
+    return buffer.getvalue()
+
+
+def inline(svg: bytes) -> str:
+    """Return an SVG file as an element of an HTML page."""
+    text = svg.decode()
     return text[text.index("<svg") :]

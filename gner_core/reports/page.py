@@ -1,7 +1,4 @@
-"""Renders a report as one HTML page without outside resources.
-
-Every text that comes from data or from a model is escaped by the template engine.
-"""
+"""Renders a report as one HTML page without outside resources."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +9,7 @@ from gner_core.reports.paper import view
 from gner_core.reports.templates import templates
 
 HUES = 12  # colours of entity types
-PLACE_OF_LINKS = Markup('<p class="sub" id="links"></p>')
+NO_LINKS = Markup('<p class="sub" id="links"></p>')
 
 
 def render(content: ReportContent) -> str:
@@ -23,8 +20,8 @@ def render(content: ReportContent) -> str:
     environment.filters["points"] = lambda share: f"{100 * share:.1f}"
     environment.filters["thousands"] = lambda number: f"{number:,}"
     environment.filters["hue"] = lambda label: sum(label.encode()) % HUES * (360 // HUES)
-    for look in (view.ours, view.interval, view.paper, view.difference):
-        environment.filters[look.__name__] = look
+    for column in (view.ours, view.interval, view.paper, view.difference):
+        environment.filters[column.__name__] = column
     curves = loss_curves({stage.title: stage.curve for stage in content.stages})
     bars = f1_bars(
         {
@@ -39,7 +36,7 @@ def render(content: ReportContent) -> str:
     }
     return environment.get_template("page.html.j2").render(
         content=content,
-        place_of_links=PLACE_OF_LINKS,
+        links=NO_LINKS,
         curves=Markup(curves),  # noqa: S704 (made here, from numbers and escaped titles)
         bars=Markup(bars),  # noqa: S704
         calibrated=calibrated,
@@ -52,12 +49,11 @@ def render(content: ReportContent) -> str:
 def with_links(page: str, links: Mapping[str, str]) -> str:
     """Return a page with links below its title.
 
-    They say where this machine tracks a run, and so are in the copy that is shown, not in the
-    published page, which other machines and other runs share.
+    The published page has none, since links to the tracking server differ between machines.
     """
     anchors = [Markup('<a href="{}">{}</a>').format(url, title) for title, url in links.items()]
-    place = Markup('<p class="sub" id="links">{}</p>').format(Markup(" · ").join(anchors))
-    return page.replace(str(PLACE_OF_LINKS), str(place), 1)
+    filled = Markup('<p class="sub" id="links">{}</p>').format(Markup(" · ").join(anchors))
+    return page.replace(str(NO_LINKS), str(filled), 1)
 
 
 def _fault_names(content: ReportContent) -> Sequence[str]:

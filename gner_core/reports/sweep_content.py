@@ -1,9 +1,9 @@
-"""What the page of a sweep shows: one row for each combination of values, seeds taken together."""
+"""The content of the page of a sweep: one row for each combination of values, over all seeds."""
 
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
@@ -23,12 +23,12 @@ class PointView:
     parameters: int
     """Of the backbone."""
     series: str
-    """The line of the figure on which it lies."""
+    """Its line in the figure."""
     x: float | None
-    """Where on that line; None lies behind all numbers (full context)."""
+    """Position on that line; None is right of all numbers (full context)."""
     x_label: str
     place: Mapping[str, Any]
-    """Backbone, beams, target, matching and tested samples: what the paper's tables tell apart."""
+    """Backbone, beams, target, matching and tested samples: by them it is found in the paper's tables."""
     scores: Mapping[str, Mapping[str, Any]]
     """Title of an evaluation → its summary."""
 
@@ -46,7 +46,7 @@ class Cell:
 
     @property
     def error(self) -> Interval | None:
-        """How far the error bar reaches below and above the mean."""
+        """Length of the error bar below and above the mean."""
         if self.deviation is not None:
             return self.deviation, self.deviation
         if self.interval is not None:
@@ -68,7 +68,7 @@ class Row:
     x_label: str
     place: Mapping[str, Any]
     cells: Mapping[str, Cell]
-    """Score → figure; a score that the points have not is left out."""
+    """Score → figure; scores that the points lack are left out."""
     corpora: Mapping[str, Mapping[str, float]]
     """Title of an evaluation → corpus → mean F1."""
 
@@ -132,7 +132,7 @@ def _measured(summary: Mapping[str, Any], measure: str) -> tuple[float, Interval
     """Return a figure of an evaluation and its interval; None where it has no such figure."""
     if measure in ERRORS:
         if "errors" not in summary:
-            return None  # entities without a place in the sentence have no error classes
+            return None  # matching mode text has no error classes
         counts = summary["errors"]["all"]["counts"]
         return counts.get(measure, 0) / max(counts.get("gold", 0), 1), None
     if measure == "strict_f1":
@@ -151,11 +151,6 @@ def _corpora(summaries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         name: fmean(summary["corpora"][name]["f1"] for summary in summaries)
         for name in summaries[0]["corpora"]
     }
-
-
-def as_json(content: SweepContent) -> dict[str, Any]:
-    """Return everything as JSON values; figures are shares."""
-    return {**asdict(content), "rows": [asdict(row) for row in content.rows]}
 
 
 def as_csv(content: SweepContent) -> str:

@@ -3,17 +3,14 @@
 Error bars are standard deviations over seeds, else bootstrap intervals of the single runs.
 """
 
-import io
 from collections.abc import Sequence
-from typing import Literal
 
 from matplotlib import pyplot as plt
 from matplotlib.patheffects import withStroke
 
-from gner_core.reports.figures import STYLE
-from gner_core.reports.sweep_content import ERRORS, Row, SweepContent
+from gner_core.reports.figures import COLOURS, STYLE
+from gner_core.reports.sweep_content import ERRORS, SweepContent
 
-COLOURS = ("#2563eb", "#d97706", "#059669", "#7c3aed", "#dc2626", "#0891b2", "#db2777", "#65a30d")
 MARKERS = "osD^vP*X"
 X_TITLES = {
     "parameters": "parameters",
@@ -23,17 +20,15 @@ X_TITLES = {
 LEAST_SPAN = 4.0
 """Points of F1 that the y-axis shows at least."""
 FEW = 14
-"""Up to so many values stand beside their points."""
+"""Up to so many values are written next to their points."""
 INSIDE = 4
 """Up to so many lines have their legend inside."""
-HAIR = 0.012
-"""Of the width of the x-axis."""
-DOTS = 200
-"""Per inch, of a PNG."""
+SHIFT = 0.012
+"""Distance between the points of two lines at one x, as a share of the width of the x-axis."""
 
 
 def sweep_figure(content: SweepContent) -> "plt.Figure":
-    """Return the figure of a sweep; close it with `image`, or with matplotlib."""
+    """Return the figure of a sweep; close it with `figures.image`, or with matplotlib."""
     scores = [score for score in content.show if score.split("/")[1] not in ERRORS]
     with plt.rc_context({**STYLE, "font.size": 10}):
         if content.figure == "table":
@@ -47,7 +42,7 @@ def sweep_figure(content: SweepContent) -> "plt.Figure":
         for axis, shown in zip(axes[0], panels, strict=True):
             lines = [(score, one) for score in shown for one in series]
             for number, (score, one) in enumerate(lines):
-                _line(axis, content, score, one, number, aside=number - (len(lines) - 1) / 2)
+                _line(axis, content, score, one, number, shifted=number - (len(lines) - 1) / 2)
             title = _score_label(shown[0]) if len(panels) > 1 else content.name
             axis.set(title=title, ylabel="F1")
             if 1 < len(lines) <= INSIDE:
@@ -56,20 +51,8 @@ def sweep_figure(content: SweepContent) -> "plt.Figure":
             _y_axis(axis, content, shown)
         if len(lines) > INSIDE:
             handles, labels = axes[0][0].get_legend_handles_labels()
-            place = {"loc": "outside right center", "frameon": False, "fontsize": 9}
-            figure.legend(handles, labels, **place)
+            figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
         return figure
-
-
-def image(figure: "plt.Figure", kind: Literal["png", "svg"], *, close: bool = False) -> bytes:
-    """Return the file of a figure; the same figure gives the same bytes."""
-    buffer = io.BytesIO()
-    with plt.rc_context(STYLE):
-        stamp = {"Date": None} if kind == "svg" else {"Software": None}
-        figure.savefig(buffer, format=kind, dpi=DOTS, metadata=stamp)
-    if close:
-        plt.close(figure)
-    return buffer.getvalue()
 
 
 def _score_label(score: str) -> str:
@@ -78,48 +61,48 @@ def _score_label(score: str) -> str:
 
 
 def _line(
-    axis: "plt.Axes", content: SweepContent, score: str, series: str, number: int, *, aside: float
+    axis: "plt.Axes", content: SweepContent, score: str, series: str, number: int, *, shifted: float
 ) -> None:
-    """Draw one line; `aside` shifts it by that many hairs, so that error bars do not cover others."""
+    """Draw one line, shifted by so many `SHIFT`s, so that error bars do not cover others."""
     rows = [row for row in content.rows if row.series == series and score in row.cells]
     if not rows:
         return
-    places = _places(content)
-    rows.sort(key=lambda row: places[row.x])
-    hair = HAIR * (max(places.values()) - min(places.values()))
-    shift = 0.0 if content.figure == "parameters" else aside * hair
-    xs = [places[row.x] + shift for row in rows]
+    positions = _positions(content)
+    rows.sort(key=lambda row: positions[row.x])
+    width = max(positions.values()) - min(positions.values())
+    shift = 0.0 if content.figure == "parameters" else shifted * SHIFT * width
+    xs = [positions[row.x] + shift for row in rows]
     ys = [100 * row.cells[score].mean for row in rows]
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
     label = series or _score_label(score)
-    look = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.6}
-    axis.plot(xs, ys, label=label, clip_on=False, **look)
+    style = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.6}
+    axis.plot(xs, ys, label=label, clip_on=False, **style)
     below, above = zip(*(row.cells[score].error or (0.0, 0.0) for row in rows), strict=True)
     if any(below) or any(above):
         bars = [[100 * one for one in below], [100 * one for one in above]]
-        look = {"fmt": "none", "ecolor": colour, "alpha": 0.55, "capsize": 3, "elinewidth": 1.1}
-        axis.errorbar(xs, ys, yerr=bars, **look)
+        style = {"fmt": "none", "ecolor": colour, "alpha": 0.55, "capsize": 3, "elinewidth": 1.1}
+        axis.errorbar(xs, ys, yerr=bars, **style)
     series_shown = len({row.series for row in content.rows})
     if series_shown <= 2 and len(content.rows) * len(content.show) <= FEW:
         halo = [withStroke(linewidth=2.5, foreground="white")]
-        look = {"textcoords": "offset points", "fontsize": 8, "color": colour, "zorder": 5}
+        style = {"textcoords": "offset points", "fontsize": 8, "color": colour, "zorder": 5}
         for x, y in zip(xs, ys, strict=True):
-            axis.annotate(f"{y:.1f}", (x, y), xytext=(5, 5), path_effects=halo, **look)
+            axis.annotate(f"{y:.1f}", (x, y), xytext=(5, 5), path_effects=halo, **style)
 
 
-def _places(content: SweepContent) -> dict[float | None, float]:
-    """Return where each x lies: parameters and beams as numbers, contexts one behind the other."""
+def _positions(content: SweepContent) -> dict[float | None, float]:
+    """Return the position of each x: parameters and beams as numbers, contexts as ranks."""
     found = {row.x for row in content.rows}
     numbers = sorted(x for x in found if x is not None)
     if content.figure != "context":
         return {x: x for x in numbers}
     ordered = [*numbers, None] if None in found else numbers
-    return {x: float(place) for place, x in enumerate(ordered)}
+    return {x: float(rank) for rank, x in enumerate(ordered)}
 
 
 def _x_axis(axis: "plt.Axes", content: SweepContent) -> None:
-    places = _places(content)
-    labels = {places[row.x]: row.x_label for row in content.rows}
+    positions = _positions(content)
+    labels = {positions[row.x]: row.x_label for row in content.rows}
     axis.set_xlabel(X_TITLES[content.figure])
     if content.figure == "parameters":
         axis.set_xscale("log")
@@ -148,21 +131,22 @@ def _bars(content: SweepContent, scores: Sequence[str]) -> "plt.Figure":
     rows = list(content.rows)[::-1]
     step = len(scores) + 0.7
     figure, axis = plt.subplots(figsize=(7.2, 1.0 + 0.2 * step * len(rows)), layout="constrained")
-    look = {"ecolor": "#374151", "elinewidth": 1, "capsize": 2, "alpha": 0.6}
+    style = {"ecolor": "#374151", "elinewidth": 1, "capsize": 2, "alpha": 0.6}
     for number, score in enumerate(scores):
         cells = [row.cells.get(score) for row in rows]
         values = [100 * cell.mean if cell else 0.0 for cell in cells]
         errors = [(cell and cell.error) or (0.0, 0.0) for cell in cells]
         reach = [[100 * one[side] for one in errors] for side in (0, 1)]
-        places = [place * step - number for place in range(len(rows))]
+        heights = [index * step - number for index in range(len(rows))]
         colour, label = COLOURS[number % len(COLOURS)], _score_label(score)
-        axis.barh(places, values, height=0.86, color=colour, xerr=reach, error_kw=look, label=label)
-        for place, value, (_, above) in zip(places, values, errors, strict=True):
-            axis.text(value + 100 * above + 1.5, place, f"{value:.1f}", va="center", fontsize=8)
+        axis.barh(
+            heights, values, height=0.86, color=colour, xerr=reach, error_kw=style, label=label
+        )
+        for height, value, (_, above) in zip(heights, values, errors, strict=True):
+            axis.text(value + 100 * above + 1.5, height, f"{value:.1f}", va="center", fontsize=8)
     middle = (len(scores) - 1) / 2
-    axis.set_yticks(
-        [place * step - middle for place in range(len(rows))], [_name(row) for row in rows]
-    )
+    ticks = [index * step - middle for index in range(len(rows))]
+    axis.set_yticks(ticks, [" · ".join(row.labels.values()) for row in rows])
     axis.set(xlabel="F1", xlim=(0, 108))
     axis.set_title(content.name, loc="left")
     axis.grid(visible=False, axis="y")
@@ -170,7 +154,3 @@ def _bars(content: SweepContent, scores: Sequence[str]) -> "plt.Figure":
         corner = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "ncols": len(scores)}
         axis.legend(frameon=False, fontsize=9, **corner)
     return figure
-
-
-def _name(row: Row) -> str:
-    return " · ".join(row.labels.values())

@@ -1,31 +1,30 @@
-"""Renders the page of a sweep as one HTML file without outside resources.
-
-Every text is escaped by the template engine.
-"""
+"""Renders the page of a sweep as one HTML file without outside resources."""
 
 from markupsafe import Markup
 
 from gner_core.reports.paper import view
-from gner_core.reports.paper.sweep import sweep_beside
+from gner_core.reports.paper.sweep import compare_sweep
 from gner_core.reports.sweep_content import Cell, SweepContent
 from gner_core.reports.templates import templates
 
 
-def render_sweep(content: SweepContent, *, svg: str) -> str:
+def render_sweep(content: SweepContent, *, svg: bytes) -> str:
     """Return the page.
 
     Args:
-        svg: the figure, made here and not from anybody's text.
+        svg: the file of the figure; it is not escaped.
     """
+    from gner_core.reports.figures import inline
+
     environment = templates()
     environment.filters["cell"] = shown
     environment.filters["cells"] = view.cells
     environment.filters["thousands"] = lambda number: f"{number:,}"
     return environment.get_template("sweep.html.j2").render(
         content=content,
-        beside=sweep_beside(content.figure, content.rows),
+        paper=compare_sweep(content.figure, content.rows),
         head=view.HEAD,
-        svg=Markup(svg[svg.index("<svg") :]),  # noqa: S704
+        svg=Markup(inline(svg)),  # noqa: S704
     )
 
 

@@ -1,4 +1,4 @@
-"""The engine of all HTML pages: every text is escaped, and a name that a template misspells fails."""
+"""The template engine of all HTML pages: it escapes every text, and fails for unknown names."""
 
 from pathlib import Path
 

@@ -20,24 +20,23 @@ from gner_core.scoring.analysis.calibration import Calibration
 from gner_core.scoring.analysis.errors import (
     Errors,
     edit_examples,
-    entity_errors,
     text_faults,
     word_edits,
 )
 from gner_core.scoring.metrics.partial import PartialScores
-from gner_core.scoring.metrics.tally import METRICS, Tally
+from gner_core.scoring.metrics.tally import Tally, tally
 from gner_core.scoring.prediction_files import Part, read_parts
 from gner_core.scoring.scored import Scored, score
 
 EXAMPLES = 3
 """Examples that are kept of each kind of word edit."""
 Report = Callable[[int], None]
-"""Is told how many sentences are done."""
+"""Called with the number of sentences scored so far."""
 
 
 @dataclass(frozen=True)
 class FileScoring:
-    """How a file is to be scored. `metrics` are names of `METRICS`, or partial; `without` are types."""
+    """How to score a file. `metrics` are names of `METRICS`, or partial; `without` are types."""
 
     match: MatchParams
     form: TargetForm
@@ -50,7 +49,7 @@ class FileScoring:
 
 @dataclass
 class FileScores:
-    """What is kept of a file: counts by metric, of errors by corpus, of texts and of words."""
+    """Counts of a file: by metric, of errors by corpus, of texts and of words."""
 
     calibration: Calibration
     tallies: dict[str, Tally] = field(default_factory=dict)
@@ -59,15 +58,15 @@ class FileScores:
     texts: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
-    """Kind of word edit → the first sentences with one, and what was written."""
+    """Kind of word edit → the first sentences with one, and their generated texts."""
 
     def extend(self, other: "FileScores") -> None:
         """Add the next part."""
-        for name, tally in other.tallies.items():
-            self.tallies.setdefault(name, Tally(without=tally.without)).extend(tally)
+        for name, one in other.tallies.items():
+            self.tallies.setdefault(name, Tally(without=one.without)).extend(one)
         self.partial.extend(other.partial)
         for corpus, errors in other.errors.items():
-            self.errors[corpus].add(errors)
+            self.errors[corpus].extend(errors)
         self.texts.update(other.texts)
         self.words.update(other.words)
         self.calibration.extend(other.calibration)
@@ -112,17 +111,14 @@ class PartScorer:
         for name in self.setup.metrics:
             if name == "partial":
                 result.partial.add(scored)
-                continue
-            tally = result.tallies[name] = Tally(without=self.setup.without)
-            for sentence in scored:
-                tally.add(sentence.corpus, METRICS[name](sentence))
+            else:
+                result.tallies[name] = tally(scored, name, without=self.setup.without)
         for sentence in scored:
             result.calibration.add_sentence(sentence)
         if self.setup.errors:
             result.examples = edit_examples(scored, limit=EXAMPLES)
             for sentence in scored:
-                found = entity_errors(sentence.gold, sentence.predicted)
-                result.errors[sentence.corpus].add(found)
+                result.errors[sentence.corpus].add_sentence(sentence)
         return result
 
 
@@ -193,6 +189,6 @@ def _score_part(part: Part) -> FileScores:
 
 
 def scored_file(path: Path, setup: FileScoring) -> Sequence[Scored]:
-    """Return every scored sentence of a file, to compare two files or to look at examples."""
+    """Return every scored sentence of a file, to compare two files or to show examples."""
     scorer = PartScorer(setup)
     return [s for part in read_parts(path) for batch in scorer.scored(part) for s in batch]

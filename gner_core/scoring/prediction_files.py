@@ -3,7 +3,7 @@
 A published record holds `dataset`, `label_list`, `instance` with `words` and `labels`, and
 `prediction`; it may hold `id` and `split`. JSON lines may be compressed (`.gz`).
 
-A part travels to another process unparsed, most often only as a place in the file.
+A part is sent to another process unparsed, mostly as a position in the file.
 """
 
 import gzip
@@ -40,7 +40,7 @@ class ParquetPart:
 
 @dataclass(frozen=True)
 class JsonPart:
-    """Whole lines of a JSONL file: where they stand, or their text where it was compressed."""
+    """Whole lines of a JSONL file: their position, or their text if it was compressed."""
 
     file: str
     line: int

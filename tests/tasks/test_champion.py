@@ -45,7 +45,7 @@ class Registry:
     def champion(self) -> Version | None:
         return None if self.holder is None else self._version(self.holder)
 
-    def crown(self, version: Version) -> None:
+    def promote(self, version: Version) -> None:
         self.holder = version.number
 
     def decide(self, version: Version, evaluation: str, decision: Mapping[str, Any]) -> None:
@@ -159,7 +159,7 @@ def test_what_was_decided_is_not_decided_again(machine: Machine) -> None:
 
 def test_the_holder_of_the_alias_is_not_compared_with_itself(machine: Machine) -> None:
     good = machine.trial("good", 0.5)
-    machine.registry.crown(machine.registry.register(good.checkpoint))  # by a person
+    machine.registry.promote(machine.registry.register(good.checkpoint))  # by a person
     assert machine.decide(good) == "named"
     assert machine.compared == []
 
@@ -185,9 +185,10 @@ def test_a_decision_whose_alias_did_not_move_is_acted_upon_later(
 ) -> None:
     machine.decide(machine.trial("good", 0.5))
     best = machine.trial("best", 0.9)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(machine.registry, "crown", interrupt)
-        machine.decide(best)
+    with monkeypatch.context() as patch:
+        patch.setattr(machine.registry, "promote", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            machine.decide(best)
     assert machine.champion == "good"
     assert machine.decide(best) == "better"
     assert machine.champion == "best"
@@ -199,9 +200,10 @@ def test_it_is_decided_anew_where_another_became_champion_before(
 ) -> None:
     machine.decide(machine.trial("poor", 0.3))
     good, best = machine.trial("good", 0.6), machine.trial("best", 0.9)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(machine.registry, "crown", interrupt)
-        machine.decide(good)
+    with monkeypatch.context() as patch:
+        patch.setattr(machine.registry, "promote", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            machine.decide(good)
     machine.decide(best)
     assert machine.decide(good) == "worse"
     assert machine.champion == "best"
@@ -213,7 +215,7 @@ def test_a_champion_that_comes_while_another_is_compared_is_compared_too(
     machine.decide(machine.trial("poor", 0.3))
     good, best = machine.trial("good", 0.6), machine.trial("best", 0.9)
     other = machine.registry.register(best.checkpoint)
-    monkeypatch.setattr(Machine, "_evaluate", lambda *_: machine.registry.crown(other))
+    monkeypatch.setattr(Machine, "_evaluate", lambda *_: machine.registry.promote(other))
     assert machine.decide(good) == "worse"
     assert machine.champion == "best"
     assert len(machine.compared) == 1
@@ -259,7 +261,7 @@ def test_a_champion_that_cannot_be_evaluated_is_named(
     assert machine.registry.holder == 1
 
 
-@pytest.mark.parametrize("call", ["register", "champion", "decide", "crown"])
+@pytest.mark.parametrize("call", ["register", "champion", "decide", "promote"])
 def test_a_registry_that_does_not_answer_leaves_all_to_a_later_call(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
@@ -269,9 +271,10 @@ def test_a_registry_that_does_not_answer_leaves_all_to_a_later_call(
     def away(*_: Any) -> None:
         raise ConnectionRefusedError("no answer")
 
-    with monkeypatch.context() as patch, pytest.raises(RegistryAwayError, match="no answer"):
+    with monkeypatch.context() as patch:
         patch.setattr(machine.registry, call, away)
-        machine.decide(best)
+        with pytest.raises(RegistryAwayError, match="no answer"):
+            machine.decide(best)
     assert machine.registry.holder == 1
     assert machine.decide(best) == "better"
     assert machine.champion == "best"

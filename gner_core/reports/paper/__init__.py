@@ -1,1 +1,1 @@
-"""The paper's numbers, and what we measured beside them."""
+"""The paper's numbers, and our scores compared with them."""

@@ -1,4 +1,4 @@
-"""A sweep beside the table of the paper that it repeats.
+"""Compares a sweep with the table of the paper that it repeats.
 
 Table 4 for model sizes (Fig. 7), Table 7 for beams, Table 1 for target forms (Fig. 4), Table 6 for
 matching. Means are compared only where they are over the paper's own sentences.
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gner_core.reports.paper.beside import DETAILS, Measured, Place, Row, table_beside
+from gner_core.reports.paper.compared import DETAILS, Key, Measured, Row, compare_table
 from gner_core.reports.paper.numbers import MEAN, MODELS, find, model_of
 from gner_core.reports.sweep_content import Cell
 from gner_core.reports.sweep_content import Row as SweepRow
@@ -30,20 +30,20 @@ PLAIN = ("BIO", "full")
 
 
 @dataclass(frozen=True, slots=True)
-class SweepBeside:
-    """A sweep beside a table of the paper."""
+class SweepComparison:
+    """A sweep compared with a table of the paper."""
 
     source: str
     rows: Sequence[Row]
     """Empty where nothing of the table was run."""
     elsewhere: bool
-    """Whether some means are over other sentences than the paper's, and so are left out."""
+    """Whether means over other sentences than the paper's were left out."""
 
 
-def sweep_beside(figure: str, rows: Sequence[SweepRow]) -> SweepBeside:
-    """Set the rows of a sweep beside the table that its figure stands for."""
+def compare_sweep(figure: str, rows: Sequence[SweepRow]) -> SweepComparison:
+    """Compare the rows of a sweep with the table that belongs to its kind of figure."""
     source = TABLES[figure]
-    measured: list[tuple[Place, Measured]] = []
+    measured: list[tuple[Key, Measured]] = []
     elsewhere = False
     for row in rows:
         for score, cell in row.cells.items():
@@ -52,11 +52,11 @@ def sweep_beside(figure: str, rows: Sequence[SweepRow]) -> SweepBeside:
                 elsewhere = True
                 continue
             measured += [
-                (place, _measured(cell, another))
-                for place, another in _places(source, row, test, measure)
+                (key, _measured(cell, another))
+                for key, another in _keys(source, row, test, measure)
             ]
-    found = table_beside(source, measured)
-    return SweepBeside(source, found if any(one.ours for one in found) else (), elsewhere)
+    found = compare_table(source, measured)
+    return SweepComparison(source, found if any(one.ours for one in found) else (), elsewhere)
 
 
 def _on_the_papers_sentences(source: str, sample: Mapping[str, Any], test: str) -> bool:
@@ -69,30 +69,30 @@ def _on_the_papers_sentences(source: str, sample: Mapping[str, Any], test: str) 
     return sample["split"] == "test" and {*sample["corpora"]} == names
 
 
-def _places(source: str, row: SweepRow, test: str, measure: str) -> Iterator[tuple[Place, str]]:
-    """Yield where a score of a row stands in the table, with our model's name if it is another."""
-    place = row.place
-    backbone, form = place["backbone"], (place["labels"], place["context"])
+def _keys(source: str, row: SweepRow, test: str, measure: str) -> Iterator[tuple[Key, str]]:
+    """Yield the key of a score in the table, if it has one; our model's name if it is another."""
+    setup = row.place
+    backbone, form = setup["backbone"], (setup["labels"], setup["context"])
     system, same = model_of(backbone, parameters=row.parameters)
     another = "" if same else backbone
     metric = METRICS.get(measure)
     if metric is None:
         return
     if source == "Table 1":
-        if form in FORMS and place["beams"] == 1:
+        if form in FORMS and setup["beams"] == 1:
             yield (STUDY, FORMS[form], metric), "" if backbone == "Flan-T5-large" else backbone
     elif form == PLAIN and source == "Table 7" and test == "zero-shot":
-        yield (system, f"{test}; beam={place['beams']}", metric), another
-    elif form == PLAIN and place["beams"] == 1 and source == "Table 4":
+        yield (system, f"{test}; beam={setup['beams']}", metric), another
+    elif form == PLAIN and setup["beams"] == 1 and source == "Table 4":
         yield (system, test, metric), another
-    elif form == PLAIN and place["beams"] == 1 and source == "Table 6":
-        yield (system, f"{test}; {_matching(place)}", metric), another
+    elif form == PLAIN and setup["beams"] == 1 and source == "Table 6":
+        yield (system, f"{test}; {_matching(setup)}", metric), another
 
 
-def _matching(place: Mapping[str, Any]) -> str:
-    if place["matching"] in ("position", "text"):
+def _matching(setup: Mapping[str, Any]) -> str:
+    if setup["matching"] in ("position", "text"):
         return "w/o LCS+BT"
-    return "Ours" if place["back_tokenization"] else "w/o BT"
+    return "Ours" if setup["back_tokenization"] else "w/o BT"
 
 
 def _measured(cell: Cell, another: str) -> Measured:

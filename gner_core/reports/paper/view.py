@@ -1,6 +1,6 @@
-"""How rows beside the paper look as text: the same words in the report, in tables and in logs."""
+"""A row of a comparison with the paper as text: the same in reports, in tables and in logs."""
 
-from gner_core.reports.paper.beside import Row
+from gner_core.reports.paper.compared import Row
 
 HEAD = ("", "ours", "interval", "paper", "difference", "paper inside")
 NOT_RUN, NOT_STATED = "not run", "not stated"

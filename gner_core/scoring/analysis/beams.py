@@ -1,13 +1,12 @@
 """What a larger beam changes: Table 7, and the self-correction cases of Fig. 6 and Table 10.
 
-Takes predictions of one model for the same sentences with several beam sizes. F1 of each, with its
-interval, and the paired difference to the first; then every sentence whose entities another beam
-changes, with what it was before and after. A sentence is right where all its entities are: words
-and types.
+From predictions of one model for the same sentences with several beam sizes: the F1 of each with
+its interval and its paired difference to the first; and every sentence whose entities another beam
+changes. A sentence is right where the words and types of all its entities are.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from gner_core.errors import InputError
 from gner_core.scoring.analysis.comparison import Change, compare_scored
 from gner_core.scoring.analysis.significance import Difference, Interval, interval
 from gner_core.scoring.files import FileScoring, scored_file
-from gner_core.scoring.metrics.spans import require_places
-from gner_core.scoring.metrics.tally import METRICS, Tally
+from gner_core.scoring.metrics.spans import require_positions
+from gner_core.scoring.metrics.tally import tally
 from gner_core.scoring.scored import Scored
 
 KINDS = ("wrong → right", "right → wrong", "wrong → wrong")
@@ -85,19 +84,23 @@ def study_beams(files: Mapping[str, Path], setup: FileScoring, *, metric: str) -
     names = list(files)
     for sentences in scored.values():
         for sentence in sentences:
-            require_places(sentence)
+            require_positions(sentence)
     first, base = names[0], scored[names[0]]
-    columns = {first: Column(_intervals(base, setup, metric), {})}
+    intervals = {
+        name: interval(tally(one, metric, without=setup.without).sentences, setup.scoring)
+        for name, one in scored.items()
+    }
+    columns = {first: Column(intervals[first], {})}
     cases: list[Case] = []
     for name in names[1:]:
         comparison = compare_scored(
             (str(files[first]), str(files[name])),
             (base, scored[name]),
             metric=metric,
-            without=(setup.without, setup.without),
+            without=setup.without,
             test=setup.scoring,
         )
-        columns[name] = Column(_intervals(scored[name], setup, metric), comparison.differences)
+        columns[name] = Column(intervals[name], comparison.differences)
         found = [Case(name, kind_of(change), change.a, change.b) for change in comparison.changes]
         cases += sorted(found, key=lambda case: KINDS.index(case.kind))
     return BeamStudy(columns, cases, len(base))
@@ -109,10 +112,3 @@ def kind_of(change: Change) -> str:
         "right" if one.predicted == one.gold else "wrong" for one in (change.a, change.b)
     )
     return f"{before} → {after}"
-
-
-def _intervals(scored: Sequence[Scored], setup: FileScoring, metric: str) -> dict[str, Interval]:
-    tally = Tally(without=setup.without)
-    for sentence in scored:
-        tally.add(sentence.corpus, METRICS[metric](sentence))
-    return interval(tally.sentences, setup.scoring)

@@ -1,4 +1,4 @@
-"""Whether confidences can be believed: 80 % of the entities with 0.8 should be right.
+"""Calibration of confidences: of the entities with 0.8, 80 % should be right.
 
 An entity is right where its words and its type are (strict spans). Predicted entities are put into
 bins of equal width by their confidence. The expected calibration error is the mean distance

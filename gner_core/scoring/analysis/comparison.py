@@ -36,20 +36,25 @@ class Comparison:
 
 def compare_files(
     files: tuple[Path, Path],
-    setups: Sequence[FileScoring],
+    setups: tuple[FileScoring, FileScoring],
     *,
     metric: str,
-    test: BootstrapParams,
 ) -> Comparison:
     """Score both files and compare them sentence by sentence.
+
+    Types left out and the paired test are those of the first setup.
 
     Raises:
         InputError: when a file is faulty, or the two do not hold the same sentences.
     """
     first, second = (scored_file(file, one) for file, one in zip(files, setups, strict=True))
-    names = (str(files[0]), str(files[1]))
-    without = (setups[0].without, setups[1].without)
-    return compare_scored(names, (first, second), metric=metric, without=without, test=test)
+    return compare_scored(
+        (str(files[0]), str(files[1])),
+        (first, second),
+        metric=metric,
+        without=setups[0].without,
+        test=setups[0].scoring,
+    )
 
 
 def compare_scored(
@@ -57,10 +62,10 @@ def compare_scored(
     scored: tuple[Sequence[Scored], Sequence[Scored]],
     *,
     metric: str,
-    without: tuple[frozenset[str], frozenset[str]],
+    without: frozenset[str],
     test: BootstrapParams,
 ) -> Comparison:
-    """Compare two scorings of the same sentences; `names` stand in errors.
+    """Compare two scorings of the same sentences; errors call them by `names`.
 
     Raises:
         InputError: when the two do not hold the same sentences.
@@ -68,7 +73,7 @@ def compare_scored(
     first, second = map(_by_sentence, scored)
     _same_sentences(names, first, second)
     count = METRICS[metric]
-    tallies = Tally(without=without[0]), Tally(without=without[1])
+    tallies = Tally(without=without), Tally(without=without)
     changes = []
     for key, a in first.items():
         b = second[key]
@@ -87,9 +92,9 @@ def _by_sentence(scored: Sequence[Scored]) -> dict[Key, Scored]:
     seen: Counter[tuple[str, tuple[str, ...]]] = Counter()
     result: dict[Key, Scored] = {}
     for sentence in scored:
-        place = (sentence.corpus, sentence.words)
-        seen[place] += 1
-        result[*place, seen[place]] = sentence
+        key = (sentence.corpus, sentence.words)
+        seen[key] += 1
+        result[*key, seen[key]] = sentence
     return result
 
 

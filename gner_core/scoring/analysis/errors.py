@@ -26,7 +26,9 @@ CLASSES = ("UE", "NE", "BE")
 DENOMINATORS = ("gold", "union", "words")
 _TAG = re.compile(r"\((?:[BISE]-[^()]*|O)\)", re.IGNORECASE)
 NOTHING = "O"
-"""Stands in the confusion table for no entity."""
+"""Means no entity in the confusion table."""
+EDITS = ("omitted", "added", "substituted")
+"""Kinds of word edits (Table 9): attributes of `Scored`."""
 
 
 @dataclass(slots=True)
@@ -36,7 +38,11 @@ class Errors:
     counts: Counter[str] = field(default_factory=Counter)
     confusion: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def add(self, other: "Errors") -> None:
+    def add_sentence(self, sentence: Scored) -> None:
+        """Classify and count the entities of a sentence."""
+        self.extend(entity_errors(sentence.gold, sentence.predicted))
+
+    def extend(self, other: "Errors") -> None:
         """Add the counts of other sentences."""
         self.counts.update(other.counts)
         self.confusion.update(other.confusion)
@@ -88,41 +94,30 @@ def _overlap(one: Span, other: Span) -> bool:
 
 def text_faults(scored: Sequence[Scored]) -> dict[str, int]:
     """Count texts by what is wrong with them; a text can be in several rows."""
-    changed = sum(1 for s in scored if s.omitted or s.added or s.substituted)
     return {
         "all": len(scored),
-        "exact copy": len(scored) - changed,
-        "omitted words": sum(1 for s in scored if s.omitted),
-        "added words": sum(1 for s in scored if s.added),
-        "substituted words": sum(1 for s in scored if s.substituted),
-        "unknown types": sum(1 for s in scored if s.unknown_types),
-        "ambiguous entities": sum(1 for s in scored if s.ambiguous),
-        "text left over": sum(1 for s in scored if s.unread),
-        "cut off": sum(1 for s in scored if s.cut_off),
-        "empty": sum(1 for s in scored if not s.text or s.text.isspace()),
-        "skipped": sum(1 for s in scored if s.skipped is not None),
+        "exact copy": sum(not (s.omitted or s.added or s.substituted) for s in scored),
+        **{f"{kind} words": sum(getattr(s, kind) > 0 for s in scored) for kind in EDITS},
+        "unknown types": sum(s.unknown_types > 0 for s in scored),
+        "ambiguous entities": sum(s.ambiguous > 0 for s in scored),
+        "text left over": sum(s.unread for s in scored),
+        "cut off": sum(s.cut_off for s in scored),
+        "empty": sum(not s.text.strip() for s in scored),
+        "skipped": sum(s.skipped is not None for s in scored),
     }
 
 
 def word_edits(scored: Sequence[Scored]) -> dict[str, int]:
     """Count words that were omitted, added and substituted in all texts (Table 9)."""
-    return {
-        "omitted": sum(s.omitted for s in scored),
-        "added": sum(s.added for s in scored),
-        "substituted": sum(s.substituted for s in scored),
-    }
+    return {kind: sum(getattr(s, kind) for s in scored) for kind in EDITS}
 
 
 def edit_examples(scored: Sequence[Scored], *, limit: int) -> dict[str, list[tuple[str, str]]]:
-    """Return for each kind of word edit (Table 9) the first sentences with one.
-
-    Each comes with its text, from which the tags are taken out.
-    """
-    kinds = ("omitted", "added", "substituted")
+    """Return for each kind of word edit the first sentences with one, and their texts without tags."""
     return {
         kind: [
             (" ".join(s.words), " ".join(_TAG.sub(" ", s.text).split()))
             for s in islice(filter(attrgetter(kind), scored), limit)
         ]
-        for kind in kinds
+        for kind in EDITS
     }

@@ -1,7 +1,7 @@
 """Times matching as Table 5 of the paper does: by sentence length, against plain dynamic programming.
 
-Only alignment is timed, on texts that were read and words that were back-tokenised before. The
-plain algorithm is the textbook one, O(N²) in time and memory.
+Only alignment is timed; texts are read and words back-tokenised before. The plain algorithm is the
+textbook one, O(N²) in time and memory.
 """
 
 import random
@@ -31,7 +31,7 @@ class Pair:
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """Return what a file of predictions holds, read as the published code reads it.
+    """Return the pairs of a file of predictions, read as the published code does.
 
     Raises:
         InputError: for a fault in the file.

@@ -1,4 +1,4 @@
-"""How sure a score is: bootstrap intervals, and a paired test of two systems.
+"""Bootstrap intervals of scores, and a paired test of two systems.
 
 Sentences are drawn with replacement within each corpus, so the mean over corpora keeps its
 meaning; the paired test draws the same sentences for both systems. Everything is seeded.
@@ -21,9 +21,7 @@ from gner_core.config.scoring import BootstrapParams
 Rows = Mapping[str, Sequence[tuple[int, int, int]]]
 """Corpus → (right, predicted, gold) of each sentence."""
 MEAN = "mean over corpora"
-"""Name of the mean over corpora."""
-
-
+"""Its key among those of the corpora."""
 Verdict = Literal["better", "worse", "even"]
 
 

@@ -12,7 +12,7 @@ from nervaluate.entities import EvaluationResult
 from nervaluate.evaluator import Evaluator
 
 from gner_core.records import spans_of
-from gner_core.scoring.metrics.spans import require_places
+from gner_core.scoring.metrics.spans import require_positions
 from gner_core.scoring.scored import Scored
 
 SCHEMES = ("strict", "exact", "partial", "ent_type")
@@ -30,11 +30,11 @@ class PartialScores:
         """Count sentences.
 
         Raises:
-            InputError: when the entities have no place in the sentence (matching mode text).
+            InputError: when entities are not located in the sentence (matching mode text).
         """
         groups: dict[str, list[Scored]] = defaultdict(list)
         for sentence in scored:
-            require_places(sentence)
+            require_positions(sentence)
             groups[sentence.corpus].append(sentence)
         for corpus, group in groups.items():
             self._merge(corpus, _count(group))

@@ -24,14 +24,14 @@ def span_counts(scored: Scored) -> ByType:
     """Count right, predicted and gold spans of one sentence, by label.
 
     Raises:
-        InputError: when the entities have no place in the sentence (matching mode text).
+        InputError: when entities are not located in the sentence (matching mode text).
     """
-    require_places(scored)
+    require_positions(scored)
     return by_type(entity_spans(scored.gold), entity_spans(scored.predicted), label=2)
 
 
-def require_places(scored: Scored) -> None:
-    """Raise InputError where the entities have no place in the sentence."""
+def require_positions(scored: Scored) -> None:
+    """Raise InputError where entities are not located in the sentence (matching mode text)."""
     if scored.written is not None:
         raise InputError(
             f"{scored.id}: matching mode text gives entities no place in the sentence; "

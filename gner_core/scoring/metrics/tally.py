@@ -1,7 +1,7 @@
-"""Collects the counts of sentences, by corpus and type, and turns them into scores last.
+"""Sums the counts of sentences by corpus and type, and derives scores from them last.
 
-Counts of parts of a file add up, so parts can be scored side by side. One row of counts a
-sentence is kept: confidence intervals draw from it.
+Counts of parts of a file add up, so parts can be scored in parallel. The counts of each sentence
+are kept: confidence intervals draw from them.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -40,7 +40,7 @@ class Tally:
         self.sentences.setdefault(corpus, []).append((right, predicted, gold))
 
     def extend(self, other: "Tally") -> None:
-        """Add all sentences of another tally, behind those that are here."""
+        """Add all sentences of another tally, after its own."""
         for corpus, rows in other.sentences.items():
             self.sentences.setdefault(corpus, []).extend(rows)
             types = self.sums.setdefault(corpus, {})
@@ -72,13 +72,18 @@ class Tally:
 
 
 def _add(types: dict[str, list[int]], name: str, counts: Sequence[int]) -> None:
-    if name in types:
-        one = types[name]
-        one[0] += counts[0]
-        one[1] += counts[1]
-        one[2] += counts[2]
-    else:
-        types[name] = [*counts]
+    one = types.setdefault(name, [0, 0, 0])
+    one[0] += counts[0]
+    one[1] += counts[1]
+    one[2] += counts[2]
+
+
+def tally(scored: Iterable[Scored], metric: str, *, without: Collection[str]) -> Tally:
+    """Return the counts of sentences in one of `METRICS`, but for the types in `without`."""
+    result = Tally(without=without)
+    for sentence in scored:
+        result.add(sentence.corpus, METRICS[metric](sentence))
+    return result
 
 
 def mean_ratios(counts: Iterable[Counts]) -> dict[str, float]:

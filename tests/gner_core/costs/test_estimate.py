@@ -48,7 +48,7 @@ def train(root: Path, recipe: TrainParams, volumes: list[Volume], **changes: Any
         "backbone": small,
         "shape": small.shape,
         "train": recipe,
-        "looks": [],
+        "validated": [],
         "device": device(),
         "micro_batch": 4,
         "spread": ALONE,
@@ -223,7 +223,7 @@ def test_measured_figures_stand_for_those_of_a_profile(root: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("places", "message"),
+    ("sources", "message"),
     [
         (["B200"], "--device B200: not known; known: A100-80G, H100-SXM, H200, L40S"),
         (["../models/llama-7b"], "not known; known"),
@@ -231,9 +231,9 @@ def test_measured_figures_stand_for_those_of_a_profile(root: Path, tmp_path: Pat
         (["none.json"], "none.json: no figures of gner bench train"),
     ],
 )
-def test_what_is_no_device_is_one_line(places: list[str], message: str) -> None:
+def test_what_is_no_device_is_one_line(sources: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message.replace("+", r"\+")):
-        read_device(places)
+        read_device(sources)
 
 
 def test_every_corpus_of_the_catalog_has_lengths_in_both_vocabularies(root: Path) -> None:

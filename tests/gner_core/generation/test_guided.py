@@ -163,9 +163,13 @@ def test_beams_find_the_labels_of_a_plain_search(
 
 
 def test_as_many_beams_as_labelings_find_the_best_of_all(tiny_model: TinyModel) -> None:
-    known = ("It", "Seven", "Danube")  # the T5's best labeling begins with another than the best tag
+    known = (
+        "It",
+        "Seven",
+        "Danube",
+    )  # the T5's best labeling begins with another than the best tag
     asks = [
-        GuidedAsk(words, TYPES[: 4 - len(words)])
+        GuidedQuery(words, TYPES[: 4 - len(words)])
         for words in (known, ("Ada", "in", "Rome"), ("Łódź", "(B-12)"))
     ]
     guided = generator(tiny_model, beams=13)

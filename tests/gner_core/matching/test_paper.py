@@ -1,6 +1,7 @@
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,26 +83,12 @@ def test_ties_go_where_the_published_code_puts_them() -> None:
 
 @pytest.mark.parametrize("back", [True, False])
 def test_the_reported_scores_of_a_published_checkpoint_are_reached(
-    shared: Path, back: bool
+    shared: Path, published_scores: Callable[[MatchParams], dict[str, Any]], back: bool
 ) -> None:
     """700 real outputs of GNER-T5-base; reading, matching, metric and back tokenization at once."""
-    from gner_core.config.reading.files import SCORING, read_scoring
-    from gner_core.scoring.files import FileScoring, score_file
-
-    folder = shared / "predictions"
-    setup = FileScoring(
-        match=MatchParams(mode="paper", back_tokenization=back),
-        form=BIO,
-        tokenizer=shared / "tokenizers" / "t5" if back else None,
-        metrics=("pair",),
-        without=frozenset(),
-        errors=False,
-        scoring=read_scoring(SCORING),
-    )
-    file = folder / "gner-t5-base-dev700.jsonl.gz"
-    found = score_file(file, setup, workers=1, report=lambda _: None).tallies["pair"]
-    reported = json.loads((folder / "gner-t5-base-dev700.reported.json").read_text())
-    scores = found.scores(without=())["corpora"]
+    file = shared / "predictions" / "gner-t5-base-dev700.reported.json"
+    reported = json.loads(file.read_text())
+    scores = published_scores(MatchParams(mode="paper", back_tokenization=back))["corpora"]
     assert len(scores) == 7
     exact = scores if back else ("mit-movie", "mit-restaurant", "crossner_science")
     for name in exact:

@@ -19,7 +19,7 @@ from gner_core.reports.content import (
     choose_examples,
 )
 from gner_core.reports.page import render, with_links
-from gner_core.reports.paper.beside import beside
+from gner_core.reports.paper.compared import compare_with_paper
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.scored import Scored, score
 from gner_core.systems.gner.targets import BIO
@@ -59,13 +59,14 @@ def content() -> ReportContent:
         parameters=77_000_000,
         decode={"beams": 2, "mode": "free"},
         match={"mode": "paper"},
+        level=0.9,
         corpora=[
             CorpusRow("toy", "test", {**counts, "repairs": {"blank tokens dropped": 7}}, "CC0")
         ],
         samples=[SampleRow("supervised", "toy", {**counts, "of": 2000, "method": "random"})],
         stages=[StageView("adaptation", recipe, summary, curve, leak="")],
         evaluations=[EvaluationView("supervised", "held out", summarise(sentences, PARAMS))],
-        beside=beside("Tiny <b>", parameters=77_000_000, beams=2, scores={}, splits={}),
+        paper=compare_with_paper("Tiny <b>", parameters=77_000_000, beams=2, scores={}, splits={}),
         examples=choose_examples({"supervised": sentences}, count=2),
         prompt=HOSTILE,
         steps=[StepRow("train", "adaptation", "abc123", 12.34, "2026-01-01")],
@@ -77,6 +78,7 @@ def test_the_page_shows_scores_counts_curves_examples_and_steps(content: ReportC
     page = render(content)
     for text in ("77,000,000", "1,234", "7 blank tokens dropped", "abc123", "12.3", "<svg", "50.0"):
         assert text in page, text
+    assert '<th class="n">90 %</th>' in page
     assert not re.search(r"""(src|href)=["']https?:|url\(["']?https?:|@import""", page)
 
 
@@ -109,18 +111,18 @@ def test_the_page_says_which_weights_were_chosen_and_whether_that_leaks(
     assert "leaks" not in render(content)
 
 
-def test_the_page_sets_scores_beside_the_papers(content: ReportContent) -> None:
+def test_the_page_compares_scores_with_the_papers(content: ReportContent) -> None:
     assert "No corpus of the paper was tested" in render(content)
     scores = {"f1": 0.4, "interval": [0.3, 0.45], "sentences": 50}
     summary = {"corpora": {"mit-movie": scores}, "macro": scores}
-    found = beside(
+    found = compare_with_paper(
         HOSTILE,
         parameters=134_515_008,
         beams=1,
         scores={"zero-shot": summary},
         splits={"zero-shot": "test"},
     )
-    page = render(replace(content, beside=found))
+    page = render(replace(content, paper=found))
     text = re.sub(r"<[^>]+>", " ", page)
     row = " ".join(text[text.index("mit-movie") :].split())
     # tested, ours, interval, the paper's with its deviation, difference, inside, compared systems
@@ -128,6 +130,7 @@ def test_the_page_sets_scores_beside_the_papers(content: ReportContent) -> None:
     assert row.startswith(shown)
     assert "mit-restaurant not run 14.3 ± 1.4" in " ".join(text.split())
     assert "is another model" in page
+    assert "ours, 90 %" in page
     assert "GNER-T5-small (77M)" in page
     assert "ChatGPT, Avg: Table 3 says 34.9" in page
     assert "<script" not in page

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from gner_core.reports.figures import image
 from gner_core.reports.paper.numbers import find
-from gner_core.reports.paper.sweep import sweep_beside
-from gner_core.reports.sweep_content import Cell, PointView, SweepContent, as_csv, as_json, rows_of
-from gner_core.reports.sweep_figures import image, sweep_figure
+from gner_core.reports.paper.sweep import compare_sweep
+from gner_core.reports.sweep_content import Cell, PointView, SweepContent, as_csv, rows_of
+from gner_core.reports.sweep_figures import sweep_figure
 from gner_core.reports.sweep_page import render_sweep, shown
 
 SHOW = ("zero-shot/f1", "zero-shot/UE")
@@ -77,7 +78,7 @@ def test_the_table_holds_points_deviations_and_runs(content: SweepContent) -> No
     assert first["zero-shot/f1 std"] == "14.1421"
     assert first["zero-shot/f1 low"] == ""
     assert first["runs"] == "2"
-    assert as_json(content)["rows"][0]["cells"]["zero-shot/f1"]["runs"] == 2
+    assert content.rows[0].cells["zero-shot/f1"].runs == 2
 
 
 @pytest.mark.parametrize("kind", ["parameters", "beams", "context", "table"])
@@ -101,7 +102,7 @@ def test_every_figure_is_drawn_the_same_each_time(
 
 def test_the_page_shows_rows_links_and_what_is_missing_as_text(content: SweepContent) -> None:
     hostile = "<script>alert(1)</script>"
-    svg = image(sweep_figure(content), "svg", close=True).decode()
+    svg = image(sweep_figure(content), "svg", close=True)
     page = render_sweep(replace(content, name=hostile, missing=[hostile]), svg=svg)
     assert "<script" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 3
@@ -115,9 +116,9 @@ def test_a_cell_of_one_run_over_seeds_has_no_deviation() -> None:
     assert row.cells["zero-shot/f1"] == Cell(0.4, None, None, 1)
 
 
-def test_a_beam_sweep_stands_beside_table_7(content: SweepContent) -> None:
-    page = render_sweep(content, svg="<svg/>")
-    assert "Beside the paper: Table 7" in page
+def test_a_beam_sweep_is_compared_with_table_7(content: SweepContent) -> None:
+    page = render_sweep(content, svg=b"<svg/>")
+    assert "Compared with the paper: Table 7" in page
     assert "not over the sentences that the paper tests" in page
     assert "not run" not in page
     crossner = [f"crossner-{part}" for part in ("ai", "literature", "music", "politics", "science")]
@@ -128,7 +129,7 @@ def test_a_beam_sweep_stands_beside_table_7(content: SweepContent) -> None:
         place=place(1, backbone="Flan-T5-large", tests=tests),
     )
     other = replace(content.rows[1], parameters=300_000_000, place=place(2, tests=tests))
-    text = render_sweep(replace(content, rows=[large, other]), svg="<svg/>")
+    text = render_sweep(replace(content, rows=[large, other]), svg=b"<svg/>")
     rows = [re.sub(r"(<[^>]+>)+", " | ", line) for line in text.splitlines() if "beam=" in line]
     assert len(rows) == 20
     assert " | GNER-T5-large; zero-shot; beam=1; F1 | 50.0 ± 14.1 | 63.47 | −13.5 | " in rows
@@ -143,19 +144,19 @@ def test_each_kind_of_sweep_has_its_table() -> None:
     one = point(1, 1, 0.61)
     brackets = place(1, backbone="Flan-T5-large", labels="brackets", context=1, tests=tests)
     rows = rows_of([replace(one, place=brackets)], show=SHOW, seeds=None)
-    found = sweep_beside("context", rows)
+    found = compare_sweep("context", rows)
     ran = {row.name: row for row in found.rows if row.ours}
     name = "Flan-T5-large (10K Pile-NER); w/ context length 1; "
     assert ran.keys() == {f"{name}F1", f"{name}UE"}
     assert ran[f"{name}F1"].difference == pytest.approx(61.0 - 60.3)
     assert ran[f"{name}F1"].inside is True
-    assert sweep_beside("parameters", rows).rows == ()  # validation sentences are no test
+    assert compare_sweep("parameters", rows).rows == ()  # validation sentences are no test
     names = [r.corpus for r in find("Table 11", system="GNER-T5-xl", setting="supervised")]
     tested = {"supervised": {"split": "test", "corpora": [n for n in names if n != "mean"]}}
     plain = place(1, backbone="LLaMA-7B", matching="text", back_tokenization=False, tests=tested)
     scores = {"supervised": summary(0.8599)}
     view = replace(one, place=plain, scores=scores, parameters=6_738_415_616)
     rows = rows_of([view], show=("supervised/f1",), seeds=None)
-    (without,) = [row for row in sweep_beside("table", rows).rows if row.ours]
+    (without,) = [row for row in compare_sweep("table", rows).rows if row.ours]
     assert without.name == "GNER-LLaMA-7B; supervised; w/o LCS+BT; F1"
     assert without.difference == pytest.approx(0.0)

@@ -32,8 +32,8 @@ def test_every_class_of_table_1(gold: str, found: str, counts: dict[str, int]) -
 
 def test_three_denominators_and_the_confusion_of_types() -> None:
     errors = Errors()
-    errors.add(entity_errors("B-x I-x O B-y O".split(), "B-y O O B-y B-x".split()))
-    errors.add(entity_errors("B-x O".split(), "O O".split()))
+    errors.extend(entity_errors("B-x I-x O B-y O".split(), "B-y O O B-y B-x".split()))
+    errors.extend(entity_errors("B-x O".split(), "O O".split()))
     values = errors.values()
     assert values["counts"]["gold"] == 3
     assert values["counts"]["union"] == 5  # three gold, three predicted, one of them the same

@@ -1,4 +1,4 @@
-"""The paper's numbers are all there, and ours stand beside the right ones."""
+"""The paper's numbers are all there, and ours are compared with the right ones."""
 
 import csv
 import json
@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from gner_core.config.reading.files import read_catalog
-from gner_core.reports.paper.beside import Beside, Measured, Row, beside, table_beside
+from gner_core.reports.paper.compared import (
+    Measured,
+    PaperComparison,
+    Row,
+    compare_table,
+    compare_with_paper,
+)
 from gner_core.reports.paper.numbers import FILE, MEAN, MODELS, RERUN, find, model_of, numbers
 from gner_core.reports.paper.view import HEAD, cells
 
@@ -18,13 +24,13 @@ def scores(f1: float, low: float, high: float, sentences: int = 100) -> dict[str
     return {"f1": f1, "interval": [low, high], "sentences": sentences}
 
 
-def rows(found: Beside, test: str) -> dict[str, Row]:
+def rows(found: PaperComparison, test: str) -> dict[str, Row]:
     (one,) = (one for one in found.tests if one.test == test)
     return {row.name: row for row in one.rows}
 
 
 @pytest.fixture
-def large() -> Beside:
+def large() -> PaperComparison:
     """Flan-T5-large on three of the zero-shot corpora, greedy; no second stage."""
     corpora = {
         "crossner-ai": scores(0.6256, 0.60, 0.65, sentences=431),
@@ -32,7 +38,7 @@ def large() -> Beside:
         "cooking": scores(0.9, 0.8, 1.0),  # none of the paper's
     }
     summary = {"corpora": corpora, "macro": scores(0.67, 0.66, 0.68)}
-    return beside(
+    return compare_with_paper(
         "Flan-T5-large",
         parameters=783_150_080,
         beams=1,
@@ -101,7 +107,7 @@ def test_the_printed_averages_follow_from_the_rows_but_where_it_is_noted() -> No
     }
 
 
-def test_a_measured_number_stands_beside_the_same_models(large: Beside) -> None:
+def test_a_measured_number_is_compared_with_the_same_models(large: PaperComparison) -> None:
     assert (large.model, large.size, large.same) == ("GNER-T5-large", "783M", True)
     found = rows(large, "zero-shot")
     ai = found["crossner-ai"]
@@ -116,7 +122,7 @@ def test_a_measured_number_stands_beside_the_same_models(large: Beside) -> None:
     assert "cooking" not in found
 
 
-def test_what_was_not_run_is_not_run(large: Beside) -> None:
+def test_what_was_not_run_is_not_run(large: PaperComparison) -> None:
     found = rows(large, "zero-shot")
     music = found["crossner-music"]
     assert (music.ours, music.difference, music.inside, music.paper) == (None, None, None, 76.73)
@@ -127,7 +133,9 @@ def test_what_was_not_run_is_not_run(large: Beside) -> None:
     assert supervised[MEAN].paper == 85.45
 
 
-def test_a_mean_over_some_corpora_is_set_beside_the_mean_of_the_same(large: Beside) -> None:
+def test_a_mean_over_some_corpora_is_compared_with_the_mean_of_the_same(
+    large: PaperComparison,
+) -> None:
     mean = rows(large, "zero-shot")[MEAN]
     assert mean.source == "mean of the 2 corpora run"
     assert mean.ours == Measured(pytest.approx((62.56 + 50) / 2), None)  # cooking is not in it
@@ -140,7 +148,7 @@ def test_beams_have_means_only() -> None:
     names = [r.corpus for r in find("Table 11", system="GNER-T5-xl", setting="zero") if r.std]
     corpora = {name: scores(0.66, 0.6, 0.7) for name in names if name != MEAN}
     summary = {"corpora": corpora, "macro": scores(0.66, 0.65, 0.67)}
-    found = beside(
+    found = compare_with_paper(
         "Flan-T5-xl",
         parameters=2_849_757_184,
         beams=4,
@@ -154,11 +162,11 @@ def test_beams_have_means_only() -> None:
     assert mean.ours == Measured(66.0, (65.0, 67.0))
 
 
-def test_a_model_that_is_not_in_the_paper_stands_beside_its_nearest() -> None:
+def test_a_model_that_is_not_in_the_paper_is_compared_with_its_nearest() -> None:
     assert model_of("SmolLM2-135M", parameters=134_515_008) == ("GNER-T5-small", False)
     assert model_of("my model", parameters=9_000_000_000) == ("GNER-T5-xxl", False)
     summary = {"corpora": {"ncbi": scores(0.5, 0.4, 0.6)}, "macro": scores(0.5, 0.4, 0.6)}
-    found = beside(
+    found = compare_with_paper(
         "SmolLM2-135M",
         parameters=134_515_008,
         beams=1,
@@ -169,9 +177,9 @@ def test_a_model_that_is_not_in_the_paper_stands_beside_its_nearest() -> None:
     assert rows(found, "supervised")["ncbi"].paper == 82.06
 
 
-def test_without_a_corpus_of_the_paper_there_is_nothing_beside() -> None:
+def test_without_a_corpus_of_the_paper_there_is_nothing_to_compare() -> None:
     summary = {"corpora": {"cooking": scores(0.5, 0.4, 0.6)}, "macro": scores(0.5, 0.4, 0.6)}
-    found = beside(
+    found = compare_with_paper(
         "Flan-T5-xxl",
         parameters=11_135_332_352,
         beams=1,
@@ -182,7 +190,7 @@ def test_without_a_corpus_of_the_paper_there_is_nothing_beside() -> None:
     assert found.as_dict()["tests"] == {}
 
 
-def test_json_holds_every_row_and_says_which_were_run(large: Beside) -> None:
+def test_json_holds_every_row_and_says_which_were_run(large: PaperComparison) -> None:
     values = json.loads(json.dumps(large.as_dict()))
     assert values["model"] == "GNER-T5-large"
     ran = {r["name"]: r for r in values["tests"]["zero-shot"]["rows"] if r["run"]}
@@ -195,7 +203,7 @@ def test_json_holds_every_row_and_says_which_were_run(large: Beside) -> None:
     }
     assert ran["mit-movie"]["inside"] is False
     ncbi = {"corpora": {"ncbi": scores(0.9, 0.8, 0.95)}, "macro": scores(0.9, 0.8, 0.95)}
-    llama = beside(
+    llama = compare_with_paper(
         "LLaMA-7B",
         parameters=6_738_415_616,
         beams=1,
@@ -211,7 +219,7 @@ def test_json_holds_every_row_and_says_which_were_run(large: Beside) -> None:
 def test_a_table_of_the_paper_with_what_a_sweep_measured() -> None:
     place = ("GNER-T5-large", "zero-shot; beam=2", "F1")
     ours = Measured(63.0, (62.0, 64.0), another="SmolLM2-135M")
-    table = table_beside("Table 7", [(place, ours)])
+    table = compare_table("Table 7", [(place, ours)])
     assert len(table) == 20  # five models, four beam sizes; UniNER is no model of the paper's own
     (ran,) = [row for row in table if row.ours]
     assert len(HEAD) == len(cells(ran))
@@ -223,12 +231,12 @@ def test_a_table_of_the_paper_with_what_a_sweep_measured() -> None:
         "−1.1",
         "no",
     )
-    assert [len(table_beside(f"Table {n}", [])) for n in (1, 4, 6)] == [20, 18, 12]
+    assert [len(compare_table(f"Table {n}", [])) for n in (1, 4, 6)] == [20, 18, 12]
 
 
 def test_another_split_than_the_papers_is_not_compared() -> None:
     summary = {"corpora": {"ncbi": scores(0.5, 0.4, 0.6)}, "macro": scores(0.5, 0.4, 0.6)}
-    found = beside(
+    found = compare_with_paper(
         "Flan-T5-xl",
         parameters=2_849_757_184,
         beams=1,

@@ -1,6 +1,6 @@
-"""What was measured beside what the paper states, for an experiment or for a whole table.
+"""Our scores compared with the paper's, for an experiment or for a whole table.
 
-A model that is not in the paper stands beside the paper's nearest in size, and says so.
+A model that is not in the paper is compared with the paper's nearest in size, and says so.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,11 +25,10 @@ DETAILS = "Table 11"
 BEAMS = "Table 7"
 """Has the means over the zero-shot corpora for beam sizes 1 to 4."""
 COMPARED: dict[Test, str] = {"zero-shot": "Table 2", "supervised": "Table 3"}
-"""Where the compared systems stand."""
-Place = tuple[str, str, str]
+"""The tables with the compared systems."""
+Key = tuple[str, str, str]
 """System, setting and metric of a number in a table of the paper."""
 PAPERS_SPLIT = "test"
-NAMES = ("backbone", "model", "size", "same", "beams", "elsewhere")
 NOTHING: Mapping[str, Any] = {"corpora": {}}
 """The scores of a test that was not run."""
 
@@ -58,7 +57,7 @@ class Row:
     std: float | None
     """Deviation of the paper's five runs."""
     source: str
-    """Where the paper's number stands."""
+    """Table or section of the paper's number."""
     tested: int | None = None
     """Sentences that we tested."""
     of: int | None = None
@@ -84,7 +83,7 @@ class Row:
         return low <= self.paper <= high
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as JSON values, a row that was not run as such."""
+        """Return everything as JSON values; `run` says whether we have a number."""
         return {
             **asdict(self),
             "difference": self.difference,
@@ -111,8 +110,8 @@ class RowsOfTest:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """An experiment beside the paper."""
+class PaperComparison:
+    """An experiment compared with the paper."""
 
     backbone: str
     model: str
@@ -128,22 +127,23 @@ class Beside:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as JSON values."""
+        names = ("backbone", "model", "size", "same", "beams", "elsewhere")
         tests = {
             one.test: {"rows": [row.as_dict() for row in one.rows], "notes": list(one.notes)}
             for one in self.tests
         }
-        return {**{name: getattr(self, name) for name in NAMES}, "tests": tests}
+        return {**{name: getattr(self, name) for name in names}, "tests": tests}
 
 
-def beside(
+def compare_with_paper(
     backbone: str,
     *,
     parameters: int,
     beams: int,
     scores: Mapping[str, Mapping[str, Any]],
     splits: Mapping[str, str],
-) -> Beside:
-    """Set the scores of an experiment beside the paper's.
+) -> PaperComparison:
+    """Compare the scores of an experiment with the paper's.
 
     Args:
         backbone: its name, as in params/models/.
@@ -159,20 +159,22 @@ def beside(
         _Counterpart(test, model, beams).rows(compared.get(test, NOTHING)) for test in COMPARED
     ]
     ran = any(row.ours for one in tests for row in one.rows)
-    return Beside(backbone, model, size_of(model), same, beams, tests if ran else (), elsewhere)
+    return PaperComparison(
+        backbone, model, size_of(model), same, beams, tests if ran else (), elsewhere
+    )
 
 
-def table_beside(source: str, measured: Iterable[tuple[Place, Measured]]) -> list[Row]:
-    """Return every number that the paper's own models have in a table, ours beside it.
+def compare_table(source: str, measured: Iterable[tuple[Key, Measured]]) -> list[Row]:
+    """Return every number that the paper's own models have in a table, with ours where there is one.
 
     Args:
         source: "Table 1", "Table 4", "Table 6" or "Table 7".
-        measured: ours, with the place in the table; the system of a backbone is `model_of(...)`.
-            What has no place in the table is left out.
+        measured: ours, by their keys in the table; the system of a backbone is `model_of(...)`.
+            Keys that are not in the table are left out.
     """
-    ours: dict[Place, list[Measured | None]] = {}
-    for place, one in measured:
-        ours.setdefault(place, []).append(one)
+    ours: dict[Key, list[Measured | None]] = {}
+    for key, one in measured:
+        ours.setdefault(key, []).append(one)
     return [
         Row(f"{row.system}; {row.setting}; {row.metric}", one, row.value, row.std, source)
         for row in find_models(source)
