@@ -26,16 +26,17 @@ from gner_core.config.reevaluation import Reevaluation
 from gner_core.errors import InputError
 from gner_core.store.artifacts import ArtifactRef, Store
 from gner_core.store.fingerprint import fingerprint
-from tasks.champion import Decision, Judge, decision_of
+from tasks.champion import Decision, Promotion, decision_of
 from tasks.checkpoints.identity import Checkpoint, distinct, named
 from tasks.checkpoints.registry import Registry, RegistryAwayError, Version, answering
 from tasks.checkpoints.scan import find_checkpoints, is_wanted
-from tasks.checkpoints.suite import Suite, Trial, plan_suite, tested_corpora
+from tasks.checkpoints.suite import Evaluation, Suite, plan_suite, tested_corpora
 from tasks.context import RunContext
 from tasks.paths import home_folder, open_store
 from tasks.progress import logger
 from tasks.reevaluation import compare_checkpoints, mean_f1
 from tasks.steps.results import Compare
+from tasks.tracking.server import tracking_store
 
 PARAMS = "params/reevaluate.yaml"
 AWAY = "undecided: MLflow does not answer; a later scan compares it"
@@ -106,7 +107,7 @@ def _run(
 ) -> list[Row]:
     fetch_corpora(tested_corpora(params), params.data_root, submitter)
     suite, store = plan_suite(params), open_store()
-    registry = Registry.open(params.champion, home_folder())
+    registry = Registry(tracking_store(home_folder()), params.champion.model)
     versions = _versions(registry)
     unread: dict[str, InputError] = {}
     if names is None:
@@ -133,7 +134,7 @@ def _versions(registry: Registry) -> Versions:
         with answering():
             return registry.versions()
     except RegistryAwayError as error:
-        logger().warning("MLflow at %s does not answer (%s)", registry.uri, error)
+        logger().warning("MLflow at %s does not answer (%s)", registry.mlflow.uri, error)
         return {}
 
 
@@ -161,18 +162,18 @@ def _row(
             version = _versions(registry).get(one.key)
             if _is_closed(version, suite):  # another process did it meanwhile
                 return Row(one.name, one.where, decision_of(version, suite))
-            trial = suite.trial(one, store)
+            candidate = suite.evaluation(one, store)
             with opened_run(
                 params.execution,
-                trial.steps(),
+                candidate.steps(),
                 name=params.name,
                 params=params.model_dump(mode="json", exclude={"corpora"}),
                 tags={"gner.suite": suite.key},
                 console=console,
             ) as opened:
-                _evaluate(trial, suite, opened.run, submitter)
-                f1 = mean_f1(trial, opened.run, metric=params.comparison.metric)
-                decision = _decided(trial, suite, opened.run, registry, submitter)
+                _evaluate(candidate, suite, opened.run, submitter)
+                f1 = mean_f1(candidate, opened.run, metric=params.comparison.metric)
+                decision = _decided(candidate, suite, opened.run, registry, submitter)
     except Exception as fault:  # noqa: BLE001 (whatever it is, the other checkpoints go on)
         if not isinstance(fault, InputError):
             logger().error("%s: failed", one.name, exc_info=fault)
@@ -180,13 +181,13 @@ def _row(
     return Row(one.name, one.where, decision, f1, note="" if decision else AWAY)
 
 
-def _evaluate(trial: Trial, suite: Suite, run: RunContext, submitter: Submitter) -> None:
+def _evaluate(one: Evaluation, suite: Suite, run: RunContext, submitter: Submitter) -> None:
     """Have a checkpoint's predictions generated and scored."""
-    run_steps([*suite.corpora.values(), *suite.samples.values(), *trial.steps()], run, submitter)
+    run_steps([*suite.corpora.values(), *suite.samples.values(), *one.steps()], run, submitter)
 
 
 def _decided(
-    trial: Trial, suite: Suite, run: RunContext, registry: Registry, submitter: Submitter
+    candidate: Evaluation, suite: Suite, run: RunContext, registry: Registry, submitter: Submitter
 ) -> Decision | None:
     """Decide about an evaluated checkpoint; return None where MLflow does not answer."""
 
@@ -195,15 +196,15 @@ def _decided(
             content: dict[str, Any] = submit(compare_checkpoints, step, run, after=[]).result()
             return content
 
-    judge = Judge(
+    promotion = Promotion(
         suite,
         run,
         registry,
-        evaluate=lambda rival: _evaluate(rival, suite, run, submitter),
+        evaluate=lambda champion: _evaluate(champion, suite, run, submitter),
         compare=compare,
     )
     try:
-        return judge.decide(trial)
+        return promotion.decide(candidate)
     except RegistryAwayError as fault:
-        logger().warning("MLflow at %s does not answer (%s)", registry.uri, fault)
+        logger().warning("MLflow at %s does not answer (%s)", registry.mlflow.uri, fault)
         return None

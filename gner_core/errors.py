@@ -11,8 +11,8 @@ Example:
 
 
 class InputError(Exception):
-    """Something a user gave is wrong; the message names the place and says what to do."""
+    """Something a user gave is wrong; the message names the file or field and says what to do."""
 
 
-class Stopped(Exception):  # noqa: N818 (no error: a wish was followed)
+class Stopped(Exception):  # noqa: N818 (no error)
     """Work was ended before it was done, because a signal or another step's fault ended its run."""

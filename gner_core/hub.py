@@ -1,7 +1,4 @@
-"""What corpora and models share about the Hugging Face hub: its errors in one line, its hashes.
-
-The hub, or a mirror of it, is the one that HF_ENDPOINT names when Python starts.
-"""
+"""The Hugging Face hub, or its mirror named by HF_ENDPOINT: errors in one line, checked hashes."""
 
 import hashlib
 from collections.abc import Iterator
@@ -19,23 +16,17 @@ def hub_errors(label: str) -> Iterator[None]:
     Raises:
         InputError: `label` and the reason.
     """
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        HFValidationError,
-        HTTPError,
-        RevisionResolutionError,
-        XetDownloadError,
-    )
+    from huggingface_hub import errors
 
     try:
         yield
     except (
-        HTTPError,  # of the HTTP library that the client uses
-        EntryNotFoundError,
-        HFValidationError,
-        RevisionResolutionError,
-        XetDownloadError,
-        RuntimeError,  # of the library behind the hub's own storage protocol
+        errors.HTTPError,  # of the HTTP library that the client uses
+        errors.EntryNotFoundError,
+        errors.HFValidationError,
+        errors.RevisionResolutionError,
+        errors.XetDownloadError,
+        RuntimeError,  # of the library of the hub's storage protocol
         OSError,
         InputError,
     ) as error:
@@ -45,8 +36,8 @@ def hub_errors(label: str) -> Iterator[None]:
 def refuse_damaged(file: Path, *, label: str) -> None:
     """Compare a file of the hub client's cache with the hash that the hub stated for it.
 
-    The client checks the size only. Its cache keeps the bytes of `file` in a blob that is named
-    by their SHA-256 (large files) or by their git object id (small ones).
+    The client checks the size only. Its cache keeps the bytes in a blob named by their SHA-256
+    (large files) or by their git object id (small ones).
 
     Raises:
         InputError: when they differ; the blob is deleted, so that no later run trusts it.

@@ -1,4 +1,4 @@
-"""The records that flow through every room: Sentence, Span and Prediction, and their Parquet form.
+"""The records that all parts share, Sentence, Span and Prediction, and their Parquet form.
 
 Word positions are 0-based, ends are exclusive. Tags are BIO strings: `O`, `B-<type>`, `I-<type>`.
 
@@ -35,9 +35,9 @@ class Span(NamedTuple):
 class Sentence:
     """A tokenised sentence with one BIO tag a word.
 
-    `types` holds the entity types of its corpus that it may be asked for: the whole list of a
-    closed corpus; where the list is open (Pile-NER), the types that occur in the sentence and those
-    that were asked about it without an answer.
+    `types` holds the entity types that a prompt may ask for: the whole list of a closed corpus;
+    where the list is open (Pile-NER), the types that occur in the sentence and those of questions
+    without an answer.
     """
 
     id: str
@@ -49,14 +49,14 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A sentence, what the model was asked and what it wrote.
+    """A sentence, the types of its prompt, and what the model wrote.
 
-    `types` are in the order of the prompt. `finished` is False when the text was cut off by the
-    token limit. `skipped` names why nothing was generated (a prompt over the model's limit).
+    `types` are in the order of the prompt. `finished` is False when the token limit cut the text
+    off. `skipped` says why nothing was generated (a prompt over the model's limit).
 
-    Guided decoding decides the tag of every word: `decided` holds them, and `probabilities` how
-    probable each was among the allowed ones. Both are None where a model wrote freely, and the
-    tags must be read from the text.
+    Guided decoding decides the tag of every word: `decided` holds the tags, `probabilities` the
+    probability of each among the allowed ones. Both are None where a model wrote freely: its tags
+    must be read from the text.
     """
 
     id: str
@@ -109,7 +109,7 @@ def confidence_of(span: Span, probabilities: Sequence[float]) -> float:
     """Return the confidence of an entity (0 to 1): the product of its words' probabilities.
 
     Args:
-        probabilities: how probable the tag of each word of the sentence was.
+        probabilities: of the tag of each word of the sentence.
     """
     return math.prod(probabilities[span.start : span.end])
 

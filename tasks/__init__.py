@@ -2,7 +2,7 @@
 
 import os
 
-# Here, since MLflow reads its environment when it is imported.
+# Set here since MLflow reads its environment when it is imported.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

@@ -1,14 +1,11 @@
-"""Who is champion: the decision about an evaluated checkpoint, written down, then acted upon.
+"""Whether an evaluated checkpoint becomes champion.
 
-The first checkpoint becomes champion. After that the alias moves only to a checkpoint that is
-better beyond the interval; one that is worse beyond it is a regression. A decision is one tag of
-the checkpoint's version in the registry. It is written before the alias moves, and closed when all
-that follows from it is done: one that was interrupted is taken up again as it was decided, unless
-another champion came between. The alias only moves away from the champion that was compared, and
-where a person moves it, it stays.
-
-Decisions of one machine wait for each other under a lock. Does not own figures
-(`tasks.reevaluation`) or MLflow's calls (`tasks.checkpoints.registry`).
+The first checkpoint does. After that the alias moves only to a candidate that is better beyond the
+interval; one that is worse beyond it is a regression. A decision is one tag of the checkpoint's
+version in the registry. It is written before the alias moves, and closed when all that follows from
+it is done. One that was interrupted is resumed as it was decided, unless there is another champion
+by then. The alias only moves away from the champion that was compared, and where a person moves it,
+it stays. Decisions of one machine wait for each other under a lock.
 """
 
 from collections.abc import Callable
@@ -22,15 +19,15 @@ from prefect.context import FlowRunContext
 from gner_core.errors import InputError
 from gner_core.store.artifacts import ArtifactRef
 from gner_core.store.fingerprint import fingerprint
-from tasks.checkpoints.identity import registered
+from tasks.checkpoints.identity import Checkpoint, registered
 from tasks.checkpoints.registry import CHECKPOINT, STEP, WHERE, Registry, Version, answering
-from tasks.checkpoints.suite import Suite, Trial, compared
+from tasks.checkpoints.suite import Evaluation, Suite, compared
 from tasks.context import RunContext
 from tasks.progress import logger
 from tasks.reevaluation import mean_f1
 from tasks.steps.results import Compare
 
-Judgement = Literal["first", "named", "better", "even", "worse"]
+Verdict = Literal["first", "named", "better", "even", "worse"]
 """first: there was no champion; named: it held the alias before it was evaluated."""
 PROMOTING = ("first", "better")
 
@@ -39,7 +36,7 @@ PROMOTING = ("first", "better")
 class Decision:
     """What was decided about a checkpoint. F1 and differences are shares, 0 to 1."""
 
-    verdict: Judgement
+    verdict: Verdict
     f1: float
     """Mean over the corpora of all test sets."""
     against: str | None
@@ -52,15 +49,14 @@ class Decision:
     high: float | None = None
     p: float | None = None
     promoted: bool = False
-    """The alias has moved to the checkpoint; a person may have moved it on since."""
+    """The alias has moved to the checkpoint; a person may have moved it since."""
     closed: bool = False
-    """All that follows from it is done: alias, run, marks."""
+    """Alias, run and tags are written."""
 
     def figures(self) -> dict[str, float]:
-        """Return its numbers by name, without those that it has not."""
+        """Return its numbers by name, those that there are."""
         names = ("f1", "difference", "low", "high", "p")
-        values = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 def decision_of(version: Version | None, suite: Suite) -> Decision | None:
@@ -81,80 +77,88 @@ def in_words(decision: Decision) -> str:
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Decides about evaluated checkpoints on the same test sets."""
+class Promotion:
+    """Decides about candidates on the same test sets, and moves the alias."""
 
     suite: Suite
     run: RunContext
     registry: Registry
     _: KW_ONLY
-    evaluate: Callable[[Trial], None]
-    """Has the champion evaluated, if it is not yet."""
+    evaluate: Callable[[Evaluation], None]
+    """Evaluates the champion, if it is not evaluated yet."""
     compare: Callable[[Compare], dict[str, Any]]
     """Runs a step compare and returns its content."""
 
-    def decide(self, trial: Trial) -> Decision:
-        """Decide about a checkpoint, once, and act upon it.
+    def decide(self, candidate: Evaluation) -> Decision:
+        """Decide about an evaluated checkpoint, once, and act upon it.
 
         Raises:
-            RegistryAwayError: when MLflow does not answer; nothing is decided then, or what was
-                decided is taken up by the next call.
+            RegistryAwayError: when MLflow does not answer; nothing is decided then, or the next
+                call resumes what was decided.
             InputError: when there is a champion that cannot be evaluated.
         """
         with answering():
-            version = self.registry.register(trial.checkpoint)
-        with self._alias(), answering():
-            decision = self._taken_up(version)
+            version = self.registry.register(candidate.checkpoint)
+        with self._alias_lock(), answering():
+            decision = self._resumed(version)
         while decision is None:
             with answering():
-                champion = self.registry.champion()
-            rival = self._rival(champion, trial)
-            if rival and not all(self.run.store.has(step.ref) for step in rival.tests.values()):
-                self.evaluate(rival)
-            with self._alias(), answering():
-                if self.registry.champion() == champion:  # no other evaluation ended meanwhile
-                    decision = self._act(version, self._judgement(trial, rival, champion))
+                holder = self.registry.champion(self.alias)
+            champion = self._champion(holder, candidate)
+            if champion and not all(self.run.store.has(one.ref) for one in champion.tests.values()):
+                self.evaluate(champion)
+            with self._alias_lock(), answering():
+                if self.registry.champion(self.alias) == holder:  # no other process moved it
+                    decided = self._decision(candidate, champion, holder)
+                    decision = self._act(version, decided)
         if not decision.closed:
-            self._show(trial, decision, version)
+            self._show(candidate.checkpoint, decision, version)
         return decision
 
-    def _alias(self) -> AbstractContextManager[None]:
+    @property
+    def alias(self) -> str:
+        """The alias that marks the champion."""
+        return self.suite.params.champion.alias
+
+    def _alias_lock(self) -> AbstractContextManager[None]:
         """Hold the right to move the alias."""
         registry = self.registry
-        name = fingerprint([registry.uri, registry.model, registry.alias])
+        name = fingerprint([registry.mlflow.uri, registry.model, self.alias])
         return self.run.store.lock(ArtifactRef("champion", name))
 
-    def _rival(self, champion: Version | None, trial: Trial) -> Trial | None:
-        """Return the champion's trial, None where there is none or it is the checkpoint itself."""
-        if champion is None or champion.tags.get(CHECKPOINT) == trial.checkpoint.key:
+    def _champion(self, holder: Version | None, candidate: Evaluation) -> Evaluation | None:
+        """Return the champion on all tests, None where there is none or it is the candidate."""
+        if holder is None or holder.tags.get(CHECKPOINT) == candidate.checkpoint.key:
             return None
-        given = self.suite.params.champion
-        name = f"version {champion.number} of {given.model}, which holds the alias {given.alias}"
+        model = self.registry.model
+        name = f"version {holder.number} of {model}, which holds the alias {self.alias}"
         mend = "move the alias to a version whose checkpoint is there, or delete it"
-        where = champion.tags.get(WHERE)
+        where = holder.tags.get(WHERE)
         if not where:
             raise InputError(f"{name}: not registered by gner; {mend}")
         try:
-            found = registered(champion.tags.get(STEP), where, self.run.store)
+            found = registered(holder.tags.get(STEP), where, self.run.store)
         except InputError as fault:
             raise InputError(f"{name}: {fault}; {mend}") from None
-        if found.key != champion.tags[CHECKPOINT]:
+        if found.key != holder.tags[CHECKPOINT]:
             raise InputError(f"{name}: {where} holds another checkpoint now; {mend}")
-        return self.suite.trial(found, self.run.store)
+        return self.suite.evaluation(found, self.run.store)
 
-    def _judgement(self, trial: Trial, rival: Trial | None, champion: Version | None) -> Decision:
-        params = self.suite.params
-        number = champion.number if champion else None
-        if rival is None:
-            f1 = mean_f1(trial, self.run, metric=params.comparison.metric)
-            return Decision("named" if champion else "first", f1, None, number, None)
-        step = compared(rival, trial, params)
+    def _decision(
+        self, candidate: Evaluation, champion: Evaluation | None, holder: Version | None
+    ) -> Decision:
+        params = self.suite.params.comparison
+        number = holder.number if holder else None
+        if champion is None:
+            f1 = mean_f1(candidate, self.run, metric=params.metric)
+            return Decision("named" if holder else "first", f1, None, number, None)
+        step = compared(champion, candidate, params)
         content = self.compare(step)
         mean = content["mean"]
         return Decision(
             content["verdict"],
             mean["b"],
-            rival.checkpoint.key,
+            champion.checkpoint.key,
             number,
             step.ref.path,
             difference=mean["value"],
@@ -163,16 +167,16 @@ class Judge:
             p=mean["p"],
         )
 
-    def _taken_up(self, version: Version) -> Decision | None:
-        """Return what was decided before; act upon it if that was not done.
+    def _resumed(self, version: Version) -> Decision | None:
+        """Return what was decided before, after acting upon it if that was not done.
 
-        None where nothing was, or where another checkpoint became champion before this one could.
+        None where nothing was decided, or where another checkpoint became champion first.
         """
         decision = decision_of(version, self.suite)
         if decision is None or decision.promoted or decision.verdict not in PROMOTING:
             return decision
-        champion = self.registry.champion()
-        number = champion.number if champion else None
+        holder = self.registry.champion(self.alias)
+        number = holder.number if holder else None
         if number not in (decision.against_version, version.number):
             return None
         return self._act(version, decision)
@@ -182,14 +186,13 @@ class Judge:
         self.registry.decide(version, self.suite.key, asdict(decision))
         if decision.verdict not in PROMOTING:
             return decision
-        self.registry.promote(version)
+        self.registry.promote(version, self.alias)
         promoted = replace(decision, promoted=True)
         self.registry.decide(version, self.suite.key, asdict(promoted))
         return promoted
 
-    def _show(self, trial: Trial, decision: Decision, version: Version) -> None:
-        """Log the decision, mark a regression, and close the decision behind it."""
-        one, tracker, registry = trial.checkpoint, self.run.tracker, self.registry
+    def _show(self, one: Checkpoint, decision: Decision, version: Version) -> None:
+        """Log the decision, mark a regression, and close the decision once all is logged."""
         marks = {"gner.verdict": str(decision.verdict)}
         logger().info("%s: %s, %s", one.name, decision.verdict, in_words(decision))
         if decision.verdict == "worse":
@@ -197,7 +200,7 @@ class Judge:
             if FlowRunContext.get():
                 text = f"# Regression: {one.name}\n\n{in_words(decision)}\n\n`{one.where}`\n"
                 create_markdown_artifact(text, key=f"regression-{one.name}")
-        with tracker.step_run(
+        with self.run.tracker.step_run(
             f"{one.name} comparison",
             key=fingerprint([self.suite.key, one.key]),
             kind="comparison",
@@ -216,7 +219,7 @@ class Judge:
         closed = asdict(replace(decision, closed=True))
 
         def close() -> None:
-            registry.mark(version, marks)
-            registry.decide(version, self.suite.key, closed)
+            self.registry.mark(version, marks)
+            self.registry.decide(version, self.suite.key, closed)
 
         mlrun.after_all("closing of the decision", close)

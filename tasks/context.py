@@ -1,9 +1,6 @@
-"""What the tasks of one flow run share, and the rule of every step.
+"""What the tasks of one flow run share, and how a step is built, published or skipped."""
 
-A step that is published is skipped; any other is built under a lock, in a folder of its own, and
-then published.
-"""
-
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,13 +9,10 @@ from pathlib import Path
 from threading import Condition
 from typing import Any
 
-from rich.console import Console
-
 from gner_core.config.execution import ExecutionParams
 from gner_core.runtime.machine import USAGE, total
 from gner_core.runtime.worker import PROGRESS
 from gner_core.store.artifacts import ArtifactRef, Store
-from tasks.paths import open_store
 from tasks.progress import Event, LogSample, Progress, logger
 from tasks.steps.base import Step, refuse_unfetched
 from tasks.tracking.tracker import Tracker
@@ -58,24 +52,16 @@ class Workspace:
     usage: dict[ArtifactRef, dict[str, float]] = field(default_factory=dict)
     """What the child processes of steps have used, see `gner_core.runtime.machine`."""
 
-    def path(self, step: Step) -> Path:
-        """Return the local folder of a published step, or of a checkpoint that is kept elsewhere."""
-        place = step.location
-        return place if isinstance(place, Path) else self.store.fetch(place)
-
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a task gets besides its step: how the step is run, and where that is recorded.
-
-    Nothing here changes a result.
-    """
+    """How a task runs its step, and where that is recorded; nothing here changes a result."""
 
     workspace: Workspace
     execution: ExecutionParams
     tracker: Tracker
     suffix: str = ""
-    """After titles of steps, where several points of a sweep have one of that title."""
+    """Added to titles of steps, where several points of a sweep have a step of one title."""
 
     @property
     def store(self) -> Store:
@@ -84,10 +70,17 @@ class RunContext:
 
     def path(self, step: Step) -> Path:
         """Return the local folder of a published step, or of a checkpoint that is kept elsewhere."""
-        return self.workspace.path(step)
+        location = step.location
+        return location if isinstance(location, Path) else self.store.fetch(location)
+
+    def json(self, step: Step, name: str) -> Any:
+        """Return the content of a JSON file of a published step."""
+        return json.loads((self.path(step) / name).read_text())
 
     def ensure(self, step: Step, build: Callable[[Path], Any]) -> bool:
-        """Have the step's artifact published, by `build(folder)` if need be; True if it ran.
+        """Publish the step's artifact by `build(folder)`, unless it is published; True if it ran.
+
+        It is built under a lock, in a folder of its own.
 
         Raises:
             InputError: while files that determine its key are not here.
@@ -127,10 +120,7 @@ class RunContext:
         folder: Path,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
-        """Run a worker for a step: log and progress go into the artifact, progress on the screen.
-
-        A sample of the log goes into ours, too.
-        """
+        """Run a worker for a step; its log and progress go into the artifact, samples to the user."""
         scratch = self.store.unfinished(step.ref)
         common = {
             "output": str(folder),
@@ -151,13 +141,3 @@ class RunContext:
         for name in (LOG, PROGRESS):
             (folder / name).write_bytes((scratch / name).read_bytes())
         self.workspace.usage[step.ref] = total(scratch / USAGE)
-
-
-@contextmanager
-def untracked_run(execution: ExecutionParams, *, console: Console) -> Iterator[RunContext]:
-    """Give a run for measurements: steps go into the store as ever, nothing is sent to MLflow."""
-    workers = Workers()
-    workers.start_server()
-    with Progress(console) as progress, workers:
-        workspace = Workspace(open_store(), progress, workers)
-        yield RunContext(workspace, execution, Tracker("", artifacts=None))

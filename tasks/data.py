@@ -20,7 +20,7 @@ from tasks.steps.data import Corpus, Sample
 
 
 class LoggedFetch:
-    """Tells the log what a fetch does; bytes on their way are not worth a line."""
+    """Tells the log what a fetch does."""
 
     def note(self, line: str) -> None:
         """Log one thing that happened."""
@@ -34,16 +34,9 @@ class LoggedFetch:
 
 @task(name="fetch-corpus", cache_policy=NO_CACHE, task_run_name="fetch {name}")
 def fetch_files(name: str, corpus: CorpusParams) -> str:
-    """Have the files of a corpus in the cache of this machine; return their folder."""
-    folder = fetch_corpus(
-        name,
-        corpus,
-        cache=corpora_cache(),
-        mirror=None,
-        offline=is_offline(),
-        report=LoggedFetch(),
-    )
-    return str(folder)
+    """Return the folder of a corpus in the cache of this machine, fetched if need be."""
+    cache, offline, report = corpora_cache(), is_offline(), LoggedFetch()
+    return str(fetch_corpus(name, corpus, cache=cache, mirror=None, offline=offline, report=report))
 
 
 @task(name="prepare-corpus", cache_policy=NO_CACHE, task_run_name="corpus {step.title}{run.suffix}")

@@ -1,8 +1,4 @@
-"""Events for a Prefect server: a training has published a checkpoint.
-
-An event is only for speed: one that is lost, since the server was away or this process was killed
-before it was sent, is made up for by the next scan (`flows.reevaluate`).
-"""
+"""The event that tells a Prefect server of a new checkpoint; if it is lost, the next scan finds it."""
 
 from prefect.context import TaskRunContext
 from prefect.events import emit_event
@@ -14,10 +10,7 @@ PUBLISHED = "gner.checkpoint.published"
 
 
 def announce(step: Train) -> None:
-    """Tell the Prefect server that a step train has published, inside a task run of that server.
-
-    Returns at once: the event goes the way of Prefect's own events of task runs.
-    """
+    """Tell the Prefect server around this task run that a step train has published; do not wait."""
     if TaskRunContext.get() is None or not get_current_settings().api.url:
         return
     key = step.ref.key

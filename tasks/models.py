@@ -1,7 +1,4 @@
-"""The tasks that need a model: import a backbone, train a stage, generate.
-
-The work itself is done by child processes: this one never imports torch.
-"""
+"""The tasks that need a model: import a backbone, train a stage, generate, all by child processes."""
 
 import json
 import time
@@ -119,7 +116,7 @@ def _tracked(step: Train, run: RunContext, *, reuse_as: str | None = None) -> It
 
 
 def _events(folder: Path) -> Iterator[Event]:
-    """Yield what all attempts of a step have reported, in the order of its being written."""
+    """Yield what all attempts of a step have reported, oldest first."""
     journal = folder / PROGRESS
     for line in journal.read_text().splitlines() if journal.exists() else []:
         with suppress(json.JSONDecodeError):  # half a line, written on a full disk
@@ -127,10 +124,10 @@ def _events(folder: Path) -> Iterator[Event]:
 
 
 def _finish(mlrun: StepRun, step: Train, folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Log all figures of all updates, those that are there already once, the choice, the costs.
+    """Log all figures, the chosen update and the costs.
 
-    The events have the live figures with their time; the journal has what counts of every update,
-    also where an event is missing.
+    Events have the live figures with their time; the journal has every update, also where an event
+    is missing. A point that both have is logged once.
     """
     for event in _events(folder):
         mlrun.point(event["metrics"], step=event["done"], at=event["time"])

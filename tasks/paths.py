@@ -1,4 +1,4 @@
-"""Where a machine keeps its state: the home folder, and the store with its scratch beside it.
+"""Where a machine keeps its state: the home folder and the store.
 
 GNER_HOME     local folder for scratch, fetched corpora, MLflow's embedded database, reports (.gner)
 GNER_STORE    fsspec URL of the artifacts ($GNER_HOME/store)

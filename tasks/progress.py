@@ -1,7 +1,4 @@
-"""What a person sees while work goes on: log lines, live bars in a terminal, Prefect artifacts.
-
-Everything works with and without a Prefect run around it.
-"""
+"""Progress of a run, with or without Prefect: log lines, bars in a terminal, Prefect artifacts."""
 
 import logging
 import re
@@ -22,12 +19,12 @@ from rich.progress import Progress as Bars
 
 SECONDS_BETWEEN_LINES = 15.0  # in a log; a terminal gets live bars
 SECONDS_BETWEEN_ARTIFACTS = 30.0
-"""Each takes time of a server that is often on the machine that does the work."""
+"""Each costs time of a server, which is often on the same machine."""
 SECONDS_AFTER_FAULT = 60.0
 SAMPLED_SECONDS = 60.0
-"""Between two ordinary lines of a worker's log that are shown."""
+"""Between two shown lines of a worker's log that are no warnings."""
 NOTED_LINES = 40
-"""Lines of note that are shown of one worker."""
+"""At most so many warnings of one worker are shown."""
 LINE_CHARACTERS = 300
 FIGURES = {
     "loss": "loss {:.3g}",
@@ -35,7 +32,7 @@ FIGURES = {
     "label_tokens_per_second": "{:.0f} tokens/s",
     "memory_gb": "{:.1f} GB",
 }
-"""What is shown of a worker's figures, and how; its progress file and MLflow have all of them."""
+"""Which of a worker's figures are shown, and how; MLflow has all of them."""
 NOTED = re.compile(r"^gner: |warning|error|exception|traceback", re.IGNORECASE)
 
 Event = dict[str, Any]
@@ -87,10 +84,9 @@ class Progress:
 
 
 class LogSample:
-    """Shows a sample of a worker's log: the log itself stays a file.
+    """Shows a sample of a worker's log: some warnings and errors, and now and then another line.
 
-    Shown are lines of note (`gner: …`, warnings and errors), up to a number, and of the others one
-    every few seconds: thousands of lines would cost a Prefect server seconds and megabytes.
+    All lines, by the thousand, would cost a Prefect server seconds and megabytes.
     """
 
     def __init__(self, title: str, kept_in: str) -> None:
@@ -101,7 +97,7 @@ class LogSample:
         self.last = time.monotonic()
 
     def __call__(self, line: str) -> None:
-        """Take the next line; of a progress bar, which draws over itself, the last state."""
+        """Take the next line; of a progress bar, which overwrites itself, the last state."""
         line = line.strip().rpartition("\r")[2]
         if not line:
             return
@@ -158,7 +154,7 @@ class _Shown:
         return f"{timedelta(seconds=round(left))} left"
 
     def _publish(self, share: float, detail: str) -> None:
-        """Show progress in the Prefect UI; a server that is away costs a warning and a pause."""
+        """Show progress in the Prefect UI; if the server is away, warn and pause."""
         try:
             if self.artifact is None:
                 key = re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")

@@ -1,7 +1,6 @@
-"""Where a result comes from and what it cost: code, packages, machine, Prefect run; time and energy.
+"""Code, packages, machine and Prefect run that made a result, and what it cost.
 
-A step's facts are those of the process that built it, kept in its artifact's manifest; so they are
-the same when a later run logs them again. What NVML does not say is absent.
+The facts of a step are in its artifact's manifest, so that a later run logs the same ones again.
 """
 
 import platform
@@ -50,9 +49,9 @@ def packages() -> dict[str, str]:
 
 @cache
 def code() -> dict[str, Any]:
-    """Return the commit, and whether files differ from it.
+    """Return the commit and whether files differ from it; empty without a repository.
 
-    Empty for an installed package, and where git cannot tell, which a line in the log says.
+    Also empty, with a warning, where git fails.
     """
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():
@@ -81,7 +80,7 @@ def tags(known: Mapping[str, Any]) -> dict[str, str]:
 
 
 def costs(manifest: Mapping[str, Any]) -> dict[str, float]:
-    """Return what a step has used, over all attempts that came to an end, as MLflow's metrics."""
+    """Return what a step has used, over all attempts that ended, as MLflow's metrics."""
     return {f"cost/{name}": value for name, value in manifest.get("usage", {}).items()}
 
 

@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from gner_core.scoring.analysis.comparison import compare_scored
 from gner_core.scoring.analysis.significance import MEAN
 from gner_core.scoring.scored import Scored, read_scored
-from tasks.checkpoints.suite import Trial
+from tasks.checkpoints.suite import Evaluation
 from tasks.context import RunContext
 from tasks.results import SCORED, macro_scores
 from tasks.steps.results import Compare, Score
@@ -20,9 +20,9 @@ from tasks.steps.results import Compare, Score
 COMPARISON = "comparison.json"
 
 
-def mean_f1(trial: Trial, run: RunContext, *, metric: str) -> float:
+def mean_f1(evaluation: Evaluation, run: RunContext, *, metric: str) -> float:
     """Return the mean F1 over the corpora of all tests, 0 to 1; they must be scored."""
-    summaries = [macro_scores(score, run) for score in trial.tests.values()]
+    summaries = [macro_scores(score, run) for score in evaluation.tests.values()]
     counted = summaries if metric == "pair" else [one[metric] for one in summaries]
     found = [row["f1"] for one in counted for row in one["corpora"].values()]
     return float(sum(found) / len(found))
@@ -52,7 +52,7 @@ def compare_checkpoints(step: Compare, run: RunContext) -> dict[str, Any]:
         (folder / COMPARISON).write_text(json.dumps(content, indent=1, ensure_ascii=False))
 
     run.ensure(step, build)
-    content: dict[str, Any] = json.loads((run.path(step) / COMPARISON).read_text())
+    content: dict[str, Any] = run.json(step, COMPARISON)
     return content
 
 

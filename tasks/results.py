@@ -1,7 +1,4 @@
-"""The tasks at the end: score an evaluation, write the report.
-
-What is right is decided by `gner_core.scoring`, how a page looks by `gner_core.reports`.
-"""
+"""The tasks at the end: score an evaluation, write the report."""
 
 import json
 from collections.abc import Sequence
@@ -37,7 +34,7 @@ from gner_core.systems.gner.prompts import prompt
 from tasks.context import RunContext
 from tasks.models import JOURNAL, SUMMARY
 from tasks.provenance import costs, tags
-from tasks.steps.base import Step, values
+from tasks.steps.base import values
 from tasks.steps.models import Train
 from tasks.steps.results import Report, Score
 
@@ -56,10 +53,10 @@ def score_predictions(step: Score, run: RunContext) -> ArtifactRef:
     """Publish scored sentences and the summary of an evaluation; log both to MLflow."""
 
     def build(folder: Path) -> None:
-        source = run.path(step.predictions)
-        back = json.loads((source / BACK).read_text())
+        generated = run.path(step.predictions) / PREDICTIONS
+        back = run.json(step.predictions, BACK)
         matcher = Matcher(step.match, step.predictions.target, back=back)
-        scored = [score(p, matcher) for p in read_predictions(source / PREDICTIONS)]
+        scored = [score(one, matcher) for one in read_predictions(generated)]
         write_scored(folder / SCORED, scored)
         summary = summarise(scored, step.scoring)
         (folder / SCORES).write_text(json.dumps(summary, indent=1, ensure_ascii=False))
@@ -89,7 +86,7 @@ def write_report(step: Report, run: RunContext) -> ArtifactRef:
 
 def macro_scores(step: Score, run: RunContext) -> dict[str, Any]:
     """Return the summary of a published evaluation."""
-    summary: dict[str, Any] = json.loads((run.path(step) / SCORES).read_text())
+    summary: dict[str, Any] = run.json(step, SCORES)
     return summary
 
 
@@ -167,7 +164,7 @@ def _content(step: Report, run: RunContext) -> ReportContent:
     manifests = [run.store.manifest(given.ref) for given in step.inputs().values()]
     first = next(iter(step.tests.values()))
     example = read_predictions(run.path(first.predictions) / PREDICTIONS)[0]
-    summaries = {title: _json(run, score, SCORES) for title, score in step.tests.items()}
+    summaries = {title: run.json(score, SCORES) for title, score in step.tests.items()}
     last = list(step.stages.values())[-1]
     return ReportContent(
         name=step.experiment,
@@ -179,12 +176,12 @@ def _content(step: Report, run: RunContext) -> ReportContent:
         corpora=[
             CorpusRow(name, split, counts, corpus.params.licence)
             for name, corpus in step.corpora.items()
-            for split, counts in _json(run, corpus, STATISTICS).items()
+            for split, counts in run.json(corpus, STATISTICS).items()
         ],
         samples=[
             SampleRow(use, corpus, counts)
             for use, sample in step.samples.items()
-            for corpus, counts in _json(run, sample, STATISTICS).items()
+            for corpus, counts in run.json(sample, STATISTICS).items()
         ],
         stages=[
             _stage(stage, run, leak=step.leaks.get(stage.title, ""))
@@ -217,12 +214,7 @@ def _stage(step: Train, run: RunContext, *, leak: str) -> StageView:
     return StageView(
         title=step.title,
         recipe=values(step.stage.train),
-        summary=_json(run, step, SUMMARY),
+        summary=run.json(step, SUMMARY),
         curve=[json.loads(line) for line in lines],
         leak=leak,
     )
-
-
-def _json(run: RunContext, step: Step, name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((run.path(step) / name).read_text())
-    return content

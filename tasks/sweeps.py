@@ -1,4 +1,4 @@
-"""The task at the end of a sweep: its figure, its table and its page."""
+"""The task at the end of a sweep: its figure, table and page."""
 
 import json
 import time

@@ -1,8 +1,4 @@
-"""Runs the child processes of import, training and generation.
-
-It starts their fork server (`gner_core.runtime.fork_server`), passes their progress on while they run, and
-turns their end into a result or an error.
-"""
+"""Runs the child processes of import, training and generation, forks of one fork server."""
 
 import atexit
 import json
@@ -39,7 +35,7 @@ Event = dict[str, Any]
 
 
 class Tail:
-    """The lines that a file gets from now on, each once and as a whole."""
+    """The complete lines that are added to a file from now on."""
 
     def __init__(self, path: Path) -> None:
         """Begin at the end of the file, which may not exist yet."""
@@ -58,10 +54,10 @@ class Tail:
 
 
 class ForkServer:
-    """The process whose forks are the workers, and a thread that reads how they have ended."""
+    """The process whose forks are the workers, and a thread that reads how they end."""
 
     def __init__(self) -> None:
-        """Start it, without waiting for its imports, which take some seconds."""
+        """Start the process; its imports take some seconds and are not waited for."""
         answers, child_end = os.pipe()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "gner_core.runtime.fork_server", str(child_end), *PRELOADED],
@@ -82,7 +78,7 @@ class ForkServer:
         self._listener.start()
 
     def is_alive(self) -> bool:
-        """Say whether more answers can come; once it says no, all that came have been read."""
+        """Say whether more answers can come; if not, all that came have been read."""
         return self._listener.is_alive()
 
     def fork(self, job: Mapping[str, Any]) -> None:
@@ -92,7 +88,7 @@ class ForkServer:
             self._jobs.write(json.dumps(dict(job)).encode() + b"\n")
 
     def end_of(self, number: int) -> str | None:
-        """Return how the worker of a job has ended, or that nobody can know; None while it runs."""
+        """Return how the worker of a job or the fork server ended; None while it runs."""
         alive = self.is_alive()  # first: an answer may come between the two
         if number in self._codes:
             return f"the worker ended with code {self._codes.pop(number)}"
@@ -101,7 +97,7 @@ class ForkServer:
         return f"the fork server {self._unreadable or f'ended with code {self._process.wait()}'}"
 
     def end(self) -> None:
-        """Let it end its workers and itself, without waiting."""
+        """Tell it to end its workers and itself, without waiting."""
         self._jobs.close()
         if not self._used:
             self.kill()  # it may still be importing
@@ -127,13 +123,13 @@ class ForkServer:
 
 
 _AHEAD: list[ForkServer] = []
-"""What `start_ahead` has started, until workers use it."""
+"""What `start_ahead` has started, until `Workers` take it."""
 
 
 def start_ahead() -> None:
-    """Start a fork server before anything else is imported, for the first `Workers` that need one.
+    """Start a fork server before anything else is imported; the first `Workers` take it.
 
-    Where none do, it is killed when this process ends.
+    If none do, it is killed when this process ends.
     """
     atexit.register(_end_ahead)
     _AHEAD.append(ForkServer())
@@ -148,7 +144,7 @@ class Workers:
     """Starts workers; when it is closed, or this process dies, all of them end."""
 
     def __init__(self) -> None:
-        """Nothing is started before `start_server` or the first `run`."""
+        """Start nothing before `start_server` or the first `run`."""
         self._server: ForkServer | None = None
         self._lock = threading.Lock()
         self._numbers = count(1)
@@ -182,7 +178,7 @@ class Workers:
         module: str,
         request: Mapping[str, Any],
         *,
-        on_event: Callable[[Event], None],
+        on_event: Callable[[Event], object] = len,
         on_line: Callable[[str], object] = len,
     ) -> dict[str, Any]:
         """Run a worker module with a request; return the result that it wrote.
@@ -191,8 +187,7 @@ class Workers:
             module: a module with a function `main(path of the request)`.
             request: JSON values; `scratch` names the folder of request, progress, result and log.
             on_event: called with every new progress event, in order.
-            on_line: called with every line that the worker adds to its log; by default nothing
-                is done with it.
+            on_line: called with every line that the worker adds to its log.
 
         Raises:
             InputError: with the worker's own message, when the input was at fault.

@@ -66,12 +66,7 @@ def train(
 
     experiment = read_experiment(params, overrides=overrides or [])
     setup = BenchSetup(
-        stage=stage,
-        updates=updates,
-        warm_up=warm_up,
-        one_in=one_in,
-        rounds=rounds,
-        device=device,
+        stage=stage, updates=updates, warm_up=warm_up, one_in=one_in, rounds=rounds, device=device
     )
     sides = measure_training(experiment, setup, console=Console(stderr=True))
     if as_json:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from flows.views.dry_run import cost_lines, plain_lines
-from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import Runnable
 from gner_core.errors import InputError
 from tasks.paths import open_store
@@ -48,8 +47,6 @@ def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None
 def _steps(found: Runnable) -> list[SharedStep]:
     """Return every step with its users, those at the end of sweeps last."""
     points = planned_points(found)
-    steps = list(shared_steps(points).values())
-    if isinstance(found, Experiment):
-        return steps
-    ends = plan_sweep_reports(found, points)
-    return [*steps, *(SharedStep(step, points[0].experiment.execution) for step in ends)]
+    reports = plan_sweep_reports(found, points)
+    ends = [SharedStep(step, points[0].experiment.execution) for step in reports]
+    return [*shared_steps(points).values(), *ends]

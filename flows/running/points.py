@@ -137,8 +137,9 @@ def _parts(
             continue
         above = tracker
         if isinstance(found, Study):
+            key = uuid.uuid4().hex
             above = tracker.below(
-                part.name, key=uuid.uuid4().hex, kind="sweep", params=_summary(part)
+                tracker.step_run(part.name, key=key, kind="sweep", params=_summary(part))
             )
         names = [point.experiment.name for point in part.points]
         yield Part(part, above, [by_name[name] for name in names if name in by_name])
@@ -148,11 +149,13 @@ def _run_parts(parts: Sequence[Part], session: Session) -> None:
     """Submit the steps of all parts, then wait for their points one by one."""
     trackers = {
         point.label: part.tracker.below(
-            point.experiment.name,
-            key=point.plan.report.ref.key,
-            kind="point",
-            params=_params_of(point, part.sweep),
-            reuse_as=point.experiment.name,
+            part.tracker.step_run(
+                point.experiment.name,
+                key=point.plan.report.ref.key,
+                kind="point",
+                params=_params_of(point, part.sweep),
+                reuse_as=point.experiment.name,
+            )
         )
         for part in parts
         for point in part.points

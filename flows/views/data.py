@@ -1,7 +1,7 @@
 """What `gner data …` prints: tables, progress bars, sentences with coloured entities."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
@@ -246,14 +246,12 @@ def check_report(found: Recognised) -> Iterator[RenderableType]:
     yield Text(found.snippet)
 
 
-class FetchBars:
+class FetchBars(Progress):
     """Shows a bar per file that is being fetched, and the notes of a fetch."""
 
     def __init__(self, console: Console) -> None:
         """Show bars on `console` where it is a terminal, lines elsewhere."""
-        self.console = console
-        self.bars: dict[str, TaskID] = {}
-        self.shown = Progress(
+        super().__init__(
             TextColumn("{task.description}"),
             BarColumn(),
             DownloadColumn(),
@@ -261,13 +259,7 @@ class FetchBars:
             transient=True,
             disable=not console.is_terminal,
         )
-
-    def __enter__(self) -> Self:
-        self.shown.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shown.stop()
+        self.bars: dict[str, TaskID] = {}
 
     def note(self, line: str) -> None:
         """Print a line, such as that of a retry."""
@@ -276,8 +268,8 @@ class FetchBars:
     def progress(self, file: str, done: int, total: int | None) -> None:
         """Move the bar of a file."""
         if file not in self.bars:
-            self.bars[file] = self.shown.add_task(file, total=total)
-        self.shown.update(self.bars[file], completed=done, total=total)
+            self.bars[file] = self.add_task(file, total=total)
+        self.update(self.bars[file], completed=done, total=total)
 
 
 def _right(*headings: str) -> list[Column]:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 from rich.text import Text
 
-from flows.views.tables import COLOURS, plain_table, texts
+from flows.views.tables import COLOURS, bar_of, plain_table, texts
 from gner_core.predicting.entities import Entity
 from gner_core.reports.entities import render_entities, stretches
 from tasks.workers import Event
@@ -23,17 +23,14 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 @contextmanager
 def progress() -> Iterator[Callable[[Event], None]]:
-    """Show a bar that counts windows of text; silent without a terminal."""
-    console = Console(stderr=True)
+    """Show a bar that counts windows of text."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    with bar_of(*columns) as bar:
         task = bar.add_task("loading the model", total=None)
         yield lambda event: bar.update(
             task, description="windows of text", completed=event["done"], total=event["total"]

@@ -7,11 +7,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from flows.views.tables import bounds, percent, points, signed, signed_bounds, table_of
+from flows.views.tables import bar_of, bounds, percent, points, signed, signed_bounds, table_of
 from gner_core.records import spans_of
 from gner_core.scoring.analysis.beams import KINDS, BeamStudy, Case
 from gner_core.scoring.analysis.calibration import Calibration
@@ -37,12 +37,9 @@ STYLES = {"wrong → right": "green", "right → wrong": "red", "wrong → wrong
 
 @contextmanager
 def progress() -> Iterator[Callable[[int], None]]:
-    """Show a line that counts sentences while a file is scored; silent without a terminal."""
-    console = Console(stderr=True)
+    """Show a line that counts sentences while a file is scored."""
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} sentences"), TimeElapsedColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    with bar_of(*columns) as bar:
         task = bar.add_task("score", total=None)
         yield lambda sentences: bar.update(task, completed=sentences)
 
@@ -131,13 +128,7 @@ def study_values(study: BeamStudy) -> dict[str, Any]:
     """Return scores, counts and every case, for JSON."""
     return {
         "sentences": study.sentences,
-        "beams": {
-            name: {
-                "scores": {corpus: asdict(one) for corpus, one in column.scores.items()},
-                "differences": {corpus: asdict(one) for corpus, one in column.differences.items()},
-            }
-            for name, column in study.columns.items()
-        },
+        "beams": {name: asdict(column) for name, column in study.columns.items()},
         "counts": study.counts(),
         "cases": [case.values() for case in study.cases],
     }

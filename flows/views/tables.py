@@ -1,9 +1,11 @@
-"""What the printed tables have in common: columns, a plain style, and how figures are written."""
+"""What several commands print alike: tables, figures, a bar of progress."""
 
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress, ProgressColumn
 from rich.table import Column, Table
 
 COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red", "bright_cyan", "bright_yellow")
@@ -36,6 +38,12 @@ def plain_table(*columns: Column | str, title: str = "", caption: str = "") -> T
 def table_of(title: str, headings: Sequence[str], figures: Sequence[str]) -> Table:
     """Return an empty plain table: columns of texts, then columns of numbers."""
     return plain_table(*texts(*headings), *numbers(*figures), title=title)
+
+
+def bar_of(*columns: ProgressColumn) -> Progress:
+    """Return a bar on standard error, which is only shown in a terminal and vanishes at the end."""
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def points(share: float) -> str:

@@ -1,4 +1,4 @@
-"""The models of a backbone's file: where its weights come from, how a prompt becomes its input.
+"""Params of a backbone: where its weights come from, how a prompt becomes its input.
 
 Example:
     >>> FolderSource(kind="folder", path="flan-t5-small").path
@@ -83,7 +83,7 @@ class BackboneParams(StrictModel):
     dtype: Literal["float32", "bfloat16"]
     """Number format of the computation; weights and optimizer stay float32 in training."""
     shape: ModelShape | None = None
-    """Sizes from which a dry run reckons costs; enters no key. Null: its costs are not known."""
+    """Sizes from which a dry run computes costs; enters no key. Null: its costs are not known."""
 
     @model_validator(mode="after")
     def _shape_has_the_parameters(self) -> "BackboneParams":
@@ -94,7 +94,7 @@ class BackboneParams(StrictModel):
         return self
 
     def fits(self, source: int, written: int) -> bool:
-        """Say whether a prompt and a target of so many tokens are within the limits (App. B)."""
+        """Say whether a prompt and a target, in tokens, are within the limits (Appendix B)."""
         if self.family == "decoder_only":
             return source + written <= self.max_source_tokens
         return source <= self.max_source_tokens and written <= self.max_target_tokens

@@ -1,8 +1,7 @@
-"""What a checkpoint says of itself: the file `gner.json` beside its weights.
+"""The description of a checkpoint: the file `gner.json` in its folder.
 
-Every published checkpoint holds one, so that a folder of weights can be used without the
-experiment that made it: which backbone it is, in which form it writes, which types it was trained
-with. An imported backbone says only what it is: `target` is null and `types` is empty.
+With it, a folder of weights can be used without the experiment that made it. The description of an
+imported backbone has `target` null and no `types`.
 """
 
 import json
@@ -27,7 +26,7 @@ class Description(StrictModel):
     """Raised when the meaning of a field changes."""
     backbone: BackboneParams
     target: TargetForm | None
-    """The form that the model was trained to write; null for an imported backbone."""
+    """The form that the model was trained to write."""
     types: tuple[str, ...]
     """Entity types of the sentences of the last stage, in alphabetical order."""
 

@@ -1,4 +1,4 @@
-"""The models of a catalog entry: where a corpus comes from, how it is read, what its labels are called.
+"""Params of a catalog entry: where a corpus comes from, how it is read, how its labels are named.
 
 Example:
     >>> HttpsSource(kind="https", verified=False, urls={"a.txt": "https://example.org/a.txt"}).urls
@@ -12,9 +12,6 @@ from pydantic import Field, model_validator
 from gner_core.strict import StrictModel
 
 Split = Literal["train", "valid", "test"]
-
-
-# ---------------------------------------------------------------- sources
 
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+/\S*$")]
 
@@ -33,7 +30,7 @@ class HttpsSource(StrictModel):
 
     kind: Literal["https"]
     verified: bool
-    """Whether the bytes that this source gives have been seen and pinned."""
+    """Whether the files of this source have been downloaded and pinned."""
     urls: dict[str, Url]
     """Path of the corpus file → URL, pinned to a commit where the host has commits."""
 
@@ -43,7 +40,7 @@ class HubSource(StrictModel):
 
     kind: Literal["hub"]
     verified: bool
-    """Whether the bytes that this source gives have been seen and pinned."""
+    """Whether the files of this source have been downloaded and pinned."""
     repo: str
     """For example tner/tweetner7."""
     revision: str = Field(min_length=4)
@@ -57,7 +54,7 @@ class ArchiveSource(StrictModel):
 
     kind: Literal["archive"]
     verified: bool
-    """Whether the bytes that this source gives have been seen and pinned."""
+    """Whether the files of this source have been downloaded and pinned."""
     url: Url
     """URL of the archive: zip, or tar packed with gzip, bzip2, xz or not at all."""
     pin: Pin | None
@@ -78,14 +75,11 @@ class ArchiveSource(StrictModel):
 Source = Annotated[HttpsSource | HubSource | ArchiveSource, Field(discriminator="kind")]
 
 
-# ---------------------------------------------------------------- formats
-
-
 class TaggedFormat(StrictModel):
     """A format that has one tag per token."""
 
     scheme: Literal["bio", "iob1", "bioes", "io"]
-    """bio: B- opens every entity. iob1: I- opens one, B- only behind another of the same type.
+    """bio: B- opens every entity. iob1: I- opens one, B- only right after another of its type.
     bioes: E- closes an entity of several tokens, S- is one of a single token.
     io: a tag is a bare label, so that neighbours of one label are one entity."""
 
@@ -107,7 +101,7 @@ class ConllFormat(TaggedFormat):
 
     kind: Literal["conll"]
     separator: Literal["tab", "space"]
-    """What stands between columns: one tab, or a run of blanks."""
+    """What separates columns: one tab, or a run of blanks."""
     columns: int | None = Field(ge=2)
     """How many columns every line has; null: as many as the token and tag columns need, or more."""
     token_column: int = Field(ge=0)
@@ -115,7 +109,7 @@ class ConllFormat(TaggedFormat):
     tag_column: int = Field(ge=-1)
     """Column of the tag, from 0; -1 is the last one."""
     token_prefix: str | None = Field(default=None, min_length=1)
-    """Text that stands before every token and is taken off (`en:`); null where there is none."""
+    """Text before every token that is removed (`en:`); null where there is none."""
 
     @model_validator(mode="after")
     def _columns_exist(self) -> "ConllFormat":
@@ -163,9 +157,9 @@ class WordSpansFormat(StrictModel):
     entities_field: str
     """Field of the list of entities, each an object or a list."""
     entity_keys: tuple[str, str, str] | tuple[int, int, int]
-    """Where an entity has its start, end and label: keys of an object, or places in a list."""
+    """Where an entity has its start, end and label: keys of an object, or indices of a list."""
     end_included: bool
-    """Whether the end is the last word, or the one behind it; positions count from 0."""
+    """Whether the end is the last word, or the one after it; positions count from 0."""
 
 
 class TextSpansFormat(TextFormat):
@@ -177,9 +171,9 @@ class TextSpansFormat(TextFormat):
     entities_field: str
     """Field of the list of entities, each an object or a list."""
     entity_keys: tuple[str, str, str] | tuple[int, int, int]
-    """Where an entity has its start, end and label: keys of an object, or places in a list."""
+    """Where an entity has its start, end and label: keys of an object, or indices of a list."""
     end_included: bool
-    """Whether the end is the last character, or the one behind it; positions count from 0."""
+    """Whether the end is the last character, or the one after it; positions count from 0."""
 
 
 class BratFormat(TextFormat):
@@ -198,8 +192,8 @@ class QuestionsFormat(TextFormat):
     """A format of passages with questions for types."""
 
     unanswered_types: Literal["keep", "drop"]
-    """Whether a sentence is asked for types of its passage's questions that it has no entity of:
-    those without any answer, and those answered in another piece of a passage that was cut."""
+    """Whether the types of a sentence include those of its passage's questions that it holds no
+    entity of: without any answer, or answered in another piece of a passage that was cut."""
 
 
 class ConversationsFormat(QuestionsFormat):
@@ -237,9 +231,6 @@ Format = Annotated[
 ]
 
 
-# ---------------------------------------------------------------- corpora
-
-
 class Counts(StrictModel):
     """Sentences of each split and number of types, as Table 8 of the paper states them."""
 
@@ -250,9 +241,9 @@ class Counts(StrictModel):
 
 
 class TakenOut(StrictModel):
-    """A split that nobody published: sentences drawn from another split, which then lacks them.
+    """A split without published files: sentences drawn from another split, which then lacks them.
 
-    The draw depends on seed and content alone, and equal sentences stay on one side.
+    The draw depends on seed and content alone; equal sentences stay together.
     """
 
     rule: Literal["taken_out"]
@@ -287,7 +278,7 @@ class CorpusParams(StrictModel):
     """Splits that have no files: how each is made from one that has."""
     format: Format
     labels: dict[str, str] | Literal["open"]
-    """Label as published → label as asked for; or "open": whatever occurs (Pile-NER)."""
+    """Published label → label in prompts; or "open": whatever occurs (Pile-NER)."""
     labels_to_o: tuple[str, ...]
     """Published labels whose words become O (CrossNER `misc`)."""
     cut_at_words: int | None
@@ -297,19 +288,19 @@ class CorpusParams(StrictModel):
     origin: str
     """Where the files come from."""
     redistributable: bool | None = None
-    """Whether the licence lets others pass the files on; null where none is stated."""
+    """Whether the licence allows redistribution; null where none is stated."""
     roles: tuple[Role, ...] = ()
     """What the paper uses the corpus for."""
     pins: dict[str, Pin] = Field(default_factory=dict)
     """Path of a file → the bytes it must have; a file without a pin is only checked by reading."""
     sources: tuple[Source, ...] = ()
-    """Where the files can be fetched, in order of preference; none for files of your own."""
+    """Where the files can be fetched, in order of preference; empty for your own files."""
     obtain: str | None = None
     """How to get the files where no source gives them freely."""
     table8: Counts | None = None
-    """What the paper's Table 8 says of the corpus."""
+    """The corpus' row in Table 8 of the paper."""
     deviations: dict[Literal["train", "valid", "test", "types"], str] = Field(default_factory=dict)
-    """Count of Table 8 → why it is another one here."""
+    """Count of Table 8 → why it differs here."""
 
     @property
     def splits(self) -> tuple[Split, ...]:

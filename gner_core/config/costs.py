@@ -1,4 +1,4 @@
-"""Models of what a dry run computes costs from: lengths of sentences, devices, energy."""
+"""Params from which a dry run computes costs: model sizes, lengths of sentences, devices, energy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class ModelShape(StrictModel):
     decoder_layers: int = Field(ge=0)
     """Layers of the decoder of an encoder-decoder; 0 for a decoder-only model."""
     hidden: int = Field(ge=1)
-    """Numbers of a token between two layers."""
+    """Width of a token between two layers."""
     heads: int = Field(ge=1)
     """Attention heads of a layer."""
     key_value_heads: int = Field(ge=1)
     """Heads of keys and values; fewer than `heads` where heads share them."""
     head_width: int = Field(ge=1)
-    """Numbers of a head."""
+    """Width of a head."""
     feed_forward: int = Field(ge=1)
     """Inner width of the feed-forward layers."""
     gated: bool
@@ -46,17 +46,17 @@ class ModelShape(StrictModel):
 
     @property
     def encoder_decoder(self) -> bool:
-        """Say whether a prompt is read by a stack of its own."""
+        """Say whether there is a decoder."""
         return self.decoder_layers > 0
 
     @property
     def attention_width(self) -> int:
-        """Numbers of all heads of a token."""
+        """Width of all heads together."""
         return self.heads * self.head_width
 
     @property
     def key_value_width(self) -> int:
-        """Numbers of a token's keys, or values, in one layer."""
+        """Width of a token's keys, or values, in one layer."""
         return self.key_value_heads * self.head_width
 
     @property
@@ -104,7 +104,7 @@ class MeasuredLengths(StrictModel):
 
 
 class LikeOthers(StrictModel):
-    """A corpus whose texts were not at hand: the mean of others stands for it."""
+    """A corpus that was not measured: the mean of others is used."""
 
     like: tuple[str, ...] = Field(min_length=1)
     pieces: float = Field(default=1.0, ge=1)
@@ -125,12 +125,8 @@ class Lengths:
 
 
 Entry = MeasuredLengths | LikeOthers
-
-
 Table = Mapping[str, Mapping[str, Lengths]]
 """Tokenizer → corpus → lengths."""
-
-
 Format = Literal["float32", "bfloat16"]
 
 
@@ -145,7 +141,7 @@ class MeasuredGeneration(StrictModel):
 
 
 class DeviceProfile(StrictModel):
-    """A device; what is not known is null, and costs that need it are not known either."""
+    """A device; what is null is not known, nor are the costs that depend on it."""
 
     name: str
     flops: dict[Format, float]

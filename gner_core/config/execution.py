@@ -1,7 +1,4 @@
-"""How the work of an experiment is done. Nothing here changes a result or enters a key.
-
-What determines a result is `gner_core.params`.
-"""
+"""How the work of an experiment is done. Nothing here changes a result or enters a key."""
 
 from typing import Annotated, Literal
 
@@ -33,7 +30,7 @@ class DeepspeedLauncher(StrictModel):
     config: str
     """DeepSpeed's JSON file, relative to the working directory: see params/deepspeed/."""
     hostfile: str | None = None
-    """DeepSpeed's list of machines; they share the home folder. Null for this machine alone."""
+    """DeepSpeed's list of machines, which share the folder of GNER_HOME; null for this one alone."""
 
 
 Launcher = Annotated[
@@ -43,15 +40,15 @@ Attention = Literal["eager", "sdpa", "flash_attention_2"]
 
 
 class ExecutionParams(StrictModel):
-    """How the work is done. Nothing here changes a result; nothing here enters a key."""
+    """How the work is done."""
 
     train_batch: Annotated[int, Field(ge=1)] | Literal["auto"]
     """Sentences per device and forward pass in training; gradients accumulate up to global_batch.
     auto: as many as the device's memory should hold. Halved when memory runs out."""
     generate_batch: int = Field(ge=1)
-    """Sentences generated side by side, at most."""
+    """Sentences per batch of a generation, at most."""
     generate_tokens: int = Field(default=65_536, ge=1)
-    """Tokens of prompts and longest answers side by side, at most: long sentences meet fewer."""
+    """Tokens of prompts and longest answers per batch, at most: of long sentences it holds fewer."""
     generate_processes: int = Field(default=1, ge=1)
     """Processes that share a generation: one per GPU, or some on a CPU."""
     checkpoint_every: int = Field(ge=1)
@@ -65,7 +62,7 @@ class ExecutionParams(StrictModel):
     launcher: Launcher = PlainLauncher()
     """How training processes are started."""
     diverged_factor: float = Field(default=3.0, gt=1)
-    """Training stops when the mean loss of 20 updates is so many times the lowest such mean."""
+    """Training stops when the mean loss of 20 updates is this many times the lowest such mean."""
     gradient_checkpointing: bool = False
     """Compute activations again in the backward pass: less memory, about a third more time."""
     torch_compile: bool = False

@@ -1,7 +1,7 @@
-"""The models of an experiment file: frozen, typed, nothing extra.
+"""Params of an experiment.
 
-A field here changes the result and enters the keys of the steps that it touches, with one
-exception: everything below `execution` says only how the work is done and enters no key.
+Every field changes the result and enters the keys of the steps that depend on it, except those of
+`execution`.
 """
 
 from pydantic import Field, model_validator
@@ -30,7 +30,7 @@ class Experiment(StrictModel):
     """Lower-case name with dashes; names runs and reports."""
     data_root: str
     """Folder of the corpus files: relative to the working directory, absolute, "package" for the
-    demo corpora that come with gner, or "cache": fetched into the home folder where need be."""
+    demo corpora of gner, or "cache": fetched into the folder of GNER_HOME where they are missing."""
     corpora: dict[str, CorpusParams] = Field(min_length=1)
     """The catalog; an experiment file may name another YAML file here."""
     backbone: BackboneParams
@@ -42,7 +42,7 @@ class Experiment(StrictModel):
     finetuning: StageParams | None
     """Supervised fine-tuning: the second stage, from the adapted checkpoint; null for none."""
     supervised: SampleParams | None
-    """Held-out sentences of the corpora of the second stage; null without one."""
+    """Held-out sentences of the corpora of the second stage; null without a second stage."""
     baseline: bool
     """Also test the untrained backbone on the supervised test sentences."""
     target: TargetForm
@@ -55,8 +55,8 @@ class Experiment(StrictModel):
 
     @model_validator(mode="after")
     def _samples_name_known_corpora(self) -> "Experiment":
-        for place, sample in self.samples().items():
-            known_sample(place, sample, self.corpora)
+        for key, sample in self.samples().items():
+            known_sample(key, sample, self.corpora)
         for title, sample in self.validation().items():
             for test in self.tests().values():
                 both = sorted({*sample.corpora} & {*test.corpora})
@@ -92,7 +92,7 @@ class Experiment(StrictModel):
         return {"adaptation": self.adaptation, **second}
 
     def tests(self) -> dict[str, SampleParams]:
-        """Return the samples on which checkpoints are tested, by the key at which they stand."""
+        """Return the samples on which checkpoints are tested, by their key in the file."""
         second = {"supervised": self.supervised} if self.supervised else {}
         return {"zero_shot": self.zero_shot, **second}
 
@@ -102,12 +102,12 @@ class Experiment(StrictModel):
         return (*first, "zero-shot", *(("supervised",) if self.supervised else ()))
 
     def validation(self) -> dict[str, SampleParams]:
-        """Return the sample by which weights are chosen, of each stage that has one."""
+        """Return, per stage that has one, the sample by which weights are chosen."""
         choices = {title: stage.choose for title, stage in self.stages().items()}
         return {title: c.data for title, c in choices.items() if isinstance(c, ChooseOnSample)}
 
     def samples(self) -> dict[str, SampleParams]:
-        """Return every sample of the experiment by the key path at which it stands."""
+        """Return every sample of the experiment by its key path in the file."""
         first = {"adaptation.data": self.adaptation.data, "zero_shot": self.zero_shot}
         second = {}
         if self.finetuning and self.supervised:
@@ -116,7 +116,7 @@ class Experiment(StrictModel):
         return {**first, **second, **chosen_on}
 
     def leaks(self) -> dict[str, str]:
-        """Return per stage how the choice of its weights has seen what it is tested on."""
+        """Return, per stage with such a leak, how its choice of weights depends on test data."""
         found = {}
         for title, sample in self.validation().items():
             reasons = []

@@ -1,7 +1,6 @@
-"""The model of a re-evaluation file: how new checkpoints are tested and what makes a champion.
+"""Params of a re-evaluation: how new checkpoints are tested and what makes a champion.
 
-What a checkpoint is (backbone, form of its texts) it says itself (`gner_core.config.checkpoint`).
-Files are read by `gner_core.config.reading.files`; values live in `params/`.
+Backbone and target form are those of each checkpoint's description (`gner_core.config.checkpoint`).
 """
 
 from typing import Annotated, Literal

@@ -30,11 +30,11 @@ class SampleParams(StrictModel):
         return self
 
 
-def known_sample(place: str, sample: SampleParams, corpora: Mapping[str, CorpusParams]) -> None:
+def known_sample(key: str, sample: SampleParams, corpora: Mapping[str, CorpusParams]) -> None:
     """Refuse a sample whose corpora the catalog does not hold, or not with its split.
 
     Args:
-        place: key path of the sample, for the message.
+        key: key path of the sample, for the message.
 
     Raises:
         ValueError: which pydantic turns into a fault of the file.
@@ -42,7 +42,7 @@ def known_sample(place: str, sample: SampleParams, corpora: Mapping[str, CorpusP
     for name in sample.corpora:
         if name not in corpora:
             known = ", ".join(sorted(corpora))
-            raise ValueError(f"{place}.corpora names {name!r}; known: {known}")
+            raise ValueError(f"{key}.corpora names {name!r}; known: {known}")
         if sample.split not in corpora[name].splits:
             splits = ", ".join(corpora[name].splits)
-            raise ValueError(f"{place}: {name} has no split {sample.split!r}, only {splits}")
+            raise ValueError(f"{key}: {name} has no split {sample.split!r}, only {splits}")

@@ -1,4 +1,4 @@
-"""How sure scores are, and which types are left out of some of them."""
+"""Params of scores: their intervals, and the types that are left out."""
 
 from pydantic import Field
 
@@ -20,6 +20,6 @@ class ScoringParams(BootstrapParams):
     """What scores of tagged sentences come with: intervals, types left out, calibration."""
 
     left_out: tuple[str, ...]
-    """Types without a meaning of their own, such as misc; scores are also given without them."""
+    """Types without a meaning, such as misc; scores are also given without them."""
     confidence_bins: int = Field(ge=1)
     """Bins of equal width, 0 to 1, over which the calibration error is a mean."""

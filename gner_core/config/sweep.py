@@ -1,8 +1,4 @@
-"""The models of a sweep file and of a study file: frozen, typed, nothing extra.
-
-A sweep is one experiment times axes; a study names sweeps and experiments that are run together.
-Owns their fields and cross-checks. Does not own how they become experiments
-(`gner_core.config.reading.sweeps`).
+"""Params of a sweep, which is one experiment times axes, and of a study, which runs several files.
 
 Example:
     >>> SweepParams(name="beams", base="demo.yaml", axes={"beams": {"1": {"decode.beams": 1}}},
@@ -46,11 +42,11 @@ class SweepParams(StrictModel):
     """The experiment file, relative to the sweep file (with `--set base=…` to the working
     directory); none where an axis sets it, which names a file for each of its values."""
     fixed: dict[KeyPath, Any] = Field(default_factory=dict)
-    """Dotted keys of the experiment that all points have otherwise than `base`."""
+    """Dotted keys of the experiment → their values in all points, other than in `base`."""
     axes: dict[Name, Axis] = Field(min_length=1)
     """Axis → label of a value → the dotted keys that it sets."""
     seeds: Name | None = None
-    """The axis whose values are repetitions: shown are mean and standard deviation over it."""
+    """The axis of repetitions: mean and standard deviation over it are shown."""
     show: tuple[Score, ...] = Field(min_length=1)
     """The columns of the table, such as zero-shot/f1; the figure draws those that are no errors."""
     figure: Literal["parameters", "beams", "context", "table"]
@@ -85,13 +81,13 @@ class SweepParams(StrictModel):
 
     @property
     def x_axis(self) -> str | None:
-        """The axis along which the figure goes; None for a table."""
+        """The axis that is the x of the figure; None for a table."""
         drawn = FIGURES[self.figure]
         return next((axis for axis, key in self.keys_of_axes() if key in drawn), None)
 
 
 class StudyParams(StrictModel):
-    """Sweeps and experiments that are run together; steps that they have in common run once."""
+    """Sweeps and experiments that are run together; steps that they share run once."""
 
     name: Name
     """Names the run in MLflow and the page."""

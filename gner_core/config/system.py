@@ -1,4 +1,4 @@
-"""What the model writes (Fig. 3), how text is generated, and how it becomes tags."""
+"""Params of the model's output: its form (Fig. 3), its generation, and how it becomes tags."""
 
 from typing import Literal
 
@@ -11,11 +11,11 @@ class TargetForm(StrictModel):
     """What the model learns to write (Fig. 3)."""
 
     labels: Literal["BIO", "BIOES", "brackets"]
-    """A tag behind every word, or only entities marked: [New York](location)."""
+    """A tag after every word, or only entities marked: [New York](location)."""
     context: int | Literal["full"]
     """Words kept around each entity (Fig. 4); 0 keeps entities alone."""
     gap: str
-    """What stands for left-out words between two kept pieces; "" writes nothing."""
+    """Text for the words left out between two kept pieces; may be empty."""
 
     @model_validator(mode="after")
     def _context_counts_words(self) -> "TargetForm":
@@ -34,7 +34,7 @@ class DecodeParams(StrictModel):
     too_long: Literal["skip", "error"]
     """What happens to sentences over the backbone's limits: skipped and counted, or an error."""
     seed: int
-    """Seed of the order in which entity types stand in the prompt."""
+    """Seed of the order of the entity types in the prompt."""
 
 
 class MatchParams(StrictModel):

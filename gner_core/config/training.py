@@ -1,4 +1,4 @@
-"""A training stage: its sentences, its recipe, and which of its weights are published."""
+"""Params of a training stage."""
 
 from typing import Annotated, Literal
 
@@ -35,7 +35,7 @@ class TrainParams(StrictModel):
     learning_rate: float = Field(gt=0)
     """Peak learning rate of AdamW."""
     schedule: Literal["constant", "linear", "cosine"]
-    """Course of the learning rate after the warm-up."""
+    """Shape of the learning rate after the warm-up."""
     warmup_share: Share
     """Share of the updates in which the rate climbs from 0."""
     weight_decay: float = Field(ge=0)
@@ -47,9 +47,9 @@ class TrainParams(StrictModel):
     external_types: float | Literal["all"]
     """External entity sampling (§4.2): absent types per present one, or all of a closed corpus."""
     frozen_layers: int = Field(ge=0)
-    """Lowest layers of each stack that stay as they are, with the embeddings; 0 trains all."""
+    """Lowest layers of each stack that are frozen, with the embeddings; 0 trains all."""
     lora: LoraParams | None = None
-    """Train adapters and leave all weights as they are; null trains the weights (the paper)."""
+    """Train adapters and freeze all weights; null trains the weights (the paper)."""
     seed: int
     """Seed of the order of sentences, of type shuffling and of external types."""
 
@@ -80,18 +80,18 @@ class ChooseHeldOut(StrictModel):
 
     kind: Literal["held_out"]
     sentences: int = Field(ge=1)
-    """How many are taken out of the stage's sentences."""
+    """How many of the stage's sentences are held out."""
     seed: int
     """Seed of the draw."""
     every: Interval
-    """Weight updates between two looks at the loss, or at the end of each epoch; and at the end."""
+    """Weight updates between two validation steps, or each epoch; always at the end as well."""
 
 
 class ChooseOnSample(StrictModel):
-    """Publish the weights with the lowest loss on sentences of a sample, asked for all its types.
+    """Publish the weights with the lowest loss on the sentences of a sample, prompted with all types.
 
     The published code does so on 200 validation sentences of each zero-shot corpus (by F1 of
-    generated texts): the report then says that the choice leaks.
+    generated texts); the report then states a leak.
     """
 
     kind: Literal["sample"]

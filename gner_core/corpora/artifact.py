@@ -19,7 +19,7 @@ def write_corpus(name: str, corpus: CorpusParams, *, source: Path, folder: Path)
         name: the corpus' name.
         corpus: its catalog entry.
         source: where its published files are.
-        folder: where the artifact is built.
+        folder: of the artifact.
     """
     statistics = {}
     for split in corpus.splits:

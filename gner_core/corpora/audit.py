@@ -1,8 +1,8 @@
-"""Looks for what makes scores look better or worse than they are: repeats, leaks and label noise.
+"""Finds what biases scores: repeated sentences, leaks between splits, label noise.
 
-Within a corpus: sentences that repeat within a split, sentences of one split that stand in
-another, and sentences that occur with different tags. Across corpora: zero-shot types that the
-training data name, too. Two sentences are the same when their words are equal.
+Within a corpus: sentences that repeat within a split, occur in two splits, or have different tags.
+Across corpora: zero-shot types that also occur in training data. Two sentences are the same when
+their words are equal.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ EXAMPLES = 3  # shown per finding
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """Sentences of a split that repeat an earlier one of it."""
+    """Sentences that repeat an earlier one of their split."""
 
     split: Split
     sentences: int
@@ -34,7 +34,7 @@ class Duplicates:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Sentences of the later split that stand in the earlier one, too."""
+    """Sentences of the later split that the earlier one holds too."""
 
     earlier: Split
     later: Split
@@ -45,7 +45,7 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Texts that occur more than once in the corpus, and those that do so with different tags."""
+    """Texts that occur more than once in the corpus, and those with different tags."""
 
     repeated_texts: int
     differing: int
@@ -101,14 +101,12 @@ def audit_corpus(name: str, splits: Mapping[Split, Iterable[Sentence]]) -> Corpu
 
 
 def shared_types(
-    asked: Mapping[str, Iterable[str]], trained: Mapping[str, Iterable[str]]
+    tested: Mapping[str, Iterable[str]], trained: Mapping[str, Iterable[str]]
 ) -> dict[str, dict[str, list[str]]]:
-    """Return zero-shot corpus → type → the training corpora that know the type.
-
-    Upper and lower case count as equal.
+    """Return zero-shot corpus → type → the training corpora with that type, in any case.
 
     Args:
-        asked: zero-shot corpus → its types.
+        tested: zero-shot corpus → its types.
         trained: training corpus → the types in its training sentences.
     """
     known: dict[str, list[str]] = {}
@@ -117,20 +115,18 @@ def shared_types(
             known.setdefault(label, []).append(corpus)
     return {
         corpus: {label: known[label.casefold()] for label in labels if label.casefold() in known}
-        for corpus, labels in asked.items()
+        for corpus, labels in tested.items()
     }
 
 
+@dataclass(slots=True)
 class _Seen:
-    """How often a text occurs, and with which tags."""
+    """How often a text occurs, and whether its tags differ."""
 
-    __slots__ = ("differs", "example", "tags", "times")
-
-    def __init__(self) -> None:
-        self.times = 0
-        self.tags = b""
-        self.differs = False
-        self.example = ""
+    times: int = 0
+    tags: bytes = b""
+    differs: bool = False
+    example: str = ""
 
     def add(self, sentence: Sentence) -> None:
         tags = _digest(sentence.tags)

@@ -1,9 +1,9 @@
 """Finds sentence ends in a passage and cuts long passages there.
 
-A sentence ends at `.`, `!` or `?` with any closing quotes and brackets behind it, before a blank.
-A mark that stands alone always ends one. A mark at the end of a word does so only before something
-else than a small letter, and a dot only behind four letters or more, since shorter words with a dot
-are mostly abbreviations. An empty line ends a sentence, too.
+A sentence ends at an empty line, and at `.`, `!` or `?` with any closing quotes and brackets after
+it, before white space. A mark that is a token of its own always ends one; a mark at the end of a
+word does not before a lower-case letter, nor does a dot after fewer than four letters, which mostly
+is an abbreviation.
 
 Example:
     >>> sentence_starts("Dr. Ada waits. Tea is late ! she goes.")
@@ -12,11 +12,12 @@ Example:
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 _END = re.compile(
     r"""
-    (?: (?<!\S) [.!?]+ ["')\]}”’»]*                       # a mark that stands alone
-        (?: [ \t\r\n]+ ["')\]}”’»]+ (?!\S) )*             # closing signs that stand alone
+    (?: (?<!\S) [.!?]+ ["')\]}”’»]*                       # a mark of its own
+        (?: [ \t\r\n]+ ["')\]}”’»]+ (?!\S) )*             # closing signs of their own
         \s+ (?=\S)
       | (?: [!?] | (?<=\w{4}) \. ) ["')\]}”’»]* \s+ (?=\S)(?![a-z])
       | \n[ \t\r]*\n \s* (?=\S)
@@ -27,25 +28,21 @@ _END = re.compile(
 
 
 def sentence_starts(text: str) -> list[int]:
-    """Return the places in `text` at which a sentence starts, without the first."""
+    """Return the offsets in `text` at which a sentence starts, without the first."""
     return [match.end() for match in _END.finditer(text)]
 
 
 def starts_among_words(words: Sequence[str]) -> tuple[int, ...]:
     """Return the positions of words at which a sentence starts, without the first."""
-    places = set(sentence_starts(" ".join(words)))
-    found, place = [], 0
-    for position, word in enumerate(words):
-        if place in places:
-            found.append(position)
-        place += len(word) + 1
-    return tuple(found)
+    starts = set(sentence_starts(" ".join(words)))
+    offsets = accumulate((len(word) + 1 for word in words), initial=0)
+    return tuple(position for position, offset in enumerate(offsets) if offset in starts)
 
 
 def pieces(tags: Sequence[str], starts: Sequence[int], *, limit: int) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of pieces that end at sentence ends and hold up to `limit` words.
+    """Yield (start, end) of pieces of whole sentences with up to `limit` words.
 
-    A single sentence longer than the limit stays whole, and no entity is ever cut.
+    A longer sentence is a piece of its own, and no entity is cut.
     """
     start, last_end = 0, 0
     for end in [*starts, len(tags)]:

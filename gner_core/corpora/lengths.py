@@ -1,10 +1,7 @@
-"""How many tokens prompts and targets of a corpus have, beside the limits of a backbone.
+"""Token counts of the prompts and targets of a corpus, compared with the limits of a backbone.
 
-Sentences over the limits are left out of training or refused, never cut silently; this says how
-many there are before any training, and how many there would be if passages were cut at words.
-
-The counts are those of `backbones.encode.Encoder`. External types (§4.2), which a training stage
-may add, are not in them.
+The counts are those of `gner_core.backbones.encoder.Encoder`, without the external types (§4.2)
+that a training stage may add.
 """
 
 import os
@@ -80,7 +77,7 @@ class Spread:
 
     @classmethod
     def of(cls, lengths: list[int]) -> "Spread":
-        """Describe at least one number."""
+        """Summarise at least one number."""
         ordered = sorted(lengths)
         at = -(-95 * len(ordered) // 100) - 1
         return cls(sum(ordered) / len(ordered), ordered[at], ordered[-1])

@@ -1,10 +1,10 @@
 """Finds mentions in a passage, and decides between entities that overlap.
 
-The rule for overlaps, everywhere in gner: the longest entity stays, of equal ones the leftmost, of
-two labels for the same place the one that is listed first. What does not stay is counted.
+Of overlapping entities the longest is kept, of equally long ones the leftmost, of two labels for
+the same words the first. What is dropped is counted.
 
-A mention is found where the passage has it verbatim and neither of its ends lies inside a word,
-that is between two letters or digits; every such place counts.
+A mention is found at every occurrence in the passage whose ends do not lie inside a word, that is
+between two letters or digits.
 
 Example:
     >>> find_mentions("A tea. Teak tea", [("drink", "tea")], repairs=Counter())
@@ -21,7 +21,7 @@ from gner_core.corpora.readers.raw import Mention
 def find_mentions(
     passage: str, answers: Iterable[tuple[str, str]], *, repairs: Counter[str]
 ) -> list[Mention]:
-    """Return every place of every mention, in the order of `answers`; overlaps stay.
+    """Return every occurrence of every mention, in the order of `answers`, with overlaps.
 
     Args:
         answers: pairs of a type and a mention's text.
@@ -29,12 +29,12 @@ def find_mentions(
     found: list[Mention] = []
     for label, answer in dict.fromkeys(answers):
         mention = answer.strip()
-        places = list(_places(passage, mention)) if mention else []
-        whole = [start for start in places if not _cuts_a_word(passage, start, mention)]
+        starts = list(_occurrences(passage, mention)) if mention else []
+        whole = [start for start in starts if not _cuts_a_word(passage, start, mention)]
         found += [Mention(start, start + len(mention), label) for start in whole]
         if not mention:
             repairs["empty mentions left out"] += 1
-        elif not places:
+        elif not starts:
             repairs["mentions not found in their passage left out"] += 1
         elif not whole:
             repairs["mentions found only inside words left out"] += 1
@@ -42,26 +42,24 @@ def find_mentions(
 
 
 def without_overlaps(mentions: Sequence[Mention], *, repairs: Counter[str]) -> list[Mention]:
-    """Return the mentions that stay, from left to right."""
+    """Return the mentions that are kept, from left to right."""
     unique = list(dict.fromkeys(mentions))
     if len(unique) < len(mentions):
         repairs["repeated entities left out"] += len(mentions) - len(unique)
     kept: list[Mention] = []
     for mention in sorted(unique, key=lambda m: (m.start - m.end, m.start)):
-        place = bisect_left(kept, mention.start, key=lambda m: m.start)
-        before, behind = kept[max(place - 1, 0) : place], kept[place : place + 1]
-        if behind and behind[0][:2] == mention[:2]:
+        index = bisect_left(kept, mention.start, key=lambda m: m.start)
+        before, after = kept[max(index - 1, 0) : index], kept[index : index + 1]
+        if after and after[0][:2] == mention[:2]:
             repairs["second labels of the same words left out"] += 1
-        elif (before and before[0].end > mention.start) or (
-            behind and behind[0].start < mention.end
-        ):
+        elif (before and before[0].end > mention.start) or (after and after[0].start < mention.end):
             repairs["overlapping entities left out"] += 1
         else:
             insort(kept, mention, key=lambda m: m.start)
     return kept
 
 
-def _places(passage: str, mention: str) -> Iterator[int]:
+def _occurrences(passage: str, mention: str) -> Iterator[int]:
     start = passage.find(mention)
     while start >= 0:
         yield start

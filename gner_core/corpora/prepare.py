@@ -1,7 +1,4 @@
-"""Turns one corpus as published into BIO sentences with the paper's label names.
-
-The parts of the way are `readers`, `tokens`, `mentions`, `tag_schemes` and `cutting`.
-"""
+"""Converts a published corpus to BIO sentences with the label names of its params."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -32,30 +29,29 @@ def corpus_folder(data_root: str) -> Path:
 
 
 def split_files(params: CorpusParams, folder: Path, *, split: Split) -> list[Path]:
-    """Return the files of a split, ordered by name; a folder gives all its texts and annotations.
+    """Return the files of a split, sorted by name; of a folder, all its texts and annotations.
 
-    The order does not depend on the order in params or in a folder's listing, so neither do the
-    order and ids of sentences.
+    Sorted, so that order and ids of sentences do not depend on params or a folder's listing.
 
     Raises:
         InputError: when one is missing, or an annotation file has no text.
     """
     files: list[Path] = []
     for name in sorted(params.files[split]):
-        place = folder / name
-        if name.endswith("/") and place.is_dir():
-            found = sorted(place.rglob("*.txt"), key=lambda file: file.as_posix())
+        path = folder / name
+        if name.endswith("/") and path.is_dir():
+            found = sorted(path.rglob("*.txt"), key=lambda file: file.as_posix())
             if not found:
-                raise InputError(f"{place}: no .txt file in this corpus folder")
-            annotated = sorted(place.rglob("*.ann"), key=lambda file: file.as_posix())
+                raise InputError(f"{path}: no .txt file in this corpus folder")
+            annotated = sorted(path.rglob("*.ann"), key=lambda file: file.as_posix())
             for file in annotated:
                 if not file.with_suffix(".txt").is_file():
-                    raise InputError(f"{file}: no .txt file beside this .ann file")
+                    raise InputError(f"{file}: no .txt file for this .ann file")
             files += [*found, *annotated]
-        elif place.is_file():
-            files.append(place)
+        elif path.is_file():
+            files.append(path)
         else:
-            raise InputError(f"{place}: no such corpus file; check data_root and corpora")
+            raise InputError(f"{path}: no such corpus file; check data_root and corpora")
     return files
 
 
@@ -67,7 +63,7 @@ def stream_split(
     Args:
         name: the corpus' name, used in ids.
         folder: where the files of `params` are.
-        repairs: what was mended or left out is counted here, by kind.
+        repairs: counts what was mended or left out, by kind.
 
     Raises:
         InputError: for a fault in a file, with file and line, and for a split without sentences.
@@ -83,10 +79,10 @@ def stream_split(
         for raw in READERS[form.kind](file, form, repairs=repairs):
             tagged = _with_tags(raw, params, repairs)
             words, tags = _convert(tagged, bio, f"{file}, {unit}", repairs)
-            asked = _types_in_prompt(tags, tagged, params)
+            questions = _types_of_questions(tags, tagged, params)
             for start, end in _pieces(words, tags, tagged, params.cut_at_words, repairs):
                 piece = tags[start:end]
-                types = closed or _open_types(piece, asked)
+                types = closed or _open_types(piece, questions)
                 identity = f"{name}/{split}/{number}"
                 yield Sentence(identity, name, tuple(words[start:end]), piece, types)
                 number += 1
@@ -96,26 +92,26 @@ def stream_split(
 
 
 def _with_tags(raw: Raw, params: CorpusParams, repairs: Counter[str]) -> RawSentence:
-    """Give words and tags to what has entities only. Labels that become O go before overlaps."""
+    """Return words with tags. Mentions whose labels become O are dropped before overlaps."""
     if isinstance(raw, RawSentence):
         return raw
-    asked_for = [mention for mention in raw.mentions if mention.label not in params.labels_to_o]
+    mentions = [mention for mention in raw.mentions if mention.label not in params.labels_to_o]
     if isinstance(raw, RawSpans):
-        return tag_words(RawSpans(raw.words, asked_for, raw.line), repairs=repairs)
+        return tag_words(RawSpans(raw.words, mentions, raw.line), repairs=repairs)
     form = params.format
     if not isinstance(form, TextFormat):
         raise TypeError(f"{form.kind} yields text, but its params do not say how to split it")
     return tokenise(
-        RawText(raw.text, asked_for, raw.line, raw.asked), rule=form.tokens, repairs=repairs
+        RawText(raw.text, mentions, raw.line, raw.unanswered), rule=form.tokens, repairs=repairs
     )
 
 
 def _convert(
     raw: RawSentence, bio: BioTags, where: str, repairs: Counter[str]
 ) -> tuple[list[str], tuple[str, ...]]:
-    """Drop blank words, squeeze blanks in words to one, convert the tags."""
+    """Drop blank words, squeeze runs of blanks inside words, convert the tags."""
     words, tags, lines = raw.words, raw.tags, raw.lines
-    # One comparison in C shows that no word is empty or holds a blank, as nearly always.
+    # A fast test that no word is empty or holds a blank, the usual case.
     if " ".join(words).split() != words:
         plain = [" ".join(word.split()) for word in words]
         kept = [position for position, word in enumerate(plain) if word]
@@ -130,7 +126,6 @@ def _convert(
     try:
         return words, bio.convert(tags, repairs=repairs)
     except TagError as error:
-        # A pair names the tag before it, too, but that one was read with the pair before.
         raise InputError(f"{where} {lines[error.position]}: {error}") from None
 
 
@@ -160,16 +155,16 @@ def _pieces(
     yield from found
 
 
-def _types_in_prompt(
+def _types_of_questions(
     tags: tuple[str, ...], raw: RawSentence, params: CorpusParams
 ) -> tuple[str, ...]:
-    """Return the types that were asked about a passage, and so about each piece of it."""
+    """Return the types of the questions about a passage, which count for each piece of it."""
     form = params.format
     if not isinstance(form, QuestionsFormat) or form.unanswered_types == "drop":
         return ()
-    return _open_types(tags, tuple(t for t in raw.asked if t not in params.labels_to_o))
+    return _open_types(tags, tuple(t for t in raw.unanswered if t not in params.labels_to_o))
 
 
-def _open_types(tags: tuple[str, ...], asked: tuple[str, ...]) -> tuple[str, ...]:
+def _open_types(tags: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
     present = dict.fromkeys(tag[2:] for tag in tags if tag != "O")
-    return tuple(dict.fromkeys((*present, *asked)))
+    return tuple(dict.fromkeys((*present, *others)))

@@ -1,10 +1,9 @@
-"""Chooses up to N sentences of a corpus, the same ones on every machine.
+"""Draws up to N sentences of a corpus, the same ones on every machine.
 
 The paper draws 10,000 at random from each corpus and takes smaller ones whole (§5.1); the
-published code takes the first ones. The random draw ranks sentences by a hash of seed and
-content, so it does not depend on the order of files or on a library's random numbers.
-
-A corpus is read in batches and never held whole.
+published code takes the first ones. The random draw ranks sentences by a hash of seed and content,
+so it depends neither on the order of files nor on a library's random numbers. A corpus is read in
+batches.
 """
 
 from collections.abc import Iterator
@@ -42,7 +41,7 @@ class Sample:
 
 
 class TextHashes:
-    """Hashes of texts and a seed; each text is hashed when it is first seen, then looked up."""
+    """Hashes of texts and a seed; each distinct text is hashed once."""
 
     def __init__(self, seed: int) -> None:
         """Start without any text."""
@@ -52,14 +51,14 @@ class TextHashes:
 
     def of(self, texts: pa.StringArray) -> Hashes:
         """Return a hash per text."""
-        places = pc.index_in(texts, value_set=self.texts)
-        if places.null_count:
-            new = texts.filter(pc.is_null(places))
+        indices = pc.index_in(texts, value_set=self.texts)
+        if indices.null_count:
+            new = texts.filter(pc.is_null(indices))
             fresh = np.array([self._hash(text) for text in new.to_pylist()], dtype=np.uint64)
             self.texts = pa.concat_arrays([self.texts, new])
             self.hashes = np.concatenate([self.hashes, fresh])
-            places = pc.index_in(texts, value_set=self.texts)
-        found: Hashes = self.hashes[places.to_numpy()]
+            indices = pc.index_in(texts, value_set=self.texts)
+        found: Hashes = self.hashes[indices.to_numpy()]
         return found
 
     def _hash(self, text: str) -> int:
@@ -87,7 +86,7 @@ def draw(path: Path, *, per_corpus: int, method: Literal["random", "first"], see
 
 
 def _ranks(batches: Iterator[pa.RecordBatch], seed: int) -> Hashes:
-    """Return a rank per row; copies of a sentence get ranks that do not depend on each other."""
+    """Return a rank per row; copies of a sentence get independent ranks."""
     known = TextHashes(seed)
     parts = []
     for batch in batches:
@@ -95,10 +94,10 @@ def _ranks(batches: Iterator[pa.RecordBatch], seed: int) -> Hashes:
         parts.append(_mixed(words + _mixed(tags)))
     ranks = np.concatenate(parts)
     order = np.argsort(ranks, kind="stable")
-    places = np.arange(len(ranks))
+    positions = np.arange(len(ranks))
     is_new = np.diff(ranks[order], prepend=ranks[order][:1] + np.uint64(1)) != 0
     copies = np.empty(len(ranks), dtype=np.uint64)
-    copies[order] = places - np.maximum.accumulate(np.where(is_new, places, 0))
+    copies[order] = positions - np.maximum.accumulate(np.where(is_new, positions, 0))
     return _mixed(ranks + copies * BASE)
 
 

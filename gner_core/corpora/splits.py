@@ -17,15 +17,15 @@ def stream_any_split(
 ) -> Iterator[Sentence]:
     """Yield the sentences of a split, whether it has files or is made from another one.
 
-    Only a split that sentences are taken out of is held in memory.
+    A split from which another one is drawn is held in memory.
 
     Args:
         name: the corpus' name, used in ids.
         params: the corpus.
         split: one of `params.splits`.
         folder: where the files of `params` are.
-        repairs: what was mended in the split's own files is counted here, by kind; a made split
-            counts nothing, since its sentences were counted where they come from.
+        repairs: counts what was mended in the split's own files, by kind; nothing for a made one,
+            whose sentences are counted in the split that they come from.
 
     Raises:
         InputError: for a fault in a file, and for a split too small to take sentences out of it.
@@ -75,7 +75,7 @@ def take_out(
 def _parts(
     name: str, params: CorpusParams, *, of: Split, folder: Path, repairs: Counter[str]
 ) -> dict[Split, list[Sentence]]:
-    """Return what is taken out of a split, by split, and what is left of it."""
+    """Return the splits that are drawn from a split, and what remains of it."""
     rest = list(stream_split(name, params, split=of, folder=folder, repairs=repairs))
     parts: dict[Split, list[Sentence]] = {}
     for split in params.splits:

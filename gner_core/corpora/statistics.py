@@ -1,6 +1,6 @@
-"""Counts of a set of sentences, and the same counts beside Table 8 of the paper.
+"""Counts of sentences, words and entities, compared with Table 8 of the paper.
 
-The reasons for a difference stand in the catalog (`CorpusParams.deviations`).
+The catalog gives the reasons for differences (`CorpusParams.deviations`).
 
 Example:
     >>> from gner_core.records import Sentence
@@ -21,7 +21,7 @@ WHATS: tuple[What, ...] = ("train", "valid", "test", "types")
 
 
 class Tally:
-    """Counts sentences one by one, so that they need not be in memory together."""
+    """Counts sentences while they pass by, so that they need not be held in memory."""
 
     def __init__(self) -> None:
         """Start at zero."""
@@ -62,7 +62,7 @@ def count(sentences: Iterable[Sentence]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One number of Table 8 beside ours. `reason` is None where they are equal or none is known."""
+    """A number of Table 8 and ours; `reason` is None where they are equal or none is known."""
 
     corpus: str
     what: What
@@ -79,7 +79,7 @@ class Comparison:
 def compare_with_table8(
     name: str, corpus: CorpusParams, statistics: Mapping[str, Mapping[str, Any]]
 ) -> list[Comparison]:
-    """Return Table 8's numbers of a corpus beside those counted; none where it has no row.
+    """Compare the counts of a corpus with its row in Table 8; empty where it has none.
 
     Args:
         name: the corpus' name.

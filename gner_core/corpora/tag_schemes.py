@@ -1,7 +1,7 @@
-"""Turns published tags of any scheme into BIO tags with the label names asked for.
+"""Converts published tags of any scheme to BIO tags with the label names of the params.
 
-What a tag becomes depends on itself and the tag before it alone, so the conversion is a table of
-pairs that fills itself: a corpus of a million sentences has some hundred different pairs.
+A BIO tag depends on the published tag and the one before it, so the conversion of each pair of tags
+is computed once: a corpus of a million sentences has some hundred different pairs.
 
 Example:
     >>> bio = BioTags(scheme="bioes", labels={"PER": "person"}, labels_to_o=())
@@ -20,7 +20,7 @@ OPENS, CLOSES = frozenset("BS"), frozenset("ES")
 
 
 class TagError(ValueError):
-    """A tag that cannot be converted; `position` is its place in the sentence."""
+    """A tag that cannot be converted; `position` is its index in the sentence."""
 
     position = 0
 
@@ -48,7 +48,7 @@ class BioTags:
         Raises:
             TagError: for a tag of no known form or label, with its position.
         """
-        # The pair behind the last tag tells whether an entity was left open.
+        # The pair after the last tag shows whether an entity was left open.
         pairs = list(zip(("O", *tags), (*tags, "O"), strict=True))
         table = self._table
         try:
@@ -87,7 +87,7 @@ class BioTags:
         return self._table[pair]
 
     def _read(self, tag: str) -> tuple[str, str]:
-        """Return ("O", "") or (prefix, label as asked for)."""
+        """Return ("O", "") or (prefix, label of the params)."""
         if tag == "O":
             return "O", ""
         prefix, _, published = tag.partition("-")  # labels may hold hyphens: split at the first

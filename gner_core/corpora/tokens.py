@@ -1,9 +1,9 @@
-"""Turns running text with entities into words with BIO tags, and keeps to the text's offsets.
+"""Splits running text with entities into words with BIO tags.
 
-Two rules, chosen in the params (`TextFormat.tokens`):
+`TextFormat.tokens` chooses one of two rules:
 
-* `blanks`: a word is what stands between blanks. An entity that starts or ends inside a word takes
-  the whole word, so `xValue,` is tagged for `xValue`: so the paper's authors made their Pile-NER.
+* `blanks`: words are separated by blanks. An entity that starts or ends inside a word takes the
+  whole word, so `xValue,` is tagged for `xValue`, as in the authors' Pile-NER.
 * `words`: runs of letters and digits, numbers with inner dots and commas, every other sign alone.
   A word is split where an entity starts or ends in it.
 
@@ -42,17 +42,17 @@ def tokenise(
     spans = []
     for mention in mentions:
         first = bisect_right(ends, mention.start)
-        behind = bisect_left(starts, mention.end)
-        if first == behind:
+        end = bisect_left(starts, mention.end)
+        if first == end:
             repairs["entities of blanks left out"] += 1
             continue
-        if starts[first] < mention.start or ends[behind - 1] > mention.end:
+        if starts[first] < mention.start or ends[end - 1] > mention.end:
             repairs["entities widened to whole words"] += 1
-        spans.append(Mention(first, behind, mention.label))
+        spans.append(Mention(first, end, mention.label))
     words = [raw.text[start:end] for start, end in tokens]
     tagged = tag_words(RawSpans(words, spans, raw.line), repairs=repairs)
-    at = dict.fromkeys(bisect_left(starts, place) for place in sentence_starts(raw.text))
-    return RawSentence(words, tagged.tags, tagged.lines, raw.asked, tuple(at))
+    at = dict.fromkeys(bisect_left(starts, offset) for offset in sentence_starts(raw.text))
+    return RawSentence(words, tagged.tags, tagged.lines, raw.unanswered, tuple(at))
 
 
 def tag_words(raw: RawSpans, *, repairs: Counter[str]) -> RawSentence:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from transformers import DynamicCache, PreTrainedModel
+from transformers import PreTrainedModel
 
 from gner_core.backbones.encoder import Encoder, shared_prefix
 from gner_core.backbones.load import prefix_cache
@@ -49,7 +49,10 @@ class FreeGenerator:
         cache = {}
         if self.encoder.backbone.family == "decoder_only":
             shared, begin = shared_prefix(rows), width  # it returns the prompts
-            cache["past_key_values"] = self._shared_cache(rows[0][:shared], len(rows) * self.beams)
+            if shared:
+                prefix = torch.tensor([rows[0][:shared]], device=self.model.device)
+                cache["past_key_values"] = prefix_cache(self.model, prefix)
+                cache["past_key_values"].batch_repeat_interleave(len(rows) * self.beams)
         # Padding comes after the shared tokens, so that all prompts end in the last column.
         gaps = [width - len(row) for row in rows]
         ids = [r[:shared] + [pad] * gap + r[shared:] for r, gap in zip(rows, gaps, strict=True)]
@@ -77,10 +80,3 @@ class FreeGenerator:
         if finished:
             ids = ids[: ids.index(self.encoder.end)]
         return FreeAnswer(self.encoder.decode(ids), finished)
-
-    def _shared_cache(self, prefix: list[int], rows: int) -> DynamicCache | None:
-        if not prefix:
-            return None
-        cache = prefix_cache(self.model, torch.tensor([prefix], device=self.model.device))
-        cache.batch_repeat_interleave(rows)
-        return cache

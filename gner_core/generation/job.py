@@ -95,7 +95,7 @@ class Job:
             InputError: when memory runs out with one sentence.
         """
         try:
-            return self._guided(part) if self._guides else self._free(part)
+            return self._generated(part)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -118,26 +118,21 @@ class Job:
     @property
     def decoder(self) -> torch.nn.Module:
         """The part of the model that runs once for every pass of decoding."""
-        model = self._guided_generator.forward.model if self._guides else self._free_generator.model
+        model = self._generator.model
         decoder: torch.nn.Module = (
             model.get_decoder() if model.config.is_encoder_decoder else model.base_model
         )
         return decoder
 
-    @property
-    def _guides(self) -> bool:
-        return self.request.decode.mode == "guided"
-
-    def _free(self, part: Sequence[int]) -> list[Prediction]:
-        answers = self._free_generator([FreeQuery(self.sources[i], self.budgets[i]) for i in part])
-        return [
-            self._prediction(index, answer.text, finished=answer.finished)
-            for index, answer in zip(part, answers, strict=True)
-        ]
-
-    def _guided(self, part: Sequence[int]) -> list[Prediction]:
-        answers = self._guided_generator(
-            [GuidedQuery(self.sentences[i].words, self.types[i]) for i in part]
+    def _generated(self, part: Sequence[int]) -> list[Prediction]:
+        if isinstance(self._generator, FreeGenerator):
+            free = self._generator([FreeQuery(self.sources[n], self.budgets[n]) for n in part])
+            return [
+                self._prediction(index, answer.text, finished=answer.finished)
+                for index, answer in zip(part, free, strict=True)
+            ]
+        guided = self._generator(
+            [GuidedQuery(self.sentences[n].words, self.types[n]) for n in part]
         )
         return [
             self._prediction(
@@ -147,7 +142,7 @@ class Job:
                 decided=answer.tags,
                 probabilities=answer.probabilities,
             )
-            for index, answer in zip(part, answers, strict=True)
+            for index, answer in zip(part, guided, strict=True)
         ]
 
     def _prediction(
@@ -165,19 +160,15 @@ class Job:
         return Prediction(*known, text, finished, skipped, decided, probabilities)
 
     @cached_property
-    def _free_generator(self) -> FreeGenerator:
-        model = self._model(attention=None)
-        return FreeGenerator(model, self.encoder, beams=self.request.decode.beams)
-
-    @cached_property
-    def _guided_generator(self) -> GuidedGenerator:
-        model = self._model(attention="sdpa")
-        return GuidedGenerator(model, self.encoder, beams=self.request.decode.beams)
-
-    def _model(self, attention: str | None) -> torch.nn.Module:
-        request = self.request
+    def _generator(self) -> FreeGenerator | GuidedGenerator:
+        request, decode = self.request, self.request.decode
         if request.threads:
             torch.set_num_threads(request.threads)
         elif not torch.cuda.is_available():
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // request.processes))
-        return load_for_inference(Path(request.model), request.backbone, attention=attention)
+        guided = decode.mode == "guided"
+        model = load_for_inference(
+            Path(request.model), request.backbone, attention="sdpa" if guided else None
+        )
+        generator = GuidedGenerator if guided else FreeGenerator
+        return generator(model, self.encoder, beams=decode.beams)

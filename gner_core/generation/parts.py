@@ -35,8 +35,8 @@ def plan_parts(sizes: Sequence[int], *, batch: int, tokens: int) -> list[list[in
 def keep_part(folder: Path, members: Sequence[int], predictions: Sequence[Prediction]) -> None:
     """Write a finished part as a whole."""
     name = f"{members[0]}-{members[-1]}-{len(members)}"
-    with replacing_file(folder / f"{name}.parquet") as aside:
-        write_predictions(aside, predictions)
+    with replacing_file(folder / f"{name}.parquet") as file:
+        write_predictions(file, predictions)
 
 
 def kept(folder: Path) -> dict[str, Prediction]:

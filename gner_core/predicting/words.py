@@ -54,7 +54,6 @@ _DOTTED = re.compile(
 )
 _INSIDE = frozenset("-‐‑'’.,:/&_·")
 """Signs that may stand between letters or digits of one word."""
-_BETWEEN_DIGITS = frozenset(".,:/")
 _RUN = re.compile(r"([.\-!?*=_~—])\1*")
 _ENDS = frozenset(".!?…。！？．｡؟۔।॥։።")
 _CLOSING = frozenset("\"'’”»)]}」』）】〉》")

@@ -1,6 +1,6 @@
-"""Files and folders that are whole or not there, whatever ends the process.
+"""Atomic writes: files and folders appear under their name when they are complete, or not at all.
 
-They are written aside, in the folder where they belong, and renamed when they are complete.
+They are written under another name in the same folder and renamed.
 """
 
 import os
@@ -12,46 +12,46 @@ from uuid import uuid4
 
 
 def write_file(target: Path, content: str | bytes) -> None:
-    """Write a file in place of what stands there; who reads it gets the old content or the new."""
-    with replacing_file(target) as aside:
-        aside.write_bytes(content.encode() if isinstance(content, str) else content)
+    """Write a file atomically: a reader gets the old content or the new."""
+    with replacing_file(target) as unfinished:
+        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
 def replacing_file(target: Path) -> Iterator[Path]:
-    """Give a path to write a file to, which becomes `target` if the block ends without an error.
+    """Yield a path to write a file to, which becomes `target` if the block ends without an error.
 
-    Several may do so at once: the last one stands.
+    Several processes may do so at once: the last one wins.
     """
-    aside = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
+    unfinished = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
     try:
-        yield aside
-        os.replace(aside, target)
+        yield unfinished
+        os.replace(unfinished, target)
     finally:
-        aside.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
 @contextmanager
 def replacing_folder(target: Path) -> Iterator[Path]:
-    """Give an empty folder, which becomes `target` if the block ends without an error.
+    """Yield an empty folder, which becomes `target` if the block ends without an error.
 
-    One at a time may do so; it deletes what a killed one has left.
+    One process at a time may do so; it deletes what a killed one has left.
     """
-    aside = target.with_name(f".{target.name}")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
+    unfinished = target.with_name(f".{target.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
     try:
-        yield aside
-        put_folder(aside, target)
+        yield unfinished
+        put_folder(unfinished, target)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def put_folder(folder: Path, target: Path, *, durable: bool = False) -> None:
-    """Rename a folder to `target`, in place of what stands there.
+    """Replace the folder `target` by another; for a moment there is neither.
 
-    Between the two there may be neither. With `durable`, the files are on the disk before they
-    have their name, so that not even a power cut leaves half of them under it.
+    With `durable`, the files are on the disk before the folder gets its name, so that not even a
+    power cut leaves half of them under it.
     """
     if durable:
         for path in (*folder.rglob("*"), folder):

@@ -1,15 +1,15 @@
-"""GPUs of this machine: one training or generation on each, and who waits for which.
+"""GPUs of this machine: each is used by one training or generation at a time; others wait.
 
 Every GPU has a file, named by its UUID, in a folder that all users of the machine share. A process
-that computes on the GPU holds a shared lock (flock) on it for as long as it lives; the kernel frees
-it, however the process ends. Who wants a GPU needs the lock alone for a moment. So a GPU is free
-when the supervisor and every rank of the last user are gone, and not before; no lease is trusted.
+that computes on a GPU holds a shared lock (flock) on that file as long as it lives; the kernel
+frees it, however the process ends. To take a GPU, a process needs the lock exclusively for a
+moment, so a GPU is free when the supervisor and every rank of the last user have ended.
 
-Who waits has a ticket, a file that it locks, too. An earlier ticket comes first, for the GPUs that
-its owner may use, and takes one after the other as they become free: a wish for four GPUs is not
-starved by wishes for one.
+A waiting process has a ticket, a file that it locks too. The earliest ticket is served first and
+takes its GPUs one by one as they become free, so a request for four is not starved by requests for
+one.
 
-GPUs are found with nvidia-smi; where there is none, nothing is locked and nothing waits. Where it
+GPUs are listed by nvidia-smi; where there is none, nothing is locked and nothing waits. Where it
 fails although CUDA_VISIBLE_DEVICES or a device file says that there are GPUs, work is refused.
 CUDA_VISIBLE_DEVICES restricts the choice; afterwards it names the GPUs that were taken, by UUID.
 
@@ -23,7 +23,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,12 +39,12 @@ POLL_SECONDS = 0.5
 SMI_SECONDS = 60
 DEVICES = Path("/dev")
 NO_GPU = ("-1", "NoDevFiles")
-"""In CUDA_VISIBLE_DEVICES; the second is Slurm's word."""
+"""Entries of CUDA_VISIBLE_DEVICES that mean none; Slurm writes the second."""
 WHOLE = re.compile(r"GPU \d+: (?P<name>.+) \(UUID: (?P<uuid>GPU-[^)]+)\)")
 PART = re.compile(r"\s+MIG (?P<name>.+?)\s+Device\s+\d+: \(UUID: (?P<uuid>MIG-[^)]+)\)")
 
 _held: dict[str, int] = {}
-"""UUID → descriptor of the GPUs that this process uses; never closed while it lives."""
+"""UUID → descriptor of the lock file of a GPU in use; open as long as the process lives."""
 
 
 @dataclass(frozen=True)
@@ -56,18 +56,18 @@ class Gpu:
 
 
 def list_gpus(visible: str | None) -> tuple[Gpu, ...]:
-    """Return the GPUs of this machine in the order of their places on the bus.
+    """Return the GPUs of this machine in the order of the bus.
 
     Args:
-        visible: CUDA_VISIBLE_DEVICES, if it is set and says whether there are GPUs to use.
+        visible: CUDA_VISIBLE_DEVICES; None where it does not say whether there are GPUs.
 
     Raises:
-        InputError: when they cannot be listed, and so not be locked, but it seems there are some.
+        InputError: when there seem to be GPUs that cannot be listed, and so not be locked.
     """
     if visible is not None and not _entries(visible):
         return ()
     try:
-        return parse_listing(_ask_nvidia_smi())
+        return parse_listing(_nvidia_smi())
     except OSError as fault:
         sign = f"{VISIBLE}={visible}" if visible else _device_file()
         if sign:
@@ -80,7 +80,7 @@ def list_gpus(visible: str | None) -> tuple[Gpu, ...]:
         return ()
 
 
-def _ask_nvidia_smi() -> str:
+def _nvidia_smi() -> str:
     """Return what `nvidia-smi -L` prints.
 
     Raises:
@@ -92,7 +92,7 @@ def _ask_nvidia_smi() -> str:
     try:
         printed, _ = process.communicate(timeout=SMI_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()  # its end is not waited for: it may hang in the driver
+        process.kill()  # without waiting for its end: it may hang in the driver
         raise TimeoutError(f"no answer in {SMI_SECONDS} s") from None
     if process.returncode:
         raise OSError(" ".join(printed.split()) or f"exit code {process.returncode}")
@@ -100,7 +100,7 @@ def _ask_nvidia_smi() -> str:
 
 
 def _device_file() -> str | None:
-    """Return a file that NVIDIA's driver makes for its GPUs."""
+    """Return a device file of NVIDIA's driver, None where there is none."""
     files = [*DEVICES.glob("nvidia[0-9]*"), *DEVICES.glob("nvidiactl")]
     return str(min(files)) if files else None
 
@@ -112,7 +112,7 @@ def _entries(visible: str) -> list[str]:
 
 
 def parse_listing(text: str) -> tuple[Gpu, ...]:
-    """Read what `nvidia-smi -L` prints. A GPU that is split stands for its parts."""
+    """Read what `nvidia-smi -L` prints; of a GPU that is split (MIG), its parts are returned."""
     found: list[Gpu] = []
     split: set[Gpu] = set()
     whole = None
@@ -131,12 +131,12 @@ def permitted(gpus: Sequence[Gpu], visible: str | None, *, order: str | None) ->
     """Return the GPUs that CUDA_VISIBLE_DEVICES leaves, in its order.
 
     Args:
-        gpus: those of the machine, in the order of their places on the bus.
+        gpus: those of the machine, in the order of the bus.
         visible: the variable: indices or (beginnings of) UUIDs; None leaves all.
-        order: the variable CUDA_DEVICE_ORDER, which says what indices mean.
+        order: CUDA_DEVICE_ORDER, which says what indices mean.
 
     Raises:
-        InputError: for an entry that names none of them, or perhaps another than it seems.
+        InputError: for an entry that names no GPU, or whose meaning depends on CUDA.
     """
     if visible is None or not gpus:
         return tuple(gpus)
@@ -167,19 +167,19 @@ def _refuse_ambiguous(gpus: Sequence[Gpu], visible: str, order: str | None) -> N
 def use_gpus(count: int, *, purpose: str, share: bool = False) -> tuple[str, ...]:
     """Take `count` GPUs for as long as this process lives; wait until they are free.
 
-    CUDA must not have been touched yet: it sees the GPUs that were taken, and no other. Processes
-    that this one starts call `join_gpus`.
+    Call it before CUDA is initialised, which then sees these GPUs only. Child processes call
+    `join_gpus`.
 
     Args:
         count: how many.
-        purpose: what others read while they wait.
-        share: the processes can share a GPU, so that fewer do where there are fewer.
+        purpose: shown to processes that wait for these GPUs.
+        share: fewer will do where the machine has fewer.
 
     Returns:
         Their UUIDs; none on a machine without GPUs, or where CUDA_VISIBLE_DEVICES leaves none.
 
     Raises:
-        InputError: when there are not so many, or they cannot be listed.
+        InputError: when there are fewer, or they cannot be listed.
     """
     visible, order = os.environ.get(VISIBLE), os.environ.get("CUDA_DEVICE_ORDER")
     gpus = permitted(list_gpus(visible), visible, order=order)
@@ -191,7 +191,10 @@ def use_gpus(count: int, *, purpose: str, share: bool = False) -> tuple[str, ...
             f"{count} GPUs are wanted and {len(gpus)} are here{left}; lower "
             "execution.launcher.processes"
         )
-    return _adopt(claim(min(count, len(gpus)), gpus, purpose=purpose, folder=lock_folder()))
+    taken = claim(min(count, len(gpus)), gpus, purpose=purpose)
+    _held.update(taken)
+    os.environ[VISIBLE] = os.environ[TAKEN] = ",".join(taken)
+    return tuple(taken)
 
 
 def taken_gpus() -> tuple[str, ...]:
@@ -203,10 +206,10 @@ def join_gpus() -> None:
     """Use the GPUs that the supervisor of this process has taken, for as long as this one lives.
 
     Raises:
-        InputError: when another has them, since the supervisor has died.
+        InputError: when the supervisor has died and another process has taken them.
     """
     for uuid in taken_gpus():
-        file = _open(_file(lock_folder(), uuid))
+        file = _open_lock(uuid)
         if not _locked(file, fcntl.LOCK_SH):
             raise InputError(f"{uuid}: taken by {_user(file)}, this process came too late")
         _held[uuid] = file
@@ -214,9 +217,9 @@ def join_gpus() -> None:
 
 
 def seize_gpu(local_rank: int, *, purpose: str) -> None:
-    """Take the GPU of a rank that a launcher started on this machine for another machine.
+    """Take the GPU of a rank that a launcher on another machine started on this one.
 
-    Nobody waits here: ranks on other machines may hold GPUs meanwhile.
+    It is not waited for, since ranks on other machines may hold GPUs meanwhile.
 
     Raises:
         InputError: when it is in use, or cannot be listed.
@@ -224,45 +227,24 @@ def seize_gpu(local_rank: int, *, purpose: str) -> None:
     visible, order = os.environ.get(VISIBLE), os.environ.get("CUDA_DEVICE_ORDER")
     gpus = permitted(list_gpus(None), visible, order=order)  # the launcher has set `visible`
     if gpus:
-        gpu = gpus[local_rank]
-        held = claim(1, [gpu], purpose=purpose, folder=lock_folder(), wait=False)
-        _held.update(held)
+        _held.update(claim(1, [gpus[local_rank]], purpose=purpose, wait=False))
 
 
-def lock_folder() -> Path:
-    """Return the folder of the locks of this machine."""
-    return Path(os.environ.get("GNER_GPU_LOCKS") or FOLDER)
-
-
-def _adopt(held: dict[str, int]) -> tuple[str, ...]:
-    _held.update(held)
-    os.environ[VISIBLE] = os.environ[TAKEN] = ",".join(held)
-    return tuple(held)
-
-
-def claim(
-    count: int,
-    gpus: Sequence[Gpu],
-    *,
-    purpose: str,
-    folder: Path,
-    wait: bool = True,
-    tell: Callable[[str], object] = say,
-) -> dict[str, int]:
+def claim(count: int, gpus: Sequence[Gpu], *, purpose: str, wait: bool = True) -> dict[str, int]:
     """Wait for `count` of `gpus`; return UUID → open file, whose closing frees the GPU.
 
     Raises:
         InputError: with `wait=False`, when one is in use.
     """
     held: dict[str, int] = {}
-    told = ""
-    with _ticket(folder, gpus) as ticket:
+    shown = ""
+    with _ticket(gpus) as ticket:
         while True:
-            with _alone(folder):
-                ahead = _wanted_before(ticket)
+            with _queue_locked():
+                promised = _wanted_before(ticket)
                 for gpu in gpus:
-                    if len(held) < count and gpu.uuid not in (*held, *ahead):
-                        file = _open(_file(folder, gpu.uuid))
+                    if len(held) < count and gpu.uuid not in (*held, *promised):
+                        file = _open_lock(gpu.uuid)
                         if _locked(file, fcntl.LOCK_EX):
                             held[gpu.uuid] = file
                         else:
@@ -270,46 +252,44 @@ def claim(
                 if len(held) == count:
                     _sign(held, purpose)
                     return {gpu.uuid: held[gpu.uuid] for gpu in gpus if gpu.uuid in held}
-                line = _waiting(count, held, gpus, ahead, folder)
+                line = _waiting(count, held, gpus, behind=bool(promised))
             if not wait:
                 raise InputError(line)
-            if line != told:
-                tell(line)
-                told = line
+            if line != shown:
+                say(line)
+                shown = line
             time.sleep(POLL_SECONDS)
 
 
 def _sign(held: dict[str, int], purpose: str) -> None:
-    """Write who uses the GPUs, and share the locks with ranks to come."""
+    """Write who uses the GPUs, and make the locks shared, for the ranks to come."""
     since = datetime.now().astimezone().strftime("%d %b %H:%M")
     user = f"{purpose} (process {os.getpid()} of user {os.getuid()}, since {since})"
     for file in held.values():
         os.ftruncate(file, 0)
         os.pwrite(file, user.encode(), 0)
-        fcntl.flock(file, fcntl.LOCK_SH)  # nobody else asks now: see _alone
+        fcntl.flock(file, fcntl.LOCK_SH)  # no other can take it: the queue is locked
 
 
-def _waiting(
-    count: int, held: dict[str, int], gpus: Sequence[Gpu], ahead: set[str], folder: Path
-) -> str:
-    """Say what is waited for and who has it; nobody else asks now: see _alone."""
+def _waiting(count: int, held: dict[str, int], gpus: Sequence[Gpu], *, behind: bool) -> str:
+    """Say which GPUs are waited for and who uses them; call it while the queue is locked."""
     users = []
     for gpu in gpus:
         if gpu.uuid not in held:
-            file = _open(_file(folder, gpu.uuid))
+            file = _open_lock(gpu.uuid)
             free = _locked(file, fcntl.LOCK_EX)
             users.append(f"{gpu.uuid}: {'promised' if free else _user(file)}")
             os.close(file)
-    behind = " behind others" if ahead else ""
+    others = " behind others" if behind else ""
     wanted = f"{count} of {len(gpus)} GPUs"
-    return f"waiting{behind} for {wanted}, {len(held)} taken so far; " + "; ".join(users)
+    return f"waiting{others} for {wanted}, {len(held)} taken so far; " + "; ".join(users)
 
 
 @contextmanager
-def _ticket(folder: Path, gpus: Sequence[Gpu]) -> Iterator[Path]:
-    """Queue up; the ticket counts as long as it is locked."""
-    path = folder / f"{time.time_ns():020d}-{os.getpid()}.ticket"
-    with _alone(folder):
+def _ticket(gpus: Sequence[Gpu]) -> Iterator[Path]:
+    """Join the queue; the ticket is valid as long as it is locked."""
+    path = _lock_folder() / f"{time.time_ns():020d}-{os.getpid()}.ticket"
+    with _queue_locked():
         file = _open(path)
         fcntl.flock(file, fcntl.LOCK_EX)
         os.write(file, json.dumps([gpu.uuid for gpu in gpus]).encode())
@@ -321,14 +301,14 @@ def _ticket(folder: Path, gpus: Sequence[Gpu]) -> Iterator[Path]:
 
 
 def _wanted_before(ticket: Path) -> set[str]:
-    """Return what those want who came earlier and still wait."""
+    """Return the GPUs that earlier tickets wait for."""
     wanted: set[str] = set()
     for other in sorted(ticket.parent.glob("*.ticket")):
         if other.name >= ticket.name:
             break
         file = _open(other)
         if _locked(file, fcntl.LOCK_SH):
-            with contextlib.suppress(PermissionError):  # of another user, who clears it some day
+            with contextlib.suppress(PermissionError):  # the left ticket of another user
                 other.unlink(missing_ok=True)
         else:
             wanted |= set(json.loads(os.pread(file, 1 << 16, 0)))
@@ -337,8 +317,9 @@ def _wanted_before(ticket: Path) -> set[str]:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Look and take as one, among all who do so."""
+def _queue_locked() -> Iterator[None]:
+    """Let one process at a time look at the GPUs and take some."""
+    folder = _lock_folder()
     if not folder.is_dir():
         with contextlib.suppress(FileExistsError):
             folder.mkdir(parents=True)
@@ -351,12 +332,16 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(file)
 
 
-def _file(folder: Path, uuid: str) -> Path:
-    return folder / f"{uuid}.lock"
+def _lock_folder() -> Path:
+    return Path(os.environ.get("GNER_GPU_LOCKS") or FOLDER)
+
+
+def _open_lock(uuid: str) -> int:
+    return _open(_lock_folder() / f"{uuid}.lock")
 
 
 def _open(path: Path) -> int:
-    """Open a file that all users may lock; created where it is not there."""
+    """Open a file that all users may lock; create it where it is missing."""
     flags = os.O_RDWR | os.O_NOFOLLOW
     try:
         return os.open(path, flags)  # first: Linux may refuse O_CREAT for the file of another user

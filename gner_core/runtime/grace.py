@@ -1,7 +1,7 @@
-"""How long work may take to save its state after it was told to end.
+"""The grace period: how long work may take to save its state between SIGTERM and SIGKILL.
 
-A training writes a checkpoint then: 130 GB for a model of 11B parameters. Everything that waits for
-work to end waits this long: the fork server, `gner down`, and the files in `deploy/`.
+A training writes a checkpoint then: 130 GB for a model of 11B parameters. The fork server,
+`gner down` and the files in `deploy/` wait this long.
 """
 
 import os
@@ -13,7 +13,7 @@ DEFAULT_SECONDS = 300.0
 
 
 def grace_seconds() -> float:
-    """Return the seconds between the wish to end and SIGKILL.
+    """Return the seconds between SIGTERM and SIGKILL.
 
     Raises:
         InputError: for anything but a finite number from 0.

@@ -1,7 +1,6 @@
 """An exclusive lock on a file, among the processes of a machine and the threads of each.
 
-The kernel holds it (flock) and frees it with the process, however that ends. The file itself says
-nothing and stays.
+The kernel holds it (flock) and frees it when the process ends, however that happens. The file stays.
 """
 
 import errno
@@ -27,7 +26,7 @@ def file_lock(
     Args:
         path: the file.
         given_up: once it is set, a lock that another holds is not waited for.
-        on_wait: called once if another holds the lock; by default nothing is done.
+        on_wait: called once if another holds the lock.
 
     Raises:
         Stopped: when `given_up` was set while another held the lock.

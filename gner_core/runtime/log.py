@@ -1,20 +1,17 @@
-"""One line into the log of a worker, which is its standard error; and lines that are kept out of it."""
+"""Lines in the log of a worker, which is its standard error."""
 
 import logging
 import sys
 
 
 def say(message: str) -> None:
-    """Write a line at once, so that it is there whatever happens next.
-
-    Its mark lets those who show a sample of the log show all such lines.
-    """
+    """Write a line at once, marked as gner's own, so that excerpts of the log can keep it."""
     sys.stderr.write(f"gner: {message}\n")
     sys.stderr.flush()
 
 
 def drop(logger: str, beginning: str) -> None:
-    """Keep messages of a library that begin so out of the log."""
+    """Drop the messages of a library's logger that begin like this."""
     logging.getLogger(logger).addFilter(
         lambda record: not record.getMessage().startswith(beginning)
     )

@@ -1,7 +1,6 @@
-"""The machine on which work is done, and what the work takes of it: time, GPU hours, energy.
+"""Describes the machine, and measures what work uses of it: time, GPU hours, energy.
 
-GPUs and their energy are read from NVML, NVIDIA's management library. Where it is absent nothing
-is said about them: no number is a guess.
+GPUs and their energy are read from NVML, NVIDIA's management library; without it they are absent.
 """
 
 import json
@@ -16,8 +15,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from gner_core.runtime.files import write_file
+
 USAGE = "usage.jsonl"
-"""In the scratch folder of a step: a line per attempt that came to an end."""
+"""In the scratch folder of a step: a line per attempt that has ended."""
 GPUS = "gpus.json"
 """In the scratch folder of a step: the GPUs of the running attempt, and since when."""
 JOULES_PER_WATT_HOUR = 3600.0
@@ -36,7 +37,7 @@ def machine() -> dict[str, Any]:
     }
     nvml = _nvml()
     if nvml is not None:
-        with suppress(nvml.NVMLError):  # a GPU that has failed says nothing
+        with suppress(nvml.NVMLError):  # a GPU has failed
             gpus = map(nvml.nvmlDeviceGetHandleByIndex, range(nvml.nvmlDeviceGetCount()))
             found["driver"] = nvml.nvmlSystemGetDriverVersion()
             found["gpus"] = [nvml.nvmlDeviceGetName(gpu) for gpu in gpus]
@@ -44,24 +45,17 @@ def machine() -> dict[str, Any]:
 
 
 def took_gpus(scratch: Path, gpus: Sequence[str]) -> None:
-    """Say that a worker has GPUs from now on; waiting for them is not using them.
-
-    Args:
-        scratch: the folder of the step.
-        gpus: their UUIDs; none on a machine without.
-    """
+    """Record that a worker uses GPUs, given by UUID, from now on; waiting for them does not count."""
     if gpus:
         taken = {"gpus": list(gpus), "since": time.monotonic(), "joules": _joules(gpus)}
-        aside = scratch / f"{GPUS}.part"
-        aside.write_text(json.dumps(taken))
-        os.replace(aside, scratch / GPUS)
+        write_file(scratch / GPUS, json.dumps(taken))
 
 
 class Meter:
-    """Counts the wall time of a worker from its making on, and the use of the GPUs that it took."""
+    """Measures the wall time of a worker from now on, and its use of GPUs."""
 
     def __init__(self, scratch: Path) -> None:
-        """Start to count for a worker that will say `took_gpus` in this folder, if it takes some."""
+        """Start; a worker that takes GPUs calls `took_gpus` with the same folder."""
         self._taken = scratch / GPUS
         self._taken.unlink(missing_ok=True)
         self._began = time.monotonic()
@@ -80,9 +74,9 @@ class Meter:
 
 
 def _joules(gpus: Sequence[str]) -> float | None:
-    """Return what GPUs have taken since their driver was loaded; None where one does not know.
+    """Return the energy that GPUs have used since their driver was loaded, None where unknown.
 
-    GPUs know it since the Volta generation; parts of GPUs (MIG) never do.
+    GPUs count it since the Volta generation; parts of GPUs (MIG) never do.
     """
     nvml = _nvml()
     if nvml is None:
@@ -97,13 +91,13 @@ def _joules(gpus: Sequence[str]) -> float | None:
 
 
 def note(file: Path, used: dict[str, float]) -> None:
-    """Add what an attempt has used."""
+    """Append what an attempt has used, as a JSON line."""
     with file.open("a") as handle:
         handle.write(json.dumps(used) + "\n")
 
 
 def total(file: Path) -> dict[str, float]:
-    """Sum up all attempts; what one of them does not know, such as energy, is left out."""
+    """Sum up all attempts; what one of them lacks, such as energy, is left out."""
     attempts = []
     for line in file.read_text().splitlines() if file.exists() else []:
         with suppress(json.JSONDecodeError):  # half a line, written on a full disk
@@ -123,7 +117,7 @@ def _cpu() -> str:
 
 
 def _nvml() -> ModuleType | None:
-    """Return NVML, ready to use; None on a machine without a driver that it can talk to."""
+    """Return NVML, initialised; None on a machine without its driver."""
     import pynvml
 
     try:

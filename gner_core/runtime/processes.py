@@ -1,7 +1,6 @@
-"""Names of processes that hold for good, and whether such a process has died.
+"""Names of processes that are unique for good, and whether such a process has died.
 
-A process id is used again sooner or later; with the moment of its start, the boot and the
-namespace it is a name for one process only.
+Process ids are used again; together with start, boot and namespace they name one process only.
 
 Example:
     >>> has_died(this_process())
@@ -16,12 +15,12 @@ import psutil
 
 PROC = Path("/proc")
 UNKNOWN = "?"
-"""Stands for what a system without /proc does not say."""
+"""Stands for what a system without /proc does not tell."""
 
 
 def this_process() -> str:
     """Return the name of this process: host, boot, namespace, id and start, slashes between."""
-    boot, space = _place()
+    boot, space = _boot_and_namespace()
     pid = os.getpid()
     return f"{socket.gethostname()}/{boot}/{space}/{pid}/{_start_of(pid)}"
 
@@ -34,7 +33,7 @@ def has_died(name: str) -> bool:
     if name == UNKNOWN:
         return False
     host, boot, space, pid, start = name.split("/")
-    here = _place()
+    here = _boot_and_namespace()
     if host != socket.gethostname() or UNKNOWN in {boot, *here, start}:
         return False
     if boot != here[0]:
@@ -42,7 +41,7 @@ def has_died(name: str) -> bool:
     return space == here[1] and _start_of(int(pid)) != start
 
 
-def _place() -> tuple[str, str]:
+def _boot_and_namespace() -> tuple[str, str]:
     """Return the ids of this boot and of this namespace of process ids."""
     try:
         boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()

@@ -1,11 +1,8 @@
-"""The protocol between a task and its child process: a request file in, progress lines, a result.
+"""The protocol between a task and its worker, a child process.
 
-Free of torch, so that both sides can use it.
-
-    request.json     what to do; written by the task
-    progress.jsonl   one line per event of the running work; appended by the child, also by the
-                     next attempt: the journal of all that is to be tracked
-    result.json      {"ok": true, …} or {"ok": false, "error": "one clear line"}
+request.json     what to do; written by the task
+progress.jsonl   one line per event to be tracked; every attempt of the worker appends to it
+result.json      {"ok": true, …} or {"ok": false, "error": "one clear line"}
 """
 
 import json
@@ -31,7 +28,7 @@ class Request(StrictModel):
     output: str
     """Empty folder to fill; published by the task."""
     scratch: str
-    """Folder that outlives a crash: checkpoints and finished parts."""
+    """Folder that outlives a crash, with checkpoints and finished parts."""
     threads: int | None
     """CPU threads; null leaves the choice to torch."""
 
@@ -48,12 +45,10 @@ def run_worker(
 ) -> NoReturn:
     """Read the request at `path`, do the work, write the result, exit.
 
-    A worker that is itself one process of several writes its result under another name.
-
-    An `InputError` becomes the result's message; any other exception leaves its traceback in the
-    log and exit code 1.
+    An `InputError` becomes the result's message, with exit code 2; any other exception leaves its
+    traceback in the log and exit code 1. One process of several gives a `result_name` of its own.
     """
-    drop("DeepSpeed", "Setting accelerator to CPU")  # which any machine without a GPU gets to read
+    drop("DeepSpeed", "Setting accelerator to CPU")  # on every machine without a GPU
     request = request_type.model_validate_json(Path(path).read_text())
     scratch = Path(request.scratch)
     _end_last_line(scratch / PROGRESS)

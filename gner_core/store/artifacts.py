@@ -6,12 +6,12 @@ On a local disk an artifact is a folder that is renamed into place. An object st
     <step>/<key>/attempts/<attempt>/…        the files; the manifest names the attempt that counts
     <step>/<key>/lease.json                  while a machine builds it
 
-So two machines that build the same thing never mix their files: readers follow the manifest.
-Either way an artifact without manifest does not exist.
+So two machines that build the same artifact never mix their files. In either form, an artifact
+without a manifest does not exist.
 
-Local by design, below `scratch`: locks, unfinished work (training checkpoints, generated parts),
-and copies of remote artifacts, which may be deleted at any time. What is published outlives a
-machine; what is unfinished goes on only where it began.
+Always local, below `scratch`: locks, unfinished work (training checkpoints, generated parts), and
+copies of remote artifacts, which may be deleted at any time. Unfinished work is resumed only on the
+machine where it began.
 """
 
 import json
@@ -39,7 +39,7 @@ MANIFEST = "manifest.json"
 LEASE = "lease.json"
 ATTEMPTS = "attempts"
 DOWNLOADS = 3
-"""Tries to get a file whole."""
+"""Attempts to get a file whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,12 @@ class ArtifactRef:
 
     @property
     def path(self) -> str:
-        """Its place below the store's root."""
+        """Its path below the store's root."""
         return f"{self.step}/{self.key}"
 
 
 class Store:
-    """Artifacts below one fsspec URL, with a local scratch folder beside it."""
+    """Artifacts below one fsspec URL, with a local scratch folder."""
 
     def __init__(self, root: str, *, scratch: Path) -> None:
         """Open a store; nothing is created before the first artifact.
@@ -73,7 +73,7 @@ class Store:
 
     @property
     def url(self) -> str:
-        """The place of the store, for people."""
+        """The URL of the store, or the path of a local one."""
         return self.objects.url()
 
     def has(self, ref: ArtifactRef) -> bool:
@@ -96,17 +96,15 @@ class Store:
             InputError: when the artifact is not published or its manifest cannot be read.
         """
         name = f"{ref.path}/{MANIFEST}"
+        url = self.objects.url(name)
         try:
             found: dict[str, Any] = json.loads(self.objects.read(name))
         except FileNotFoundError:
-            place = self.objects.url(name)
-            raise InputError(f"{place}: no such artifact; run the step again") from None
+            raise InputError(f"{url}: no such artifact; run the step again") from None
         except ValueError as error:
-            place = self.objects.url(name)
-            raise InputError(f"{place}: damaged ({error}); delete it, run again") from None
+            raise InputError(f"{url}: damaged ({error}); delete it, run again") from None
         if not self.objects.is_local and "attempt" not in found:
-            place = self.objects.url(name)
-            raise InputError(f"{place}: names no attempt; delete it, run again")
+            raise InputError(f"{url}: names no attempt; delete it, run again")
         return found
 
     def fetch(self, ref: ArtifactRef) -> Path:
@@ -127,12 +125,11 @@ class Store:
 
     @contextmanager
     def publish(self, ref: ArtifactRef, *, about: dict[str, Any]) -> Iterator[Path]:
-        """Give a fresh folder to fill; publish it when the block ends without an error.
+        """Yield an empty folder to fill; publish it when the block ends without an error.
 
-        Call it under `lock`. `about`, as it is at the end of the block, goes into the manifest
-        beside the list of files with sizes and SHA-256 sums, the time and the seconds that the
-        block took. After an error nothing is left behind. Where another machine was first, its
-        artifact stands.
+        Call it under `lock`. `about`, as it is at the end of the block, goes into the manifest,
+        with the sizes and SHA-256 sums of all files, the time and the seconds that the block took.
+        After an error nothing is left behind. Where another machine was first, its artifact stays.
         """
         self._clear(ref)
         folder = self._staging(ref)
@@ -165,9 +162,9 @@ class Store:
     ) -> Iterator[None]:
         """Hold the right to build `ref`; others wait.
 
-        On this machine the kernel drops it with the process, however that ends. Machines that
-        share a remote store have a lease: see `gner_core.store.lease` for what it cannot do. `on_wait`
-        is called with a line that says which other machine is waited for.
+        Among the processes of this machine it is a file lock, among machines that share a remote
+        store a lease (see `gner_core.store.lease`). `on_wait` is called with a line that names the
+        machine that is waited for.
 
         Raises:
             Stopped: when `given_up` was set while another process held the right.
@@ -198,7 +195,7 @@ class Store:
         return folder
 
     def discard(self, ref: ArtifactRef) -> None:
-        """Delete what this machine's attempts left of a step that is published; under `lock`."""
+        """Delete this machine's unfinished work on a published step; call it under `lock`."""
         shutil.rmtree(self.scratch / "unfinished" / ref.step / ref.key, ignore_errors=True)
         self._clear(ref)
 
@@ -207,14 +204,14 @@ class Store:
         return root / ".staging" / f"{socket.gethostname()}-{ref.step}-{ref.key}"
 
     def _clear(self, ref: ArtifactRef) -> None:
-        """Delete what an attempt of this machine left that failed, or was killed."""
+        """Delete what a failed or killed attempt of this machine has left."""
         folder = self._staging(ref)
         if not folder.exists():
             return
         if not self.objects.is_local:
-            stands = f"/{self.manifest(ref)['attempt']}/" if self.has(ref) else None
+            valid = f"/{self.manifest(ref)['attempt']}/" if self.has(ref) else None
             mine = self.objects.sizes(f"{ref.path}/{ATTEMPTS}/{self._machine()}")
-            self.objects.remove([name for name in mine if stands is None or stands not in name])
+            self.objects.remove([name for name in mine if valid is None or valid not in name])
         shutil.rmtree(folder)
 
     def _move_into_place(self, folder: Path, ref: ArtifactRef, manifest: dict[str, Any]) -> None:
@@ -222,7 +219,7 @@ class Store:
         target = Path(self.objects.url(ref.path))
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and not self.has(ref):
-            shutil.rmtree(target)  # what somebody left half-deleted
+            shutil.rmtree(target)  # half deleted
         try:
             os.rename(folder, target)
         except OSError:
@@ -237,8 +234,8 @@ class Store:
         there = self.objects.sizes(below)
         for name, entry in manifest["files"].items():
             if there.get(f"{below}/{name}") != entry["size"]:
-                place = self.objects.url(f"{below}/{name}")
-                raise InputError(f"{place}: was written and is not whole there; run again")
+                url = self.objects.url(f"{below}/{name}")
+                raise InputError(f"{url}: was written and is not whole there; run again")
         text = _text({**manifest, "attempt": attempt})
         if self.objects.create(f"{ref.path}/{MANIFEST}", text.encode()):
             put_folder(folder, self._copy_folder(ref, attempt))
@@ -249,7 +246,7 @@ class Store:
         return self.scratch / "copies" / ref.step / ref.key / attempt
 
     def _copy(self, ref: ArtifactRef, manifest: dict[str, Any]) -> Path:
-        """Return the folder of a remote artifact's copy; one that is damaged is made again."""
+        """Return the local copy of a remote artifact; a damaged one is downloaded again."""
         with self._locked(f"copy-{ref.step}-{ref.key}"):
             while True:
                 folder = self._copy_folder(ref, manifest["attempt"])
@@ -268,11 +265,11 @@ class Store:
                     manifest = now
 
     def _download(self, ref: ArtifactRef, manifest: dict[str, Any], folder: Path) -> None:
-        with replacing_folder(folder) as aside:
+        with replacing_folder(folder) as unfinished:
             for name, entry in manifest["files"].items():
-                (aside / name).parent.mkdir(parents=True, exist_ok=True)
+                (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
                 source = f"{ref.path}/{ATTEMPTS}/{manifest['attempt']}/{name}"
-                self._download_file(ref, source, aside / name, entry)
+                self._download_file(ref, source, unfinished / name, entry)
 
     def _download_file(
         self, ref: ArtifactRef, source: str, file: Path, entry: dict[str, Any]
@@ -288,7 +285,7 @@ class Store:
         )
 
     def _machine(self) -> str:
-        """Return what tells this machine, with this scratch folder, from all others."""
+        """Return a name that only this machine with this scratch folder has."""
         file = self.scratch / "machine"
         with self._locked("machine"):
             if not file.exists():

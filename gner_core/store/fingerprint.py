@@ -1,7 +1,7 @@
-"""Turns a value into a short hash that is the same on every machine and in every process.
+"""Short hashes of values, the same on every machine and in every process.
 
-It refuses values whose text is not stable (sets, objects, NaN) instead of hashing their `repr`,
-since a silent difference would redo, or wrongly skip, hours of work.
+Values without a stable text form (sets, objects, NaN) are refused: a silent difference would
+repeat, or wrongly skip, hours of work.
 
 Example:
     >>> fingerprint({"b": 1, "a": [True, None]}) == fingerprint({"a": [True, None], "b": 1})
@@ -22,7 +22,7 @@ def canonical(value: Any) -> str:
 
     Raises:
         TypeError: for anything but str, int, float, bool, None, and lists, tuples or
-            string-keyed dicts of those; the message names the place inside `value`.
+            string-keyed dicts of those; the message names the path inside `value`.
         ValueError: for NaN and infinities, which JSON cannot hold.
     """
     _refuse_unstable(value, "value")
@@ -41,20 +41,15 @@ def file_sha256(path: Path) -> str:
 
 
 def _refuse_unstable(value: Any, where: str) -> None:
-    if value is None or isinstance(value, (str, bool, int)):
-        return
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"{where}: {value} has no canonical form")
-        return
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where}: {value} has no canonical form")
+    if isinstance(value, list | tuple):
         for index, item in enumerate(value):
             _refuse_unstable(item, f"{where}[{index}]")
-        return
-    if isinstance(value, dict):
+    elif isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
                 raise TypeError(f"{where}: key {key!r} is not a string")
             _refuse_unstable(item, f"{where}.{key}")
-        return
-    raise TypeError(f"{where}: a {type(value).__name__} has no stable text form")
+    elif not isinstance(value, str | int | float | None):
+        raise TypeError(f"{where}: a {type(value).__name__} has no stable text form")

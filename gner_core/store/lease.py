@@ -1,12 +1,12 @@
 """A lease on an object store: the second machine waits for the first, and not for a dead one.
 
-The holder rewrites the object every few seconds. Who waits looks at it now and then; when it has
-not changed for a while by the waiter's own clock, its holder is taken for dead and the lease is
-taken over. No clocks are compared. A lease saves work and protects nothing: a holder that was
-only cut off goes on, two may build, and the store must stand that (it does).
+The holder rewrites the object every few seconds (a heartbeat). Waiting machines poll it; one that
+has seen no change for a while, by its own clock, takes the lease over. Clocks of two machines are
+never compared. A lease saves work and protects nothing: a holder that was only cut off goes on, so
+two machines may build at once, which the store allows.
 
-Where writing is not atomic, a lease may be empty or half written. One that cannot be read belongs
-to nobody yet: who waits gives it as long as a silent one, and its holder writes it anew.
+Where writing is not atomic, a lease may be empty or half written. One that cannot be read has no
+owner yet: it is waited for like a silent one, and its holder writes it again.
 """
 
 import json
@@ -41,7 +41,7 @@ PACE = Pace()
 
 @dataclass(frozen=True)
 class _Content:
-    """What stands in a lease; without `machine` and `lease` where it cannot be read."""
+    """The content of a lease; without `machine` and `lease` where it cannot be read."""
 
     data: bytes
     who: str = "an unknown process (its lease cannot be read)"
@@ -64,11 +64,11 @@ def leased(
     Args:
         objects: where the lease is.
         name: the object.
-        machine: what tells this machine from others. Its processes have a lock among themselves,
-            so a lease that this machine is said to hold is that of a dead process.
-        unless: no need to wait any more; then the block runs without a lease.
-        on_wait: called once with who is waited for, and when a lease is taken over.
-        pace: how often.
+        machine: a unique name of this machine. Its processes have a lock among themselves, so a
+            lease in its name is that of a dead process.
+        unless: says that the lease is no longer needed; then the block runs without one.
+        on_wait: called once with the holder that is waited for, and when a lease is taken over.
+        pace: how often the lease is rewritten and read.
     """
     lease = _Lease(objects, name, machine)
     if not lease.acquire(unless, on_wait, pace):
@@ -94,7 +94,7 @@ class _Lease:
     def acquire(
         self, unless: Callable[[], bool], on_wait: Callable[[str], object], pace: Pace
     ) -> bool:
-        """Return True with the lease, False when there is no need for it any more."""
+        """Return True with the lease, False when it is no longer needed."""
         last, since, told = None, time.monotonic(), False
         while not self.objects.create(self.name, self._content()):
             if unless():
@@ -117,10 +117,10 @@ class _Lease:
         return True
 
     def beat(self, ended: threading.Event, seconds: float) -> None:
-        """Rewrite the lease until `ended`, or until another has taken it over.
+        """Rewrite the lease until `ended`, or until another machine has taken it over.
 
-        A fault is logged, and the next time the lease is written again: the work goes on
-        meanwhile, and another machine may do it, too.
+        After a fault, which is logged, the lease is written again the next time. The work goes on
+        meanwhile, and another machine may do it too.
         """
         while not ended.wait(seconds):
             try:
@@ -139,7 +139,7 @@ class _Lease:
         try:
             if self._is_mine():
                 self.objects.remove([self.name])
-        except InputError as error:  # the others find out that it is not rewritten
+        except InputError as error:  # the others see that it is not rewritten
             LOG.warning("lease not released: %s", error)
 
     def _is_mine(self) -> bool:
@@ -148,7 +148,7 @@ class _Lease:
         return seen is not None and seen.lease in (self.mine, None)
 
     def _read(self) -> _Content | None:
-        """Return what stands in the lease, None where there is none."""
+        """Return the content of the lease, None where there is none."""
         try:
             data = self.objects.read(self.name)
         except FileNotFoundError:

@@ -1,16 +1,18 @@
-"""Objects below one fsspec URL: read and written whole, tried again, with one clear line at the end.
+"""Objects below one fsspec URL: read and written whole, with retries and errors of one line.
 
 Credentials come from the environment, as the filesystem's own library reads them, and never from
-the URL, which people log.
+the URL, which is logged.
 """
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from gner_core.errors import InputError
 
@@ -26,7 +28,7 @@ class Objects:
     """The objects below one URL, named by their path below it."""
 
     def __init__(self, url: str) -> None:
-        """Open the place; nothing is read or created yet.
+        """Open the URL; nothing is read or created yet.
 
         Raises:
             InputError: for a protocol that is unknown or not installed, and a URL with a password.
@@ -42,14 +44,14 @@ class Objects:
             extra = " (pip install 'gner[s3]')" if url.startswith(("s3:", "s3a:")) else ""
             raise InputError(f"{url}: {error}{extra}") from None
         except ValueError as error:
-            raise InputError(f"{url}: not a place for a store ({error})") from None
+            raise InputError(f"{url}: not the URL of a store ({error})") from None
         self.root = str(root).rstrip("/")
-        self.is_local = "file" in _protocols(self.filesystem)
+        self.is_local = isinstance(self.filesystem, LocalFileSystem)
 
     def url(self, name: str = "") -> str:
         """Return the URL of an object; for a local one its path."""
-        place = self._place(name).rstrip("/")
-        return place if self.is_local else str(self.filesystem.unstrip_protocol(place))
+        path = self._path(name).rstrip("/")
+        return path if self.is_local else str(self.filesystem.unstrip_protocol(path))
 
     def exists(self, name: str) -> bool:
         """Say whether there is such an object; a store that does not answer is an error."""
@@ -65,34 +67,33 @@ class Objects:
 
     def write(self, name: str, data: bytes) -> None:
         """Write an object, over another if there is one."""
-        self._try("written", name, lambda place: self.filesystem.pipe_file(place, data))
+        self._try("written", name, lambda path: self.filesystem.pipe_file(path, data))
 
     def create(self, name: str, data: bytes) -> bool:
         """Write an object where there is none yet; say whether what is there now is this one.
 
-        S3, Google Cloud Storage, memory and local folders decide that themselves, at once. Other
-        filesystems may let the later of two writers win: both look at what stands in the end, but
-        one may look too early. Whoever calls this must be able to live with that.
+        On S3, Google Cloud Storage, memory and local folders this is atomic. On other filesystems
+        the later of two writers may win, and both may be told that they were first.
         """
 
-        def create(place: str) -> None:
+        def create(path: str) -> None:
             try:
-                self.filesystem.pipe_file(place, data, mode="create")
+                self.filesystem.pipe_file(path, data, mode="create")
             except FileExistsError:
                 return
             except Exception:  # some filesystems have another error for it
-                if not self._is_there(place):
+                if not self._is_there(path):
                     raise
 
         self._try("created", name, create)
         try:
             return self.read(name) == data
-        except FileNotFoundError:  # there was another, and it was deleted since
+        except FileNotFoundError:  # another writer's, deleted since
             return False
 
     def put(self, file: Path, name: str) -> None:
         """Copy a local file there."""
-        self._try("written", name, lambda place: self.filesystem.put_file(str(file), place))
+        self._try("written", name, lambda path: self.filesystem.put_file(str(file), path))
 
     def get(self, name: str, file: Path) -> None:
         """Copy an object into a local file.
@@ -100,55 +101,53 @@ class Objects:
         Raises:
             FileNotFoundError: when there is none.
         """
-        self._try(READ, name, lambda place: self.filesystem.get_file(place, str(file)))
+        self._try(READ, name, lambda path: self.filesystem.get_file(path, str(file)))
 
     def sizes(self, below: str) -> dict[str, int]:
         """Return the objects below a path with their sizes in bytes."""
 
-        def find(place: str) -> dict[str, int]:
-            found = self.filesystem.find(place, detail=True)
+        def find(path: str) -> dict[str, int]:
+            found = self.filesystem.find(path, detail=True)
             start = len(self.root) + 1
-            return {str(path)[start:]: int(entry["size"]) for path, entry in found.items()}
+            return {str(name)[start:]: int(entry["size"]) for name, entry in found.items()}
 
         return self._try("listed", below, find)
 
     def entries(self, below: str) -> list[str]:
         """Return the last parts of the names directly below a path, sorted; none where it is not."""
 
-        def entries(place: str) -> list[str]:
+        def entries(path: str) -> list[str]:
             try:
-                found = self.filesystem.ls(place, detail=False)
+                found = self.filesystem.ls(path, detail=False)
             except FileNotFoundError:
                 return []
-            return sorted(str(path).rstrip("/").rpartition("/")[2] for path in found)
+            return sorted(str(name).rstrip("/").rpartition("/")[2] for name in found)
 
         return self._try("listed", below, entries)
 
     def remove(self, names: list[str]) -> None:
         """Delete objects; one that is not there is no error."""
+
+        def remove(path: str) -> None:
+            with suppress(FileNotFoundError):
+                self.filesystem.rm_file(path)
+
         for name in names:
-
-            def remove(place: str) -> None:
-                try:
-                    self.filesystem.rm_file(place)
-                except FileNotFoundError:
-                    return
-
             self._try("deleted", name, remove)
 
-    def _place(self, name: str) -> str:
+    def _path(self, name: str) -> str:
         return f"{self.root}/{name}"
 
-    def _is_there(self, place: str) -> bool:
-        """Look once; fsspec's `exists` takes any fault for a no on filesystems without asyncio."""
+    def _is_there(self, path: str) -> bool:
+        """Say whether an object exists; fsspec's `exists` may take any fault for a no."""
         try:
-            self.filesystem.info(place)
+            self.filesystem.info(path)
         except FileNotFoundError:
             return False
         return True
 
     def _try(self, done: str, name: str, what: Callable[[str], R]) -> R:
-        """Call `what(place)`, up to three times.
+        """Call `what` with the path of `name`, up to three times.
 
         Raises:
             FileNotFoundError: when there is nothing to read.
@@ -157,7 +156,7 @@ class Objects:
         pauses = list(PAUSES)
         while True:
             try:
-                return what(self._place(name))
+                return what(self._path(name))
             except Exception as error:
                 if done == READ and isinstance(error, FileNotFoundError):
                     raise FileNotFoundError(self.url(name)) from None  # an answer, not a fault
@@ -171,8 +170,3 @@ class Objects:
 def _reason(error: Exception) -> str:
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
-
-
-def _protocols(filesystem: fsspec.AbstractFileSystem) -> tuple[str, ...]:
-    protocol = filesystem.protocol
-    return (protocol,) if isinstance(protocol, str) else tuple(protocol)

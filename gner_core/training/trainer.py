@@ -194,8 +194,7 @@ class StageTrainer(Trainer):
 
     def _restore(self, checkpoint: Path) -> None:
         averages = load_file(checkpoint / AVERAGES)
-        optimizer = self.optimizer.optimizer if self.engine is None else None
-        restore_averages(self.model, optimizer, averages, engine=self.engine)
+        restore_averages(self.model, self.optimizer, averages, engine=self.engine)
         self.lr_scheduler.load_state_dict(json.loads((checkpoint / SCHEDULE).read_text()))
         rates = self.lr_scheduler.get_last_lr()  # it does not pass them to the optimizer
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
@@ -209,8 +208,7 @@ class StageTrainer(Trainer):
         """
         folder = self._scratch / WRITING / f"{CHECKPOINT}{self.state.global_step}"
         weights = self.weights()
-        optimizer = self.optimizer.optimizer if self.engine is None else None
-        averages = full_averages(self.model, optimizer, engine=self.engine)
+        averages = full_averages(self.model, self.optimizer, engine=self.engine)
         for write in (
             partial(self._write_states, weights, averages),
             partial(self._save_rng_state, str(folder)),
@@ -318,13 +316,12 @@ def predicted_labels(inputs: Batch) -> torch.Tensor:
 def _encoder_decoder_logits(
     model: torch.nn.Module, bare: PreTrainedModel, inputs: Batch
 ) -> torch.Tensor:
-    output = model(
+    logits: torch.Tensor = model(
         input_ids=inputs["input_ids"],
         attention_mask=inputs["attention_mask"],
         decoder_input_ids=bare.prepare_decoder_input_ids_from_labels(labels=inputs["labels"]),
         use_cache=False,
-    )
-    logits: torch.Tensor = output.logits
+    ).logits
     return logits
 
 
@@ -333,14 +330,13 @@ def _decoder_only_logits(
 ) -> torch.Tensor:
     prefix, mask = inputs["prefix"], inputs["attention_mask"]
     shared = prefix.shape[1] > 0
-    output = model(
+    logits: torch.Tensor = model(
         input_ids=inputs["input_ids"],
         attention_mask=mask,
         position_ids=(mask.cumsum(1) - 1).clamp(min=0)[:, prefix.shape[1] :],
         past_key_values=_shared_cache(bare, prefix, rows=len(mask)) if shared else None,
         use_cache=shared,
-    )
-    logits: torch.Tensor = output.logits
+    ).logits
     return logits
 
 

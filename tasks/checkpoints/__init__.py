@@ -1,1 +1,1 @@
-"""Checkpoints wherever they are: what identifies one, and where new ones are found."""
+"""Checkpoints: what identifies one, where new ones are found, the registry, their tests."""

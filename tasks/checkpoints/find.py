@@ -1,4 +1,4 @@
-"""Finds a checkpoint, or a file of predictions, by a folder or by the name of an artifact."""
+"""Finds a checkpoint or a file of predictions by its path or by the name of an artifact."""
 
 from pathlib import Path
 

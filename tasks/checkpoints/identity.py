@@ -1,8 +1,4 @@
-"""Checkpoints wherever they are: finding them, and knowing one again by its content.
-
-A copy in another folder, a training that gave the same weights, two events about one folder: all
-are one checkpoint.
-"""
+"""A checkpoint is identified by its content: copies in two folders are one checkpoint."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -21,8 +17,8 @@ from tasks.steps.models import Stored
 
 TRAIN = "train"
 NOT_CONTENT = (".*", "*.log", "*.jsonl", "*.md", "summary.json", DESCRIPTION, MANIFEST)
-"""Files beside a checkpoint that say what happened, not what it answers. What gner.json says of
-prompts and limits is in the identity of the step that generates."""
+"""Files in a checkpoint's folder on which its answers do not depend. What gner.json says of prompts
+and limits is in the identity of the step generate."""
 WEIGHTS = "*.safetensors"
 
 
@@ -31,7 +27,7 @@ class Checkpoint:
     """A trained model that can be evaluated."""
 
     step: Stored
-    """Its identity: the checkpoint's content; and where it is read."""
+    """The hashes of its files, and where they are read."""
     where: str
     """For people and other programs: its folder, or its URL in a remote store."""
     stage: str | None
@@ -41,7 +37,7 @@ class Checkpoint:
 
     @property
     def key(self) -> str:
-        """What it is known by: the hash of its content."""
+        """The hash of its content."""
         return self.step.ref.key
 
     @property
@@ -61,21 +57,20 @@ class Checkpoint:
         return {name: digest for name, digest in files.items() if fnmatch(name, WEIGHTS)}
 
     def description(self, store: Store) -> Description:
-        """Return what it says of itself.
+        """Return what its gner.json says.
 
         Raises:
             InputError: when it was not trained, is damaged or cannot be read.
         """
-        place = self.step.stored_at
-        folder = place if isinstance(place, Path) else store.fetch(place)
-        found = description_of(folder)
+        location = self.step.stored_at
+        found = description_of(location if isinstance(location, Path) else store.fetch(location))
         if found.target is None:
             raise InputError(f"{self.where}: a backbone that was not trained to write entities")
         return found
 
 
 def named(name: str, store: Store) -> Checkpoint:
-    """Return the checkpoint of a folder or of an artifact of the store, as `gner predict` takes it.
+    """Return the checkpoint of a folder or of an artifact of the store.
 
     Raises:
         InputError: when there is no such checkpoint.
@@ -116,7 +111,7 @@ def registered(step: str | None, where: str, store: Store) -> Checkpoint:
 
 
 def distinct(found: Iterable[Checkpoint]) -> list[Checkpoint]:
-    """Return each checkpoint once, the oldest first; of several places the first one counts."""
+    """Return each checkpoint once, the oldest first; of several copies the first one counts."""
     once: dict[str, Checkpoint] = {}
     for checkpoint in found:
         once.setdefault(checkpoint.key, checkpoint)
@@ -150,14 +145,14 @@ def in_folder(folder: Path) -> Checkpoint:
 
 
 def _checkpoint(
-    title: str, files: Mapping[str, str], place: ArtifactRef | Path, **facts: Any
+    title: str, files: Mapping[str, str], location: ArtifactRef | Path, **facts: Any
 ) -> Checkpoint:
     kept = {name: digest for name, digest in sorted(files.items()) if _matters(name)}
     if not any(fnmatch(name, WEIGHTS) for name in kept):
         raise InputError(f"{facts['where']}: holds no safetensors weights")
-    key = Stored(title=title, files=kept, stored_at=place).ref.key
+    key = Stored(title=title, files=kept, stored_at=location).ref.key
     name = f"{re.sub(r'[^a-z0-9]+', '-', title.lower())}-{key[:8]}"
-    return Checkpoint(Stored(title=name, files=kept, stored_at=place), **facts)
+    return Checkpoint(Stored(title=name, files=kept, stored_at=location), **facts)
 
 
 def _matters(name: str) -> bool:

@@ -1,8 +1,6 @@
-"""MLflow's model registry: checkpoints registered by reference, decisions about them, the champion.
+"""MLflow's model registry: checkpoints, decisions about them, the champion. No weights are copied.
 
-No weights are copied.
-
-Every call may be made twice. Versions are known again by the tag `checkpoint`; where two processes
+Every call may be made twice. Versions are found again by the tag `checkpoint`; where two processes
 registered one checkpoint at the same moment, the version with the lower number counts.
 """
 
@@ -10,17 +8,13 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gner_core.config.reevaluation import ChampionParams
 from tasks.checkpoints.identity import Checkpoint
-from tasks.tracking.server import experiment_id, is_away, tracking_uri
+from tasks.tracking.server import TrackingStore, is_away
 from tasks.tracking.tracker import KEY, Tracker
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
 MODEL = "gner"
@@ -28,7 +22,7 @@ MODEL = "gner"
 CHECKPOINT, WHERE, WEIGHTS = "checkpoint", "path", "sha256"
 STEP, STAGE, CREATED, VERDICT = "step", "stage", "created", "verdict"
 DECISION = "decision."
-"""Before the key of an evaluation: the tag that holds what was decided, as JSON."""
+"""Before the key of a suite of tests: the tag that holds what was decided on it, as JSON."""
 PAGE = 1000
 
 
@@ -45,36 +39,25 @@ class Version:
     """The run of its training, where it is known."""
     tags: Mapping[str, str]
 
-    def decision(self, evaluation: str) -> dict[str, Any] | None:
-        """Return what was decided in an evaluation, None if nothing was."""
-        text = self.tags.get(f"{DECISION}{evaluation}")
+    def decision(self, suite: str) -> dict[str, Any] | None:
+        """Return what was decided on a suite of tests, None if nothing was."""
+        text = self.tags.get(f"{DECISION}{suite}")
         return json.loads(text) if text else None
 
 
+@dataclass(frozen=True)
 class Registry:
     """One registered model."""
 
-    def __init__(self, uri: str, *, place: str | None, model: str, alias: str = "") -> None:
-        """Name the model; nothing is asked before the first call.
-
-        Args:
-            uri: MLflow's address; `place` its folder of artifacts, None where a server has one.
-        """
-        self.uri, self.model, self.alias = uri, model, alias
-        self._place = place
-
-    @classmethod
-    def open(cls, champion: ChampionParams, home: Path) -> "Registry":
-        """Open the registry of the tracking store that this machine uses."""
-        uri, place = tracking_uri(home)
-        return cls(uri, place=place, model=champion.model, alias=champion.alias)
+    mlflow: TrackingStore
+    model: str
 
     def versions(self) -> dict[str, Version]:
         """Return the versions by the key of their checkpoint."""
         found: dict[str, Version] = {}
         query, token = f"name = '{self.model}'", None
         while True:
-            page = self.client.search_model_versions(query, PAGE, page_token=token)
+            page = self.mlflow.client.search_model_versions(query, PAGE, page_token=token)
             for one in sorted(map(_version, page), key=lambda version: version.number):
                 key = one.tags.get(CHECKPOINT)
                 if key and (key not in found or one.number < found[key].number):
@@ -85,33 +68,33 @@ class Registry:
     def version(self, key: str) -> Version | None:
         """Return the version of a checkpoint, None where it is not registered."""
         query = f"name = '{self.model}' and tags.`{CHECKPOINT}` = '{key}'"
-        found = map(_version, self.client.search_model_versions(query, PAGE))
+        found = map(_version, self.mlflow.client.search_model_versions(query, PAGE))
         return min(found, key=lambda version: version.number, default=None)
 
     def register(self, checkpoint: Checkpoint) -> Version:
-        """Return the version of a checkpoint; it is made if there is none."""
+        """Return the version of a checkpoint, which is made if there is none."""
         import mlflow
         from mlflow.exceptions import MlflowException
 
         if known := self.version(checkpoint.key):
             return known
-        mlflow.set_tracking_uri(self.uri)  # where models are sought and made, whatever client asks
+        mlflow.set_tracking_uri(self.mlflow.uri)  # which `create_external_model` uses
         tags, run_id = _tags(checkpoint), self._training(checkpoint)
         model = self._external(checkpoint, tags, run_id)
         try:
-            self.client.create_registered_model(self.model)
+            self.mlflow.client.create_registered_model(self.model)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        self.client.create_model_version(
+        self.mlflow.client.create_model_version(
             self.model, f"models:/{model}", run_id, tags=tags, model_id=model
         )
         made = self.version(checkpoint.key)
         assert made is not None
         return made
 
-    def champion(self) -> Version | None:
-        """Return the version that holds the alias, None where none does.
+    def champion(self, alias: str) -> Version | None:
+        """Return the version that holds an alias, None where none does.
 
         Raises:
             MlflowException: for every fault except that there is no registered model yet.
@@ -119,55 +102,44 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         try:  # MLflow's call for one alias answers alike where there is none and where it is faulty
-            number = self.client.get_registered_model(self.model).aliases.get(self.alias)
+            number = self.mlflow.client.get_registered_model(self.model).aliases.get(alias)
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None
             raise
         if number is None:
             return None
-        return _version(self.client.get_model_version(self.model, str(number)))
+        return _version(self.mlflow.client.get_model_version(self.model, str(number)))
 
-    def promote(self, version: Version) -> None:
-        """Move the alias to a version."""
-        self.client.set_registered_model_alias(self.model, self.alias, str(version.number))
+    def promote(self, version: Version, alias: str) -> None:
+        """Move an alias to a version."""
+        self.mlflow.client.set_registered_model_alias(self.model, alias, str(version.number))
 
-    def decide(self, version: Version, evaluation: str, decision: Mapping[str, Any]) -> None:
-        """Write what was decided about a version, in one tag and so whole or not at all."""
+    def decide(self, version: Version, suite: str, decision: Mapping[str, Any]) -> None:
+        """Write a decision about a version: one tag, so that it is there whole or not at all."""
         number, text = str(version.number), json.dumps(decision)
-        self.client.set_model_version_tag(self.model, number, f"{DECISION}{evaluation}", text)
-        self.client.set_model_version_tag(self.model, number, VERDICT, decision["verdict"])
+        self.mlflow.client.set_model_version_tag(self.model, number, f"{DECISION}{suite}", text)
+        self.mlflow.client.set_model_version_tag(self.model, number, VERDICT, decision["verdict"])
 
     def mark(self, version: Version, tags: Mapping[str, str]) -> None:
         """Set tags on the run of a version's training, where it is known."""
         for name, value in tags.items() if version.run_id else ():
-            self.client.set_tag(str(version.run_id), name, value)
-
-    @cached_property
-    def client(self) -> "MlflowClient":
-        """The client."""
-        from mlflow import MlflowClient
-
-        return MlflowClient(self.uri)
-
-    @cached_property
-    def _experiment(self) -> str:
-        return experiment_id(self.client, self._place)
+            self.mlflow.client.set_tag(str(version.run_id), name, value)
 
     def _training(self, checkpoint: Checkpoint) -> str | None:
         """Return the run of a checkpoint's training, None where it is not known."""
         if checkpoint.trained_by is None:
             return None
         query = f"tags.`{KEY}` = '{checkpoint.trained_by.key}'"
-        runs = self.client.search_runs([self._experiment], query, max_results=1)
+        runs = self.mlflow.client.search_runs([self.mlflow.experiment], query, max_results=1)
         return str(runs[0].info.run_id) if runs else None
 
     def _external(self, checkpoint: Checkpoint, tags: Mapping[str, str], run_id: str | None) -> str:
-        """Return the id of the checkpoint's external model: one that is left over, or a new one."""
+        """Return the id of the checkpoint's external model: of an earlier attempt, or a new one."""
         import mlflow
 
-        left = self.client.search_logged_models(
-            [self._experiment], f"tags.`{CHECKPOINT}` = '{checkpoint.key}'", max_results=1
+        left = self.mlflow.client.search_logged_models(
+            [self.mlflow.experiment], f"tags.`{CHECKPOINT}` = '{checkpoint.key}'", max_results=1
         )
         if left:
             return str(left[0].model_id)
@@ -176,14 +148,14 @@ class Registry:
             source_run_id=run_id,
             tags=dict(tags),
             model_type="checkpoint",
-            experiment_id=self._experiment,
+            experiment_id=self.mlflow.experiment,
         )
         return str(made.model_id)
 
 
 def register_later(tracker: Tracker, checkpoint: Checkpoint) -> None:
-    """Have a published checkpoint registered behind all that is sent before, its run first of all."""
-    registry = Registry(tracker.uri, place=None, model=MODEL)  # the tracker makes the experiment
+    """Have a published checkpoint registered after all earlier calls, above all those of its run."""
+    registry = Registry(tracker.mlflow, MODEL)
     tracker.outbox.put(f"registration of {checkpoint.name}", lambda: registry.register(checkpoint))
 
 

@@ -1,4 +1,4 @@
-"""Where new checkpoints come from: the store, folders, the registry."""
+"""Finds the checkpoints of the store, of folders and of the registry."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
@@ -26,18 +26,18 @@ def find_checkpoints(
     *,
     decided: Collection[str],
 ) -> tuple[list[Checkpoint], dict[str, InputError]]:
-    """Return every checkpoint once, the oldest first, and place → fault where one is unreadable.
+    """Return every checkpoint once, the oldest first, and location → fault of unreadable ones.
 
     Args:
         versions: what the registry knows, by the key of the checkpoint.
-        decided: keys of checkpoints that may be gone, since nothing is to be done with them.
+        decided: keys of checkpoints that may be missing, since they need no evaluation.
 
     Raises:
-        InputError: when a folder to look in is not there.
+        InputError: when a folder to scan is missing.
     """
     found: list[Checkpoint] = []
     unread: dict[str, InputError] = {}
-    for where, read in _places(params, store):
+    for where, read in _locations(params, store):
         try:
             found.append(read())
         except InputError as fault:
@@ -56,7 +56,7 @@ def find_checkpoints(
 
 
 def is_wanted(checkpoint: Checkpoint, params: ScanParams) -> bool:
-    """Say whether a checkpoint is of a stage that is compared, or of none that is known."""
+    """Say whether a checkpoint is of a stage that is compared, or of an unknown stage."""
     return _is_stage(checkpoint.stage, params)
 
 
@@ -64,8 +64,8 @@ def _is_stage(stage: str | None, params: ScanParams) -> bool:
     return params.stages is None or stage is None or stage in params.stages
 
 
-def _places(params: ScanParams, store: Store) -> Iterator[tuple[str, Callable[[], Checkpoint]]]:
-    """Yield the places to look at, each with the function that reads it."""
+def _locations(params: ScanParams, store: Store) -> Iterator[tuple[str, Callable[[], Checkpoint]]]:
+    """Yield the locations of checkpoints, each with the function that reads it."""
     for ref in store.published(TRAIN) if params.store else ():
         yield ref.path, partial(published, ref, store)
     for name in params.folders:

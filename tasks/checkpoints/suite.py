@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gner_core.config.corpus import CorpusParams
-from gner_core.config.reevaluation import Reevaluation
+from gner_core.config.reevaluation import ComparisonParams, Reevaluation
 from gner_core.errors import InputError
 from gner_core.store.artifacts import Store
 from gner_core.store.fingerprint import fingerprint
@@ -17,7 +17,7 @@ from tasks.steps.results import Compare, Score
 
 
 @dataclass(frozen=True)
-class Trial:
+class Evaluation:
     """A checkpoint on all tests."""
 
     checkpoint: Checkpoint
@@ -31,7 +31,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Suite:
-    """What is fixed for all checkpoints: test sets, and how they are answered and scored."""
+    """What is the same for all checkpoints: test sets, decoding, matching, scoring."""
 
     params: Reevaluation
     corpora: Mapping[str, Corpus]
@@ -40,7 +40,7 @@ class Suite:
 
     @cached_property
     def key(self) -> str:
-        """What all decisions of the same kind share."""
+        """The hash of all that makes decisions comparable."""
         return fingerprint(
             {
                 "tests": {test: step.ref.path for test, step in self.samples.items()},
@@ -51,11 +51,11 @@ class Suite:
             }
         )
 
-    def trial(self, checkpoint: Checkpoint, store: Store) -> Trial:
-        """Return the steps of one checkpoint.
+    def evaluation(self, checkpoint: Checkpoint, store: Store) -> Evaluation:
+        """Return one checkpoint on all tests.
 
         Raises:
-            InputError: when it cannot be read, or cannot answer as the file asks.
+            InputError: when it cannot be read, or cannot be decoded as the file says.
         """
         said, decode = checkpoint.description(store), self.params.decode
         target = said.target
@@ -82,15 +82,14 @@ class Suite:
                 match=self.params.match,
                 scoring=self.params.scoring,
             )
-        return Trial(checkpoint, tests)
+        return Evaluation(checkpoint, tests)
 
 
-def compared(champion: Trial, candidate: Trial, params: Reevaluation) -> Compare:
+def compared(champion: Evaluation, candidate: Evaluation, params: ComparisonParams) -> Compare:
     """Return the step that compares a checkpoint with the champion."""
-    title = f"{candidate.checkpoint.name} against {champion.checkpoint.name}"
     return Compare(
-        title=title,
-        params=params.comparison,
+        title=f"{candidate.checkpoint.name} against {champion.checkpoint.name}",
+        params=params,
         champion=champion.tests,
         candidate=candidate.tests,
     )

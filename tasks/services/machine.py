@@ -1,7 +1,7 @@
-"""The servers and workers of one machine: started together, ended together, nothing left behind.
+"""Starts and ends the servers and workers of one machine.
 
-Every process gets a mark of this start in its environment (`GNER_SERVICES`), and what it starts
-inherits it: flows, trainings, ranks. So `down` finds all of them, whoever their parent is now.
+Each start has a mark in the environment (`GNER_SERVICES`), which flows, trainings and ranks inherit.
+So `down` finds all of them, whoever their parent is now.
 """
 
 import json
@@ -24,12 +24,12 @@ from gner_core.runtime.grace import grace_seconds
 from gner_core.runtime.locks import file_lock
 from tasks.services import prefect as prefect_setup
 from tasks.services.settings import WORKER, Settings, command_of
-from tasks.tracking.server import prepare_database
+from tasks.tracking.server import own_store
 
 RECORD, LOCK = "services.json", "services.lock"
 MARK = "GNER_SERVICES"
 START_SECONDS = 120.0
-"""Until a service must answer; a loaded machine needs half of it for a new database."""
+"""Until a service must answer; a busy machine needs half of it for a new database."""
 Say = Callable[[str], object]
 
 
@@ -39,12 +39,11 @@ class ServiceError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A process that was started; with its start time, since a system uses numbers again."""
+    """A process that was started; with its start time, since process ids are reused."""
 
     name: str
     pid: int
     started: float
-    log: str
 
     def process(self) -> psutil.Process | None:
         """Return the process, None when it has ended."""
@@ -60,7 +59,7 @@ class Services:
     """The services of one home folder."""
 
     def __init__(self, home: Path) -> None:
-        """Read what is recorded there; nothing is started."""
+        """Read what is recorded there; start nothing."""
         self.home = home.absolute()
         self.settings: Settings | None = None
         self.mark = ""
@@ -98,7 +97,8 @@ class Services:
             self._stop(name, say=say, seconds=0)  # what is left of one whose first process died
         _check_ports(settings, missing)
         self.settings, self.mark = settings, self.mark if alive else uuid.uuid4().hex
-        prepare_database(self.home)
+        self.home.mkdir(parents=True, exist_ok=True)
+        _ = own_store(self.home).experiment  # made before the server runs
         started: list[str] = []
         try:
             for name in missing:
@@ -113,7 +113,7 @@ class Services:
             raise
         return started
 
-    def start(self, name: str) -> Running:
+    def start(self, name: str) -> None:
         """Start one service and wait until it answers.
 
         Raises:
@@ -133,7 +133,7 @@ class Services:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        running = Running(name, process.pid, psutil.Process(process.pid).create_time(), str(log))
+        running = Running(name, process.pid, psutil.Process(process.pid).create_time())
         self.running[name] = running
         self._write()
         deadline = time.monotonic() + START_SECONDS
@@ -143,7 +143,6 @@ class Services:
             if time.monotonic() > deadline:
                 raise ServiceError(f"{name} does not answer; {_end_of(log)}")
             time.sleep(0.2)
-        return running
 
     def down(self, *, say: Say, now: bool = False) -> list[str]:
         """End all services with all that they started; return the names of those that ran.
@@ -161,7 +160,8 @@ class Services:
         for name in workers:
             self._stop(name, say=say, seconds=seconds)
         if workers:
-            flows = [process for process in marked(self.mark) if not self._is_service(process)]
+            services = {running.pid for running in self.running.values()}
+            flows = [process for process in marked(self.mark) if _group(process) not in services]
             if flows and seconds:
                 say(
                     f"runs have {seconds:g} s to save their state; to kill them: Ctrl-C, gner down --now"
@@ -181,7 +181,7 @@ class Services:
         self._write()
 
     def _stop(self, name: str, *, say: Say, seconds: float) -> None:
-        """End a service; what belongs to it gets little more time than itself."""
+        """End a service, and its other processes little later."""
         running = self.running.get(name)
         if running is None:
             return
@@ -190,15 +190,8 @@ class Services:
             process.terminate()
             _end_all([process], seconds=seconds)
             say(f"{name:<12} ended after {time.monotonic() - began:.1f} s")
-        _end_all(self._members(running), seconds=min(2, seconds))
-
-    def _members(self, running: Running) -> list[psutil.Process]:
-        """Return the processes of a service itself; flows have groups of their own."""
-        return [process for process in marked(self.mark) if _group(process) == running.pid]
-
-    def _is_service(self, process: psutil.Process) -> bool:
-        """Say whether a process belongs to a service itself, and not to a flow."""
-        return _group(process) in {running.pid for running in self.running.values()}
+        own = [one for one in marked(self.mark) if _group(one) == running.pid]  # flows have others
+        _end_all(own, seconds=min(2, seconds))
 
     def _answers(self, running: Running) -> bool:
         assert self.settings is not None
@@ -271,8 +264,8 @@ def _check_ports(settings: Settings, names: Sequence[str]) -> None:
 def _default_signals() -> Iterator[None]:
     """Let a child start with SIGINT and SIGQUIT as they are by default.
 
-    A shell starts `command &` with both ignored and children inherit that; Prefect stops by SIGINT
-    and then never would. A handler becomes the default in a child, so one is set for the moment.
+    A shell starts `command &` with both ignored, which children inherit, and Prefect stops by SIGINT.
+    A handler becomes the default in a child, so one is set meanwhile.
     """
     numbers = (signal.SIGINT, signal.SIGQUIT)
     before = {n: signal.signal(n, signal.default_int_handler) for n in numbers}
@@ -284,7 +277,7 @@ def _default_signals() -> Iterator[None]:
 
 
 def _terminate_first(processes: Sequence[psutil.Process]) -> None:
-    """Ask those processes to end that no other of them has started."""
+    """Terminate those processes that no other of them has started."""
     numbers = {process.pid for process in processes}
     for process in processes:
         with suppress(psutil.NoSuchProcess):

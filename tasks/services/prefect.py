@@ -1,4 +1,4 @@
-"""What a Prefect server needs before gner's deployments run on it, and the end of runs."""
+"""Sets up a Prefect server for gner's deployments, and cancels runs whose worker has ended."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ POOLS = ("cpu", "gpu")
 DEPLOYMENTS = "prefect.yaml"
 AUTOMATIONS = Path("deploy/dead-runs.yaml")
 WORKING = ("PENDING", "RUNNING", "CANCELLING")
-"""States of runs that a worker has taken."""
+"""States of runs that a worker has started."""
 
 
 def set_up(api: str, checkout: str, *, say: Callable[[str], object]) -> None:
@@ -50,7 +50,7 @@ def set_up(api: str, checkout: str, *, say: Callable[[str], object]) -> None:
 
 
 def for_dead_runs(checkout: str) -> list[AutomationCore]:
-    """Read the automations that end runs which nobody is left to report."""
+    """Read the automations that end runs whose process is dead."""
     content = yaml.safe_load((Path(checkout) / AUTOMATIONS).read_text())
     return [AutomationCore.model_validate(given) for given in content["automations"]]
 
@@ -96,9 +96,9 @@ def _client(api: str) -> SyncPrefectClient:
 
 
 def cancel_runs(api: str, pools: Sequence[str]) -> Iterator[str]:
-    """Mark the runs as cancelled that workers of some pools had taken; yield their names.
+    """Mark the runs as cancelled that workers of some pools had started; yield their names.
 
-    Only for workers that have ended: nobody else would ever report these runs.
+    Only for workers that have ended, since nobody else would report these runs.
     """
     with _client(api) as client:
         taken = FlowRunFilter.model_validate({"state": {"type": {"any_": list(WORKING)}}})

@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gner_core.runtime.grace import GRACE, grace_seconds
-from tasks.tracking.server import own_artifacts, own_database
+from tasks.tracking.server import own_store
 
 WORKER = "worker-"
 HEARTBEAT_SECONDS = 30
-"""Prefect's smallest; whoever emits less often would be taken for dead (`prefect_setup`)."""
+"""Prefect's smallest; a run that emits less often would be taken for dead."""
 QUIET = {
     "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
 }
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
-"""Of concurrency slots: in files, since those in memory stay taken when the server restarts."""
+"""Concurrency slots are kept in files: those in memory stay taken when the server restarts."""
 LOOP_SECONDS = {
     "CLEANUP_RECONCILER": 30,
     "LATE_RUNS": 30,  # are only coloured
     "PAUSE_EXPIRATIONS": 60,  # nothing here pauses
 }
-"""Loops of the Prefect server. Each asks its database every five seconds by default, which a machine
-that trains on its processors feels."""
+"""Loops of the Prefect server. By default each queries its database every five seconds, which slows
+down a training on the same processors."""
 PROACTIVE = "PT15S"
-"""How often automations look for what did not happen: flow runs that show no sign of life."""
+"""How often automations check for flow runs that send no heartbeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +78,21 @@ def command_of(
     }
     python = [sys.executable, "-m"]
     if name == "prefect":
-        place = ["--host", settings.host, "--port", str(settings.prefect_port)]
+        address = ["--host", settings.host, "--port", str(settings.prefect_port)]
         server = {
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
             "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": PROACTIVE,
         }
         for loop, seconds in LOOP_SECONDS.items():
             server[f"PREFECT_SERVER_SERVICES_{loop}_LOOP_SECONDS"] = str(seconds)
-        return [*python, "prefect", "server", "start", *place], inherited | server
+        return [*python, "prefect", "server", "start", *address], inherited | server
     if name == "mlflow":
-        place = ["--host", settings.host, "--port", str(settings.mlflow_port), "--workers", "1"]
-        kept = ["--backend-store-uri", own_database(home)]
-        kept += ["--artifacts-destination", own_artifacts(home)]
+        address = ["--host", settings.host, "--port", str(settings.mlflow_port), "--workers", "1"]
+        own = own_store(home)
+        kept = ["--backend-store-uri", own.uri, "--artifacts-destination", str(own.artifacts)]
         inherited.pop("MLFLOW_TRACKING_URI", None)
         jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # eight processes and 2 GB less
-        return [*python, "mlflow", "server", *place, *kept], inherited | jobs
+        return [*python, "mlflow", "server", *address, *kept], inherited | jobs
     pool = name.removeprefix(WORKER)
     worker = ["worker", "start", "--pool", pool, "--type", "process"]
     worker += ["--name", f"{socket.gethostname()}-{pool}-{mark[:8]}"]
@@ -102,9 +102,9 @@ def command_of(
         "MLFLOW_TRACKING_URI": settings.mlflow,
         GRACE: str(grace_seconds()),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        # A new run waits half of it on average; each question takes some processor time.
+        # A new run waits half of it on average; each query takes some processor time.
         "PREFECT_WORKER_QUERY_SECONDS": "2",
-        # A run that is taken before its time stays PENDING for good when the worker is stopped.
+        # A run that is fetched before its time stays PENDING for ever when the worker is stopped.
         "PREFECT_WORKER_PREFETCH_SECONDS": "0",
     }
     return [*python, "prefect", *worker], inherited | for_flows

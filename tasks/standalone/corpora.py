@@ -1,7 +1,4 @@
-"""Fetching and preparing a corpus without a flow, for `gner data`; the flow's tasks do the same.
-
-Needs no Prefect.
-"""
+"""Fetching and preparing a corpus without a flow or Prefect, for `gner data`."""
 
 from pathlib import Path
 
@@ -20,11 +17,9 @@ def fetched_corpus(
     """Return the folder with a corpus' files in the cache of this machine, fetched if need be.
 
     Args:
-        name: the corpus' name.
-        corpus: its catalog entry.
-        mirror: a folder or URL with the catalog's paths, asked instead of its sources.
+        mirror: a folder or URL with the catalog's paths, used instead of its sources.
         offline: fetch nothing; so does GNER_OFFLINE=1.
-        report: is told of progress, retries and failed sources.
+        report: gets progress, retries and failed sources.
 
     Raises:
         InputError: when a file cannot be had; says how to get a corpus that has no free source.

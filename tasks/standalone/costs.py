@@ -1,8 +1,8 @@
-"""What the steps of experiments would cost, before they run: `gner run FILE --dry-run --device NAME`.
+"""What steps would cost before they run: `gner run FILE --dry-run --device NAME`.
 
-Sentences are those of the published sample, else of the published corpus, else of Table 8. Their
-lengths are counted by the published tokenizer on some sentences of the published sample, else taken
-from params/costs/lengths.yaml.
+Sentences are counted in the published sample, else in the published corpus, else taken from Table 8.
+Their lengths are counted by the published tokenizer on some sentences of the published sample, else
+taken from params/costs/lengths.yaml.
 """
 
 import json
@@ -48,47 +48,42 @@ class CostReader:
     def priced(self, planned: PlannedStep) -> PlannedStep:
         """Return a step with its cost, or why that is not known."""
         step, execution = planned.step, planned.execution
+        if not isinstance(step, Train | Generate):
+            return planned
         try:
+            volumes, note = self._sentences(step, step.data)
             if isinstance(step, Train):
-                cost, note = self._training(step, execution)
-            elif isinstance(step, Generate):
-                cost, note = self._generation(step, execution)
+                cost = self._training(step, execution, volumes)
             else:
-                return planned
+                cost = self._generation(step, execution, volumes)
         except UnknownCostError as error:
             return replace(planned, note=str(error))
         return replace(planned, cost=cost, note=note)
 
-    def _training(self, step: Train, execution: ExecutionParams) -> tuple[StepCost, str]:
-        volumes, note = self._sentences(step, step.data)
+    def _training(self, step: Train, execution: ExecutionParams, volumes: list[Volume]) -> StepCost:
         learned, validated = self._split(step, volumes)
-        return (
-            training_cost(
-                learned,
-                backbone=step.backbone,
-                shape=_shape(step),
-                train=step.stage.train,
-                validated=validated,
-                device=self.device,
-                micro_batch=execution.train_batch,
-                spread=_spread(execution),
-            ),
-            note,
+        return training_cost(
+            learned,
+            backbone=step.backbone,
+            shape=_shape(step),
+            train=step.stage.train,
+            validated=validated,
+            device=self.device,
+            micro_batch=execution.train_batch,
+            spread=_spread(execution),
         )
 
-    def _generation(self, step: Generate, execution: ExecutionParams) -> tuple[StepCost, str]:
-        volumes, note = self._sentences(step, step.data)
-        return (
-            generation_cost(
-                volumes,
-                backbone=step.backbone,
-                shape=_shape(step),
-                decode=step.decode,
-                batch=execution.generate_batch,
-                batch_tokens=execution.generate_tokens,
-                device=self.device,
-            ),
-            note,
+    def _generation(
+        self, step: Generate, execution: ExecutionParams, volumes: list[Volume]
+    ) -> StepCost:
+        return generation_cost(
+            volumes,
+            backbone=step.backbone,
+            shape=_shape(step),
+            decode=step.decode,
+            batch=execution.generate_batch,
+            batch_tokens=execution.generate_tokens,
+            device=self.device,
         )
 
     def _split(self, step: Train, volumes: list[Volume]) -> tuple[list[Volume], list[Volume]]:

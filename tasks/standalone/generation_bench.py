@@ -1,11 +1,6 @@
-"""Measuring ways of decoding for `gner bench generate`: one child process for each, in turn.
+"""The speed of ways of decoding for `gner bench generate`: one child process for each."""
 
-What a child process does is `gner_core.generation.bench`'s.
-"""
-
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -19,14 +14,19 @@ from gner_core.corpora.artifact import SENTENCES
 from gner_core.errors import InputError
 from gner_core.scoring.metrics.tally import tally
 from gner_core.scoring.scored import Scored, read_scored
-from tasks.context import RunContext, untracked_run
-from tasks.data import draw_sample, prepare_corpus
-from tasks.paths import home_folder
+from tasks.context import RunContext
+from tasks.standalone.bench import measured, publish_samples, untracked_run
+from tasks.steps.base import values
 from tasks.steps.experiment import Plan, plan_experiment
 
+WORKER = "gner_core.generation.bench"
 SCORED = "scored.parquet"
 Mode = Literal["free", "guided"]
 Evaluation = Literal["zero-shot", "supervised"]
+Way = tuple[Mode, int, int]
+"""Mode, beams and batch."""
+Measured = tuple[Mapping[str, Any], list[Scored]]
+"""Figures, and what was generated."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class GenerationRow:
 def measure_generation(
     experiment: Experiment, setup: GenerationSetup, *, console: Console
 ) -> list[GenerationRow]:
-    """Return one row for every way of decoding, in the order asked for.
+    """Return one row for every way of decoding, in the order of the setup.
 
     Raises:
         InputError: for faults of corpora or checkpoint, and where no checkpoint is published.
@@ -70,30 +70,21 @@ def measure_generation(
     if setup.evaluation not in experiment.evaluations():
         raise InputError(f"{experiment.name}: has no evaluation {setup.evaluation}")
     plan = plan_experiment(experiment)
-    found: dict[tuple[Mode, int, int], tuple[Mapping[str, Any], list[Scored]]] = {}
+    sample = plan.samples[setup.evaluation]
+    found: dict[Way, Measured] = {}
     with untracked_run(experiment.execution, console=console) as run:
-        common = {**_sentences(plan, run, setup), "model": str(_checkpoint(plan, run, setup))}
+        publish_samples([sample], run)
+        common = {
+            "sentences": str(run.path(sample) / SENTENCES),
+            "model": str(_checkpoint(plan, run, setup)),
+        }
         for mode, beams, batch in product(setup.modes, setup.beams, setup.batches):
             decode = experiment.decode.model_copy(update={"mode": mode, "beams": beams})
             request = {**common, **_decoding(experiment, decode, batch)}
-            with (
-                run.workspace.progress.bar(f"{mode}, beams {beams}, batch {batch}") as show,
-                _place() as place,
-            ):
-                places = {"output": str(place), "scratch": str(place)}
-                result = run.workspace.workers.run(
-                    "gner_core.generation.bench", {**request, **places}, on_event=show
-                )
-                found[mode, beams, batch] = (result["figures"], read_scored(place / SCORED))
+            title = f"{mode}, beams {beams}, batch {batch}"
+            with measured(WORKER, request, run, title=title) as (figures, folder):
+                found[mode, beams, batch] = (figures, read_scored(folder / SCORED))
     return [_row(way, found) for way in found]
-
-
-def _sentences(plan: Plan, run: RunContext, setup: GenerationSetup) -> dict[str, Any]:
-    sample = plan.samples[setup.evaluation]
-    for corpus in sample.corpora.values():
-        prepare_corpus.fn(corpus, run)
-    draw_sample.fn(sample, run)
-    return {"sentences": str(run.path(sample) / SENTENCES)}
 
 
 def _checkpoint(plan: Plan, run: RunContext, setup: GenerationSetup) -> Path:
@@ -110,9 +101,9 @@ def _checkpoint(plan: Plan, run: RunContext, setup: GenerationSetup) -> Path:
 
 def _decoding(experiment: Experiment, decode: DecodeParams, batch: int) -> dict[str, Any]:
     return {
-        "backbone": experiment.backbone.model_dump(mode="json"),
-        "target": experiment.target.model_dump(mode="json"),
-        "decode": decode.model_dump(mode="json"),
+        "backbone": values(experiment.backbone),
+        "target": values(experiment.target),
+        "decode": values(decode),
         "batch": batch,
         "batch_tokens": experiment.execution.generate_tokens,
         "processes": 1,
@@ -120,18 +111,7 @@ def _decoding(experiment: Experiment, decode: DecodeParams, batch: int) -> dict[
     }
 
 
-@contextmanager
-def _place() -> Iterator[Path]:
-    scratch = home_folder() / "work"
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="bench-") as folder:
-        yield Path(folder)
-
-
-def _row(
-    way: tuple[Mode, int, int],
-    found: Mapping[tuple[Mode, int, int], tuple[Mapping[str, Any], list[Scored]]],
-) -> GenerationRow:
+def _row(way: Way, found: Mapping[Way, Measured]) -> GenerationRow:
     mode, beams, batch = way
     figures, scored = found[way]
     free = found.get(("free", 1, batch))
@@ -151,9 +131,7 @@ def _row(
     )
 
 
-def _copies(
-    free: tuple[Mapping[str, Any], list[Scored]], scored: list[Scored]
-) -> list[tuple[Scored, Scored]]:
+def _copies(free: Measured, scored: list[Scored]) -> list[tuple[Scored, Scored]]:
     """Return the sentences that free decoding copies well, as it and as the other way labels them."""
     pairs = zip(free[0]["copies"], free[1], scored, strict=True)
     return [(one, other) for copy, one, other in pairs if copy]

@@ -1,4 +1,4 @@
-"""Entities in texts, found by a child process: this one never imports the model."""
+"""Entities in texts, found by a child process."""
 
 import json
 import tempfile
@@ -21,18 +21,18 @@ def predict(
     batch: int,
     on_event: Callable[[Event], None],
 ) -> list[list[Entity]]:
-    """Return the entities of every text, found by a child process.
+    """Return the entities of every text.
 
     Raises:
         InputError: for an unusable checkpoint, types or texts.
         RuntimeError: when the child process died.
     """
-    with tempfile.TemporaryDirectory(prefix="gner-predict-") as place, Workers() as workers:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory(prefix="gner-predict-") as scratch, Workers() as workers:
+        folder = Path(scratch)
         (folder / "texts.json").write_text(json.dumps(list(texts)))
         request = {
-            "output": place,
-            "scratch": place,
+            "output": scratch,
+            "scratch": scratch,
             "threads": None,
             "checkpoint": str(checkpoint.absolute()),
             "texts": str(folder / "texts.json"),

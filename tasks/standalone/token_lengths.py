@@ -1,7 +1,4 @@
-"""Token lengths of corpora without a flow, for `gner data lengths`.
-
-Counting is `gner_core.corpora.lengths`'.
-"""
+"""Token lengths of corpora without a flow, for `gner data lengths`."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +12,7 @@ from gner_core.corpora.splits import stream_any_split
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 from tasks.paths import open_store
+from tasks.steps.base import values
 from tasks.steps.models import plan_backbone
 from tasks.workers import Workers
 
@@ -37,14 +35,14 @@ def tokenizer_folder(backbone: BackboneParams, *, data_root: str) -> Path:
                 Workers() as workers,
             ):
                 request: dict[str, Any] = {
-                    "backbone": backbone.model_dump(mode="json"),
+                    "backbone": values(backbone),
                     "data_root": data_root,
                     "sentences": [],
                     "output": str(folder),
                     "scratch": str(store.unfinished(step.ref)),
                     "threads": None,
                 }
-                workers.run("gner_core.backbones.worker", request, on_event=_ignored)
+                workers.run("gner_core.backbones.worker", request)
             store.discard(step.ref)
     return store.fetch(step.ref)
 
@@ -63,11 +61,8 @@ def count_corpus(
     The second is None where every sentence fits already, or is cut to as few words.
 
     Args:
-        name: the corpus' name.
-        corpus: its catalog entry.
-        source: where its published files are.
-        splits: which of its splits are counted, together.
-        counter: the tokenizer with the backbone's limits.
+        source: folder of the corpus' published files.
+        splits: those that are counted, together.
         cut: words of a piece.
     """
     report = length_report(name, _sentences(name, corpus, source, splits), counter)
@@ -83,7 +78,3 @@ def _sentences(
 ) -> Iterator[Sentence]:
     for split in splits:
         yield from stream_any_split(name, corpus, split=split, folder=source, repairs=Counter())
-
-
-def _ignored(_: dict[str, Any]) -> None:
-    """Pass over the progress of an import."""

@@ -1,12 +1,7 @@
-"""Measuring a training stage for `gner bench train`: gner and the plain baseline in turn.
+"""The speed of a training stage for `gner bench train`: gner and the plain baseline, alternately."""
 
-What they do is `gner_core.training.bench.worker`'s.
-"""
-
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
@@ -14,12 +9,13 @@ from rich.console import Console
 from gner_core.config.experiment import Experiment
 from gner_core.corpora.artifact import SENTENCES
 from gner_core.errors import InputError
-from tasks.context import RunContext, untracked_run
-from tasks.data import draw_sample, prepare_corpus
+from tasks.context import RunContext
 from tasks.models import import_backbone
-from tasks.paths import home_folder
+from tasks.standalone.bench import measured, publish_samples, untracked_run
+from tasks.steps.base import values
 from tasks.steps.experiment import Plan, plan_experiment
 
+WORKER = "gner_core.training.bench.worker"
 SIDES = ("plain", "gner")
 Stage = Literal["adaptation", "finetuning"]
 Figures = dict[str, Any]
@@ -35,7 +31,7 @@ class BenchSetup:
     one_in: int
     """Run one in so many micro-batches of each update."""
     rounds: int
-    """How often each side is measured, in turn."""
+    """How often each side is measured; the sides alternate."""
     device: str | None
     """Name of the device whose peak counts; None measures this one's."""
 
@@ -54,55 +50,34 @@ def measure_training(
         raise InputError(f"{experiment.name}: has no stage {setup.stage}")
     plan = plan_experiment(experiment)
     with untracked_run(experiment.execution, console=console) as run:
-        _prepare(plan, run, setup.stage)
+        publish_samples({*plan.backbone.sentences, plan.samples[setup.stage]}, run)
+        import_backbone.fn(plan.backbone, run)
         common = _request(experiment, plan, run, setup)
         sides: dict[str, list[Figures]] = {side: [] for side in SIDES}
         for number in range(setup.rounds):
             for side in SIDES:
                 title = f"{side}, round {number + 1} of {setup.rounds}"
-                with run.workspace.progress.bar(title) as show:
-                    sides[side].append(_measured({**common, "side": side}, run, show))
+                with measured(WORKER, {**common, "side": side}, run, title=title) as (figures, _):
+                    sides[side].append(figures)
     return sides
-
-
-def _prepare(plan: Plan, run: RunContext, stage: Stage) -> None:
-    """Have corpora, samples and model in the store."""
-    samples = {*plan.backbone.sentences, plan.samples[stage]}
-    for corpus in {one for sample in samples for one in sample.corpora.values()}:
-        prepare_corpus.fn(corpus, run)
-    for sample in samples:
-        draw_sample.fn(sample, run)
-    import_backbone.fn(plan.backbone, run)
 
 
 def _request(
     experiment: Experiment, plan: Plan, run: RunContext, setup: BenchSetup
 ) -> Mapping[str, Any]:
-    train = experiment.stages()[setup.stage]
+    stage = experiment.stages()[setup.stage]
     return {
-        "backbone": experiment.backbone.model_dump(mode="json"),
-        "target": experiment.target.model_dump(mode="json"),
-        "train": train.train.model_dump(mode="json"),
-        "choose": {"kind": "last"},  # looks at validation sentences are not measured
+        "backbone": values(experiment.backbone),
+        "target": values(experiment.target),
+        "train": values(stage.train),
+        "choose": {"kind": "last"},  # validation steps are not measured
         "validation": None,
         "model": str(run.path(plan.backbone)),
         "sentences": str(run.path(plan.samples[setup.stage]) / SENTENCES),
-        "execution": experiment.execution.model_dump(mode="json"),
+        "execution": values(experiment.execution),
         "threads": experiment.execution.threads,
         "updates": setup.updates,
         "warm_up": setup.warm_up,
         "one_in": setup.one_in,
         "peak_of": setup.device,
     }
-
-
-def _measured(request: Mapping[str, Any], run: RunContext, show: Any) -> Figures:
-    scratch = home_folder() / "work"
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="bench-") as folder:
-        places = {"output": folder, "scratch": str(Path(folder))}
-        result = run.workspace.workers.run(
-            "gner_core.training.bench.worker", {**request, **places}, on_event=show
-        )
-    figures: Figures = result["figures"]
-    return figures

@@ -1,1 +1,1 @@
-"""The only room that talks to MLflow."""
+"""Tracking in MLflow: runs, metrics, the tracking store, served models."""

@@ -1,4 +1,4 @@
-"""How the runs of an experiment are compared in MLflow: the columns of its table, and the links."""
+"""The comparison of an experiment's runs in MLflow: columns of the table, and links."""
 
 import json
 import re
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 ALWAYS = ("backbone.name", "decode.mode", "decode.beams", "adaptation.train.seed")
-"""Parameters that are shown even where they are the same in all runs."""
+"""Parameters that are shown even if they are the same in all runs."""
 DIFFERENT = 6
-"""At most so many more are shown: those that differ between the runs."""
+"""Further parameters at most: those that differ between the runs."""
 SIDE_BY_SIDE = 6
-"""Runs on MLflow's page that compares parameters, metrics and curves one below the other."""
+"""Runs at most on MLflow's page that compares parameters, metrics and curves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,9 @@
-"""An outbox for a service that may be away: calls are made in order, in a thread of its own.
+"""An outbox for a service that may be away: its thread makes calls in order.
 
-While the service is away, the first call is tried again after a pause and all others wait behind
-it, so that nothing is lost and nothing overtakes. A call that the service refuses is set aside
-after a few tries, and so costs only itself; it is tried once more at the end. Who puts a call in
-never waits. Only `close` does, and not for long. Every call must be such that making it twice is
-the same as making it once: it may have been heard although its answer was lost.
+While the service is away, the first call is tried again after a pause and all others wait for it.
+A call that the service refuses is deferred after a few tries, and tried once more at the end.
+`put` never waits; `close` does, for a limited time. A call must have the same effect if it is made
+twice, since it may have been executed although its answer was lost.
 """
 
 import logging
@@ -17,17 +16,17 @@ from typing import NamedTuple
 AWAY_SECONDS = 20.0
 """Between two attempts while the service is away."""
 TRIES = 3
-"""Of a call that is refused, before it is set aside."""
+"""Of a call that is refused, before it is deferred."""
 REFUSED_SECONDS = 1.0
 """Between these tries."""
 CLOSE_SECONDS = 60.0
-"""For what still waits at the end, if the service is there but slow."""
+"""For what still waits at the end, where the service is slow."""
 
 log = logging.getLogger("gner")
 
 
 class BlockedError(Exception):
-    """Raised by a call that cannot be made before another one, which was set aside."""
+    """Raised by a call that cannot be made before another one, which was deferred."""
 
 
 class Call(NamedTuple):
@@ -42,16 +41,16 @@ class Outbox:
     """Calls to one service."""
 
     def __init__(self, service: str, *, is_away: Callable[[Exception], bool]) -> None:
-        """Name the service.
+        """Start the thread.
 
         Args:
-            service: its name in log lines.
-            is_away: says of an error whether the service is away; any other is a refusal.
+            service: the service's name in log lines.
+            is_away: whether an error means that the service is away; any other is a refusal.
         """
         self.service = service
         self._is_away = is_away
         self._calls: deque[Call] = deque()
-        self._aside: list[Call] = []
+        self._deferred: list[Call] = []
         self._changed = threading.Condition()
         self._closing = self._last_round = False
         self._away_since: float | None = None
@@ -59,18 +58,18 @@ class Outbox:
         self._thread.start()
 
     def put(self, name: str, make: Callable[[], object]) -> None:
-        """Have a call made after all that were put in before."""
+        """Have a call made after all earlier ones."""
         with self._changed:
             self._calls.append(Call(name, make))
             self._changed.notify_all()
 
     @property
     def unmade(self) -> int:
-        """How many calls wait or are set aside."""
-        return len(self._calls) + len(self._aside)
+        """How many calls wait or are deferred."""
+        return len(self._calls) + len(self._deferred)
 
     def close(self) -> int:
-        """Try once more what was refused or waits; return how many calls were not made."""
+        """Try once more what waits or was refused; return how many calls were not made."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -92,8 +91,8 @@ class Outbox:
             self._changed.wait_for(lambda: self._calls or self._closing)
             if not self._calls and not self._last_round:
                 self._last_round = True
-                self._calls.extend(self._aside)
-                self._aside.clear()
+                self._calls.extend(self._deferred)
+                self._deferred.clear()
             return self._calls[0] if self._calls else None
 
     def _pause(self, seconds: float) -> None:
@@ -101,13 +100,13 @@ class Outbox:
             self._changed.wait_for(lambda: self._closing, timeout=seconds)
 
     def _is_settled(self, call: Call) -> bool:
-        """Make a call or set it aside; return False where the service is away."""
+        """Make a call or defer it; return False where the service is away."""
         last = 1 if self._last_round else TRIES
         for number in range(1, last + 1):
             try:
                 call.make()
             except BlockedError:
-                self._aside.append(call)
+                self._deferred.append(call)
                 return True
             except Exception as error:  # noqa: BLE001 (whatever a service's client raises)
                 if self._is_away(error):
@@ -116,14 +115,14 @@ class Outbox:
                 if number < last:
                     self._pause(REFUSED_SECONDS)
                 else:
-                    self._set_aside(call, error)
+                    self._defer(call, error)
             else:
                 break
         self._tell_back()
         return True
 
-    def _set_aside(self, call: Call, error: Exception) -> None:
-        self._aside.append(call)
+    def _defer(self, call: Call, error: Exception) -> None:
+        self._deferred.append(call)
         then = "it is not tracked" if self._last_round else "it is tried again at the end"
         log.warning("%s refuses %s (%s); %s", self.service, call.name, _first_line(error), then)
 

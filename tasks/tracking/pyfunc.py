@@ -1,22 +1,17 @@
-"""Logging a checkpoint to MLflow as a model that it can serve: models from code, no pickle.
-
-What serves the model is `tasks.tracking.serving_model`, whose path MLflow gets and which nobody
-imports.
-"""
+"""Logs a checkpoint to MLflow as a model that it can serve: `tasks.tracking.serving_model`."""
 
 import warnings
 from importlib.metadata import version
 from pathlib import Path
 
 import mlflow
-from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
 from gner_core.errors import InputError
-from tasks.tracking.server import experiment_id, tracking_uri
+from tasks.tracking.server import tracking_store
 
 SERVING_MODEL = Path(__file__).with_name("serving_model.py")
 
@@ -27,15 +22,15 @@ def log_pyfunc(checkpoint: Path, *, name: str, beams: int, home: Path) -> tuple[
     Raises:
         InputError: when MLflow cannot be reached or refuses the model.
     """
-    uri, place = tracking_uri(home)
+    store = tracking_store(home)
     signature = ModelSignature(
         inputs=Schema([ColSpec(DataType.string, "text")]),
         outputs=Schema([ColSpec(AnyType(), "entities")]),
         params=ParamSchema([ParamSpec("types", DataType.string, [], shape=(-1,))]),
     )
-    mlflow.set_tracking_uri(uri)
+    mlflow.set_tracking_uri(store.uri)
     try:
-        mlflow.set_experiment(experiment_id=experiment_id(MlflowClient(uri), place))
+        mlflow.set_experiment(experiment_id=store.experiment)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*An input example was not provided")  # it would
             logged = mlflow.pyfunc.log_model(  # be predicted here, and load the model
@@ -48,6 +43,6 @@ def log_pyfunc(checkpoint: Path, *, name: str, beams: int, home: Path) -> tuple[
             )
     except MlflowException as error:
         raise InputError(
-            f"{uri}: the model cannot be logged ({str(error).strip().splitlines()[0][:200]})"
+            f"{store.uri}: the model cannot be logged ({str(error).strip().splitlines()[0][:200]})"
         ) from None
-    return str(logged.model_uri), uri
+    return str(logged.model_uri), store.uri

@@ -1,7 +1,7 @@
 """One run in MLflow: points, final numbers, tags, data sets, tables, files, and its end.
 
-A run is marked complete only when all of it is logged: one of which MLflow refuses a call is logged
-again, from the store, by the next run of the same command.
+A run is marked complete only when all of it is logged: where MLflow refuses a call, the next run of
+the same command logs it again from the store.
 """
 
 import json
@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from gner_core.errors import Stopped
 from tasks.tracking.names import mlflow_name
 from tasks.tracking.outbox import BlockedError, Outbox
+from tasks.tracking.server import TrackingStore
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -41,43 +44,50 @@ class Point(NamedTuple):
 
 
 class StepRun:
-    """The MLflow run of a flow run or of one of its steps."""
+    """The MLflow run of a flow run or of one of its steps; as a context manager it ends with the block."""
 
     def __init__(
         self,
         outbox: Outbox,
-        client: "Callable[[], MlflowClient]",
+        mlflow: TrackingStore,
         *,
         name: str,
-        made: datetime | None = None,
+        made: datetime | None,
     ) -> None:
-        """Bind a run; `open` it before anything else.
+        """Bind a run; call `open` first.
 
         Args:
-            outbox: has all calls of the run made, in order.
-            client: gives the client; called in the outbox' thread.
+            outbox: makes all calls of the run, in order.
+            mlflow: whose client is used in the thread of the outbox only.
             name: its name in log lines.
-            made: when what is logged was made, where it was not now.
+            made: when what is logged was made; None where that is now.
         """
-        self._outbox, self._client = outbox, client
+        self._outbox, self._mlflow = outbox, mlflow
         self.name, self.made = name, made
         self.run_id: str | None = None
-        """None until it is open, and for good where nothing of it is to be logged."""
+        """None until it is open, and always where nothing of it is to be logged."""
         self._is_open = False
         self._begun: set[Callable[[], None]] = set()
         """Calls that were tried and not made."""
         self.ended = False
         self.sent: defaultdict[str, set[int]] = defaultdict(set)
-        """Per metric the steps that are there, also from an attempt that was killed."""
+        """Metric → steps that MLflow has, also from an attempt that was killed."""
         self._waiting: list[Point] = []
         self._flushed = time.monotonic()
 
-    def open(self, find_or_make: Callable[[], str | None]) -> None:
-        """Have the run opened.
+    def __enter__(self) -> Self:
+        return self
 
-        Args:
-            find_or_make: returns its id; None where nothing of it is to be logged.
-        """
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.complete()
+        else:
+            self.end("KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED")
+
+    def open(self, find_or_make: Callable[[], str | None]) -> None:
+        """Open the run by a function that returns its id, None where nothing is to be logged."""
 
         def do() -> None:
             self.run_id = find_or_make()
@@ -99,11 +109,7 @@ class StepRun:
         self.call("params", send)
 
     def point(self, metrics: Mapping[str, float], *, step: int, at: float) -> None:
-        """Log metrics of one step of the work, each once; they are sent now and then.
-
-        Args:
-            at: seconds since the epoch.
-        """
+        """Log metrics of one step, each once, in batches; `at` is in seconds since the epoch."""
         self._waiting += _points(metrics, step=step, at=at)
         if time.monotonic() - self._flushed > SECONDS_BETWEEN_SENDS:
             self.flush()
@@ -129,7 +135,7 @@ class StepRun:
             self.sent[name].add(step)
 
     def values(self, metrics: Mapping[str, float]) -> None:
-        """Log final numbers, with the time at which they were made, where it is known."""
+        """Log final numbers with the time at which they were made."""
         at = self.made.timestamp() if self.made else time.time()
         send = partial(self._send, points=_points(metrics, step=0, at=at))
         self.call(f"figures ({', '.join(metrics)})", send)
@@ -151,7 +157,7 @@ class StepRun:
         self.call(f"data set {name}", send)
 
     def table(self, name: str, make: Callable[[], Mapping[str, Sequence[Any]]]) -> None:
-        """Log a table that the MLflow UI shows; it is only made if it is to be logged."""
+        """Log a table that the MLflow UI shows; `make` is called only if the run is logged."""
 
         def send(client: "MlflowClient", run: str) -> None:  # MLflow's own call would append
             columns = make()
@@ -171,7 +177,7 @@ class StepRun:
 
         def mark() -> None:
             if self.run_id is not None:
-                self._client().set_tag(self.run_id, COMPLETE, "yes")
+                self._mlflow.client.set_tag(self.run_id, COMPLETE, "yes")
 
         self.flush()
         self.after_all("mark of completeness", mark)
@@ -187,25 +193,20 @@ class StepRun:
         self.call("end", lambda c, run: c.set_terminated(run, status, now))
 
     def call(self, what: str, make: "Callable[[MlflowClient, str], object]") -> None:
-        """Have a call made with this run's id.
-
-        Args:
-            what: what is sent, in log lines.
-            make: may be called more than once.
-        """
+        """Have a call made with this run's id, perhaps more than once; `what` names it in the log."""
 
         def do() -> None:
             if not self._is_open:
                 raise BlockedError
             if self.run_id is not None:
                 self._begun.add(do)
-                make(self._client(), self.run_id)
+                make(self._mlflow.client, self.run_id)
                 self._begun.discard(do)
 
         self._outbox.put(f"{what} of {self.name}", do)
 
     def after_all(self, what: str, make: Callable[[], object]) -> None:
-        """Have something done when all that was put in before is logged, and only then."""
+        """Have something done once all earlier calls of the run are made, and only then."""
 
         def do() -> None:
             if self._begun or not self._is_open:

@@ -1,15 +1,17 @@
-"""Where MLflow is: its address, its database in the home folder, gner's experiment; if it is away.
+"""Where MLflow keeps runs and models, and which of its errors mean that it is away.
 
-Default: an SQLite file and a folder below the home folder, no server. MLFLOW_TRACKING_URI is
-honoured. What is logged there: `tasks.tracking.tracker`.
+By default that is an SQLite file and a folder below the home folder; MLFLOW_TRACKING_URI names
+another database or a server.
 
-MLflow takes most of a second to import: here and in the other files that use it that is put off
-until it is needed, mostly in the outbox' thread, so that commands start at once.
+MLflow takes most of a second to import. It is imported inside functions, mostly in the thread of
+the outbox, so that commands start at once.
 """
 
 import logging
 import os
 import re
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,58 +20,58 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "gner"
 AWAY = (408, 429, 502, 503, 504)
-"""Statuses of HTTP with which a server, or what stands before it, says to try again later."""
+"""HTTP statuses with which a server or a proxy says to try again later."""
 
 logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # it tells of every new database
 
 
-def tracking_uri(home: Path) -> tuple[str, str | None]:
-    """Return MLflow's address, and the folder of artifacts where it is the one in the home folder."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
-    if uri:
-        return uri, None
+@dataclass(frozen=True)
+class TrackingStore:
+    """MLflow at one address, and gner's experiment there."""
+
+    uri: str
+    artifacts: str | None
+    """The folder of artifacts; None where a server has its own."""
+
+    @cached_property
+    def client(self) -> "MlflowClient":
+        """The client; an SQLite file is made on its first call."""
+        from mlflow import MlflowClient
+
+        return MlflowClient(self.uri)
+
+    @cached_property
+    def experiment(self) -> str:
+        """The id of the experiment, which is made if need be."""
+        found = self.client.get_experiment_by_name(EXPERIMENT)
+        if found is None:
+            # The tag lets the UI open the experiment as model training, not as GenAI traces.
+            tags = {"mlflow.experimentKind": "custom_model_development"}
+            return str(self.client.create_experiment(EXPERIMENT, self.artifacts, tags))
+        return str(found.experiment_id)
+
+
+def tracking_store(home: Path) -> TrackingStore:
+    """Return the tracking store that this machine uses."""
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        return TrackingStore(uri, None)
     home.mkdir(parents=True, exist_ok=True)
-    return own_database(home), own_artifacts(home)
+    return own_store(home)
 
 
-def own_database(home: Path) -> str:
-    """Return the address of the home folder's own database."""
-    return f"sqlite:///{home.absolute()}/mlflow.db"
+def own_store(home: Path) -> TrackingStore:
+    """Return the tracking store of the home folder: a database and a folder of artifacts.
 
-
-def own_artifacts(home: Path) -> str:
-    """Return the folder of artifacts beside that database."""
-    return str(home.absolute() / "mlartifacts")
-
-
-def experiment_id(client: "MlflowClient", place: str | None) -> str:
-    """Return the id of gner's experiment; it is created with `place` as its folder of artifacts."""
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is None:
-        # The tag lets the UI open the experiment as model training, not as GenAI traces.
-        tags = {"mlflow.experimentKind": "custom_model_development"}
-        return str(client.create_experiment(EXPERIMENT, place, tags))
-    return str(found.experiment_id)
-
-
-def prepare_database(home: Path) -> None:
-    """Have the home folder's own database with gner's experiment in it.
-
-    Before a server uses it: two processes that make its tables at once would fail, and an
-    experiment that a server makes keeps its files where runs without that server cannot log any.
+    Before a server uses it, its `experiment` must exist: two processes that make the tables at once
+    would fail, and an experiment that a server makes keeps its files where runs without that server
+    cannot log any.
     """
-    from mlflow import MlflowClient
-
-    home.mkdir(parents=True, exist_ok=True)
-    experiment_id(MlflowClient(own_database(home)), own_artifacts(home))
+    folder = home.absolute()
+    return TrackingStore(f"sqlite:///{folder}/mlflow.db", str(folder / "mlartifacts"))
 
 
 def is_away(error: BaseException | None) -> bool:
-    """Say whether MLflow does not answer, so that the same call may succeed later.
-
-    What its client or its database raised may stand behind MLflow's own error, as its cause or
-    context.
-    """
+    """Say whether an error, its cause or context means that the same call may succeed later."""
     import requests
     from sqlalchemy.exc import OperationalError
 
@@ -83,7 +85,7 @@ def is_away(error: BaseException | None) -> bool:
 
 
 def _status(error: BaseException) -> int | None:
-    """Return the status of HTTP that an error tells of."""
+    """Return the HTTP status of an error."""
     import requests
     from mlflow.exceptions import MlflowException
 

@@ -1,14 +1,13 @@
 """The model that `mlflow models serve` runs: MLflow executes this file (models from code, no pickle).
 
-A request names texts in the column `text` and what to look for in the parameter `types`:
+A request has texts in the column `text` and entity types in the parameter `types`:
 
     {"dataframe_records": [{"text": "Ada was born in London."}], "params": {"types": ["person"]}}
 
 and gets {"predictions": [{"entities": [{"start": 0, "end": 3, "label": "person", …}]}]}. Faults of a
 request are answered with status 400 and one clear line.
 
-Nobody imports this file: `tasks.tracking.pyfunc.log_pyfunc` names its path. It is the one place outside of
-the library that loads a model, since the server is a process of its own.
+`tasks.tracking.pyfunc` gives MLflow the path of this file; it is not imported otherwise.
 """
 
 import threading
@@ -34,7 +33,7 @@ class EntityModel(PythonModel):
         """Load the checkpoint once, when the server starts."""
         beams = int(context.model_config["beams"])
         self.model = gner_core.load(context.artifacts[CHECKPOINT], beams=beams)
-        self.turn = threading.Lock()  # the server answers requests on several threads
+        self.lock = threading.Lock()  # the server answers requests on several threads
         scoring_server.invocations = refusing(scoring_server.invocations)
 
     def predict(
@@ -52,7 +51,7 @@ class EntityModel(PythonModel):
         if not all(isinstance(text, str) for text in texts):
             raise MlflowException.invalid_parameter_value("the column text holds more than texts")
         try:
-            with self.turn:
+            with self.lock:
                 found = self.model.predict(texts, types)
         except InputError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
@@ -60,9 +59,9 @@ class EntityModel(PythonModel):
 
 
 def refusing(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """Return MLflow's function for requests, with status 4xx for two faults that get 500 from it.
+    """Return MLflow's function for requests, which answers two faults with 4xx instead of 500.
 
-    They are a request that does not name its content type, and JSON nested too deep to be read.
+    They are a missing content type, and JSON that is nested too deep to be read.
     """
 
     def answered(data: Any, content_type: str | None, *rest: Any) -> Any:

@@ -1,42 +1,32 @@
-"""The runs in MLflow: live metrics, datasets, prediction tables, the report.
+"""The runs in MLflow: a parent for each flow run, and children for its steps.
 
-A flow run is a parent run; each training is a child of it, each evaluation a child of the training
-that it tests, if that is of the same flow run. They are found again by their step key: a step that
-is skipped is not logged twice, its run is linked from the new parent; one that was ended goes on
-where it was.
+A training is a child of the flow run; an evaluation is a child of the training that it tests, if
+that is of the same flow run. Runs are found again by the key of their step: that of a skipped step
+is linked from the new parent, and one that was ended is continued. Each run names its process: what
+a dead process of this machine left open is closed as KILLED by the next flow run.
 
-A run that ends by an exception or a signal is closed. What a dead process of this machine left
-open is closed as KILLED by the next flow run: every run names its process.
-
-Where MLflow is says `tasks.tracking.server`. A tracking server that fails neither stops nor stalls a
-run: an outbox (`tasks.tracking.outbox`) with a thread of its own makes all calls in order. While the server
-is away they wait; one that it refuses is set aside. What was not sent in the end is logged from the
-store by the next run of the same command.
-
-Every call may be made twice: points keep the time of their journal (`progress.jsonl` of a
-training), by which MLflow knows them again; runs are looked for by a tag before they are made;
-files are replaced.
+A tracking server that fails neither stops nor delays a run: all calls go through an outbox
+(`tasks.tracking.outbox`), and what was not sent is logged from the store by the next run of the same
+command. So every call may be made twice: points keep the time of their journal, runs are searched
+by a tag before they are made, files are replaced.
 """
 
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from copy import copy
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gner_core.errors import Stopped
 from gner_core.runtime.processes import UNKNOWN, has_died, this_process
 from tasks import provenance
 from tasks.tracking.comparison import FlowRun, links, view, without_secrets
 from tasks.tracking.names import mlflow_name
 from tasks.tracking.outbox import NoOutbox, Outbox
 from tasks.tracking.run import COMPLETE, StepRun, run_tags
-from tasks.tracking.server import experiment_id, is_away, tracking_uri
+from tasks.tracking.server import TrackingStore, is_away, tracking_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -47,7 +37,7 @@ PROCESS = "gner.process"
 """The tag with the process that logs to a run, see `gner_core.runtime.processes`."""
 PARENT = "mlflow.parentRunId"
 VIEW = "mlflow.sharedViewState."
-"""Begins the tags of an experiment that hold a view of its runs for the MLflow UI."""
+"""Prefix of the tags of an experiment that hold a view of its runs for the MLflow UI."""
 COMPARED = 20
 RUNNING = "RUNNING"
 FOUND = 1000  # runs of one search, at most
@@ -59,33 +49,32 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every try; t
 class Tracker:
     """The parent run of one flow run, and its children."""
 
-    def __init__(self, uri: str, *, artifacts: str | None) -> None:
-        """Name the tracking store and where it keeps files; None leaves that to the server.
-
-        Args:
-            uri: empty where nothing is to be tracked.
-        """
-        self.uri = uri
-        self.shown_uri = without_secrets(uri)
+    def __init__(self, mlflow: TrackingStore, outbox: Outbox) -> None:
+        """Bind a tracking store and the outbox whose thread makes all calls to it."""
+        self.mlflow, self.outbox = mlflow, outbox
+        self.shown_uri = without_secrets(mlflow.uri)
         self.links: dict[str, str] = {}
-        """To this flow run and its comparison with earlier ones; there after `finish`."""
-        self._artifacts = artifacts
-        service = f"MLflow at {self.shown_uri}"
-        self.outbox = Outbox(service, is_away=is_away) if uri else NoOutbox()
-        self.parent = self._bound("the flow run")
+        """To this flow run and its comparison with earlier ones; set by `finish`."""
+        self.parent = StepRun(outbox, mlflow, name="the flow run", made=None)
         self._on_prefect: Mapping[str, str] = {}
         self.logged: dict[str, StepRun] = {}
         """By key, those that this flow run logs."""
         self._runs: list[StepRun] = []
-        """All of this flow run, also those below the points of a sweep."""
+        """All runs of this flow run, also those below the points of a sweep."""
+
+    @classmethod
+    def untracked(cls) -> "Tracker":
+        """Return a tracker that sends nothing to MLflow."""
+        return cls(TrackingStore("", None), NoOutbox())
 
     @classmethod
     def start(
         cls, *, name: str, params: Mapping[str, Any], tags: Mapping[str, str], home: Path
     ) -> "Tracker":
-        """Open the tracking store and the parent run of a flow run; it says where it runs."""
-        uri, artifacts = tracking_uri(home)
-        tracker = cls(uri, artifacts=artifacts)
+        """Open the parent run of a flow run; its tags say where it runs."""
+        mlflow = tracking_store(home)
+        service = f"MLflow at {without_secrets(mlflow.uri)}"
+        tracker = cls(mlflow, Outbox(service, is_away=is_away))
         flow = uuid.uuid4().hex
         tracker._on_prefect = provenance.prefect_tags()
         here = {**provenance.tags(provenance.facts()), **tracker._on_prefect}
@@ -107,8 +96,7 @@ class Tracker:
             run.end("KILLED")  # those that are still open
         self.parent.end(status)
         self.parent.call("comparison with earlier runs", self._compare)
-        unmade = self.outbox.close()
-        if unmade:
+        if unmade := self.outbox.close():
             log.warning(
                 "%s: %d calls were not made; losses and scores are logged, from the store, by the "
                 "next run of the same command",
@@ -116,7 +104,16 @@ class Tracker:
                 unmade,
             )
 
-    @contextmanager
+    def below(self, run: StepRun) -> "Tracker":
+        """Return a tracker whose parent is a child of ours, such as the run of a point of a sweep.
+
+        End that run before `finish`.
+        """
+        tracker = copy(self)
+        tracker.logged = {}  # a training of another point is not above our evaluations
+        tracker.parent = run
+        return tracker
+
     def step_run(
         self,
         title: str,
@@ -127,67 +124,26 @@ class Tracker:
         reuse_as: str | None = None,
         within: str = "",
         made: datetime | None = None,
-    ) -> Iterator[StepRun]:
-        """Open the child run of a step; go on with one that an earlier attempt did not complete.
+    ) -> StepRun:
+        """Open the child run of a step, or continue one that an earlier attempt did not complete.
 
         Args:
-            reuse_as: where given, and where a complete run of the step is there already, the
-                parent links that one by this name, and nothing is logged.
-            within: key of a step; where this flow run logs that one, its run is the parent.
-            made: when the step's artifact was published: the same in every attempt to log it.
+            reuse_as: if a complete run of the step exists, the parent links it by this name and
+                nothing is logged; None logs the step in any case.
+            within: key of a step; if this flow run logs that step, its run is the parent.
+            made: when the step's artifact was published; the same in every attempt to log it.
         """
-        run = self._child(
-            title, key=key, kind=kind, params=params, reuse_as=reuse_as, within=within, made=made
-        )
-        try:
-            yield run
-        except BaseException as error:
-            run.end("KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED")
-            raise
-        run.complete()
-
-    def below(
-        self,
-        title: str,
-        *,
-        key: str,
-        kind: str,
-        params: Mapping[str, Any],
-        reuse_as: str | None = None,
-    ) -> "Tracker":
-        """Return a tracker whose parent run is a child of ours, as of a point of a sweep.
-
-        It is opened as `step_run` does; end it by its `parent`, before our `finish`.
-        """
-        tracker = copy(self)
-        tracker.logged = {}  # a training of another point is not above our evaluations
-        tracker.parent = self._child(
-            title, key=key, kind=kind, params=params, reuse_as=reuse_as, within="", made=None
-        )
-        return tracker
-
-    def _child(
-        self,
-        title: str,
-        *,
-        key: str,
-        kind: str,
-        params: Mapping[str, Any],
-        reuse_as: str | None,
-        within: str,
-        made: datetime | None,
-    ) -> StepRun:
-        run, began = self._bound(title, made=made), int(time.time() * 1000)
-        above = self.logged.get(within)
+        run = StepRun(self.outbox, self.mlflow, name=title, made=made)
+        began, above = int(time.time() * 1000), self.logged.get(within)
 
         def start() -> str | None:
             earlier = self._find(f"tags.`{KEY}` = '{key}'")
             complete = [given for given in earlier if given.data.tags.get(COMPLETE) == "yes"]
             if reuse_as and complete:
                 if self.parent.run_id is not None:
-                    known = complete[0].info.run_id
                     reused = mlflow_name(f"gner.reused.{reuse_as}")
-                    self.client.set_tag(self.parent.run_id, reused, known)
+                    known = complete[0].info.run_id
+                    self.mlflow.client.set_tag(self.parent.run_id, reused, known)
                 return None
             parent = (above and above.run_id) or self.parent.run_id or ""
             tags = {KEY: key, KIND: kind, PARENT: parent, **self._on_prefect}
@@ -200,21 +156,7 @@ class Tracker:
         run.params(params)
         return run
 
-    def _bound(self, name: str, *, made: datetime | None = None) -> StepRun:
-        return StepRun(self.outbox, lambda: self.client, name=name, made=made)
-
-    # ------------------------------------------------- in the thread of the outbox
-
-    @cached_property
-    def client(self) -> "MlflowClient":
-        """The client; an SQLite file is made on its first call."""
-        from mlflow import MlflowClient
-
-        return MlflowClient(self.uri)
-
-    @cached_property
-    def _experiment(self) -> str:
-        return experiment_id(self.client, self._artifacts)
+    # What follows runs in the thread of the outbox.
 
     def _start(
         self,
@@ -229,31 +171,30 @@ class Tracker:
         tags = {**tags, PROCESS: this_process()}
         if known:
             run_id = str(known[0].info.run_id)
-            self.client.log_batch(run_id, tags=run_tags(tags))
+            self.mlflow.client.log_batch(run_id, tags=run_tags(tags))
             if known[0].info.status != RUNNING:
-                self.client.update_run(run_id, status=RUNNING)
+                self.mlflow.client.update_run(run_id, status=RUNNING)
         else:
-            made = self.client.create_run(self._experiment, began, tags, name)
+            made = self.mlflow.client.create_run(self.mlflow.experiment, began, tags, name)
             run_id = str(made.info.run_id)
-        for metric in self.client.get_run(run_id).data.metrics:
-            history = self.client.get_metric_history(run_id, metric)
+        for metric in self.mlflow.client.get_run(run_id).data.metrics:
+            history = self.mlflow.client.get_metric_history(run_id, metric)
             run.sent[metric] |= {point.step for point in history}
         return run_id
 
     def _compare(self, client: "MlflowClient", run_id: str) -> None:
-        """Have the UI show this flow run beside earlier ones of the same experiment."""
+        """Let the UI compare this flow run with earlier ones of the same experiment."""
         name = client.get_run(run_id).info.run_name
         query = f"tags.`{KIND}` = 'flow' and attributes.run_name = '{name}'"
-        found = client.search_runs([self._experiment], query, max_results=COMPARED)
+        found = client.search_runs([self.mlflow.experiment], query, max_results=COMPARED)
         runs = [FlowRun(r.info.run_id, r.data.params, r.data.metrics) for r in found]
         runs.sort(key=lambda run: run.run_id != run_id)  # this one first
-        client.set_experiment_tag(self._experiment, f"{VIEW}{name}", view(name, runs))
-        self.links = links(self.uri, experiment=self._experiment, name=name, runs=runs)
+        client.set_experiment_tag(self.mlflow.experiment, f"{VIEW}{name}", view(name, runs))
+        self.links = links(self.mlflow.uri, experiment=self.mlflow.experiment, name=name, runs=runs)
 
     def _find(self, query: str) -> "list[Run]":
         """Return runs, the latest first."""
-        found = self.client.search_runs([self._experiment], query, max_results=FOUND)
-        return list(found)
+        return [*self.mlflow.client.search_runs([self.mlflow.experiment], query, max_results=FOUND)]
 
     def _close_dead(self) -> None:
         """Close the runs of processes of this machine that ended without doing so."""
@@ -265,10 +206,10 @@ class Tracker:
             points = [
                 point.timestamp
                 for name in left.data.metrics
-                for point in self.client.get_metric_history(run_id, name)
+                for point in self.mlflow.client.get_metric_history(run_id, name)
             ]
             last = max([left.info.start_time, *points])  # all that is known of its end
-            self.client.set_terminated(run_id, status, last)
+            self.mlflow.client.set_terminated(run_id, status, last)
 
 
 def _is_free(run: "Run") -> bool:

@@ -1,15 +1,23 @@
 """One run of params/tiny.yaml from the command line, shared by the tests of the pipeline."""
 
+import logging
 import os
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
+from unittest.mock import patch
 
 import pytest
+from typer.testing import CliRunner
 
+from flows.cli.main import app
+from tasks.workers import ForkServer
 from tests.flows.known_checkpoints import database, place  # noqa: F401  (fixtures)
 
 GNER = [sys.executable, "-m", "flows"]
@@ -21,6 +29,25 @@ PLANTED = {
 """Secrets in the environment of every run; no file may hold one afterwards."""
 BESIDE_OTHERS = 3
 """How many times as long a command may take beside other tests, on two busy cores."""
+
+
+class LastingForkServer(ForkServer):
+    """One for all runs in this process, since starting one takes seconds; it ends with us."""
+
+    started: ClassVar[list["LastingForkServer"]] = []
+
+    @classmethod
+    def one(cls) -> "LastingForkServer":
+        """Return the one that runs."""
+        if not cls.started or not cls.started[-1].is_alive():
+            cls.started.append(cls())
+        return cls.started[-1]
+
+    def end(self) -> None:
+        """Stay for the next run."""
+
+    def wait(self) -> None:
+        """Wait for nothing: it has not ended."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +74,25 @@ class Home:
         }
         return {**kept, **PLANTED, "GNER_HOME": str(self.folder), "COLUMNS": "200"}
 
-    def gner(self, *arguments: str, timeout: float = 300) -> Ran:
-        """Run the command line in the project's folder."""
+    def gner(self, *arguments: str, given: str = "") -> Ran:
+        """Run a command in this process, in the project's folder; `given` is its standard input."""
+        log, started = logging.getLogger("gner"), time.monotonic()
+        handlers, propagates = [*log.handlers], log.propagate
+        try:
+            with (
+                chdir(self.root),
+                patch.dict(os.environ, self.environment(), clear=True),
+                patch("tasks.workers.ForkServer", LastingForkServer.one),
+            ):
+                done = CliRunner().invoke(app, arguments, input=given)
+        finally:  # what a command sets would stay for others
+            log.handlers, log.propagate = handlers, propagates
+        fault = "".join(traceback.format_exception(*done.exc_info)) if done.exc_info else ""
+        said = done.stderr + (fault if not isinstance(done.exception, SystemExit) else "")
+        return Ran(done.exit_code, done.stdout, said, time.monotonic() - started)
+
+    def process(self, *arguments: str, timeout: float = 300) -> Ran:
+        """Run the same command in a process of its own, as a user does."""
         started = time.monotonic()
         done = subprocess.run(
             [*GNER, *arguments],
@@ -95,7 +139,7 @@ def _states(out: str) -> Sequence[tuple[str, str]]:
 def tiny_home(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Home:
     """A home in which params/tiny.yaml has run."""
     home = Home(tmp_path_factory.mktemp("home"), root)
-    done = home.gner("run", "params/tiny.yaml")
+    done = home.process("run", "params/tiny.yaml")
     assert done.code == 0, done.out + done.err
     (home.folder / "first.txt").write_text(done.out)
     (home.folder / "first.err").write_text(done.err)

@@ -139,8 +139,8 @@ def test_without_mlflow_all_is_evaluated_and_a_later_scan_decides(
         (MlflowClient, "create_model_version", "before"),
         (Registry, "register", "after"),
         (Registry, "decide", "before"),
-        (Registry, "crown", "before"),
-        (Registry, "crown", "after"),
+        (Registry, "promote", "before"),
+        (Registry, "promote", "after"),
     ],
 )
 def test_what_was_interrupted_is_finished_by_the_next_scan(
@@ -174,7 +174,7 @@ def test_an_interrupted_winner_is_compared_again_if_another_became_champion(
     place.reevaluate(place.checkpoint("half", right=0.4))
     good, best = place.checkpoint("good", right=0.7), place.checkpoint("best", right=1.0)
     with monkeypatch.context() as patch:
-        patch.setattr(Registry, "crown", raise_interrupt)
+        patch.setattr(Registry, "promote", raise_interrupt)
         with pytest.raises(KeyboardInterrupt):
             place.reevaluate(good)
     assert place.verdicts(best) == ["better"]

@@ -1,7 +1,4 @@
-"""Validates any file of params/: by the folder in which it stands, else by its keys.
-
-Reading is done by the reader of each kind.
-"""
+"""Validates any file of params/, whose kind is told by its folder or else by its keys."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,11 +25,11 @@ READERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "devices": (read_profile, "device"),
     "models": (read_backbone, "backbone"),
 }
-"""Folder of files that are no experiments → what reads them, and what they are."""
+"""Folder of files that are no experiments → their reader, and what they are."""
 
 
 def check_file(path: Path) -> str:
-    """Validate any file of params/ by its folder and its keys; return what it is.
+    """Validate any file of params/; return its kind.
 
     Raises:
         InputError: as `read_runnable`.

@@ -23,7 +23,7 @@ PROFILES = Path(__file__).parents[3] / "params" / "devices"
 
 
 def read_lengths(path: Path) -> Table:
-    """Read the table.
+    """Read the table of lengths.
 
     Raises:
         InputError: for a file that cannot be read, or an entry that names no measured corpus.
@@ -36,14 +36,14 @@ def read_lengths(path: Path) -> Table:
         }
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        place = ".".join(map(str, fault["loc"]))
-        raise InputError(f"{path}: {place}: {fault['msg']}") from None
+        key = ".".join(map(str, fault["loc"]))
+        raise InputError(f"{path}: {key}: {fault['msg']}") from None
     except KeyError as error:
         raise InputError(f"{path}: {' '.join(str(error).split())}") from None
 
 
 def read_energy(path: Path) -> EnergyParams:
-    """Read the parameters.
+    """Read the energy params.
 
     Raises:
         InputError: for a file that cannot be read or does not fit.
@@ -65,7 +65,7 @@ def named_device(name: str) -> DeviceProfile:
 
 
 def read_profile(path: Path) -> DeviceProfile:
-    """Read a profile.
+    """Read the profile of a device.
 
     Raises:
         InputError: for a file that cannot be read or does not fit.

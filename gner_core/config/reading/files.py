@@ -1,11 +1,11 @@
-"""Reads an experiment file: YAML, with other files included and values overridden.
+"""Reads the YAML files of params/, with other files included and values overridden.
 
-A text at `backbone`, `corpora` or `scoring` is the path of another YAML file, relative to the one
-it stands in; a catalog may also be a folder of YAML files. Overrides come last: `decode.beams=4`,
-values written as in YAML.
+A string at `backbone`, `corpora` or `scoring` is the path of another YAML file, relative to the
+file that holds it; a catalog may also be a folder of YAML files. Overrides are applied last, with
+values written as in YAML: `decode.beams=4`.
 
-With `extends: other.yaml` a file holds only what differs from another one; sections are merged,
-but what can be included counts as a whole.
+With `extends: other.yaml` a file holds only what differs from another one. Sections are merged,
+except those that can be included, which are replaced as a whole.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,9 @@ INCLUDES = ("backbone", "corpora", "scoring")
 SCORING = Path(__file__).parents[3] / "params" / "scoring.yaml"
 """How predictions are scored without an experiment."""
 EXTENDS = "extends"
+Catalog = dict[str, CorpusParams]
 M = TypeVar("M", bound=StrictModel)
+T = TypeVar("T")
 
 
 def read_experiment(path: Path, *, overrides: list[str]) -> Experiment:
@@ -52,45 +54,51 @@ def _read_whole(path: Path, kind: type[M], overrides: list[str]) -> M:
     return validated(kind, values, path)
 
 
-def read_values(path: Path) -> dict[str, Any]:
-    """Read the values of a file with all that it extends and includes; nothing is checked yet.
+def read_values(path: Path, *, extending: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Read the values of a file with all that it extends and includes, without validation.
+
+    Args:
+        path: the file.
+        extending: files that extend it, which it must not extend itself.
 
     Raises:
         InputError: for a missing or malformed file.
     """
-    return _read_extended(path)
+    if path.resolve() in extending:
+        raise InputError(f"{path}: extends itself")
+    values = read_yaml(path)
+    for key in INCLUDES:
+        if isinstance(values.get(key), str):
+            values[key] = read_included(path.parent / values[key])
+    base = values.pop(EXTENDS, None)
+    if base is None:
+        return values
+    below = read_values(path.parent / str(base), extending=(*extending, path.resolve()))
+    return {**_merged(below, values), **{k: values[k] for k in INCLUDES if k in values}}
 
 
-def validated(kind: type[M], values: Mapping[str, Any], place: Path | str) -> M:
-    """Return the params that hold the values of a file.
+def validated(kind: type[T], values: Mapping[str, Any], where: Path | str) -> T:
+    """Return the values of a file as params: a model, or a `Catalog`.
 
     Args:
-        place: the file, and where in it, for messages.
+        where: the file, or a part of it, for messages.
 
     Raises:
         InputError: that names all faults at once.
     """
     try:
-        return kind.model_validate(values)
+        return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        raise InputError(_explain(place, error, of=kind)) from None
+        raise InputError(_explain(where, error, kind)) from None
 
 
-def read_catalog(path: Path) -> dict[str, CorpusParams]:
+def read_catalog(path: Path) -> Catalog:
     """Read a catalog: a YAML file, or a folder of them.
 
     Raises:
         InputError: as `read_experiment`, and for a corpus that two files name.
     """
-    return validated_catalog(read_included(path), path)
-
-
-def validated_catalog(values: Mapping[str, Any], place: Path | str) -> dict[str, CorpusParams]:
-    """Return the corpora that the values of a catalog hold, as `validated` does."""
-    try:
-        return TypeAdapter(dict[str, CorpusParams]).validate_python(values)
-    except ValidationError as error:
-        raise InputError(_explain(place, error, inside="corpora")) from None
+    return validated(Catalog, read_included(path), path)
 
 
 def read_backbone(path: Path) -> BackboneParams:
@@ -99,10 +107,7 @@ def read_backbone(path: Path) -> BackboneParams:
     Raises:
         InputError: for a missing or malformed file, or any value that does not fit.
     """
-    try:
-        return BackboneParams.model_validate(read_yaml(path))
-    except ValidationError as error:
-        raise InputError(_explain(path, error, inside="backbone")) from None
+    return validated(BackboneParams, read_yaml(path), path)
 
 
 def read_scoring(path: Path) -> ScoringParams:
@@ -114,31 +119,16 @@ def read_scoring(path: Path) -> ScoringParams:
     return validated(ScoringParams, read_yaml(path), path)
 
 
-def _read_extended(path: Path, *, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Read a file over the one that it extends, with what both include."""
-    if path.resolve() in seen:
-        raise InputError(f"{path}: extends itself")
-    values = read_yaml(path)
-    for key in INCLUDES:
-        if isinstance(values.get(key), str):
-            values[key] = read_included(path.parent / values[key])
-    base = values.pop(EXTENDS, None)
-    if base is None:
-        return values
-    below = _read_extended(path.parent / str(base), seen=(*seen, path.resolve()))
-    return {**_laid_over(below, values), **{k: values[k] for k in INCLUDES if k in values}}
-
-
-def _laid_over(below: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+def _merged(below: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in values.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _laid_over(merged[key], value) if both else value
+        merged[key] = _merged(merged[key], value) if both else value
     return merged
 
 
 def read_included(path: Path) -> dict[str, Any]:
-    """Read what a key of `INCLUDES` names: a YAML file, or a folder of them."""
+    """Read an included YAML file, or a folder of them."""
     if not path.is_dir():
         return read_yaml(path)
     values: dict[str, Any] = {}
@@ -166,15 +156,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: must hold a mapping of keys to values")
-    unshared: dict[str, Any] = _unshared(values)
+    unshared: dict[str, Any] = copied(values)
     return unshared
 
 
-def _unshared(value: Any) -> Any:
-    """Copy what YAML aliases share, so that an override of one place changes only that place."""
+def copied(value: Any) -> Any:
+    """Copy sections and lists, also those that YAML aliases share, so that none is changed twice."""
     if isinstance(value, dict):
-        return {key: _unshared(item) for key, item in value.items()}
-    return [_unshared(item) for item in value] if isinstance(value, list) else value
+        return {key: copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
 
 
 def apply_override(values: dict[str, Any], override: str) -> None:
@@ -197,7 +187,7 @@ def assign(values: dict[str, Any], path: str, value: Any, *, where: str) -> None
     """Set the value at a dotted key path.
 
     Args:
-        where: who asks for it, for messages.
+        where: the option or file that sets it, for messages.
 
     Raises:
         InputError: for an empty key, or a section that is not there.
@@ -205,58 +195,51 @@ def assign(values: dict[str, Any], path: str, value: Any, *, where: str) -> None
     keys = path.split(".")
     if not all(keys):
         raise InputError(f"{where}: must have the form key.path=value")
-    place: Any = values
+    section: Any = values
     for depth, key in enumerate(keys[:-1]):
-        if not isinstance(place.get(key), dict):
-            known = ", ".join(str(name) for name in place)
+        if not isinstance(section.get(key), dict):
+            known = ", ".join(str(name) for name in section)
             raise InputError(
                 f"{where}: no section {'.'.join(keys[: depth + 1])!r}; there are: {known}"
             )
-        place = place[key]
-    place[keys[-1]] = value
+        section = section[key]
+    section[keys[-1]] = value
 
 
-def _explain(
-    path: Path | str,
-    error: ValidationError,
-    *,
-    of: type[StrictModel] = Experiment,
-    inside: str = "",
-) -> str:
-    """Return all faults in one line; `inside` is the key of an experiment that was validated."""
+def _explain(where: Path | str, error: ValidationError, kind: type) -> str:
+    """Return all faults in one line."""
     lines = []
     for fault in error.errors(include_url=False):
-        place = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
+        key = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "extra_forbidden":
-            message = f"unknown key; allowed: {', '.join(_fields_at(of, (*inside.split(), *fault['loc'][:-1])))}"
+            message = f"unknown key; allowed: {', '.join(_fields_at(kind, fault['loc'][:-1]))}"
         elif fault["type"] != "value_error" and not isinstance(fault["input"], dict):
             message += f", got {fault['input']!r}"
-        lines.append(f"{path}: {place}: {message}")
+        lines.append(f"{where}: {key}: {message}")
     return "; ".join(lines)
 
 
-def _fields_at(of: type[StrictModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Return the names of the fields of the model at a place of a validation error."""
-    schema: dict[str, Any] = of.model_json_schema()
-    definitions = schema.get("$defs", {})
-    place = schema
-    for part in loc:
-        place = _resolve(place, definitions)
-        if "properties" in place and part in place["properties"]:
-            place = place["properties"][part]
-        elif "discriminator" in place and part in place["discriminator"]["mapping"]:
-            place = {"$ref": place["discriminator"]["mapping"][part]}
-        elif isinstance(place.get("additionalProperties"), dict):
-            place = place["additionalProperties"]
-    return sorted(_resolve(place, definitions).get("properties", {}))
+def _fields_at(kind: type, loc: tuple[int | str, ...]) -> list[str]:
+    """Return the names of the fields of the model at the location of a validation error."""
+    part: dict[str, Any] = TypeAdapter(kind).json_schema()
+    definitions = part.get("$defs", {})
+    for key in loc:
+        part = _resolve(part, definitions)
+        if "properties" in part and key in part["properties"]:
+            part = part["properties"][key]
+        elif "discriminator" in part and key in part["discriminator"]["mapping"]:
+            part = {"$ref": part["discriminator"]["mapping"][key]}
+        elif isinstance(part.get("additionalProperties"), dict):
+            part = part["additionalProperties"]
+    return sorted(_resolve(part, definitions).get("properties", {}))
 
 
-def _resolve(place: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in place or "anyOf" in place:
-        if "$ref" in place:
-            place = definitions[place["$ref"].rsplit("/", 1)[1]]
+def _resolve(part: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in part or "anyOf" in part:
+        if "$ref" in part:
+            part = definitions[part["$ref"].rsplit("/", 1)[1]]
         else:  # a section that may be null, else none
-            sections = [one for one in place["anyOf"] if "$ref" in one]
-            place = sections[0] if len(sections) == 1 else {}
-    return place
+            sections = [one for one in part["anyOf"] if "$ref" in one]
+            part = sections[0] if len(sections) == 1 else {}
+    return part

@@ -1,13 +1,12 @@
 """Reads what `gner run` accepts: an experiment, a sweep or a study, told apart by their keys.
 
-An override whose first key is one of the sweep's own (`base=params/tiny.yaml`) sets that one; any
-other is set in the experiment of every point. A study hands overrides on to its parts.
+An override of a sweep's own key (`base=params/tiny.yaml`) changes the sweep; any other changes the
+experiment of every point. A study passes overrides on to its parts.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -18,14 +17,15 @@ from gner_core.config.experiment import Experiment
 from gner_core.config.reading.files import (
     EXTENDS,
     INCLUDES,
+    Catalog,
     apply_override,
     assign,
+    copied,
     read_experiment,
     read_included,
     read_values,
     read_yaml,
     validated,
-    validated_catalog,
 )
 from gner_core.config.sweep import StudyParams, SweepParams
 from gner_core.errors import InputError
@@ -58,9 +58,9 @@ class Sweep:
         return self.params.name
 
     def x_of(self, point: SweepPoint) -> tuple[float | None, str]:
-        """Return where a point lies in the figure, and how that is written.
+        """Return the x of a point in the figure, and its label.
 
-        None lies behind all numbers: full context. Rows of a table have no place.
+        None is drawn after all numbers (full context); rows of a table have no x.
         """
         experiment = point.experiment
         if self.params.figure == "parameters":
@@ -73,9 +73,9 @@ class Sweep:
         return None, ""
 
     def line_of(self, point: SweepPoint) -> str:
-        """Return the name of the line on which a point lies; empty where there is one."""
-        aside = (self.params.x_axis, self.params.seeds)
-        names = [label for axis, label in point.labels.items() if axis not in aside]
+        """Return the name of the line of a point; empty where there is only one line."""
+        left_out = (self.params.x_axis, self.params.seeds)
+        names = [label for axis, label in point.labels.items() if axis not in left_out]
         if self.params.figure == "context":
             names.append(point.experiment.target.labels)
         families = {one.experiment.backbone.family for one in self.points}
@@ -145,7 +145,7 @@ def _sweep(path: Path, values: dict[str, Any], overrides: Sequence[str]) -> Swee
 
     @cache
     def below(base: Path) -> dict[str, Any]:
-        """Return what the points of a base have in common."""
+        """Return the values that all points of a base share."""
         common = read_values(base)
         _set_all(common, params.fixed, where="fixed", file=path)
         for override in passed_on:
@@ -153,7 +153,7 @@ def _sweep(path: Path, values: dict[str, Any], overrides: Sequence[str]) -> Swee
         if "corpora" in common and not any(
             key.startswith("corpora") for _, key in params.keys_of_axes()
         ):
-            common["corpora"] = validated_catalog(common["corpora"], base)  # once for all points
+            common["corpora"] = validated(Catalog, common["corpora"], base)  # once for all points
         return common
 
     points = list(_points(path, params, below))
@@ -173,7 +173,7 @@ def _points(
     for chosen in product(*(values.items() for values in params.axes.values())):
         labels = {axis: label for axis, (label, _) in zip(params.axes, chosen, strict=True)}
         base = next((path.parent / keys["base"] for _, keys in chosen if "base" in keys), None)
-        values = _copied(below(base or Path(params.base or "")))
+        values = copied(below(base or Path(params.base or "")))
         for axis, (label, keys) in zip(params.axes, chosen, strict=True):
             set_here = {key: value for key, value in keys.items() if key != "base"}
             _set_all(values, set_here, where=f"axes.{axis}.{label}", file=path)
@@ -187,15 +187,10 @@ def _points(
         yield point
 
 
-def _copied(value: Any) -> Any:
-    """Copy sections, so that a point changes only its own; params are frozen and stay."""
-    return {k: _copied(v) for k, v in value.items()} if isinstance(value, dict) else value
-
-
 def _set_all(values: dict[str, Any], keys: Mapping[str, Any], *, where: str, file: Path) -> None:
     for key, value in keys.items():
         included = key in INCLUDES and isinstance(value, str)
-        new = read_included(file.parent / value) if included else deepcopy(value)
+        new = read_included(file.parent / value) if included else copied(value)
         assign(values, key, new, where=f"{file}: {where}.{key}")
 
 

@@ -1,4 +1,4 @@
-"""Takes named members out of a zip or tar archive, and nothing else."""
+"""Extracts named members of a zip or tar archive, and nothing else."""
 
 import bz2
 import gzip
@@ -42,7 +42,7 @@ def extract(archive: Path, members: Mapping[str, str], *, folder: Path, limits: 
 
     Raises:
         InputError: when the archive is broken, lacks a member, or holds something unsafe under
-            a name that was asked for.
+            one of these names.
     """
     budget = _Budget(archive.stat().st_size, limits)
     with archive.open("rb") as handle:
@@ -50,8 +50,7 @@ def extract(archive: Path, members: Mapping[str, str], *, folder: Path, limits: 
     found: set[str] = set()
     try:
         entries = _zip_entries if magic.startswith(b"PK") else _tar_entries
-        for name, content in entries(archive, members, budget):
-            target, path = _place(name, members)
+        for (target, path), content in entries(archive, members, budget):
             found.add(path)
             _write(content, folder / target)
     except BROKEN as error:
@@ -97,7 +96,9 @@ class _Counted:
 
 
 Stream = IO[bytes] | _Counted
-Entry = tuple[str, Stream]
+Target = tuple[str, str]
+"""Where a member is written below the folder, and the key of `members` that names it."""
+Entry = tuple[Target, Stream]
 
 
 def _zip_entries(archive: Path, members: Mapping[str, str], budget: _Budget) -> Iterator[Entry]:
@@ -105,7 +106,8 @@ def _zip_entries(archive: Path, members: Mapping[str, str], budget: _Budget) -> 
         seen: set[str] = set()
         for info in opened.infolist():
             budget.count()
-            if info.is_dir() or not _wanted(info.filename, members):
+            target = None if info.is_dir() else _target(info.filename, members)
+            if not target:
                 continue
             mode = info.external_attr >> 16  # zero when it was not made on a POSIX system
             if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
@@ -114,7 +116,7 @@ def _zip_entries(archive: Path, members: Mapping[str, str], budget: _Budget) -> 
                 raise InputError(f"member {info.filename!r} is encrypted")
             _once(info.filename, seen)
             with opened.open(info) as content:
-                yield info.filename, _Counted(content, budget)
+                yield target, _Counted(content, budget)
 
 
 def _tar_entries(archive: Path, members: Mapping[str, str], budget: _Budget) -> Iterator[Entry]:
@@ -125,13 +127,14 @@ def _tar_entries(archive: Path, members: Mapping[str, str], budget: _Budget) -> 
             for info in opened:
                 budget.count()
                 name = info.name.removeprefix("./")
-                if info.isdir() or not _wanted(name, members):
+                target = None if info.isdir() else _target(name, members)
+                if not target:
                     continue
                 content = opened.extractfile(info) if info.isreg() else None
                 if content is None or info.issparse():
                     raise InputError(f"member {name!r} is a link or a device; not unpacked")
                 _once(name, seen)
-                yield name, content
+                yield target, content
 
 
 @contextmanager
@@ -143,21 +146,14 @@ def _unpacked(archive: Path) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def _wanted(name: str, members: Mapping[str, str]) -> bool:
-    return any(
-        name.startswith(member) if member.endswith("/") else name == member
-        for member in members.values()
-    )
-
-
 def _once(name: str, seen: set[str]) -> None:
     if name in seen:
         raise InputError(f"the archive holds {name!r} twice; which one counts is unclear")
     seen.add(name)
 
 
-def _place(name: str, members: Mapping[str, str]) -> tuple[str, str]:
-    """Return where a member goes, and the path that asked for it."""
+def _target(name: str, members: Mapping[str, str]) -> Target | None:
+    """Return where a member is written, None for one that is not named."""
     for path, member in members.items():
         if name == member:
             return path, path
@@ -167,7 +163,7 @@ def _place(name: str, members: Mapping[str, str]) -> tuple[str, str]:
             if inner.startswith("/") or ".." in parts or "\\" in inner or "\0" in inner:
                 raise InputError(f"member {name!r} would leave its folder; not unpacked")
             return path + inner, path
-    raise AssertionError(name)  # _wanted has said that somebody asked for it
+    return None
 
 
 def _write(content: Stream, target: Path) -> None:

@@ -1,14 +1,14 @@
-"""The place of one catalog entry in the cache, and the rule of what is trusted there.
+"""The local cache of the files of a catalog entry, which are verified at every use.
 
-    <cache>/<corpus>/<key>/files/…        what readers get
+    <cache>/<corpus>/<key>/files/…        the files
     <cache>/<corpus>/<key>/manifest.json  hashes of the files that have no pin
-    <cache>/<corpus>/<key>/parts/…        unfinished work of sources, gone after success
+    <cache>/<corpus>/<key>/parts/…        unfinished downloads, deleted after success
     <cache>/<corpus>/<key>/lock
 
-The key is a hash of what the entry asks for, so that a changed pin or source never meets old
-files. A file is trusted when its bytes have the pinned hash, or, without a pin, the hash that the
-manifest recorded when all such files had arrived. Bytes are hashed at every use: whatever a
-crash or a full disk left is not trusted, and needs no fsync.
+The key is a hash of pins and sources, so that old files are never used for a changed entry. A file
+is valid when it has the pinned hash or, without a pin, the hash in the manifest, which is written
+when all such files have arrived. What a crash or a full disk leaves is not valid, so nothing needs
+fsync.
 """
 
 import json
@@ -17,8 +17,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
-
-from pydantic import ValidationError
 
 from gner_core.config.corpus import CorpusParams, Pin
 from gner_core.corpora.fetch.request import Report
@@ -32,7 +30,7 @@ class CorpusCache:
     """The cached files of one catalog entry."""
 
     def __init__(self, cache: Path, name: str, corpus: CorpusParams) -> None:
-        """Name the place; nothing is created yet.
+        """Name the folder; nothing is created yet.
 
         Raises:
             InputError: when the corpus' name or a path in `files` or `pins` would leave the cache.
@@ -40,14 +38,14 @@ class CorpusCache:
         self.name = name
         self.obtain = corpus.obtain
         self.pins: Mapping[str, Pin] = corpus.pins
-        self.wanted = tuple(dict.fromkeys(p for paths in corpus.files.values() for p in paths))
-        for path in (*self.wanted, *self.pins):
+        self.paths = tuple(dict.fromkeys(p for paths in corpus.files.values() for p in paths))
+        for path in (*self.paths, *self.pins):
             refuse_unsafe(path, where=f"{name}: files")
         if PurePosixPath(name).name != name:
             raise InputError(f"corpus name {name!r} cannot name a folder; rename it")
-        self.place = cache.absolute() / name / _key(corpus, self.wanted)
-        self.root = self.place / "files"
-        self.parts = self.place / "parts"
+        self.folder = cache.absolute() / name / _key(corpus, self.paths)
+        self.root = self.folder / "files"
+        self.parts = self.folder / "parts"
 
     def lock(self, report: Report) -> AbstractContextManager[None]:
         """Hold the right to change this part of the cache on this machine; others wait."""
@@ -55,25 +53,24 @@ class CorpusCache:
         def tell() -> None:
             report.note(f"{self.name}: another process fetches it; waiting")
 
-        return file_lock(self.place / "lock", on_wait=tell)
+        return file_lock(self.folder / "lock", on_wait=tell)
 
     def missing(self, *, renew: bool = False) -> tuple[str, ...]:
-        """Return the paths that are not here with trusted bytes.
+        """Return the paths of files that are missing or not valid.
 
-        Files without pin are missing all together or not at all, so that they always come from
-        one source.
+        Files without a pin are missing all or none, so that they always come from one source.
 
         Args:
             renew: count every file without a pin as missing.
         """
         records = self._records()
-        missing = {path for path in self.wanted if not self._trusted(path, records)}
+        missing = {path for path in self.paths if not self._is_valid(path, records)}
         if renew or any(path not in self.pins for path in missing):
-            missing |= {path for path in self.wanted if path not in self.pins}
-        return tuple(path for path in self.wanted if path in missing)
+            missing |= {path for path in self.paths if path not in self.pins}
+        return tuple(path for path in self.paths if path in missing)
 
     def accept(self, staged: Path, paths: Sequence[str], *, origin: str) -> None:
-        """Move files that a source has written below `staged` into place, if they are right.
+        """Move the files that a source has written below `staged` into the cache.
 
         Raises:
             InputError: when one is missing or differs from its pin.
@@ -99,7 +96,7 @@ class CorpusCache:
             self._record(records, origin)
 
     def salvage(self, staged: Path, paths: Sequence[str]) -> list[str]:
-        """Move the files with the right pins into place; delete wrong ones and say what differs."""
+        """Move files that match their pins into the cache; delete others and return what differs."""
         wrong: list[str] = []
         for path in paths:
             pin, file = self.pins.get(path), staged / path
@@ -113,23 +110,23 @@ class CorpusCache:
                 file.unlink()
         return wrong
 
-    def workplace(self, label: str) -> tuple[Path, Path]:
-        """Return an empty folder for one source's files, and its scratch folder.
+    def workspace(self, label: str) -> tuple[Path, Path]:
+        """Return an empty folder for the files of a source, and its scratch folder.
 
-        The scratch folder stays as it is until the corpus is complete.
+        The scratch folder is kept until the corpus is complete.
         """
-        place = self.parts / fingerprint(label)
-        files, scratch = place / "files", place / "scratch"
+        parts = self.parts / fingerprint(label)
+        files, scratch = parts / "files", parts / "scratch"
         shutil.rmtree(files, ignore_errors=True)
         for folder in (files, scratch):
             folder.mkdir(parents=True, exist_ok=True)
         return files, scratch
 
     def tidy(self) -> None:
-        """Delete what sources have left behind."""
+        """Delete unfinished downloads."""
         shutil.rmtree(self.parts, ignore_errors=True)
 
-    def _trusted(self, path: str, records: Mapping[str, Pin]) -> bool:
+    def _is_valid(self, path: str, records: Mapping[str, Pin]) -> bool:
         if path in self.pins:
             return _has(self.root / path, self.pins[path])
         expected = {file: pin for file, pin in records.items() if _below(file, path)}
@@ -140,17 +137,15 @@ class CorpusCache:
 
     def _records(self) -> dict[str, Pin]:
         try:
-            manifest = json.loads((self.place / "manifest.json").read_text())
+            manifest = json.loads((self.folder / "manifest.json").read_text())
             return {file: Pin.model_validate(pin) for file, pin in manifest["files"].items()}
-        except FileNotFoundError:
-            return {}
-        except (ValueError, KeyError, AttributeError, TypeError, ValidationError):
-            return {}  # torn by a crash: its files count as missing and are fetched again
+        except (FileNotFoundError, ValueError, KeyError, AttributeError, TypeError):
+            return {}  # none, or cut off by a crash: its files count as missing
 
     def _record(self, records: Mapping[str, Pin], origin: str) -> None:
         files = {file: pin.model_dump() for file, pin in records.items()}
         content = json.dumps({"origin": origin, "files": files}, indent=1)
-        write_file(self.place / "manifest.json", content)
+        write_file(self.folder / "manifest.json", content)
 
     def _replace(self, source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +155,7 @@ class CorpusCache:
 
 
 def refuse_unsafe(path: str, *, where: str) -> None:
-    """Refuse a path that is absolute or climbs out of its folder.
+    """Refuse a path that is absolute or leaves its folder.
 
     Raises:
         InputError: names `where` and the path.
@@ -170,8 +165,8 @@ def refuse_unsafe(path: str, *, where: str) -> None:
         raise InputError(f"{where}: {path!r} must be a path below the corpus folder")
 
 
-def _key(corpus: CorpusParams, wanted: Sequence[str]) -> str:
-    loose = any(path not in corpus.pins for path in wanted)
+def _key(corpus: CorpusParams, paths: Sequence[str]) -> str:
+    loose = any(path not in corpus.pins for path in paths)
     sources = [source.model_dump(mode="json", exclude={"verified"}) for source in corpus.sources]
     pins = {path: pin.sha256 for path, pin in corpus.pins.items()}
     return fingerprint({"pins": pins, "sources": sources if loose else []})
@@ -182,11 +177,10 @@ def _below(file: str, path: str) -> bool:
 
 
 def _files_below(root: Path, path: str) -> list[str]:
-    """Return the files of a path: itself, or everything in a folder; none where it is missing."""
-    place = root / path
+    """Return the files of a path: itself, or all files of a folder; empty where it is missing."""
     if not path.endswith("/"):
-        return [path] if place.is_file() else []
-    return sorted(str(f.relative_to(root)) for f in place.rglob("*") if f.is_file())
+        return [path] if (root / path).is_file() else []
+    return sorted(str(f.relative_to(root)) for f in (root / path).rglob("*") if f.is_file())
 
 
 def _measure(file: Path) -> Pin:

@@ -1,4 +1,4 @@
-"""Makes sure that every file of a catalog entry is in the cache, verified; tries source after source."""
+"""Fetches the missing files of a catalog entry into the cache, from one source after another."""
 
 import errno
 from pathlib import Path
@@ -22,18 +22,18 @@ def fetch_corpus(
     report: Report,
     limits: Limits | None = None,
 ) -> Path:
-    """Return the folder below which the paths of `corpus.files` lie, fetched where need be.
+    """Return the folder of the files of `corpus`, fetched where they are not in the cache.
 
-    What is in the cache with the right bytes is not fetched again. Every file with a pin has the
-    pinned bytes; files without one come all from one source, and with a mirror always anew.
+    Every file with a pin has the pinned bytes; files without one come all from one source, and are
+    fetched anew from a mirror.
 
     Args:
         name: the entry's name; messages and the cache use it.
         cache: folder of all corpora; nothing outside it is written.
-        mirror: a folder or an http(s) URL with the same paths, asked instead of the sources.
+        mirror: a folder or an http(s) URL with the same paths, used instead of the sources.
         offline: use the cache (and a mirror folder) only.
-        report: is told of progress, retries and failed sources.
-        limits: patience and sizes; the defaults where None.
+        report: receives progress, retries and failed sources.
+        limits: timeouts and sizes; the defaults where None.
 
     Raises:
         InputError: when a file cannot be had; names the corpus, each source and its reason.
@@ -66,7 +66,7 @@ def _fill(
             break
         if failures:
             report.note(f"{cached.name}: {failures[-1]}; trying the next source")
-        folder, scratch = cached.workplace(supplier.label)
+        folder, scratch = cached.workspace(supplier.label)
         request = FetchRequest(missing, cached.pins, folder, scratch, limits, report)
         try:
             supplier.fetch(request)
@@ -91,8 +91,8 @@ def _fill(
 
 
 def _complaint(cached: CorpusCache, missing: tuple[str, ...], failures: list[str]) -> str:
-    """Return one line: what is missing, why each source failed, what to do."""
-    head = f"{cached.name}: {len(missing)} of {len(cached.wanted)} files cannot be had"
+    """Say what is missing, why each source failed, and what to do, in one line."""
+    head = f"{cached.name}: {len(missing)} of {len(cached.paths)} files cannot be had"
     reasons = failures or ["the catalog names no source"]
     if len(reasons) > 1:
         reasons = [f"({number}) {reason}" for number, reason in enumerate(reasons, start=1)]

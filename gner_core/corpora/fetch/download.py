@@ -1,9 +1,8 @@
-"""Downloads one URL to one file, or says in one line why not.
+"""Downloads one URL to one file; errors are one line.
 
-A body is written to a part file. What a broken connection left there is resumed when the server
-can prove that the file is still the same (If-Range), or when a pin will. The target appears only
-when the body is whole. URLs are shown without user names, passwords and queries,
-which may hold tokens.
+The body is written to a part file, from which a broken download is resumed, if the server confirms
+that the file has not changed (If-Range) or a pin will show it. The target appears when the body is
+complete. URLs are shown without user names, passwords and queries, which may hold tokens.
 """
 
 import json
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     import httpx
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # may be gone a moment later
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # worth another attempt
 MEANINGS = {
     401: "access is refused",
     403: "access is refused",
@@ -46,9 +45,9 @@ class Download:
     url: str
     target: Path
     part: Path
-    """Where the body grows, kept from run to run."""
+    """Where the body is written, kept from run to run."""
     name: str
-    """How reports call the file."""
+    """The file's name in reports."""
     pin: Pin | None
     limits: Limits
     report: Report
@@ -60,11 +59,11 @@ class Download:
 
     @property
     def part_note(self) -> Path:
-        """What the part is a part of."""
+        """The file that says of which download the part is."""
         return self.part.with_name(self.part.name + ".json")
 
     def forget_part(self) -> None:
-        """Delete the part: the next attempt begins from the first byte."""
+        """Delete the part; the next attempt starts from the first byte."""
         self.part.unlink(missing_ok=True)
         self.part_note.unlink(missing_ok=True)
 
@@ -248,11 +247,11 @@ def _note_part(job: Download, response: "httpx.Response") -> None:
 
 
 def _resumable(job: Download) -> tuple[int, str]:
-    """Return how many bytes of the part can be kept, and what proves that they can."""
+    """Return how many bytes of the part can be kept, and the validator for If-Range."""
     try:
         note = json.loads(job.part_note.read_text())
         size = job.part.stat().st_size
-    except (FileNotFoundError, ValueError):  # no part, or a killed process left half a note
+    except (FileNotFoundError, ValueError):  # no part, or a killed process left half of it
         return 0, ""
     if note["url"] != _hash_of(job.url) or (job.pin and size >= job.pin.bytes):
         return 0, ""
@@ -264,14 +263,13 @@ def _hash_of(url: str) -> str:
 
 
 def _retry_after(response: "httpx.Response") -> float | None:
-    """Read Retry-After, which is a number of seconds or a date."""
+    """Return the seconds of Retry-After, which may be a date."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
-        return None  # none, or unreadable: our own back-off counts
-    return max(
-        0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    )
+        return None  # none, or unreadable
+    wait = moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)
+    return max(0.0, wait.total_seconds())

@@ -1,4 +1,4 @@
-"""What is asked of a source: which files, into which folder, with how much patience.
+"""The request of a fetch to a source, with its limits and reports.
 
 Example:
     >>> Limits(attempts=2).first_wait
@@ -16,29 +16,29 @@ GIB = 1024**3
 
 
 class Report(Protocol):
-    """Where a fetch says what it does; the command line shows it, a task logs it."""
+    """Receives what a fetch does; the command line shows it, a task logs it."""
 
     def note(self, line: str) -> None:
-        """Say one thing that happened: a retry, a source that failed, a wait for a lock."""
+        """Receive an event: a retry, a source that failed, a wait for a lock."""
 
     def progress(self, file: str, done: int, total: int | None) -> None:
-        """Say how many bytes of a file are there, and of how many (None: not known)."""
+        """Receive the bytes of a file so far, and of how many (None: not known)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long to wait and how much to take. Nothing here changes the bytes that are trusted."""
+    """Timeouts, retries and sizes."""
 
     connect: float = 10.0
-    """Seconds until a connection must stand."""
+    """Seconds within which a connection must be made."""
     read: float = 30.0
     """Seconds without a single byte after which a connection counts as stalled."""
     attempts: int = 5
     """How often one URL is tried."""
     first_wait: float = 1.0
-    """Seconds before the second attempt; each further wait is twice as long."""
+    """Seconds before the second attempt; each later wait is twice as long."""
     longest_wait: float = 60.0
-    """Longest wait in seconds; a server that asks for more (Retry-After) is given up."""
+    """Longest wait in seconds; a server that demands more (Retry-After) is given up."""
     redirects: int = 8
     """Redirects that are followed from one URL."""
     largest: int = 4 * GIB
@@ -57,8 +57,8 @@ class FetchRequest:
     """As in the catalog's `files`; a folder ends with a slash."""
     pins: Mapping[str, Pin]
     folder: Path
-    """Empty at the start; what is found here at its paths afterwards is taken for whole."""
+    """Empty at the start; a file that the source leaves here is complete."""
     scratch: Path
-    """Kept from run to run, so that a source may go on where it stopped."""
+    """Kept from run to run, for resuming."""
     limits: Limits
     report: Report

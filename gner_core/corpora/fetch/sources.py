@@ -23,17 +23,17 @@ from gner_core.hub import hub_errors, refuse_damaged
 
 @dataclass(frozen=True, slots=True)
 class Supplier:
-    """A source as the fetch sees it."""
+    """A source, ready to fetch from."""
 
     label: str
     """Its name in messages; holds no secret."""
     verified: bool
-    """Whether anybody has seen the bytes that it gives."""
+    """Whether its files have been downloaded and pinned before."""
     fetch: Callable[[FetchRequest], None]
 
 
 def suppliers(corpus: CorpusParams, *, mirror: str | None) -> list[Supplier]:
-    """Return who may supply the files, in order of preference; with a mirror nobody else.
+    """Return the sources of the files, in order of preference; with a mirror, only that.
 
     Raises:
         InputError: when the mirror is neither a folder nor an http(s) URL.
@@ -116,8 +116,8 @@ def from_folder(root: Path, request: FetchRequest) -> None:
 def _hub_progress(request: FetchRequest, path: str) -> type:
     """Return a silent progress bar for the hub client: reports bytes, stops an endless download.
 
-    The client resumes a cut body without limit as long as bytes arrive; from a server that always
-    cuts and cannot resume, that never ends.
+    The client resumes a cut body as long as bytes arrive, which from a server that always cuts and
+    cannot resume never ends.
     """
     from huggingface_hub.utils import tqdm
 
@@ -162,8 +162,7 @@ def _from_mirror_url(base: str, label: str, request: FetchRequest) -> None:
     for path in request.paths:
         if path.endswith("/"):
             raise InputError(f"{label}: {path} is a folder, which needs a mirror folder")
-        place = f"{parts.path.rstrip('/')}/{quote(path)}"
-        urls[path] = urlunsplit(parts._replace(path=place))
+        urls[path] = urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{quote(path)}"))
     from_urls(urls, label, request)
 
 

@@ -19,12 +19,7 @@ from gner_core.errors import InputError
 
 
 def read(path: Path, form: ParquetFormat, *, repairs: Counter[str]) -> Iterator[RawSentence]:
-    """Yield the sentences of a file; nothing is repaired here.
-
-    Raises:
-        InputError: for a damaged file or one without these columns, and for a row that does not
-            fit.
-    """
+    """Yield the sentences of a file; nothing is repaired here."""
     del repairs
     row = 0
     try:
@@ -32,7 +27,7 @@ def read(path: Path, form: ParquetFormat, *, repairs: Counter[str]) -> Iterator[
             names = form.tag_names or _class_names(path, form, file.schema_arrow)
             for words, values in _rows(path, form, file):
                 row += 1
-                yield _sentence(words, values, form, names=names, place=(path, row))
+                yield _sentence(words, values, form, names=names, path=path, row=row)
             if row != file.metadata.num_rows:
                 raise InputError(f"{path}: holds {row} rows, but says {file.metadata.num_rows}")
     except (OSError, UnicodeError, pa.ArrowException) as error:
@@ -57,15 +52,16 @@ def _sentence(
     form: ParquetFormat,
     *,
     names: tuple[str, ...] | None,
-    place: tuple[Path, int],
+    path: Path,
+    row: int,
 ) -> RawSentence:
-    where = f"{place[0]}, row {place[1]}"
+    where = f"{path}, row {row}"
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise InputError(f"{where}: {form.words_field!r} must be a list of strings")
     tags = named_tags(values, names, field=form.tags_field, where=where)
     if len(words) != len(tags):
         raise InputError(f"{where}: {len(words)} words but {len(tags)} tags")
-    return RawSentence(words, tags, [place[1]] * len(words))
+    return RawSentence(words, tags, [row] * len(words))
 
 
 def _class_names(path: Path, form: ParquetFormat, schema: pa.Schema) -> tuple[str, ...] | None:

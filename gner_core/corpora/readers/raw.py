@@ -1,4 +1,4 @@
-"""What readers yield, and how a text file is opened so that faults name their line."""
+"""What readers yield, and the reading of text files with errors that name the line."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Mention(NamedTuple):
 class RawSentence:
     """Words and tags as published.
 
-    `lines` holds the line number of each word, from 1. `asked` holds types that were asked for
+    `lines` holds the line number of each word, from 1. `unanswered` holds the types of questions
     without an answer. `starts` holds the positions at which sentences start, where the published
     text says more about them than the words do.
     """
@@ -28,7 +28,7 @@ class RawSentence:
     words: list[str]
     tags: Sequence[str]
     lines: Sequence[int]
-    asked: tuple[str, ...] = ()
+    unanswered: tuple[str, ...] = ()
     starts: tuple[int, ...] | None = None
 
 
@@ -43,27 +43,15 @@ class RawSpans:
 
 @dataclass(frozen=True, slots=True)
 class RawText:
-    """Running text, and entities as positions of characters; `asked` as in `RawSentence`."""
+    """Running text, and entities as positions of characters; `unanswered` as in `RawSentence`."""
 
     text: str
     mentions: list[Mention]
     line: int
-    asked: tuple[str, ...] = ()
+    unanswered: tuple[str, ...] = ()
 
 
 Raw = RawSentence | RawSpans | RawText
-
-
-def read_bytes(path: Path) -> bytes:
-    """Return the content of a file.
-
-    Raises:
-        InputError: when it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def read_text(path: Path) -> str:
@@ -72,9 +60,11 @@ def read_text(path: Path) -> str:
     Raises:
         InputError: when it cannot be read or is not UTF-8; then with the line.
     """
-    content = read_bytes(path)
     try:
+        content = path.read_bytes()
         return content.decode("utf-8").removeprefix("\ufeff")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}, line {line}: not UTF-8 ({error.reason})") from None
@@ -87,12 +77,12 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
         InputError: when the file cannot be read, or is not UTF-8; then with the line.
     """
     try:
-        # newline="\n": other signs that Python takes for line ends may stand inside a token.
+        # newline="\n": a token may hold other signs that Python takes for line ends.
         with path.open(encoding="utf-8-sig", newline="\n") as handle:
             for number, line in enumerate(handle, start=1):
                 yield number, line.rstrip("\r\n")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
-        read_text(path)  # raises with the line, which the buffered reader does not know
+        read_text(path)  # raises an error with the line, unknown to the buffered reader
         raise

@@ -1,7 +1,4 @@
-r"""Finds out how a user's own CoNLL or JSON file is written, and says how to use it.
-
-How columns are told apart is in `columns`, how fields are in `fields`.
-"""
+"""Recognises the format of a user's own CoNLL or JSON file, and writes its catalog entry."""
 
 import json
 from collections import Counter
@@ -25,15 +22,15 @@ SPELLED_OUT = {
     "org": "organization",
     "gpe": "geopolitical entity",
 }
-"""Common abbreviations of labels; a model is asked for words, not for abbreviations."""
+"""Common abbreviations of labels; prompts name types in words."""
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """What was found out about a file.
+    """The format of a file.
 
-    `snippet` is the entry of a catalog that reads it, as YAML. `problems` names lines that do
-    not fit, or decisions that the file leaves open; counts are empty where the file cannot be read.
+    `snippet` is its catalog entry, as YAML. `problems` names lines that do not fit, and decisions
+    that the file leaves open; counts are empty where the file cannot be read.
     """
 
     snippet: str
@@ -43,7 +40,7 @@ class Recognised:
 
 
 def recognise(path: Path) -> Recognised:
-    """Look at a file, guess its format and labels, and read it whole with that guess.
+    """Guess the format and labels of a file, and read the whole file accordingly.
 
     Raises:
         InputError: when it cannot be read, or is neither CoNLL columns nor JSON records with tags

@@ -1,4 +1,4 @@
-"""Tells the columns of a CoNLL file apart: separator, number, token, tags, scheme, prefix."""
+"""Recognises the columns of a CoNLL file: separator, number, token, tags, scheme, prefix."""
 
 import re
 from collections import Counter
@@ -84,7 +84,7 @@ def recognise_scheme(sentences: Iterator[Sequence[str]]) -> str:
             b_without_need += tag.startswith("B-") and not same
     if prefixes["E"] or prefixes["S"]:
         return "bioes"
-    # In IOB1 a B- stands only behind an entity of the same type; a few orphans are mere faults.
+    # In IOB1 a B- only follows an entity of its type; a few others are mere faults.
     return "iob1" if opened_by_i > 10 * b_without_need else "bio"
 
 

@@ -1,4 +1,4 @@
-"""Tells the fields of JSON records apart: words with tags, or a text or words with entities."""
+"""Recognises the fields of JSON records: words with tags, or a text or words with entities."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -91,14 +91,14 @@ def _entities(path: Path, fields: list[dict[str, Any]]) -> Found | None:
         form: dict[str, Any] = {"entities_field": name, "entity_keys": list(keys)}
         if words:
             form |= {"kind": "word_spans", "words_field": words[0]}
-            places = _places(fields, words[0], name, keys)
+            positions = _positions(fields, words[0], name, keys)
         elif texts:
             longest = max(texts, key=lambda text: sum(map(len, _column(fields, text))))
             form |= {"kind": "text_spans", "text_field": longest, "tokens": "blanks"}
-            places = _places(fields, longest, name, keys)
+            positions = _positions(fields, longest, name, keys)
         else:
             return None
-        form["end_included"], problems = _end_included(path, places)
+        form["end_included"], problems = _end_included(path, positions)
         return form, problems
     return None
 
@@ -121,7 +121,7 @@ def _keys(entities: list[Any]) -> tuple[Any, Any, Any] | None:
     return None
 
 
-def _places(
+def _positions(
     fields: list[dict[str, Any]], content: str, entities: str, keys: tuple[Any, Any, Any]
 ) -> Iterator[tuple[Any, int, int]]:
     for record in fields:
@@ -129,17 +129,17 @@ def _places(
             try:
                 start, end = entity[keys[0]], entity[keys[1]]
             except (KeyError, IndexError, TypeError):
-                continue  # the full read names it
+                continue  # reported when the whole file is read
             if isinstance(start, int) and isinstance(end, int):
                 yield record[content], start, end
 
 
 def _end_included(
-    path: Path, places: Iterator[tuple[Any, int, int]]
+    path: Path, positions: Iterator[tuple[Any, int, int]]
 ) -> tuple[bool, tuple[str, ...]]:
-    """Decide by what one of the two readings cannot explain, then by ends inside words."""
+    """Decide by ends that only one of the two meanings allows, then by ends inside words."""
     included = excluded = 0
-    for content, start, end in places:
+    for content, start, end in positions:
         included += 1000 * (start == end)
         excluded += 1000 * (end == len(content))
         if isinstance(content, str) and 0 < end < len(content):

@@ -74,11 +74,12 @@ class GuidedGenerator:
                 "guided decoding writes BIO labels behind every word; set target: "
                 '{labels: BIO, context: full, gap: ""} or decode.mode: free'
             )
+        self.model = model.eval()
         self.encoder = encoder
         self.beams = beams
         self.table = ChoiceTable(encoder.tokenizer)
         with torch.inference_mode():
-            self.forward = forward_of(model.eval(), encoder)
+            self.forward = forward_of(self.model, encoder)
 
     def fits(self, words: Sequence[str], source: int) -> bool:
         """Say whether a prompt of `source` tokens and the sentence without entities fit (App. B)."""

@@ -160,14 +160,13 @@ class DecoderOnlyForward(Forward):
         return cache
 
     def _run(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        output = self.model.base_model(
+        hidden: torch.Tensor = self.model.base_model(
             input_ids=ids,
             attention_mask=self.cache.mask(self.model.dtype),
             position_ids=positions,
             past_key_values=self.cache,
             use_cache=True,
-        )
-        hidden: torch.Tensor = output.last_hidden_state
+        ).last_hidden_state
         return hidden
 
     def _own_logits(self, tokens: list[int]) -> torch.Tensor:
@@ -239,15 +238,14 @@ class EncoderDecoderForward(Forward):
         crossing.layers = [_known_layer(keys[rows], values[rows]) for keys, values in self.cross]
         cache = EncoderDecoderCache(self.cache, crossing)
         cache.is_updated = dict.fromkeys(range(len(self.cross)), True)
-        output = self.model.get_decoder()(
+        hidden: torch.Tensor = self.model.get_decoder()(
             input_ids=ids,
             attention_mask=self.cache.mask(self.model.dtype),
             encoder_hidden_states=self.encoded.expand(len(ids), -1, -1),
             encoder_attention_mask=self.seen[rows],
             past_key_values=cache,
             use_cache=True,
-        )
-        hidden: torch.Tensor = output.last_hidden_state
+        ).last_hidden_state
         return hidden
 
     def _own_logits(self, tokens: list[int]) -> torch.Tensor:

@@ -36,9 +36,9 @@ def prompt(words: Sequence[str], types: Sequence[str]) -> str:
 
 def shuffled(types: Sequence[str], *, seed: int, epoch: int, sentence_id: str) -> tuple[str, ...]:
     """Return the types in an order that depends only on seed, epoch and sentence."""
-    order = list(types)
-    random.Random(f"order/{seed}/{epoch}/{sentence_id}").shuffle(order)
-    return tuple(order)
+    drawn = list(types)
+    random.Random(f"order/{seed}/{epoch}/{sentence_id}").shuffle(drawn)
+    return tuple(drawn)
 
 
 @dataclass(frozen=True)

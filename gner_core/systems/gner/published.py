@@ -1,8 +1,8 @@
-"""Reads generated text exactly as the paper's published code does, with what it loses.
+"""Reads generated text exactly as the paper's published code does, with its losses.
 
-A tag is `(O)`, or a bracket that opens with `B-` or `I-` and ends at the next closing one; labels
-that hold brackets or line ends are therefore lost, and so are words that look like tags. Tags
-with a type that was not asked for become O, tags without a word are dropped.
+A tag is `(O)`, or a bracket that opens with `B-` or `I-` and ends at the next closing one; so labels
+that hold brackets or line ends are lost, and words that look like tags. Tags of unknown types become
+O; tags without a word are dropped.
 
 Example:
     >>> read_published("Ada(B-person) waves(O) hap", ("person",))

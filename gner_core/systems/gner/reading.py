@@ -1,9 +1,9 @@
-"""Reads generated text back into words and BIO tags. Never fails, whatever a model wrote.
+"""Reads generated text back into words and BIO tags; it never fails, whatever a model wrote.
 
-The sentence and its types are known, and both help: labels may hold brackets, commas, hyphens and
-line ends, a word may look like a tag (`PhP(O)Cl2`), tags may be lower-cased (`(o)`) and spaces
-lost (`Kowalski(I-person),(O)`). A tag without a word keeps an empty word: the tokenizer may not
-know its characters. What could not be read is counted (`unknown`) or returned (`rest`).
+With the help of the sentence and its types, it reads labels with brackets, commas, hyphens and line
+ends, words that look like tags (`PhP(O)Cl2`), lower-cased tags (`(o)`) and lost spaces
+(`Kowalski(I-person),(O)`). A tag without a word keeps an empty word, since the tokenizer may not
+know its characters. What cannot be read is counted (`unknown`) or returned (`rest`).
 
 Example:
     >>> read_generated("Ada(B-person) waves(o) hap", ("Ada", "waves", "happily"), TagReader(("person",)))
@@ -28,7 +28,7 @@ class ReadText(NamedTuple):
 
 
 class TagReader:
-    """The tags that a list of types allows, and how each may be written."""
+    """The tags that a list of types allows, and their written forms."""
 
     def __init__(
         self, types: Sequence[str], *, back: Mapping[str, str] | None = None, bioes: bool = False
@@ -61,7 +61,7 @@ class TagReader:
 
 
 def read_generated(text: str, words: Sequence[str], reader: TagReader) -> ReadText:
-    """Read a text in which every word has its tag behind it.
+    """Read a text in which a tag follows every word.
 
     Args:
         words: the sentence; a text that copies it is read exactly, whatever the words hold.
@@ -80,7 +80,7 @@ def read_generated(text: str, words: Sequence[str], reader: TagReader) -> ReadTe
 
 
 def _copied(text: str, words: Sequence[str], reader: TagReader) -> list[str] | None:
-    """Walk along the sentence; None where the text is no copy of it."""
+    """Return the tags of a text that copies the sentence, else None."""
     at = 0
     written: list[str] = []
     for word in words:
@@ -95,7 +95,7 @@ def _copied(text: str, words: Sequence[str], reader: TagReader) -> list[str] | N
 def _separated(
     text: str, words: Sequence[str], reader: TagReader
 ) -> tuple[list[str], list[str], str]:
-    """Split at tags; words of the sentence that look like tags are left whole."""
+    """Split at tags, except within words of the sentence that look like tags."""
     pattern = reader.tag
     opaque = {word for word in words if "(" in word and reader.tag.search(word)}
     if opaque:
@@ -115,8 +115,8 @@ def _separated(
 def read_bracketed(text: str, words: Sequence[str], reader: TagReader, *, gap: str) -> ReadText:
     """Read a text in which only entities are marked: `[New York](location) waits`.
 
-    An entity opens at the first `[` from where on it is found in the sentence, else at the last;
-    words outside are separated by blanks, and the gap marker is no word.
+    An entity opens at the first `[` after which its text occurs in the sentence, else at the last.
+    Words outside are separated by blanks; the gap marker is not a word.
     """
     sentence = f" {' '.join(words)} ".lower()
     found: list[str] = []

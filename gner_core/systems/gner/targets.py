@@ -1,12 +1,10 @@
 """The text that the model learns to write, in every form of Fig. 3 of the paper.
 
-- BIO, BIOES: every kept word with its tag behind it, `New(B-city) York(I-city) waits(O)`;
+- BIO, BIOES: every kept word is followed by its tag, `New(B-city) York(I-city) waits(O)`;
 - brackets: only entities are marked, `[New York](city) waits`.
 
-`context` is how many words around an entity are kept ("full": all, 0: entities alone); where words
-between two kept pieces are left out, a gap marker stands for them (§3.2, Fig. 4).
-
-Reading it back is `gner_core.systems.gner.reading`.
+`context` is how many words around an entity are kept ("full": all, 0: entities alone); a gap marker
+replaces the words that are left out between two kept pieces (§3.2, Fig. 4).
 
 Example:
     >>> target(("New", "York", "waits"), ("B-location", "I-location", "O"), BIO)

@@ -112,9 +112,11 @@ def _blocks_with_gradient(model: PreTrainedModel) -> set[str]:
     Frozen layers are the lowest ones, so gradients stop above them, except in an encoder-decoder's
     decoder, which passes gradients on to the encoder.
     """
-    cross = model.config.is_encoder_decoder
-    named = model.named_parameters()
-    return {""} | {_block(n) for n, p in named if p.requires_grad or (cross and "decoder" in n)}
+    blocks = {""}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad or (model.config.is_encoder_decoder and "decoder" in name):
+            blocks.add(_block(name))
+    return blocks
 
 
 def _block(name: str) -> str:

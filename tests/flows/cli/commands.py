@@ -80,7 +80,8 @@ def answers(folder: Path) -> dict[str, dict[str, Any]]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_API", "MLFLOW_T"))}
     environment = {**kept, "GNER_HOME": "home", "TERM": "dumb", "COLUMNS": "200"}
     found = {}
-    with chdir(folder), patch.dict(os.environ, environment, clear=True):
+    quiet = patch("flows.cli.reevaluate.log_to")  # its handler would stay for other tests
+    with chdir(folder), patch.dict(os.environ, environment, clear=True), quiet:
         for line in WRONG:
             done = CliRunner().invoke(app, line.split(), prog_name="gner")
             said = [one.strip("│ ") for one in done.stderr.splitlines() if one.strip("╭─╮│╰╯ ")]

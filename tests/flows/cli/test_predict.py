@@ -1,8 +1,6 @@
 """`gner predict` on a checkpoint that a run published: three forms, keys, one clear line for faults."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -41,18 +39,14 @@ def test_published_checkpoints_say_what_they_are(checkpoint: Path, tiny_home: Ho
 
 
 def test_json_lines_of_texts_from_standard_input(checkpoint: Path, tiny_home: Home) -> None:
-    """By the key of the artifact, in a process of its own, with every type in its own way."""
-    command = [sys.executable, "-m", "flows", "predict", checkpoint.name, "-", "--format", "json"]
-    done = subprocess.run(
-        [*command, "--types", "person, city", "--type", "a, b (c)"],
-        input=f"{TEXT}\n\nsecond\r\n",
-        cwd=tiny_home.root,
-        env=tiny_home.environment(),
-        capture_output=True,
-        text=True,
-        check=True,
+    """By the key of the artifact, with every type in its own way."""
+    types = ("--types", "person, city", "--type", "a, b (c)")
+    done = tiny_home.gner(
+        *("predict", checkpoint.name, "-", "--format", "json", *types),
+        given=f"{TEXT}\n\nsecond\r\n",
     )
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.code == 0, done.err
+    lines = [json.loads(line) for line in done.out.splitlines()]
     assert [line["text"] for line in lines] == [TEXT, "", "second"]
     for line in lines:
         for e in line["entities"]:

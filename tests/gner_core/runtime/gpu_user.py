@@ -1,7 +1,8 @@
-"""A process that uses GPUs: `python -m tests.gner_core.runtime.gpu_user COUNT [rank]`.
+"""A process that uses GPUs: `python -m tests.gner_core.runtime.gpu_user COUNT [rank | seize]`.
 
 Prints what CUDA would see, one JSON line, and stays. With `rank` it first starts a child that joins
-it and ignores SIGTERM; its process id is printed, too.
+it and ignores SIGTERM; its process id is printed, too. With `seize` it is a rank that a launcher
+on another machine started, and COUNT is its number on this one.
 """
 
 import json
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from gner_core.runtime.gpus import VISIBLE, join_gpus, use_gpus
+from gner_core.runtime.gpus import VISIBLE, join_gpus, seize_gpu, use_gpus
 
 
 def main(count: str, what: str = "") -> None:
@@ -19,6 +20,8 @@ def main(count: str, what: str = "") -> None:
     if what == "join":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         join_gpus()
+    elif what == "seize":
+        seize_gpu(int(count), purpose=f"training {os.getpid()}")
     else:
         use_gpus(int(count), purpose=f"training {os.getpid()}")
     if what == "rank":

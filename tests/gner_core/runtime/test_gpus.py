@@ -240,27 +240,29 @@ def test_different_choices_do_not_wait_for_each_other(users: list[User]) -> None
     assert waiting.waits()
 
 
-def test_a_wish_for_two_is_not_starved_and_a_dead_one_is_forgotten(tmp_path: Path) -> None:
+def test_a_request_for_two_is_not_starved_and_a_dead_one_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GNER_GPU_LOCKS", str(tmp_path))
     got: list[str] = []
-    told: list[str] = []
 
     def want(name: str, count: int) -> None:
-        held = claim(count, TWO, purpose=name, folder=tmp_path, tell=told.append)
+        held = claim(count, TWO, purpose=name)
         got.append(name)
         time.sleep(0.3)
         for file in held.values():
             os.close(file)
 
     (tmp_path / "00000000000000000001-1.ticket").write_text(json.dumps([A, B]))  # of a dead process
-    (running,) = claim(1, TWO, purpose="first", folder=tmp_path).values()
-    wishes = [("two", 2), ("one", 1), ("another", 1)]
-    threads = [threading.Thread(target=want, args=wish) for wish in wishes]
+    (running,) = claim(1, TWO, purpose="first").values()
+    requests = [("two", 2), ("one", 1), ("another", 1)]
+    threads = [threading.Thread(target=want, args=request) for request in requests]
     for thread in threads:
         thread.start()
         time.sleep(0.1)
     time.sleep(2 * devices.POLL_SECONDS)
     assert got == []  # the second GPU is promised to who came first
-    assert any("behind others" in line for line in told)
+    assert "waiting behind others" in capsys.readouterr().err
     os.close(running)
     for thread in threads:
         thread.join(20)
@@ -270,17 +272,17 @@ def test_a_wish_for_two_is_not_starved_and_a_dead_one_is_forgotten(tmp_path: Pat
 
 @pytest.mark.usefixtures("two_gpus")
 def test_a_rank_of_several_machines_takes_its_gpu_and_does_not_wait(
-    monkeypatch: pytest.MonkeyPatch,
+    users: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "_held", {})
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")  # as a launcher sets it
-    seize_gpu(1, purpose="train/abc")
-    assert list(devices._held) == [B]
-    with pytest.raises(InputError, match=rf"{B}: train/abc \(process {os.getpid()}"):
+    second = start(users, "1", "seize")
+    assert second.answer()["visible"] == "0,1"
+    with pytest.raises(InputError, match=rf"{B}: training {second.process.pid} \(process"):
         seize_gpu(1, purpose="train/other")
-    seize_gpu(0, purpose="train/abc")
-    for file in devices._held.values():
-        os.close(file)
+    first = start(users, "0", "seize")
+    first.answer()
+    with pytest.raises(InputError, match=rf"{A}: training {first.process.pid} \(process"):
+        seize_gpu(0, purpose="train/other")
 
 
 @pytest.mark.gpu

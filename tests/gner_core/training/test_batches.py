@@ -1,5 +1,5 @@
 from gner_core.training.data.batches import (
-    Place,
+    ExampleKey,
     Update,
     accumulation,
     cut_update,
@@ -18,7 +18,7 @@ def plan(window: int = 1) -> list[Update]:
 def test_every_sentence_is_seen_once_an_epoch_and_those_left_out_never() -> None:
     wanted = sorted((epoch, i) for epoch in (0, 1) for i in range(7) if LENGTHS[epoch][i])
     for window in (1, 3):
-        assert sorted(place for update in plan(window) for place in update) == wanted
+        assert sorted(key for update in plan(window) for key in update) == wanted
 
 
 def test_neither_micro_batch_nor_devices_change_what_an_update_sees() -> None:
@@ -26,7 +26,7 @@ def test_neither_micro_batch_nor_devices_change_what_an_update_sees() -> None:
         for devices in (1, 2, 3, 5):
             for update in plan():
                 micros = cut_update(update, micro_batch=micro_batch, devices=devices)
-                seen = [place for micro in micros for place in micro if place[1] >= 0]
+                seen = [key for micro in micros for key in micro if key[1] >= 0]
                 assert sorted(seen) == sorted(update)
                 assert len(micros) % devices == 0
                 assert max(map(len, micros)) <= micro_batch
@@ -35,8 +35,8 @@ def test_neither_micro_batch_nor_devices_change_what_an_update_sees() -> None:
 def test_all_devices_have_equally_many_micro_batches() -> None:
     shares = [share_of(plan(), micro_batch=1, devices=3, device=n) for n in range(3)]
     assert len({len(share) for share in shares}) == 1
-    idle: list[Place] = [p for share in shares for micro in share for p in micro if p[1] < 0]
-    assert idle  # 13 sentences do not fill 15 places
+    idle: list[ExampleKey] = [p for share in shares for micro in share for p in micro if p[1] < 0]
+    assert idle  # 13 sentences do not fill 15 slots
     assert accumulation(4, micro_batch=1, devices=3) == 2
 
 

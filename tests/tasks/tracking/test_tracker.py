@@ -140,7 +140,7 @@ def test_after_an_outage_everything_is_there_once(
     link.state = "there"
     until(lambda: not tracker.outbox.unmade)
     tracker.finish("FINISHED")
-    uri = tracker.uri
+    uri = tracker.mlflow.uri
     (child,), (parent,) = logged(uri, "adaptation"), logged(uri, "toy")
     assert steps(uri, child) == list(range(1, 10))
     assert steps(uri, child, "f1") == [0]
@@ -211,7 +211,10 @@ def test_a_refused_call_costs_only_itself_and_the_next_run_makes_it(
 ) -> None:
     link.refuses["log_inputs"] = FOREVER
     tracker = log_adaptation(tmp_path)
-    (child,), (parent,) = logged(tracker.uri, "adaptation"), logged(tracker.uri, "toy")
+    (child,), (parent,) = (
+        logged(tracker.mlflow.uri, "adaptation"),
+        logged(tracker.mlflow.uri, "toy"),
+    )
     assert (child.info.status, parent.info.status) == ("FINISHED", "FINISHED")
     assert (child.data.metrics, child.data.params) == ({"loss": 1.0, "f1": 0.5}, {"lr": "1"})
     assert "gner.complete" not in child.data.tags
@@ -222,11 +225,11 @@ def test_a_refused_call_costs_only_itself_and_the_next_run_makes_it(
     assert FOREVER - link.refuses["log_inputs"] == 4
     link.refuses.clear()
     log_adaptation(tmp_path)
-    (again,) = logged(tracker.uri, "adaptation")
+    (again,) = logged(tracker.mlflow.uri, "adaptation")
     assert again.info.run_id == child.info.run_id
     assert again.data.tags["gner.complete"] == "yes"
     assert [given.dataset.name for given in again.inputs.dataset_inputs] == ["news"]
-    assert steps(tracker.uri, again) == [1]
+    assert steps(tracker.mlflow.uri, again) == [1]
 
 
 @pytest.mark.parametrize("method", ["create_run", "log_batch", "log_inputs", "set_tag"])
@@ -235,7 +238,10 @@ def test_what_was_refused_for_a_while_is_there_at_the_end(
 ) -> None:
     link.refuses[method] = outbox.TRIES
     tracker = log_adaptation(tmp_path)
-    (child,), (parent,) = logged(tracker.uri, "adaptation"), logged(tracker.uri, "toy")
+    (child,), (parent,) = (
+        logged(tracker.mlflow.uri, "adaptation"),
+        logged(tracker.mlflow.uri, "toy"),
+    )
     assert (child.data.metrics, child.data.params) == ({"loss": 1.0, "f1": 0.5}, {"lr": "1"})
     assert child.data.tags["gner.complete"] == "yes"
     assert parent.data.params == {"a.b": "1"}
@@ -247,7 +253,7 @@ def test_of_runs_that_cannot_be_opened_there_is_one_line_each_and_one_at_the_end
 ) -> None:
     link.refuses["create_run"] = FOREVER
     tracker = log_adaptation(tmp_path)
-    assert logged(tracker.uri, "adaptation") == []
+    assert logged(tracker.mlflow.uri, "adaptation") == []
     words = [line.split(" refuses ")[1].split(" (")[0] for line in refusals(said)]
     assert words == ["opening of the flow run", "opening of adaptation"] * 2
     assert len(said.records) == 5
@@ -260,7 +266,7 @@ def test_a_file_that_is_not_there_is_named(
     tracker.parent.file(tmp_path / "report.html")
     tracker.parent.values({"f1": 0.5})
     tracker.finish("FINISHED")
-    (parent,) = logged(tracker.uri, "toy")
+    (parent,) = logged(tracker.mlflow.uri, "toy")
     assert (parent.info.status, parent.data.metrics) == ("FINISHED", {"f1": 0.5})
     assert "refuses file report.html of the flow run (FileNotFoundError" in refusals(said)[0]
 
@@ -282,12 +288,12 @@ def test_names_that_mlflow_does_not_take_are_rewritten_and_stay_apart(
         run.dataset(name=ODD_NAMES[0], digest="d", source="file", context="training")
         run.table("scores (all).json", lambda: {"a": [1]})
     tracker.finish("FINISHED")
-    (child,) = logged(tracker.uri, "adaptation")
+    (child,) = logged(tracker.mlflow.uri, "adaptation")
     assert child.data.tags["gner.complete"] == "yes"
     assert sorted(child.data.metrics.values()) == list(range(len(ODD_NAMES)))
     assert len(child.data.params) == len(ODD_NAMES)
     assert list(child.data.tags.values()).count("seen") == len(ODD_NAMES)
-    (file,) = MlflowClient(tracker.uri).list_artifacts(child.info.run_id)
+    (file,) = MlflowClient(tracker.mlflow.uri).list_artifacts(child.info.run_id)
     assert file.path.startswith("scores _all_.json-")
     assert said.records == []
 
@@ -359,9 +365,9 @@ def test_a_run_left_open_goes_on_without_doubled_points(tmp_path: Path, link: Li
             again.point({"loss": 1 / step}, step=step, at=9)
     second.finish("FINISHED")
     assert again.run_id == run.run_id
-    (child,) = logged(second.uri, "adaptation")
-    assert steps(second.uri, child) == [1, 2, 3, 4]
-    assert steps(second.uri, child, "speed") == [1, 2, 3]
+    (child,) = logged(second.mlflow.uri, "adaptation")
+    assert steps(second.mlflow.uri, child) == [1, 2, 3, 4]
+    assert steps(second.mlflow.uri, child, "speed") == [1, 2, 3]
     assert child.info.status == "FINISHED"
     assert child.data.tags["mlflow.parentRunId"] == second.parent.run_id
 
@@ -381,10 +387,10 @@ def test_a_run_that_was_ended_goes_on_as_the_same_run(
             if error:
                 raise error
         tracker.finish("FINISHED")
-        (child,) = logged(tracker.uri, "adaptation")
+        (child,) = logged(tracker.mlflow.uri, "adaptation")
         ended = "KILLED" if isinstance(fault, Stopped) else "FAILED"
         assert child.info.status == (ended if error else "FINISHED")
-    assert steps(tracker.uri, child) == [1, 2, 3, 4]
+    assert steps(tracker.mlflow.uri, child) == [1, 2, 3, 4]
 
 
 def test_the_first_point_of_a_step_counts(tmp_path: Path, link: Link) -> None:
@@ -395,8 +401,8 @@ def test_the_first_point_of_a_step_counts(tmp_path: Path, link: Link) -> None:
         run.flush()
         run.point({"speed": 7}, step=1, at=7)
     tracker.finish("FINISHED")
-    (child,) = logged(tracker.uri, "adaptation")
-    (point,) = MlflowClient(tracker.uri).get_metric_history(child.info.run_id, "speed")
+    (child,) = logged(tracker.mlflow.uri, "adaptation")
+    (point,) = MlflowClient(tracker.mlflow.uri).get_metric_history(child.info.run_id, "speed")
     assert (point.value, point.timestamp) == (5, 5000)
 
 
@@ -413,10 +419,10 @@ def test_evaluations_are_below_the_training_that_this_flow_run_has_logged(
             pass
         tracker.finish("FINISHED")
         parents.append(tracker.parent.run_id)
-    (fit,) = logged(tracker.uri, "fit")
+    (fit,) = logged(tracker.mlflow.uri, "fit")
     above = {
         run.data.tags["gner.key"]: run.data.tags["mlflow.parentRunId"]
-        for run in logged(tracker.uri, "test")
+        for run in logged(tracker.mlflow.uri, "test")
     }
     assert above == {"0": fit.info.run_id, "1": parents[1]}
 
@@ -426,7 +432,7 @@ def test_what_is_open_at_the_end_of_a_flow_run_is_closed(tmp_path: Path, link: L
     left_open = tracker.step_run("adaptation", key="k", kind="training", params={})
     left_open.__enter__()
     tracker.finish("KILLED")
-    assert [run.info.status for run in logged(tracker.uri, "adaptation")] == ["KILLED"]
+    assert [run.info.status for run in logged(tracker.mlflow.uri, "adaptation")] == ["KILLED"]
 
 
 def test_the_next_flow_run_closes_what_dead_processes_of_this_machine_left(
@@ -436,7 +442,7 @@ def test_the_next_flow_run_closes_what_dead_processes_of_this_machine_left(
     dead, elsewhere = [*words[:4], "1"], ["elsewhere", *words[1:4], "1"]
     first = start(tmp_path)
     first.finish("FINISHED")
-    client = MlflowClient(first.uri)
+    client = MlflowClient(first.mlflow.uri)
     experiment = client.get_experiment_by_name("gner")
     assert experiment is not None
     owners = {"dead": dead, "done": dead, "alive": words, "elsewhere": elsewhere}
@@ -445,7 +451,7 @@ def test_the_next_flow_run_closes_what_dead_processes_of_this_machine_left(
         made = client.create_run(experiment.experiment_id, 1000, tags, name)
         client.log_metric(made.info.run_id, "loss", 1.0, timestamp=5000, step=1)
     start(tmp_path).finish("FINISHED")
-    closed = {name: logged(first.uri, name)[0].info for name in owners}
+    closed = {name: logged(first.mlflow.uri, name)[0].info for name in owners}
     assert {name: info.status for name, info in closed.items()} == {
         "dead": "KILLED",
         "done": "FINISHED",
@@ -462,9 +468,9 @@ def test_a_complete_run_is_linked_and_not_logged_again(tmp_path: Path, link: Lin
             run.point({"loss": 1.0}, step=1, at=time.time())
             run.table("t.json", lambda: {"a": [1]})
         tracker.finish("FINISHED")
-    (child,) = logged(tracker.uri, "fit")
-    assert steps(tracker.uri, child) == [1]
-    parent = MlflowClient(tracker.uri).get_run(str(tracker.parent.run_id))
+    (child,) = logged(tracker.mlflow.uri, "fit")
+    assert steps(tracker.mlflow.uri, child) == [1]
+    parent = MlflowClient(tracker.mlflow.uri).get_run(str(tracker.parent.run_id))
     assert parent.data.tags["gner.reused.it"] == child.info.run_id
 
 
@@ -543,7 +549,7 @@ def test_where_nothing_is_tracked_nothing_is_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    tracker = Tracker("", artifacts=None)
+    tracker = Tracker.untracked()
     with tracker.step_run("train", key="k", kind="training", params={"a": 1}) as run:
         run.point({"loss": 1.0}, step=1, at=time.time())
     tracker.outbox.put("a model", lambda: MlflowClient().create_registered_model("gner"))

@@ -1,10 +1,10 @@
-r"""Reads passages with questions for types: the published form of Pile-NER, and its relatives.
+"""Reads passages with questions for types: the published form of Pile-NER and similar ones.
 
-`conversations`: per record a passage ("Text: …"), then pairs of a question ("What describes X in
-the text?") and an answer, a JSON list of mentions. `answers`: per record a passage, one type and
-one such answer. Records of a file with the same passage become one passage, and are counted.
+`conversations`: a record holds a passage ("Text: …"), then pairs of a question ("What describes X
+in the text?") and an answer, a JSON list of mentions. `answers`: a record holds a passage, a type
+and one such answer. Records of a file with the same passage are joined, and counted.
 
-Mentions are texts without positions; `gner_core.corpora.mentions` finds them.
+Mentions have no positions; `gner_core.corpora.mentions` finds them.
 """
 
 import json
@@ -36,11 +36,7 @@ class _Passage:
 def read_conversations(
     path: Path, form: ConversationsFormat, *, repairs: Counter[str]
 ) -> Iterator[RawText]:
-    """Yield the passages of a file in the order in which they first occur.
-
-    Raises:
-        InputError: for a record that is not such a conversation, with file and line.
-    """
+    """Yield the passages of a file in the order in which they first occur."""
     del form
     records = (
         (line, *_conversation(record, f"{path}, line {line}"))
@@ -50,11 +46,7 @@ def read_conversations(
 
 
 def read_answers(path: Path, form: AnswersFormat, *, repairs: Counter[str]) -> Iterator[RawText]:
-    """Yield the passages of a file in the order in which they first occur.
-
-    Raises:
-        InputError: for a record without these fields, with file and line.
-    """
+    """Yield the passages of a file in the order in which they first occur."""
     records = (
         (line, *_answer(record, form, f"{path}, line {line}"))
         for line, record in json_objects(path)

@@ -1,7 +1,7 @@
 """Reads JSON objects and their fields, for all formats that are built of them.
 
-A file holds one object a line, one array of objects, or one object over several lines; which of
-them is seen from its first line. Owns the faults of JSON: every message names file and line.
+A file holds one object a line, one array of objects, or one object over several lines, told apart
+by its first line. Errors name file and line.
 """
 
 import json
@@ -17,11 +17,7 @@ _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line at which it starts, object); empty lines are passed over.
-
-    Raises:
-        InputError: for anything that is not such a file, with file and line.
-    """
+    """Yield (line at which it starts, object); empty lines are passed over."""
     for line, value in _lines(path) if _is_one_object_a_line(path) else _document(path):
         if not isinstance(value, dict):
             raise InputError(f"{path}, line {line}: not a JSON object")
@@ -29,11 +25,7 @@ def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def field(record: dict[str, Any], name: str, *, where: str) -> Any:
-    """Return the value of a field; dots in its name lead into objects.
-
-    Raises:
-        InputError: when the record has no such field.
-    """
+    """Return the value of a field; dots in its name lead into objects."""
     value: Any = record
     for key in name.split("."):
         if not isinstance(value, dict) or key not in value:
@@ -43,11 +35,7 @@ def field(record: dict[str, Any], name: str, *, where: str) -> Any:
 
 
 def string(record: dict[str, Any], name: str, *, where: str) -> str:
-    """Return a field that must be a text.
-
-    Raises:
-        InputError: when it is missing or something else.
-    """
+    """Return a field that must be a text."""
     value = field(record, name, where=where)
     if not isinstance(value, str):
         raise InputError(f"{where}: {name!r} must be a text")
@@ -56,11 +44,7 @@ def string(record: dict[str, Any], name: str, *, where: str) -> str:
 
 
 def list_of_strings(record: dict[str, Any], name: str, *, where: str) -> list[str]:
-    """Return a field that must be a list of texts.
-
-    Raises:
-        InputError: when it is missing or something else.
-    """
+    """Return a field that must be a list of texts."""
     values = field(record, name, where=where)
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise InputError(f"{where}: {name!r} must be a list of strings")
@@ -69,11 +53,7 @@ def list_of_strings(record: dict[str, Any], name: str, *, where: str) -> list[st
 
 
 def check_unicode(text: str, *, where: str) -> None:
-    r"""Refuse half of a surrogate pair, which JSON can write (`\ud800`) and UTF-8 cannot.
-
-    Raises:
-        InputError: when there is one.
-    """
+    r"""Refuse half of a surrogate pair, which JSON can write (`\ud800`) and UTF-8 cannot."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -122,13 +102,13 @@ def _document(path: Path) -> Iterator[tuple[int, Any]]:
         if is_array:
             sign = text[position : position + 1]
             if sign not in {",", "]"}:
-                place = _line_of(text, position)
-                raise InputError(f"{path}, {place}: not valid JSON (no ',' or ']')")
+                where = _line_of(text, position)
+                raise InputError(f"{path}, {where}: not valid JSON (no ',' or ']')")
             position = _after_blanks(text, position + 1)
         is_open = is_array and sign == ","
     if position < len(text):
-        place = _line_of(text, position)
-        raise InputError(f"{path}, {place}: not valid JSON (text behind the end)")
+        where = _line_of(text, position)
+        raise InputError(f"{path}, {where}: not valid JSON (text behind the end)")
 
 
 def _after_blanks(text: str, position: int) -> int:

@@ -1,7 +1,7 @@
 """Reads JSON records with entities as positions, of words (`word_spans`) or characters.
 
 An entity is an object such as {"start": 0, "end": 3, "type": "person"} or a list such as
-[0, 3, "person"]; the params say where start, end and label stand and whether the end is included.
+[0, 3, "person"]; the params name its keys and say whether the end is included.
 """
 
 from collections import Counter
@@ -24,11 +24,7 @@ from gner_core.errors import InputError
 def read_word_spans(
     path: Path, form: WordSpansFormat, *, repairs: Counter[str]
 ) -> Iterator[RawSpans]:
-    """Yield the sentences of a file; nothing is repaired here.
-
-    Raises:
-        InputError: for a record that does not fit, with file and line.
-    """
+    """Yield the sentences of a file; nothing is repaired here."""
     del repairs
     for line, record in json_objects(path):
         where = f"{path}, line {line}"
@@ -39,11 +35,7 @@ def read_word_spans(
 def read_text_spans(
     path: Path, form: TextSpansFormat, *, repairs: Counter[str]
 ) -> Iterator[RawText]:
-    """Yield the passages of a file; nothing is repaired here.
-
-    Raises:
-        InputError: for a record that does not fit, with file and line.
-    """
+    """Yield the passages of a file; nothing is repaired here."""
     del repairs
     for line, record in json_objects(path):
         where = f"{path}, line {line}"

@@ -16,11 +16,7 @@ from gner_core.errors import InputError
 
 
 def read(path: Path, form: JsonlFormat, *, repairs: Counter[str]) -> Iterator[RawSentence]:
-    """Yield the sentences of a file; nothing is repaired here.
-
-    Raises:
-        InputError: for a record that does not fit, with file and line.
-    """
+    """Yield the sentences of a file; nothing is repaired here."""
     del repairs
     for line, record in json_objects(path):
         where = f"{path}, line {line}"
@@ -35,11 +31,7 @@ def read(path: Path, form: JsonlFormat, *, repairs: Counter[str]) -> Iterator[Ra
 def named_tags(
     values: Any, names: Sequence[str] | None, *, field: str, where: str
 ) -> Sequence[str]:
-    """Return tags as texts: as they are, or the names of integers.
-
-    Raises:
-        InputError: for anything else, and for an integer without a name.
-    """
+    """Return tags as texts: as they are, or the names of integers."""
     if not isinstance(values, list):
         raise InputError(f"{where}: {field!r} must be a list of strings or of integers")
     if all(isinstance(value, str) for value in values):

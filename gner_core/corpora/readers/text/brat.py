@@ -1,4 +1,4 @@
-"""Reads brat standoff: a text file and, beside it, an `.ann` file with a line per annotation.
+"""Reads brat standoff: a text file and an `.ann` file of that name, with a line per annotation.
 
 A discontinuous entity is taken from its first to its last character, as composite mentions of
 PubTator are, and counted. Relations, events, attributes and notes are passed over and counted.
@@ -14,18 +14,13 @@ from gner_core.corpora.readers.raw import Mention, RawText, read_text, text_line
 from gner_core.errors import InputError
 
 _ENTITY = re.compile(
-    r"T\S*\t(?P<label>\S+) (?P<places>\d{1,9} \d{1,9}(?:;\d{1,9} \d{1,9})*)\t(?P<text>.*)"
+    r"T\S*\t(?P<label>\S+) (?P<offsets>\d{1,9} \d{1,9}(?:;\d{1,9} \d{1,9})*)\t(?P<text>.*)"
 )
 _OTHER = re.compile(r"[REAMN#*][^\t]*\t")
 
 
 def read(path: Path, form: BratFormat, *, repairs: Counter[str]) -> Iterator[RawText]:
-    """Yield the one passage of a text file, with the entities of the `.ann` file beside it.
-
-    Raises:
-        InputError: when the `.ann` file is missing, does not fit the text, or holds a line of no
-            known form; with file and line.
-    """
+    """Yield the one passage of a text file, with the entities of its `.ann` file."""
     del form
     text = read_text(path)
     annotations = path.with_suffix(".ann")
@@ -43,16 +38,16 @@ def read(path: Path, form: BratFormat, *, repairs: Counter[str]) -> Iterator[Raw
 
 
 def _mention(match: re.Match[str], text: str, where: str, repairs: Counter[str]) -> Mention:
-    places = [tuple(map(int, place.split())) for place in match["places"].split(";")]
-    for start, end in places:
+    offsets = [tuple(map(int, pair.split())) for pair in match["offsets"].split(";")]
+    for start, end in offsets:
         if not start < end <= len(text):
             raise InputError(f"{where}: {start} to {end} lies outside the text's {len(text)} signs")
-    covered = " ".join(text[start:end] for start, end in places)
+    covered = " ".join(text[start:end] for start, end in offsets)
     if covered.split() != match["text"].split():
         raise InputError(
             f"{where}: says {match['text'][:60]!r} where the text has {covered[:60]!r}"
         )
-    if len(places) > 1:
+    if len(offsets) > 1:
         repairs["discontinuous entities taken from first to last word"] += 1
-    starts, ends = zip(*places, strict=True)
+    starts, ends = zip(*offsets, strict=True)
     return Mention(min(starts), max(ends), match["label"])

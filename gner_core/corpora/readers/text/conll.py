@@ -19,12 +19,7 @@ DOCSTART = "-DOCSTART-"
 
 
 def read(path: Path, form: ConllFormat, *, repairs: Counter[str]) -> Iterator[RawSentence]:
-    """Yield the sentences of a file.
-
-    Raises:
-        InputError: for a line with a wrong number of columns or without the token prefix, with
-            file and line.
-    """
+    """Yield the sentences of a file."""
     words: list[str] = []
     tags: list[str] = []
     start = 1

@@ -32,12 +32,7 @@ class _Document:
 
 
 def read(path: Path, form: PubtatorFormat, *, repairs: Counter[str]) -> Iterator[RawText]:
-    """Yield title and abstract of each document as one passage.
-
-    Raises:
-        InputError: for a line of no known form, a document without abstract, and an entity that
-            does not fit the text; with file and line.
-    """
+    """Yield title and abstract of each document as one passage."""
     del form
     document: _Document | None = None
     for number, line in text_lines(path):
