@@ -29,7 +29,7 @@ class Registry:
     """Versions and the alias, as MLflow would keep them."""
 
     model: str = "gner"
-    mlflow: Any = SimpleNamespace(uri="memory")  # noqa: RUF009 (it is only read)
+    mlflow: Any = field(default_factory=lambda: SimpleNamespace(uri="memory"))
     tags: dict[int, dict[str, str]] = field(default_factory=dict)
     holder: int | None = None
     marks: dict[int, dict[str, str]] = field(default_factory=dict)
