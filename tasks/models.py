@@ -19,9 +19,9 @@ from tasks.context import RunContext
 from tasks.events import announce
 from tasks.progress import Event
 from tasks.provenance import costs, facts, tags
-from tasks.steps.base import values
 from tasks.steps.models import Backbone, Generate, Train
-from tasks.tracking.run import StepRun
+from tasks.steps.step_key import values
+from tasks.tracking.run_logging import StepRun
 
 JOURNAL = "metrics.jsonl"
 SUMMARY = "summary.json"

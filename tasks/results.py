@@ -34,9 +34,9 @@ from gner_core.systems.gner.prompts import prompt
 from tasks.context import RunContext
 from tasks.models import JOURNAL, SUMMARY
 from tasks.provenance import costs, tags
-from tasks.steps.base import values
 from tasks.steps.models import Train
 from tasks.steps.results import Report, Score
+from tasks.steps.step_key import values
 
 PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"
 SCORED, SCORES = "scored.parquet", "scores.json"

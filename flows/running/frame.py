@@ -17,7 +17,7 @@ from gner_core.runtime.priority import take_priority
 from tasks.context import RunContext, Workspace
 from tasks.paths import home_folder, open_store
 from tasks.progress import Progress, logger
-from tasks.steps.base import Step
+from tasks.steps.step_key import Step
 from tasks.tracking.tracker import Tracker
 from tasks.workers import Workers
 

@@ -21,11 +21,11 @@ from gner_core.errors import InputError
 from tasks.context import RunContext
 from tasks.progress import logger
 from tasks.results import REPORT, macro_scores
-from tasks.steps.base import Step
 from tasks.steps.data import CACHE
 from tasks.steps.experiment import plan_experiment, used_corpora
 from tasks.steps.points import PlannedPoint, labelled, plan_sweep_report, shared_steps
 from tasks.steps.results import Report, SweepReport
+from tasks.steps.step_key import Step
 from tasks.sweeps import FILES, PAGE, table, write_sweep_report
 from tasks.tracking.tracker import Tracker
 

@@ -16,10 +16,10 @@ from tasks.data import draw_sample, prepare_corpus
 from tasks.models import generate, import_backbone, train
 from tasks.reevaluation import compare_checkpoints
 from tasks.results import score_predictions, write_report
-from tasks.steps.base import Step
 from tasks.steps.data import Corpus, Sample
 from tasks.steps.models import Backbone, Generate, Stored, Train
 from tasks.steps.results import Compare, Report, Score, SweepReport
+from tasks.steps.step_key import Step
 from tasks.sweeps import write_sweep_report
 
 TASKS: dict[type[Step], Task[..., Any]] = {

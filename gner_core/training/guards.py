@@ -16,7 +16,7 @@ from gner_core.backbones.load import peak_memory_bytes
 from gner_core.errors import InputError
 from gner_core.runtime.log import say
 from gner_core.runtime.worker import Report
-from gner_core.training.checkpoints.unfinished import checkpoints, update_of
+from gner_core.training.checkpoints.resume import checkpoints, update_of
 from gner_core.training.data.validation import VALIDATION_LOSS
 from gner_core.training.launch.lifeline import STOP
 from gner_core.training.trainer import any_device

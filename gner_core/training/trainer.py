@@ -32,19 +32,19 @@ from gner_core.backbones.load import prefix_cache
 from gner_core.errors import InputError
 from gner_core.runtime.log import say
 from gner_core.training.adapters import save_for_resume, save_published
-from gner_core.training.checkpoints import best
-from gner_core.training.checkpoints.states import (
-    Tensors,
-    full_averages,
-    full_weights,
-    restore_averages,
-)
-from gner_core.training.checkpoints.unfinished import (
+from gner_core.training.checkpoints import best_weights as best
+from gner_core.training.checkpoints.resume import (
     CHECKPOINT,
     WRITING,
     begin,
     disk_is_full,
     finish,
+)
+from gner_core.training.checkpoints.weights_and_optimizer import (
+    Tensors,
+    full_averages,
+    full_weights,
+    restore_averages,
 )
 from gner_core.training.data.examples import IGNORED, Batch
 from gner_core.training.data.validation import VALIDATION_LOSS, best_so_far

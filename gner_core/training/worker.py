@@ -27,8 +27,8 @@ from gner_core.runtime.log import say
 from gner_core.runtime.machine import took_gpus
 from gner_core.runtime.worker import REQUEST, Report, run_worker
 from gner_core.training.adapters import save_published
-from gner_core.training.checkpoints import best
-from gner_core.training.checkpoints.unfinished import (
+from gner_core.training.checkpoints import best_weights as best
+from gner_core.training.checkpoints.resume import (
     checkpoints,
     disk_is_full,
     newest_whole,

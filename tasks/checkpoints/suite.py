@@ -10,10 +10,10 @@ from gner_core.errors import InputError
 from gner_core.store.artifacts import Store
 from gner_core.store.fingerprint import fingerprint
 from tasks.checkpoints.identity import Checkpoint
-from tasks.steps.base import Step, values
 from tasks.steps.data import Corpus, Sample, plan_corpora, plan_sample
 from tasks.steps.models import Generate
 from tasks.steps.results import Compare, Score
+from tasks.steps.step_key import Step, values
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from gner_core.corpora.artifact import write_corpus
 from gner_core.corpora.fetch import Report, fetch_corpus
 from gner_core.store.artifacts import Store
 from tasks.paths import corpora_cache, is_offline
-from tasks.steps.base import refuse_unfetched
 from tasks.steps.data import plan_corpus
+from tasks.steps.step_key import refuse_unfetched
 
 
 def fetched_corpus(

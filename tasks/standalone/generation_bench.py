@@ -16,8 +16,8 @@ from gner_core.scoring.metrics.tally import tally
 from gner_core.scoring.scored import Scored, read_scored
 from tasks.context import RunContext
 from tasks.standalone.bench import measured, publish_samples, untracked_run
-from tasks.steps.base import values
 from tasks.steps.experiment import Plan, plan_experiment
+from tasks.steps.step_key import values
 
 WORKER = "gner_core.generation.bench"
 SCORED = "scored.parquet"

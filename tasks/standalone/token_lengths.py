@@ -12,8 +12,8 @@ from gner_core.corpora.splits import stream_any_split
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 from tasks.paths import open_store
-from tasks.steps.base import values
 from tasks.steps.models import plan_backbone
+from tasks.steps.step_key import values
 from tasks.workers import Workers
 
 

@@ -12,8 +12,8 @@ from gner_core.errors import InputError
 from tasks.context import RunContext
 from tasks.models import import_backbone
 from tasks.standalone.bench import measured, publish_samples, untracked_run
-from tasks.steps.base import values
 from tasks.steps.experiment import Plan, plan_experiment
+from tasks.steps.step_key import values
 
 WORKER = "gner_core.training.bench.worker"
 SIDES = ("plain", "gner")

@@ -13,7 +13,7 @@ from gner_core.corpora.prepare import corpus_folder, split_files
 from gner_core.errors import InputError
 from gner_core.store.fingerprint import file_sha256
 from tasks.paths import corpora_cache
-from tasks.steps.base import Step, values
+from tasks.steps.step_key import Step, values
 
 CACHE = "cache"
 """The `data_root` that stands for the folder of fetched corpora."""

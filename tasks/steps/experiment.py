@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from gner_core.config.corpus import CorpusParams
 from gner_core.config.experiment import Experiment
 from gner_core.config.sample import SampleParams
-from tasks.steps.base import Step
 from tasks.steps.data import Corpus, Sample, plan_corpora, plan_sample
 from tasks.steps.models import Backbone, Generate, Model, Train, plan_backbone
 from tasks.steps.results import Report, Score
+from tasks.steps.step_key import Step
 
 
 @dataclass(frozen=True)

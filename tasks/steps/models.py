@@ -10,8 +10,8 @@ from gner_core.config.system import DecodeParams, TargetForm
 from gner_core.config.training import StageParams
 from gner_core.errors import InputError
 from gner_core.store.artifacts import ArtifactRef
-from tasks.steps.base import Step, values
 from tasks.steps.data import Sample, file_digest
+from tasks.steps.step_key import Step, values
 
 WEIGHTS_SAY = ("name", "parameters", "source", "shape")
 """Fields of a backbone's params that its weights determine; the others form its input."""

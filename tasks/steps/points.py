@@ -12,9 +12,9 @@ from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import Runnable, Study, Sweep, SweepPoint
 from gner_core.costs.estimate import StepCost
 from gner_core.store.artifacts import ArtifactRef, Store
-from tasks.steps.base import Step
 from tasks.steps.experiment import Plan, plan_experiment
 from tasks.steps.results import SweepReport, SweepRow
+from tasks.steps.step_key import Step
 
 
 class PlannedPoint(NamedTuple):

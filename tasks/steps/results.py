@@ -8,9 +8,9 @@ from gner_core.config.experiment import ReportParams
 from gner_core.config.reevaluation import ComparisonParams
 from gner_core.config.scoring import ScoringParams
 from gner_core.config.system import MatchParams
-from tasks.steps.base import Step, values, with_prefix
 from tasks.steps.data import Corpus, Sample
 from tasks.steps.models import Backbone, Generate, Train
+from tasks.steps.step_key import Step, values, with_prefix
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -17,12 +17,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 EXPERIMENT = "gner"
 AWAY = (408, 429, 502, 503, 504)
 """HTTP statuses with which a server or a proxy says to try again later."""
 
 logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # it tells of every new database
+
+
+FOUND = 1000  # runs of one search, at most
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,10 @@ class TrackingStore:
             tags = {"mlflow.experimentKind": "custom_model_development"}
             return str(self.client.create_experiment(EXPERIMENT, self.artifacts, tags))
         return str(found.experiment_id)
+
+    def runs(self, query: str) -> "list[Run]":
+        """Return the runs that a query of MLflow finds, the latest first."""
+        return [*self.client.search_runs([self.experiment], query, max_results=FOUND)]
 
 
 def tracking_store(home: Path) -> TrackingStore:

@@ -20,12 +20,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gner_core.runtime.processes import UNKNOWN, has_died, this_process
+from gner_core.runtime.processes import this_process
 from tasks import provenance
 from tasks.tracking.comparison import FlowRun, links, view, without_secrets
+from tasks.tracking.dead_runs import PROCESS, RUNNING, close_dead_runs, is_free
 from tasks.tracking.names import mlflow_name
 from tasks.tracking.outbox import NoOutbox, Outbox
-from tasks.tracking.run import COMPLETE, StepRun, run_tags
+from tasks.tracking.run_logging import COMPLETE, StepRun, run_tags
 from tasks.tracking.server import TrackingStore, is_away, tracking_store
 
 if TYPE_CHECKING:
@@ -33,14 +34,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 KEY, KIND, FLOW = "gner.key", "gner.kind", "gner.flow"
-PROCESS = "gner.process"
-"""The tag with the process that logs to a run, see `gner_core.runtime.processes`."""
 PARENT = "mlflow.parentRunId"
 VIEW = "mlflow.sharedViewState."
 """Prefix of the tags of an experiment that hold a view of its runs for the MLflow UI."""
 COMPARED = 20
-RUNNING = "RUNNING"
-FOUND = 1000  # runs of one search, at most
 
 log = logging.getLogger("gner")
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every try; the outbox of one
@@ -82,10 +79,10 @@ class Tracker:
         began = int(time.time() * 1000)
 
         def start() -> str:
-            known = tracker._find(f"tags.`{FLOW}` = '{flow}'")
+            known = mlflow.runs(f"tags.`{FLOW}` = '{flow}'")
             return tracker._start(tracker.parent, known[:1], name, given, began=began)
 
-        tracker.outbox.put("end of runs whose processes died", tracker._close_dead)
+        tracker.outbox.put("end of runs whose processes died", lambda: close_dead_runs(mlflow))
         tracker.parent.open(start)
         tracker.parent.params(params)
         return tracker
@@ -137,7 +134,7 @@ class Tracker:
         began, above = int(time.time() * 1000), self.logged.get(within)
 
         def start() -> str | None:
-            earlier = self._find(f"tags.`{KEY}` = '{key}'")
+            earlier = self.mlflow.runs(f"tags.`{KEY}` = '{key}'")
             complete = [given for given in earlier if given.data.tags.get(COMPLETE) == "yes"]
             if reuse_as and complete:
                 if self.parent.run_id is not None:
@@ -147,7 +144,7 @@ class Tracker:
                 return None
             parent = (above and above.run_id) or self.parent.run_id or ""
             tags = {KEY: key, KIND: kind, PARENT: parent, **self._on_prefect}
-            left = [given for given in earlier if given not in complete and _is_free(given)]
+            left = [given for given in earlier if given not in complete and is_free(given)]
             return self._start(run, left[:1], title, tags, began=began)
 
         self.logged[key] = run
@@ -191,28 +188,3 @@ class Tracker:
         runs.sort(key=lambda run: run.run_id != run_id)  # this one first
         client.set_experiment_tag(self.mlflow.experiment, f"{VIEW}{name}", view(name, runs))
         self.links = links(self.mlflow.uri, experiment=self.mlflow.experiment, name=name, runs=runs)
-
-    def _find(self, query: str) -> "list[Run]":
-        """Return runs, the latest first."""
-        return [*self.mlflow.client.search_runs([self.mlflow.experiment], query, max_results=FOUND)]
-
-    def _close_dead(self) -> None:
-        """Close the runs of processes of this machine that ended without doing so."""
-        for left in self._find(f"attributes.status = '{RUNNING}'"):
-            if not has_died(left.data.tags.get(PROCESS, UNKNOWN)):
-                continue
-            status = "FINISHED" if left.data.tags.get(COMPLETE) == "yes" else "KILLED"
-            run_id = left.info.run_id
-            points = [
-                point.timestamp
-                for name in left.data.metrics
-                for point in self.mlflow.client.get_metric_history(run_id, name)
-            ]
-            last = max([left.info.start_time, *points])  # all that is known of its end
-            self.mlflow.client.set_terminated(run_id, status, last)
-
-
-def _is_free(run: "Run") -> bool:
-    """Say whether this process may log to a run that is there."""
-    owner = run.data.tags.get(PROCESS, UNKNOWN)
-    return run.info.status != RUNNING or owner == this_process() or has_died(owner)

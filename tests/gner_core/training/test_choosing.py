@@ -17,7 +17,7 @@ from gner_core.records import Sentence
 from gner_core.systems.gner.targets import BIO
 from gner_core.training import trainer
 from gner_core.training.adapters import save_published
-from gner_core.training.checkpoints.unfinished import checkpoints, newest_whole
+from gner_core.training.checkpoints.resume import checkpoints, newest_whole
 from gner_core.training.data.examples import Examples, collate
 from gner_core.training.data.validation import validation_steps
 from gner_core.training.worker import work

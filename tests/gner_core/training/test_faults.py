@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from gner_core.errors import InputError
 from gner_core.training import trainer, worker
-from gner_core.training.checkpoints.unfinished import checkpoints, disk_is_full
+from gner_core.training.checkpoints.resume import checkpoints, disk_is_full
 from gner_core.training.launch.lifeline import STOP
 from gner_core.training.trainer import StageTrainer
 from gner_core.training.worker import work

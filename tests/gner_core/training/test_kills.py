@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from gner_core.runtime.locks import file_lock
-from gner_core.training.checkpoints.unfinished import WRITING, checkpoints, update_of
+from gner_core.training.checkpoints.resume import WRITING, checkpoints, update_of
 from gner_core.training.stage import TrainRequest
 from gner_core.training.worker import IN_USE
 from tasks.workers import Workers

@@ -13,7 +13,7 @@ from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 from gner_core.systems.gner.targets import BIO
-from gner_core.training.checkpoints.unfinished import checkpoints
+from gner_core.training.checkpoints.resume import checkpoints
 from gner_core.training.data.examples import IGNORED, Examples, collate
 from gner_core.training.trainer import StageTrainer
 from gner_core.training.worker import work
