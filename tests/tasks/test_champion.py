@@ -18,10 +18,8 @@ from tasks.checkpoints.identity import Checkpoint, named
 from tasks.checkpoints.registry import CHECKPOINT, DECISION, WHERE, RegistryAwayError, Version
 from tasks.checkpoints.suite import Evaluation, Suite, plan_suite
 from tasks.steps.results import Compare
-from tasks.tracking.server import TrackingStore
 from tests.flows.known_checkpoints import Place
 
-ALIAS = "champion"
 BEYOND = 0.1
 """Differences beyond this are outside the interval."""
 
@@ -30,8 +28,8 @@ BEYOND = 0.1
 class Registry:
     """Versions and the alias, as MLflow would keep them."""
 
-    mlflow: TrackingStore = field(default_factory=lambda: TrackingStore("memory", None))
     model: str = "gner"
+    mlflow: Any = field(default_factory=lambda: SimpleNamespace(uri="memory"))
     tags: dict[int, dict[str, str]] = field(default_factory=dict)
     holder: int | None = None
     marks: dict[int, dict[str, str]] = field(default_factory=dict)
@@ -43,14 +41,14 @@ class Registry:
         self.tags.setdefault(number, tags)
         return self._version(number)
 
-    def champion(self, _: str) -> Version | None:
+    def champion(self, alias: str) -> Version | None:
         return None if self.holder is None else self._version(self.holder)
 
-    def promote(self, version: Version, _: str) -> None:
+    def promote(self, version: Version, alias: str) -> None:
         self.holder = version.number
 
-    def decide(self, version: Version, suite: str, decision: Mapping[str, Any]) -> None:
-        self.tags[version.number][f"{DECISION}{suite}"] = json.dumps(decision)
+    def decide(self, version: Version, evaluation: str, decision: Mapping[str, Any]) -> None:
+        self.tags[version.number][f"{DECISION}{evaluation}"] = json.dumps(decision)
 
     def mark(self, version: Version, tags: Mapping[str, str]) -> None:
         self.marks[version.number] = dict(tags)
@@ -95,9 +93,9 @@ class Machine:
 
     def candidate(self, name: str, f1: float) -> Evaluation:
         folder = self.place.checkpoint(name, right=f1)
-        candidate = self.suite.evaluation(named(folder, self.store), self.store)
-        self.f1[candidate.checkpoint.key] = f1
-        return candidate
+        found = self.suite.evaluation(named(folder, self.store), self.store)
+        self.f1[found.checkpoint.key] = f1
+        return found
 
     def decide(self, candidate: Evaluation) -> str:
         promotion = Promotion(
@@ -107,7 +105,7 @@ class Machine:
 
     @property
     def champion(self) -> str | None:
-        version = self.registry.champion(ALIAS)
+        version = self.registry.champion("champion")
         return Path(version.tags[WHERE]).name if version else None
 
     def _evaluate(self, champion: Evaluation) -> None:
@@ -158,7 +156,7 @@ def test_what_was_decided_is_not_decided_again(machine: Machine) -> None:
 
 def test_the_holder_of_the_alias_is_not_compared_with_itself(machine: Machine) -> None:
     good = machine.candidate("good", 0.5)
-    machine.registry.promote(machine.registry.register(good.checkpoint), ALIAS)  # by a person
+    machine.registry.promote(machine.registry.register(good.checkpoint), "champion")  # by a person
     assert machine.decide(good) == "named"
     assert machine.compared == []
 
@@ -214,7 +212,9 @@ def test_a_champion_that_comes_while_another_is_compared_is_compared_too(
     machine.decide(machine.candidate("poor", 0.3))
     good, best = machine.candidate("good", 0.6), machine.candidate("best", 0.9)
     other = machine.registry.register(best.checkpoint)
-    monkeypatch.setattr(Machine, "_evaluate", lambda *_: machine.registry.promote(other, ALIAS))
+    monkeypatch.setattr(
+        Machine, "_evaluate", lambda *_: machine.registry.promote(other, "champion")
+    )
     assert machine.decide(good) == "worse"
     assert machine.champion == "best"
     assert len(machine.compared) == 1
