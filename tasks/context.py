@@ -23,7 +23,7 @@ class Slots:
     """Lets a child process start while fewer than `parallel_workers` run."""
 
     def __init__(self) -> None:
-        """No slot is taken yet."""
+        """Start with all slots free."""
         self._running = 0
         self._changed = Condition()
 
@@ -122,11 +122,8 @@ class RunContext:
     ) -> None:
         """Run a worker for a step; its log and progress go into the artifact, samples to the user."""
         scratch = self.store.unfinished(step.ref)
-        common = {
-            "output": str(folder),
-            "scratch": str(scratch),
-            "threads": self.execution.threads,
-        }
+        threads = self.execution.threads
+        common = {"output": str(folder), "scratch": str(scratch), "threads": threads}
         title = f"{step.title}{self.suffix}"
         with self.workspace.progress.bar(title) as show:
 

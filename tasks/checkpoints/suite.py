@@ -76,12 +76,8 @@ class Suite:
                 backbone=said.backbone,
                 decode=decode,
             )
-            tests[test] = Score(
-                title=title,
-                predictions=written,
-                match=self.params.match,
-                scoring=self.params.scoring,
-            )
+            match, scoring = self.params.match, self.params.scoring
+            tests[test] = Score(title=title, predictions=written, match=match, scoring=scoring)
         return Evaluation(checkpoint, tests)
 
 

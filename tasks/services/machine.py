@@ -218,7 +218,7 @@ class Services:
 
 
 def locked(home: Path) -> AbstractContextManager[None]:
-    """Let one process at a time change the services of a home folder."""
+    """Return the lock under which the services of a home folder are changed."""
     return file_lock(home / LOCK)
 
 

@@ -40,8 +40,7 @@ def set_up(api: str, checkout: str, *, say: Callable[[str], object]) -> None:
                 overwrite=True,
             )
         for automation in for_dead_runs(checkout):
-            known = client.read_automations_by_name(automation.name)
-            if known:
+            if known := client.read_automations_by_name(automation.name):
                 client.update_automation(known[0].id, automation)
             else:
                 client.create_automation(automation)
@@ -104,8 +103,6 @@ def cancel_runs(api: str, pools: Sequence[str]) -> Iterator[str]:
         taken = FlowRunFilter.model_validate({"state": {"type": {"any_": list(WORKING)}}})
         pool = WorkPoolFilter.model_validate({"name": {"any_": list(pools)}})
         for run in client.read_flow_runs(flow_run_filter=taken, work_pool_filter=pool):
-            state = Cancelled(
-                message="its worker was stopped by `gner down`; steps that are done are kept"
-            )
-            client.set_flow_run_state(run.id, state, force=True)
+            said = "its worker was stopped by `gner down`; steps that are done are kept"
+            client.set_flow_run_state(run.id, Cancelled(message=said), force=True)
             yield run.name

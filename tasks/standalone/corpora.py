@@ -22,7 +22,7 @@ def fetched_corpus(
         report: gets progress, retries and failed sources.
 
     Raises:
-        InputError: when a file cannot be had; says how to get a corpus that has no free source.
+        InputError: when a file cannot be fetched; says how to get a corpus that has no free source.
     """
     return fetch_corpus(
         name,

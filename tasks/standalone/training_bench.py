@@ -33,7 +33,7 @@ class BenchSetup:
     rounds: int
     """How often each side is measured; the sides alternate."""
     device: str | None
-    """Name of the device whose peak counts; None measures this one's."""
+    """Name of the device whose peak speed is compared with; None measures that of this device."""
 
 
 def measure_training(

@@ -58,10 +58,7 @@ def view(name: str, runs: Sequence[FlowRun]) -> str:
 
 
 def links(uri: str, *, experiment: str, name: str, runs: Sequence[FlowRun]) -> dict[str, str]:
-    """Return the addresses of the first run and of its comparison with the others, by title.
-
-    Empty where `uri` is no server's.
-    """
+    """Return links to the first run and its comparison with the others; none without a server."""
     if not uri.startswith(("http://", "https://")):
         return {}
     base = f"{without_secrets(uri).rstrip('/')}/#"
