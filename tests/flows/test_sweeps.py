@@ -107,27 +107,6 @@ def faulty(tmp_path: Path, root: Path) -> Path:
     return path
 
 
-def test_a_failing_point_is_named_and_the_others_are_done(tiny_home: Home, faulty: Path) -> None:
-    done = tiny_home.gner("run", str(faulty))
-    assert done.code == 1, done.out + done.err
-    assert "1 of 2 points failed:" in done.out
-    (cause,) = [line for line in done.out.splitlines() if line.startswith("  limit=narrow: ")]
-    assert "too long" in cause or "limits" in cause
-    assert (tiny_home.folder / "reports" / "limits-wide.html").exists()
-    page = (tiny_home.folder / "reports" / "limits.html").read_text()
-    assert "Not here, since they failed: limit=narrow" in page
-    _, parent, points = sweep_run(tiny_home, "limits")
-    assert (parent.info.status, points["limits-narrow"].info.status) == ("FAILED", "FAILED")
-    assert points["limits-wide"].info.status == "FINISHED"
-    assert "train" in ran_steps(done.out)
-
-    mended = faulty.read_text().replace("max_source_tokens: 16", "max_source_tokens: 640")
-    faulty.write_text(mended)
-    again = tiny_home.gner("run", str(faulty))
-    assert again.code == 0, again.out
-    assert set(ran_steps(again.out)) <= {"report", "sweep-report"}
-
-
 @pytest.mark.parametrize(
     ("override", "message"),
     [
