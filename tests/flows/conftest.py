@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -136,9 +137,10 @@ def _states(out: str) -> Sequence[tuple[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def tiny_home(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Home:
+def tiny_home(tmp_path_factory: pytest.TempPathFactory, root: Path, database: Path) -> Home:
     """A home in which params/tiny.yaml has run."""
     home = Home(tmp_path_factory.mktemp("home"), root)
+    shutil.copy(database, home.folder)
     done = home.process("run", "params/tiny.yaml")
     assert done.code == 0, done.out + done.err
     (home.folder / "first.txt").write_text(done.out)
