@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -156,7 +157,7 @@ def audit(
             tested[name] = list(dict.fromkeys(corpus.labels.values()))
     types = shared_types(tested, trained)
     if as_json:
-        print_json({"corpora": [audit.as_dict() for audit in audits], "zero_shot_types": types})
+        print_json({"corpora": [asdict(audit) for audit in audits], "zero_shot_types": types})
         return
     console = Console()
     for part in audit_tables(audits, tested, trained, types):
@@ -203,7 +204,7 @@ def lengths(
             )
     if as_json:
         print_json(
-            [{**whole.as_dict(), "cut": pieces and pieces.as_dict()} for whole, pieces in reports]
+            [{**asdict(whole), "cut": pieces and asdict(pieces)} for whole, pieces in reports]
         )
         return
     Console().print(lengths_table(model, reports, cut=cut))

@@ -7,9 +7,8 @@ their words are equal.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 from gner_core.config.corpus import Split
 from gner_core.records import Sentence
@@ -60,10 +59,6 @@ class CorpusAudit:
     duplicates: tuple[Duplicates, ...]
     overlaps: tuple[Overlap, ...]
     noise: Noise
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
 
 
 def audit_corpus(name: str, splits: Mapping[Split, Iterable[Sentence]]) -> CorpusAudit:

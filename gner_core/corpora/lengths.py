@@ -6,10 +6,9 @@ that a training stage may add.
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.system import TargetForm
@@ -97,10 +96,6 @@ class LengthReport:
     """Targets longer than the limit alone."""
     over: int
     """Sentences that do not fit: for decoder-only, prompt and target together."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return everything as JSON values."""
-        return asdict(self)
 
 
 def length_report(

@@ -46,7 +46,7 @@ def split_files(params: CorpusParams, folder: Path, *, split: Split) -> list[Pat
             annotated = sorted(path.rglob("*.ann"), key=lambda file: file.as_posix())
             for file in annotated:
                 if not file.with_suffix(".txt").is_file():
-                    raise InputError(f"{file}: no .txt file for this .ann file")
+                    raise InputError(f"{file}: no .txt file beside this .ann file")
             files += [*found, *annotated]
         elif path.is_file():
             files.append(path)

@@ -39,7 +39,7 @@ class TokenWork:
         return self.source * prompt + self.seen * pairs
 
     def writing(self, *, prompt: float, target: float) -> float:
-        """Return the operations of a target behind its prompt."""
+        """Return the operations of a target after its prompt."""
         pairs = target * (prompt + target / 2)
         return (self.target + self.label) * target + self.seen * pairs
 

@@ -159,7 +159,7 @@ class _Context:
         return self._gaps[low, high]
 
     def _whole(self, entity: Span, low: int, high: int) -> int | None:
-        """Return where all words of the entity stand together in the gap."""
+        """Return where all words of the entity follow each other in the gap."""
         words = list(self.generated[entity.start : entity.end])
         size = len(words)
         if high - low <= size:  # the common subsequence compared the only candidate

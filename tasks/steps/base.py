@@ -1,4 +1,4 @@
-"""What every step is: a kind and version, what determines its artifact, its inputs, and its key."""
+"""The base class of all steps: kind, version, identity, inputs and key."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
@@ -22,7 +22,7 @@ class Step(ABC):
     version: ClassVar[int]
     """Raised in the commit that changes what the step writes."""
     in_worker: ClassVar[bool] = False
-    """Whether the step needs a model, and so a child process."""
+    """Whether the step needs a model and therefore a child process."""
 
     title: str
     """For people; never in the key."""
@@ -53,12 +53,12 @@ class Step(ABC):
 
     @cached_property
     def unfetched(self) -> tuple[str, ...]:
-        """Corpora whose files must be fetched before the key is known; until then it is provisional."""
+        """Corpora whose files must be fetched before the key is known; until then the key is provisional."""
         below = [name for step in self.inputs().values() for name in step.unfetched]
         return tuple(dict.fromkeys(below))
 
     def manifest_facts(self) -> dict[str, Any]:
-        """Return what the manifest of the artifact says beside its files."""
+        """Return what the manifest of the artifact says besides its files."""
         return {
             "title": self.title,
             "identity": self.identity(),

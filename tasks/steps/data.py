@@ -1,4 +1,4 @@
-"""The steps that get sentences ready: a corpus, and a sample of several."""
+"""The steps that prepare sentences: a corpus, and a sample of several."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ NOT_IDENTITY = {
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Corpus(Step):
-    """One corpus as BIO sentences. Its files count by content, not by name or folder."""
+    """One corpus as BIO sentences. Its files are identified by content, not by name or folder."""
 
     kind = "corpus"
     version = 3
@@ -78,8 +78,8 @@ class Sample(Step):
 def plan_corpus(name: str, corpus: CorpusParams, data_root: str) -> Corpus:
     """Return the step that prepares a corpus.
 
-    In the cache a pinned file has the pinned bytes, so the key is known before it is fetched.
-    Without pins the step is `unfetched`, and cannot run yet.
+    A pinned file in the cache has the pinned bytes, so the key is known before it is fetched.
+    Without pins the step is `unfetched` and cannot run yet.
 
     Raises:
         InputError: for a file that is missing elsewhere, or not the one that is pinned.
@@ -115,7 +115,7 @@ def published_files(name: str, corpus: CorpusParams, data_root: str) -> Path:
 
 
 def file_digest(file: Path) -> str:
-    """Return the SHA-256 of a file; the many points of a sweep read a file once."""
+    """Return the SHA-256 of a file, which is read once for all points of a sweep."""
     stat = file.stat()
     return _digest(file.resolve(), stat.st_size, stat.st_mtime_ns)
 

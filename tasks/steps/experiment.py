@@ -1,4 +1,4 @@
-"""The plan of an experiment: its steps and how they hang together, before any of them runs."""
+"""The plan of an experiment: its steps, each with its inputs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Plan:
     samples: Mapping[str, Sample]
     backbone: Backbone
     stages: Mapping[str, Train]
-    """The trainings in their order."""
+    """The trainings, the first one first."""
     tests: Mapping[str, Score]
     report: Report
 

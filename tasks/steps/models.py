@@ -1,4 +1,4 @@
-"""The steps that need a model: a backbone, a training, a checkpoint that is there, a generation."""
+"""The steps that need a model: a backbone, a training, a stored checkpoint, a generation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from tasks.steps.base import Step, values
 from tasks.steps.data import Sample, file_digest
 
 WEIGHTS_SAY = ("name", "parameters", "source", "shape")
-"""Fields of a backbone's params that its weights say; the others say how a prompt becomes input."""
+"""Fields of a backbone's params that its weights determine; the others form its input."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Backbone(Step):
-    """A pretrained model, as safetensors weights with its tokenizer. A local folder counts by content."""
+    """A pretrained model as safetensors weights, with its tokenizer."""
 
     kind = "backbone"
     version = 2
@@ -46,7 +46,7 @@ class Backbone(Step):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Stored(Step):
-    """A checkpoint known by its content alone, wherever it is and whoever made it."""
+    """A checkpoint that is identified by its content alone, wherever it is."""
 
     kind = "checkpoint"
     version = 1
@@ -61,7 +61,7 @@ class Stored(Step):
         return {"files": dict(self.files)}
 
     def inputs(self) -> dict[str, Step]:
-        """Return nothing: it is there already."""
+        """Return nothing: it exists already."""
         return {}
 
     @property
@@ -85,7 +85,7 @@ class Train(Step):
     model: "Model"
     data: Sample
     validation: Sample | None
-    """By whose loss the weights are chosen, where that is a sample."""
+    """The sample by whose loss the weights are chosen; None for another choice."""
 
     def identity(self) -> dict[str, Any]:
         """Return the recipe, the choice of weights and what the model reads and writes."""
@@ -165,5 +165,5 @@ def backbone_of(model: Model) -> Backbone | Stored:
 
 
 def _reads_and_writes(backbone: BackboneParams, target: TargetForm) -> dict[str, Any]:
-    """Return what a checkpoint's weights do not say: prompts, limits, number format, targets."""
+    """Return what the weights do not determine: prompts, limits, number format, targets."""
     return {"backbone": values(backbone, without=WEIGHTS_SAY), "target": values(target)}

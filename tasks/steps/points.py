@@ -1,4 +1,4 @@
-"""The plans of a file: one of an experiment, many of a sweep or a study, and the steps they share.
+"""The plans of a file: one of an experiment, many of a sweep or a study, and their shared steps.
 
 All points are planned before any runs. A step is the same for two points where its key is the same.
 """
@@ -21,7 +21,7 @@ class PlannedPoint(NamedTuple):
     """An experiment of a file with its plan."""
 
     label: str
-    """For people: what it is in its sweep or study; empty where the file is one experiment."""
+    """Its name in its sweep or study; empty where the file is one experiment."""
     experiment: Experiment
     plan: Plan
 
@@ -32,7 +32,7 @@ class SharedStep:
 
     step: Step
     execution: ExecutionParams
-    """Of the first of them: how the step is run where they differ."""
+    """That of the first point: how the step is run if points differ."""
     users: list[str] = field(default_factory=list)
     """Labels of the points."""
 
@@ -47,7 +47,7 @@ class PlannedStep:
     """Labels of the experiments that need it; none where the file is one experiment."""
     published: bool
     cost: StepCost | None = None
-    """None for steps that need no device, and where the cost is not asked for or not known."""
+    """None for steps that need no device, and where the cost is not estimated or not known."""
     note: str = ""
     """Where sentences and lengths come from, or why the cost is not known."""
 
@@ -88,7 +88,7 @@ def shared_steps(points: Iterable[PlannedPoint]) -> dict[ArtifactRef, SharedStep
 
 
 def planned_steps(steps: Iterable[SharedStep], store: Store) -> list[PlannedStep]:
-    """Return steps with what the store says of them, in their order."""
+    """Return steps, in the same order, with what the store says of them."""
     return [
         PlannedStep(
             one.step, one.execution, tuple(filter(None, one.users)), store.has(one.step.ref)

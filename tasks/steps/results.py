@@ -25,7 +25,7 @@ class Score(Step):
     scoring: ScoringParams
 
     def identity(self) -> dict[str, Any]:
-        """Return matching, the form of the texts, and how sure scores are."""
+        """Return matching, target form and intervals."""
         return {
             "match": values(self.match),
             "target": values(self.predictions.target),
@@ -76,10 +76,10 @@ class Report(Step):
     stages: Mapping[str, Train]
     tests: Mapping[str, Score]
     leaks: Mapping[str, str]
-    """Stage → how the choice of its weights has seen what it is tested on."""
+    """Stage → how the choice of its weights used what it is tested on."""
 
     def identity(self) -> dict[str, Any]:
-        """Return what is shown and not said by the inputs."""
+        """Return what is shown besides the inputs."""
         return {
             "experiment": self.experiment,
             "backbone": self.backbone.params.name,
@@ -127,7 +127,7 @@ class SweepReport(Step):
     show: tuple[str, ...]
     axes: tuple[str, ...]
     seeds: str | None
-    """The axis whose points are taken together."""
+    """The axis over which points are averaged."""
     rows: tuple[SweepRow, ...]
     missing: tuple[str, ...]
     """Labels of the points that failed."""

@@ -13,10 +13,10 @@ import pytest
 from gner_core.config.reading.files import read_reevaluation
 from gner_core.errors import InputError
 from gner_core.store.artifacts import Store
-from tasks.champion import Judge, decision_of, in_words
+from tasks.champion import Promotion, decision_of, in_words
 from tasks.checkpoints.identity import Checkpoint, named
 from tasks.checkpoints.registry import CHECKPOINT, DECISION, WHERE, RegistryAwayError, Version
-from tasks.checkpoints.suite import Suite, Trial, plan_suite
+from tasks.checkpoints.suite import Evaluation, Suite, plan_suite
 from tasks.steps.results import Compare
 from tests.flows.known_checkpoints import Place
 
@@ -28,9 +28,8 @@ BEYOND = 0.1
 class Registry:
     """Versions and the alias, as MLflow would keep them."""
 
-    uri: str = "memory"
     model: str = "gner"
-    alias: str = "champion"
+    mlflow: Any = field(default_factory=lambda: SimpleNamespace(uri="memory"))
     tags: dict[int, dict[str, str]] = field(default_factory=dict)
     holder: int | None = None
     marks: dict[int, dict[str, str]] = field(default_factory=dict)
@@ -42,10 +41,10 @@ class Registry:
         self.tags.setdefault(number, tags)
         return self._version(number)
 
-    def champion(self) -> Version | None:
+    def champion(self, alias: str) -> Version | None:
         return None if self.holder is None else self._version(self.holder)
 
-    def promote(self, version: Version) -> None:
+    def promote(self, version: Version, alias: str) -> None:
         self.holder = version.number
 
     def decide(self, version: Version, evaluation: str, decision: Mapping[str, Any]) -> None:
@@ -92,25 +91,25 @@ class Machine:
         self.evaluated: list[str] = []
         self.compared: list[str] = []
 
-    def trial(self, name: str, f1: float) -> Trial:
+    def candidate(self, name: str, f1: float) -> Evaluation:
         folder = self.place.checkpoint(name, right=f1)
-        trial = self.suite.trial(named(folder, self.store), self.store)
-        self.f1[trial.checkpoint.key] = f1
-        return trial
+        found = self.suite.evaluation(named(folder, self.store), self.store)
+        self.f1[found.checkpoint.key] = f1
+        return found
 
-    def decide(self, trial: Trial) -> str:
-        judge = Judge(
+    def decide(self, candidate: Evaluation) -> str:
+        promotion = Promotion(
             self.suite, self.run, self.registry, evaluate=self._evaluate, compare=self._compare
         )
-        return judge.decide(trial).verdict
+        return promotion.decide(candidate).verdict
 
     @property
     def champion(self) -> str | None:
-        version = self.registry.champion()
+        version = self.registry.champion("champion")
         return Path(version.tags[WHERE]).name if version else None
 
-    def _evaluate(self, trial: Trial) -> None:
-        self.evaluated.append(trial.checkpoint.key)
+    def _evaluate(self, champion: Evaluation) -> None:
+        self.evaluated.append(champion.checkpoint.key)
 
     def _compare(self, step: Compare) -> dict[str, Any]:
         self.compared.append(step.title)
@@ -127,15 +126,13 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine(tmp_path, root)
-    monkeypatch.setattr(
-        "tasks.champion.mean_f1", lambda trial, *_, **__: made.f1[trial.checkpoint.key]
-    )
+    monkeypatch.setattr("tasks.champion.mean_f1", lambda one, *_, **__: made.f1[one.checkpoint.key])
     return made
 
 
 def test_the_first_is_champion_and_after_it_only_what_is_clearly_better(machine: Machine) -> None:
     verdicts = [
-        (machine.decide(machine.trial(name, f1)), machine.champion)
+        (machine.decide(machine.candidate(name, f1)), machine.champion)
         for name, f1 in (("a", 0.5), ("b", 0.45), ("c", 0.55), ("d", 0.2), ("e", 0.9))
     ]
     assert verdicts == [
@@ -149,7 +146,7 @@ def test_the_first_is_champion_and_after_it_only_what_is_clearly_better(machine:
 
 
 def test_what_was_decided_is_not_decided_again(machine: Machine) -> None:
-    good, best = machine.trial("good", 0.5), machine.trial("best", 0.9)
+    good, best = machine.candidate("good", 0.5), machine.candidate("best", 0.9)
     assert [machine.decide(one) for one in (good, best, good, best)] == [
         *("first", "better", "first", "better")
     ]
@@ -158,21 +155,21 @@ def test_what_was_decided_is_not_decided_again(machine: Machine) -> None:
 
 
 def test_the_holder_of_the_alias_is_not_compared_with_itself(machine: Machine) -> None:
-    good = machine.trial("good", 0.5)
-    machine.registry.promote(machine.registry.register(good.checkpoint))  # by a person
+    good = machine.candidate("good", 0.5)
+    machine.registry.promote(machine.registry.register(good.checkpoint), "champion")  # by a person
     assert machine.decide(good) == "named"
     assert machine.compared == []
 
 
 def test_a_champion_without_scores_on_these_tests_is_evaluated_first(machine: Machine) -> None:
-    good, best = machine.trial("good", 0.5), machine.trial("best", 0.9)
+    good, best = machine.candidate("good", 0.5), machine.candidate("best", 0.9)
     machine.decide(good)
     machine.decide(best)
     assert machine.evaluated == [good.checkpoint.key]
     for step in best.tests.values():
         with machine.store.publish(step.ref, about={}) as folder:
             (folder / "scores.json").write_text("{}")
-    machine.decide(machine.trial("other", 0.9))
+    machine.decide(machine.candidate("other", 0.9))
     assert machine.evaluated == [good.checkpoint.key]
 
 
@@ -183,8 +180,8 @@ def interrupt(*_: Any) -> None:
 def test_a_decision_whose_alias_did_not_move_is_acted_upon_later(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine.decide(machine.trial("good", 0.5))
-    best = machine.trial("best", 0.9)
+    machine.decide(machine.candidate("good", 0.5))
+    best = machine.candidate("best", 0.9)
     with monkeypatch.context() as patch:
         patch.setattr(machine.registry, "promote", interrupt)
         with pytest.raises(KeyboardInterrupt):
@@ -198,8 +195,8 @@ def test_a_decision_whose_alias_did_not_move_is_acted_upon_later(
 def test_it_is_decided_anew_where_another_became_champion_before(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine.decide(machine.trial("poor", 0.3))
-    good, best = machine.trial("good", 0.6), machine.trial("best", 0.9)
+    machine.decide(machine.candidate("poor", 0.3))
+    good, best = machine.candidate("good", 0.6), machine.candidate("best", 0.9)
     with monkeypatch.context() as patch:
         patch.setattr(machine.registry, "promote", interrupt)
         with pytest.raises(KeyboardInterrupt):
@@ -212,19 +209,21 @@ def test_it_is_decided_anew_where_another_became_champion_before(
 def test_a_champion_that_comes_while_another_is_compared_is_compared_too(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine.decide(machine.trial("poor", 0.3))
-    good, best = machine.trial("good", 0.6), machine.trial("best", 0.9)
+    machine.decide(machine.candidate("poor", 0.3))
+    good, best = machine.candidate("good", 0.6), machine.candidate("best", 0.9)
     other = machine.registry.register(best.checkpoint)
-    monkeypatch.setattr(Machine, "_evaluate", lambda *_: machine.registry.promote(other))
+    monkeypatch.setattr(
+        Machine, "_evaluate", lambda *_: machine.registry.promote(other, "champion")
+    )
     assert machine.decide(good) == "worse"
     assert machine.champion == "best"
     assert len(machine.compared) == 1
 
 
 def test_a_regression_is_marked_and_all_is_closed_when_it_is_logged(machine: Machine) -> None:
-    good = machine.trial("good", 0.9)
+    good = machine.candidate("good", 0.9)
     machine.decide(good)
-    bad = machine.trial("bad", 0.3)
+    bad = machine.candidate("bad", 0.3)
     machine.decide(bad)
     assert machine.run.logged["gner.verdict"] == "worse"
     assert machine.run.logged["gner.champion"] == good.checkpoint.key
@@ -254,10 +253,10 @@ def test_a_regression_is_marked_and_all_is_closed_when_it_is_logged(machine: Mac
 def test_a_champion_that_cannot_be_evaluated_is_named(
     machine: Machine, tags: dict[str, str], message: str
 ) -> None:
-    machine.decide(machine.trial("good", 0.5))
+    machine.decide(machine.candidate("good", 0.5))
     machine.registry.tags[1].update(tags)
     with pytest.raises(InputError, match=f"^version 1 of gner, which holds the alias.*{message}"):
-        machine.decide(machine.trial("best", 0.9))
+        machine.decide(machine.candidate("best", 0.9))
     assert machine.registry.holder == 1
 
 
@@ -265,8 +264,8 @@ def test_a_champion_that_cannot_be_evaluated_is_named(
 def test_a_registry_that_does_not_answer_leaves_all_to_a_later_call(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    machine.decide(machine.trial("good", 0.5))
-    best = machine.trial("best", 0.9)
+    machine.decide(machine.candidate("good", 0.5))
+    best = machine.candidate("best", 0.9)
 
     def away(*_: Any) -> None:
         raise ConnectionRefusedError("no answer")

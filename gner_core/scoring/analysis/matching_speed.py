@@ -107,17 +107,12 @@ def bench(pairs: Sequence[Pair], *, back: Mapping[str, str], seconds: float) -> 
         hard = [pair for pair in inside if needs_lcs(pair.source, pair.generated, back=back)]
         for which, chosen in (("all", inside), ("LCS", hard)):
             if chosen:
-                rows.append(_row((low, high, which), chosen, back, seconds))
+                plain, paper, gner = (
+                    _time(work, chosen, back, seconds)
+                    for work in (plain_align, align, align_in_context)
+                )
+                rows.append(Row(low, high, which, len(chosen), plain, paper, gner))
     return rows
-
-
-def _row(
-    place: tuple[int, int, str], pairs: Sequence[Pair], back: Mapping[str, str], seconds: float
-) -> Row:
-    plain, paper, gner = (
-        _time(work, pairs, back, seconds) for work in (plain_align, align, align_in_context)
-    )
-    return Row(*place, len(pairs), plain, paper, gner)
 
 
 def _time(

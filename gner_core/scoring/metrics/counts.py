@@ -5,7 +5,7 @@ Example:
     0.6666666666666666
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,11 +59,3 @@ def by_type(gold: set[Any], found: set[Any], *, label: int) -> ByType:
     for entity in gold:
         counts.setdefault(entity[label], [0, 0, 0])[2] += 1
     return {name: (one[0], one[1], one[2]) for name, one in counts.items()}
-
-
-def total(counts: Iterable[Counts]) -> Counts:
-    """Return the sum: micro averages follow from it."""
-    result = Counts()
-    for count in counts:
-        result += count
-    return result

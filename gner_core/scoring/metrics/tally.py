@@ -7,7 +7,7 @@ are kept: confidence intervals draw from them.
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from gner_core.scoring.metrics.counts import ByType, Counts, total
+from gner_core.scoring.metrics.counts import ByType, Counts
 from gner_core.scoring.metrics.pairs import pair_counts
 from gner_core.scoring.metrics.spans import span_counts
 from gner_core.scoring.scored import Scored
@@ -61,14 +61,15 @@ class Tally:
         counts: list[Counts] = []
         for name, rows in self.sentences.items():
             kept = {t: c for t, c in self.types(name).items() if t not in without}
-            counts.append(total(kept.values()))
+            counts.append(sum(kept.values(), Counts()))
             corpora[name] = {
                 **counts[-1].values(),
                 "sentences": len(rows),
                 "macro_types": mean_ratios(kept.values()),
                 "types": {label: one.values() for label, one in kept.items()},
             }
-        return {"corpora": corpora, "macro": mean_ratios(counts), "micro": total(counts).values()}
+        micro = sum(counts, Counts())
+        return {"corpora": corpora, "macro": mean_ratios(counts), "micro": micro.values()}
 
 
 def _add(types: dict[str, list[int]], name: str, counts: Sequence[int]) -> None:

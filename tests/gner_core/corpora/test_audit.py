@@ -1,6 +1,7 @@
 """Repeats, leaks, label noise and shared types on sentences small enough to count by hand."""
 
 import json
+from dataclasses import asdict
 
 from gner_core.corpora.audit import audit_corpus, shared_types
 from gner_core.records import Sentence
@@ -59,7 +60,7 @@ def test_a_copied_split_is_a_leak_of_every_sentence() -> None:
 
 def test_an_audit_is_plain_json() -> None:
     audit = audit_corpus("toy", {"train": [sentence("a"), sentence("a")]})
-    assert json.loads(json.dumps(audit.as_dict()))["duplicates"][0]["repeated"] == 1
+    assert json.loads(json.dumps(asdict(audit)))["duplicates"][0]["repeated"] == 1
 
 
 def test_zero_shot_types_are_found_in_training_types_whatever_their_case() -> None:

@@ -14,7 +14,7 @@ from gner_core.errors import InputError
 from gner_core.matching.modes import Matcher
 from gner_core.records import Prediction, Span, published_spans, spans_of, tags_of
 from gner_core.scoring.evaluate import summarise
-from gner_core.scoring.metrics.counts import Counts, total
+from gner_core.scoring.metrics.counts import Counts
 from gner_core.scoring.metrics.pairs import entity_pairs, normalised, pair_counts
 from gner_core.scoring.metrics.partial import PartialScores
 from gner_core.scoring.metrics.spans import span_counts
@@ -35,7 +35,7 @@ def scored(
 
 
 def test_ratios_follow_from_counts() -> None:
-    counts = total([Counts(1, 2, 4), Counts(2, 2, 2)])
+    counts = Counts(1, 2, 4) + Counts(2, 2, 2)
     assert counts == Counts(3, 4, 6)
     assert (counts.precision, counts.recall, counts.f1) == (0.75, 0.5, 0.6)
     assert Counts(0, 0, 0).f1 == Counts(0, 0, 3).precision == 0.0
