@@ -15,11 +15,12 @@ from typing import ClassVar
 from unittest.mock import patch
 
 import pytest
+from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from flows.cli.main import app
 from tasks.workers import ForkServer
-from tests.flows.known_checkpoints import database, place  # noqa: F401  (fixtures)
+from tests.flows.known_checkpoints import place  # noqa: F401  (a fixture)
 
 GNER = [sys.executable, "-m", "flows"]
 PLANTED = {
@@ -134,6 +135,14 @@ def _states(out: str) -> Sequence[tuple[str, str]]:
         if kind and ": " in line:
             found.append((kind, line.split(": ", 1)[1].strip()))
     return found
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file of MLflow without runs; making one takes seconds."""
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{file}").get_experiment_by_name("gner")
+    return file
 
 
 @pytest.fixture(scope="session")
