@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,11 +15,12 @@ from typing import ClassVar
 from unittest.mock import patch
 
 import pytest
+from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from flows.cli.main import app
 from tasks.workers import ForkServer
-from tests.flows.known_checkpoints import database, place  # noqa: F401  (fixtures)
+from tests.flows.known_checkpoints import place  # noqa: F401  (a fixture)
 
 GNER = [sys.executable, "-m", "flows"]
 PLANTED = {
@@ -136,9 +138,18 @@ def _states(out: str) -> Sequence[tuple[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def tiny_home(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Home:
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file of MLflow without runs; making one takes seconds."""
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{file}").get_experiment_by_name("gner")
+    return file
+
+
+@pytest.fixture(scope="session")
+def tiny_home(tmp_path_factory: pytest.TempPathFactory, root: Path, database: Path) -> Home:
     """A home in which params/tiny.yaml has run."""
     home = Home(tmp_path_factory.mktemp("home"), root)
+    shutil.copy(database, home.folder)
     done = home.process("run", "params/tiny.yaml")
     assert done.code == 0, done.out + done.err
     (home.folder / "first.txt").write_text(done.out)

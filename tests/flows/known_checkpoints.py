@@ -89,14 +89,6 @@ class Place:
         return [json.loads(file.read_text()) for file in files]
 
 
-@pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file of MLflow without runs; making one takes seconds."""
-    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{file}").get_experiment_by_name("gner")
-    return file
-
-
 @pytest.fixture
 def place(tmp_path: Path, root: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     place = Place(tmp_path, root)

@@ -138,8 +138,6 @@ def test_without_mlflow_all_is_evaluated_and_a_later_scan_decides(
     [
         (MlflowClient, "create_model_version", "before"),
         (Registry, "register", "after"),
-        (Registry, "decide", "before"),
-        (Registry, "promote", "before"),
         (Registry, "promote", "after"),
     ],
 )
@@ -166,24 +164,6 @@ def test_what_was_interrupted_is_finished_by_the_next_scan(
     assert len(place.versions()) == len(place.runs("comparison")) == 2
     (comparison,) = place.comparisons()
     assert comparison["verdict"] == "better"
-
-
-def test_an_interrupted_winner_is_compared_again_if_another_became_champion(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place.reevaluate(place.checkpoint("half", right=0.4))
-    good, best = place.checkpoint("good", right=0.7), place.checkpoint("best", right=1.0)
-    with monkeypatch.context() as patch:
-        patch.setattr(Registry, "promote", raise_interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            place.reevaluate(good)
-    assert place.verdicts(best) == ["better"]
-    assert place.verdicts(good) == ["worse"]
-    assert place.champion == "best"
-
-
-def raise_interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def test_an_alias_that_a_person_moved_stays_and_is_what_counts(place: Place) -> None:

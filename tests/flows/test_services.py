@@ -40,12 +40,13 @@ class Machine:
     def __init__(self, home: Home) -> None:
         self.home = home
         self.prefect, self.mlflow = free_port(), free_port()
+        self.ports = ("--prefect-port", str(self.prefect), "--mlflow-port", str(self.mlflow))
         self.api = f"http://127.0.0.1:{self.prefect}/api"
 
     def up(self) -> subprocess.CompletedProcess[str]:
         """Start as a script's `command &` does: with SIGINT ignored."""
         return subprocess.run(
-            [*GNER, "up", "--prefect-port", str(self.prefect), "--mlflow-port", str(self.mlflow)],
+            [*GNER, "up", *self.ports],
             cwd=self.home.root,
             env=self.home.environment(),
             capture_output=True,
@@ -106,12 +107,10 @@ def test_a_taken_port_is_named_and_nothing_is_left_running(machine: Machine) -> 
     with socket.socket() as other:
         other.bind(("127.0.0.1", machine.mlflow))
         other.listen()
-        refused = machine.up()
-    assert refused.returncode == 2
-    assert (
-        f"port {machine.mlflow} of 127.0.0.1 for mlflow: Address already in use" in refused.stderr
-    )
-    assert len(refused.stderr.strip().splitlines()) == 1
+        refused = machine.home.gner("up", *machine.ports)
+    assert refused.code == 2
+    assert f"port {machine.mlflow} of 127.0.0.1 for mlflow: Address already in use" in refused.err
+    assert len(refused.err.strip().splitlines()) == 1
     assert not (machine.home.folder / RECORD).exists()
 
 

@@ -1,9 +1,11 @@
-"""`gner bench generate` on the checkpoint that a run published."""
+"""`gner bench`: generation on the checkpoint that a run published, and training."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from flows.views.bench import training_table
 from tests.flows.conftest import Home
 
 FAST = ("--set", "zero_shot.per_corpus=2")
@@ -38,3 +40,20 @@ def test_a_missing_checkpoint_is_one_line(
     assert done.code == 2
     (line,) = [line for line in done.err.splitlines() if line.startswith("gner: ")]
     assert message in line
+
+
+def test_both_sides_of_a_training_stand_beside_each_other(tmp_path: Path, root: Path) -> None:
+    options = ("--updates", "1", "--warm-up", "1", "--stage", "finetuning", "--json")
+    done = Home(tmp_path, root).gner("bench", "train", "params/tiny.yaml", *options)
+    assert done.code == 0, done.err
+    sides = json.loads(done.out)
+    assert {side: len(rounds) for side, rounds in sides.items()} == {"plain": 1, "gner": 1}
+    table = training_table("tiny", "finetuning", sides)
+    assert [str(cell) for cell in table.columns[0].cells] == [
+        "label tokens / s",
+        "padding, these updates",
+        f"padding, {sides['gner'][0]['planned_updates']} whole updates",
+        "peak memory",
+        "model FLOP utilisation",
+    ]
+    assert not list((tmp_path / "work").glob("bench-*"))

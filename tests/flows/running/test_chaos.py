@@ -12,7 +12,11 @@ from tests.chaos.checks import Outcome, tracked
 from tests.chaos.house import House
 from tests.chaos.marked import gone_after, marked
 
-QUICK = ("execution.checkpoint_every=1",)
+QUICK = (
+    *("execution.checkpoint_every=1", "zero_shot.per_corpus=2"),
+    *("finetuning=null", "supervised=null", "baseline=false"),
+)
+"""One training and one test of params/tiny.yaml."""
 
 
 @pytest.fixture(scope="module")

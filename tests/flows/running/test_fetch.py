@@ -12,6 +12,7 @@ from gner_core.config.reading.files import read_experiment
 from gner_core.errors import InputError
 from tasks.standalone.bench import untracked_run
 from tasks.steps.experiment import plan_experiment, used_corpora
+from tasks.workers import Workers
 from tests.gner_core.faulty_server import FaultyServer, faulty_server, status
 
 DEMO = Path("gner_core") / "corpora" / "demo"
@@ -34,6 +35,7 @@ def test_a_run_fetches_what_it_needs_once_and_plans_the_same_keys(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GNER_HOME", str(tmp_path))
+    monkeypatch.setattr(Workers, "start_server", lambda _: None)  # none is needed
     packaged = read_experiment(root / "params" / "tiny.yaml", overrides=[])
     with faulty_server() as server:
         experiment = from_server(packaged, server, root)

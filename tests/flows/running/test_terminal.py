@@ -3,6 +3,7 @@
 import os
 import pty
 import select
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -17,9 +18,12 @@ from tests.flows.conftest import GNER, Home
 MANY_UPDATES = ("adaptation.train.epochs=60", "execution.checkpoint_every=1")
 
 
-def test_a_run_whose_terminal_is_closed_ends_in_order(tmp_path: Path, root: Path) -> None:
+def test_a_run_whose_terminal_is_closed_ends_in_order(
+    tmp_path: Path, root: Path, database: Path
+) -> None:
     """Its worker writes the last checkpoint, MLflow's runs are KILLED, no process is left."""
     home = Home(tmp_path, root)
+    shutil.copy(database, tmp_path)
     terminal, inside = pty.openpty()
     given = [word for override in MANY_UPDATES for word in ("--set", override)]
     run = subprocess.Popen(

@@ -1,16 +1,11 @@
 """`gner bench train`: both sides on the same sentences, and figures that mean what they say."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
-from typer.testing import CliRunner
 
-from flows.cli.main import app
-from flows.views.bench import training_table
 from gner_core.config.reading.costs import named_device
 from gner_core.errors import InputError
 from gner_core.training.bench.flops import ModelWork
@@ -86,24 +81,3 @@ def test_operations_of_a_llama_are_six_for_each_weight_and_token(
     assert saved == 6 * 12 * layers + 2 * 2 * 3 * model.config.hidden_size * 2 * 12 * 12 / 2
     freeze_layers(model, 2)
     assert ModelWork.of(model).target == 2 * layers
-
-
-def test_the_command_prints_a_table(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(root)
-    monkeypatch.setenv("GNER_HOME", str(tmp_path))
-    options = ["--updates", "1", "--warm-up", "1", "--stage", "finetuning", "--json"]
-    result = CliRunner().invoke(app, ["bench", "train", "params/tiny.yaml", *options])
-    assert result.exit_code == 0, result.output
-    sides = json.loads(result.stdout)
-    assert {side: len(rounds) for side, rounds in sides.items()} == {"plain": 1, "gner": 1}
-    table = training_table("tiny", "finetuning", sides)
-    assert [str(cell) for cell in table.columns[0].cells] == [
-        "label tokens / s",
-        "padding, these updates",
-        f"padding, {sides['gner'][0]['planned_updates']} whole updates",
-        "peak memory",
-        "model FLOP utilisation",
-    ]
-    assert not list((tmp_path / "work").glob("bench-*"))
