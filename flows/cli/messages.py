@@ -58,6 +58,6 @@ def log_to(console: "Console") -> None:
         omit_repeated_times=False,
     )
     log = logging.getLogger("gner")
-    log.addHandler(handler)
+    log.handlers = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False

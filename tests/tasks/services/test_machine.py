@@ -53,7 +53,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
     def both(seconds: float) -> Services:
         play("flow", seconds)
         pid = play("worker-cpu", 0).pid
-        running = {"name": "worker-cpu", "pid": pid, "log": "", "started": since(pid)}
+        running = {"name": "worker-cpu", "pid": pid, "started": since(pid)}
         settings = asdict(Settings(str(tmp_path)))
         record = {"mark": str(tmp_path), "settings": settings, "running": {"worker-cpu": running}}
         (tmp_path / RECORD).write_text(json.dumps(record))
