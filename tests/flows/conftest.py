@@ -79,7 +79,8 @@ class Home:
     def gner(self, *arguments: str, given: str = "") -> Ran:
         """Run a command in this process, in the project's folder; `given` is its standard input."""
         log, started = logging.getLogger("gner"), time.monotonic()
-        handlers, propagates = [*log.handlers], log.propagate
+        handlers, propagates = log.handlers, log.propagate
+        log.handlers = []
         try:
             with (
                 chdir(self.root),
