@@ -1,5 +1,6 @@
 """Fixtures that all tests share: the folder of real inputs where it is at hand, tiny models."""
 
+import logging
 import os
 import subprocess
 from collections.abc import Iterator
@@ -30,6 +31,14 @@ def _unchanged_gpu_choice() -> Iterator[None]:
     before = [os.environ.get(name) for name in (VISIBLE, TAKEN)]
     yield
     assert [os.environ.get(name) for name in (VISIBLE, TAKEN)] == before
+
+
+@pytest.fixture(autouse=True)
+def _plain_log() -> Iterator[None]:
+    """Take back what a command run in this process has set up for the log of gner."""
+    yield
+    log = logging.getLogger("gner")
+    log.handlers, log.propagate = [], True
 
 
 @pytest.fixture(scope="session")

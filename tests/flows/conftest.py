@@ -1,6 +1,5 @@
 """One run of params/tiny.yaml from the command line, shared by the tests of the pipeline."""
 
-import logging
 import os
 import shutil
 import subprocess
@@ -78,18 +77,13 @@ class Home:
 
     def gner(self, *arguments: str, given: str = "") -> Ran:
         """Run a command in this process, in the project's folder; `given` is its standard input."""
-        log, started = logging.getLogger("gner"), time.monotonic()
-        handlers, propagates = log.handlers, log.propagate
-        log.handlers = []
-        try:
-            with (
-                chdir(self.root),
-                patch.dict(os.environ, self.environment(), clear=True),
-                patch("tasks.workers.ForkServer", LastingForkServer.one),
-            ):
-                done = CliRunner().invoke(app, arguments, input=given)
-        finally:  # what a command sets would stay for others
-            log.handlers, log.propagate = handlers, propagates
+        started = time.monotonic()
+        with (
+            chdir(self.root),
+            patch.dict(os.environ, self.environment(), clear=True),
+            patch("tasks.workers.ForkServer", LastingForkServer.one),
+        ):
+            done = CliRunner().invoke(app, arguments, input=given)
         fault = "".join(traceback.format_exception(*done.exc_info)) if done.exc_info else ""
         said = done.stderr + (fault if not isinstance(done.exception, SystemExit) else "")
         return Ran(done.exit_code, done.stdout, said, time.monotonic() - started)

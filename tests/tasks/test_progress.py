@@ -14,7 +14,6 @@ from tasks.workers import Tail
 def test_twenty_thousand_lines_of_a_log_become_a_handful_and_none_of_note_is_missing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    logging.getLogger("gner").propagate = True
     caplog.set_level(logging.INFO, "gner")
     sample = LogSample("adaptation", "train/abc/worker.log")
     for number in range(20_000):
@@ -33,7 +32,6 @@ def test_twenty_thousand_lines_of_a_log_become_a_handful_and_none_of_note_is_mis
 def test_ordinary_lines_are_shown_now_and_then_and_endless_warnings_are_cut(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    logging.getLogger("gner").propagate = True
     caplog.set_level(logging.INFO, "gner")
     sample = LogSample("adaptation", "worker.log")
     for _ in range(1000):

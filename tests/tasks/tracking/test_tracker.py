@@ -82,7 +82,6 @@ def link(monkeypatch: pytest.MonkeyPatch, database: Path, tmp_path: Path) -> Lin
 
 @pytest.fixture
 def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    logging.getLogger("gner").propagate = True
     caplog.set_level(logging.INFO, "gner")
     return caplog
 
