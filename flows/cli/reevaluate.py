@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from flows.cli.messages import log_to
 from flows.cli.run import Overrides
+from gner_core.errors import InputError
 
 Arguments = Annotated[
     list[str],
@@ -29,10 +31,7 @@ def reevaluate(
     Each is evaluated and compared once; asking again shows the table. Under Prefect where
     PREFECT_API_URL or the active profile names a server, else in this process.
     """
-    from rich.console import Console
-
     from gner_core.config.reading.files import read_reevaluation
-    from gner_core.errors import InputError
 
     *names, file = arguments
     if scan == bool(names):

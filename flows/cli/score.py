@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from flows.cli.messages import print_json
+from gner_core.errors import InputError
 
 if TYPE_CHECKING:
     from gner_core.scoring.files import FileScoring
@@ -168,7 +169,6 @@ def beams(
 
 def _named(files: list[str]) -> dict[str, Path]:
     """Return beam → file; files without a name are numbered from 1 in their order."""
-    from gner_core.errors import InputError
     from tasks.checkpoints.find import find_predictions
 
     named: dict[str, Path] = {}
@@ -195,7 +195,6 @@ def _setup(
 ) -> "FileScoring":
     from gner_core.config.reading.files import SCORING, read_scoring
     from gner_core.config.system import MatchParams, TargetForm
-    from gner_core.errors import InputError
     from gner_core.scoring.files import FileScoring
     from gner_core.scoring.metrics.pairs import normalised
 
