@@ -186,13 +186,14 @@ def lengths(
     from rich.console import Console
 
     from flows.views.data import lengths_table
-    from gner_core.config.reading.files import read_backbone
+    from gner_core.config.backbone import BackboneParams
+    from gner_core.config.reading.files import read_params
     from gner_core.corpora.lengths import TokenCounter
     from gner_core.systems.gner.targets import BIO
     from tasks.standalone.token_lengths import count_corpus, tokenizer_folder
     from tasks.steps.data import CACHE
 
-    model = read_backbone(backbone)
+    model = read_params(BackboneParams, backbone)
     counter = TokenCounter(tokenizer or tokenizer_folder(model, data_root=CACHE), model, BIO)
     reports = []
     for name, corpus in _chosen(names, catalog, source).items():

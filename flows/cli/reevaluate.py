@@ -31,13 +31,14 @@ def reevaluate(
     """
     from rich.console import Console
 
-    from gner_core.config.reading.files import read_reevaluation
+    from gner_core.config.reading.files import read_params
+    from gner_core.config.reevaluation import Reevaluation
     from gner_core.errors import InputError
 
     *names, file = arguments
     if scan == bool(names):
         raise InputError("give checkpoints to evaluate, or --scan to look for them")
-    params = read_reevaluation(Path(file), overrides=overrides or [])
+    params = read_params(Reevaluation, Path(file), overrides=overrides or [])
     from prefect.settings import get_current_settings
 
     from flows import reevaluate as flows
