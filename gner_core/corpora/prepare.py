@@ -76,7 +76,7 @@ def stream_split(
     number = 0
     files = [file for file in split_files(params, folder, split=split) if file.suffix != ".ann"]
     for file in files:
-        for raw in READERS[form.kind](file, form, repairs=repairs):
+        for raw in READERS[form.kind](file, form, repairs):
             tagged = _with_tags(raw, params, repairs)
             words, tags = _convert(tagged, bio, f"{file}, {unit}", repairs)
             questions = _types_of_questions(tags, tagged, params)
