@@ -126,7 +126,7 @@ def _convert(
     try:
         return words, bio.convert(tags, repairs=repairs)
     except TagError as error:
-        raise InputError(f"{where} {lines[error.position]}: {error}") from None
+        raise InputError(f"{where} {lines[tags.index(error.tag)]}: {error}") from None
 
 
 def _pieces(
