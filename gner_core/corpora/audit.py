@@ -14,11 +14,6 @@ from itertools import islice
 from gner_core.config.corpus import Split
 from gner_core.records import Sentence
 
-PAIRS: tuple[tuple[Split, Split], ...] = (
-    ("train", "valid"),
-    ("train", "test"),
-    ("valid", "test"),
-)
 EXAMPLES = 3  # shown per finding
 
 
@@ -74,7 +69,7 @@ def audit_corpus(name: str, splits: Mapping[Split, Iterable[Sentence]]) -> Corpu
     differing: dict[bytes, str] = {}
     for split in sorted(splits, key=("train", "valid", "test").index):
         counts: Counter[bytes] = Counter()
-        shared = {earlier: 0 for earlier, later in PAIRS if later == split and earlier in texts}
+        shared = dict.fromkeys(texts, 0)
         examples: dict[str, list[str]] = {key: [] for key in ("repeated", *shared)}
         for sentence in splits[split]:
             text = _digest(sentence.words)

@@ -62,8 +62,6 @@ def leased(
     """Hold the lease `name`; wait for its holder while that lives and `unless()` is false.
 
     Args:
-        objects: where the lease is.
-        name: the object.
         machine: a unique name of this machine. Its processes have a lock among themselves, so a
             lease in its name is that of a dead process.
         unless: says that the lease is no longer needed; then the block runs without one.
