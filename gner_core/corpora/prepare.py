@@ -62,7 +62,6 @@ def stream_split(
 
     Args:
         name: the corpus' name, used in ids.
-        folder: where the files of `params` are.
         repairs: counts what was mended or left out, by kind.
 
     Raises:
@@ -99,8 +98,7 @@ def _with_tags(raw: Raw, params: CorpusParams, repairs: Counter[str]) -> RawSent
     if isinstance(raw, RawSpans):
         return tag_words(RawSpans(raw.words, mentions, raw.line), repairs=repairs)
     form = params.format
-    if not isinstance(form, TextFormat):
-        raise TypeError(f"{form.kind} yields text, but its params do not say how to split it")
+    assert isinstance(form, TextFormat), f"{form.kind}: its reader yields text"
     return tokenise(
         RawText(raw.text, mentions, raw.line, raw.unanswered), rule=form.tokens, repairs=repairs
     )

@@ -24,7 +24,6 @@ class Tally:
     """Counts sentences while they pass by, so that they need not be held in memory."""
 
     def __init__(self) -> None:
-        """Start at zero."""
         self.sentences = self.words = self.longest = 0
         self.tags: Counter[str] = Counter()
         self.type_lists: set[tuple[str, ...]] = set()

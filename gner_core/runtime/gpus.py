@@ -9,8 +9,6 @@ A waiting process has a ticket, a file that it locks too. The earliest ticket is
 takes its GPUs one by one as they become free, so a request for four is not starved by requests for
 one.
 
-GPUs are listed by nvidia-smi; where there is none, nothing is locked and nothing waits. Where it
-fails although CUDA_VISIBLE_DEVICES or a device file says that there are GPUs, work is refused.
 CUDA_VISIBLE_DEVICES restricts the choice; afterwards it names the GPUs that were taken, by UUID.
 
     GNER_GPU_LOCKS   the folder (/tmp/gner-gpus); containers on one machine must share it

@@ -145,6 +145,12 @@ def _unpacked(archive: Path) -> Iterator[IO[bytes]]:
         yield stream
 
 
+def leaves_folder(path: str) -> bool:
+    """Say whether a path is no path of a file below a folder: empty, absolute, or with `..`."""
+    parts = PurePosixPath(path).parts
+    return not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path
+
+
 def _target(name: str, members: Mapping[str, str]) -> Target | None:
     """Return where a member is written, None for one that is not named."""
     for path, member in members.items():
@@ -152,8 +158,7 @@ def _target(name: str, members: Mapping[str, str]) -> Target | None:
             return path, path
         if member.endswith("/") and name.startswith(member):
             inner = name.removeprefix(member)
-            parts = PurePosixPath(inner).parts
-            if inner.startswith("/") or ".." in parts or "\\" in inner or "\0" in inner:
+            if leaves_folder(inner):
                 raise InputError(f"member {name!r} would leave its folder; not unpacked")
             return path + inner, path
     return None
