@@ -105,10 +105,10 @@ def generate(
     """
     from flows.views.bench import generation_table
     from gner_core.config.reading.files import read_experiment
-    from tasks.standalone.generation_bench import measure_generation
+    from tasks.standalone.generation_bench import Mode, measure_generation
 
     experiment = read_experiment(params, overrides=overrides or [])
-    modes = ("free", "guided") if mode == "both" else (mode,)
+    modes: list[Mode] = ["free", "guided"] if mode == "both" else [mode]
     rows = measure_generation(
         experiment,
         evaluation=evaluation,

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from flows.cli.messages import print_json, show_fault
 from gner_core.config.corpus import CorpusParams, Split
-from gner_core.config.reading.files import read_backbone, read_catalog
+from gner_core.config.reading.files import read_catalog, read_params
 from gner_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -174,12 +174,13 @@ def lengths(
 ) -> None:
     """Count tokens of prompts and targets, and what is over the limits of a backbone."""
     from flows.views.data import lengths_table
+    from gner_core.config.backbone import BackboneParams
     from gner_core.corpora.lengths import TokenCounter
     from gner_core.systems.gner.targets import BIO
     from tasks.standalone.token_lengths import count_corpus, tokenizer_folder
     from tasks.steps.data import CACHE
 
-    model = read_backbone(backbone)
+    model = read_params(BackboneParams, backbone)
     counter = TokenCounter(tokenizer or tokenizer_folder(model, data_root=CACHE), model, BIO)
     reports = []
     for name, corpus in _chosen(names, catalog, source).items():

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
-from gner_core.config.reading.files import read_backbone
+from gner_core.config.backbone import BackboneParams
+from gner_core.config.reading.files import read_params
 from gner_core.config.training import TrainParams
 from gner_core.corpora.lengths import Spread, TokenCounter, length_report
 from gner_core.errors import InputError
@@ -81,6 +82,6 @@ def test_passages_over_the_limits_are_cut_in_the_report(counted: Callable[..., A
 
 
 def test_a_missing_tokenizer_is_named(root: Path, tmp_path: Path) -> None:
-    backbone = read_backbone(root / "params" / "models" / "flan-t5-small.yaml")
+    backbone = read_params(BackboneParams, root / "params" / "models" / "flan-t5-small.yaml")
     with pytest.raises(InputError, match=r"give a folder with a tokenizer\.json"):
         TokenCounter(tmp_path, backbone, BIO)
