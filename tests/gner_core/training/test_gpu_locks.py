@@ -116,4 +116,4 @@ def test_a_kill_leaves_no_process_and_frees_the_gpus(
                 process.kill()
         flow.kill()
         flow.wait()
-    print(f"{launcher['kind']}, {number.name} to {name}: GPUs free after {seconds:.1f} s")  # noqa: T201
+    print(f"{launcher['kind']}, {number.name} to {name}: GPUs free after {seconds:.1f} s")

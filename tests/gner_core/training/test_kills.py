@@ -126,7 +126,7 @@ def assert_kills_change_nothing(
         in_writes += kill(workers, asked, moment, draw)
         assert newest(asked) >= before  # a checkpoint that counts is never lost
     assert in_writes >= kills // 6
-    print(f"{kills} kills: {moments}; {in_writes} while a checkpoint was being written")  # noqa: T201
+    print(f"{kills} kills: {moments}; {in_writes} while a checkpoint was being written")
     last = newest(asked)
     workers.run(MODULE, asked.model_dump(mode="json"), on_event=lambda event: None)
     one, other = (tmp_path / name / "out" for name in ("whole", "killed"))
