@@ -37,7 +37,7 @@ COVERAGE := build/coverage.json
 test: setup
 	@mkdir -p $(dir $(COVERAGE))
 	OMP_NUM_THREADS=1 $(BIN)/python -m slipcover --source flows,tasks,gner_core --json --out $(COVERAGE) \
-	  -m pytest -m "not slow" -n 2 --dist loadfile
+	  -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python -m tests.coverage $(COVERAGE)
 
 # The variable silences an advertisement of another site generator.

@@ -17,6 +17,7 @@ from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from flows.cli.main import app
+from gner_core.runtime.locks import file_lock
 from tasks.workers import ForkServer
 from tests.flows.known_checkpoints import place  # noqa: F401  (a fixture)
 
@@ -127,12 +128,15 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_home(tmp_path_factory: pytest.TempPathFactory, root: Path, database: Path) -> Home:
-    """A home in which params/tiny.yaml has run."""
-    home = Home(tmp_path_factory.mktemp("home"), root)
-    shutil.copy(database, home.folder)
-    done = home.gner("run", "params/tiny.yaml")
-    assert done.code == 0, done.out + done.err
-    (home.folder / "first.txt").write_text(done.out)
-    (home.folder / "first.err").write_text(done.err)
-    (home.folder / "seconds.txt").write_text(str(done.seconds))
-    return home
+    """A home in which params/tiny.yaml has run: a copy of one that all test processes share."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny"
+    with file_lock(shared.with_suffix(".lock")):
+        if not (shared / "first.txt").exists():
+            shared.mkdir()
+            shutil.copy(database, shared)
+            done = Home(shared, root).gner("run", "params/tiny.yaml")
+            assert done.code == 0, done.out + done.err
+            (shared / "seconds.txt").write_text(str(done.seconds))
+            (shared / "first.txt").write_text(done.out + done.err)
+    return Home(shutil.copytree(shared, tmp_path_factory.mktemp("home") / "tiny"), root)

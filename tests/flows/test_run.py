@@ -45,9 +45,9 @@ def test_the_first_run_runs_every_step_in_half_a_minute(tiny_home: Home) -> None
     }
     assert float((tiny_home.folder / "seconds.txt").read_text()) < 30 * BESIDE_OTHERS
     assert "supervised" in out
-    assert "WARNING" not in out + (tiny_home.folder / "first.err").read_text()
+    assert "WARNING" not in out
     report = tiny_home.folder / "reports" / "tiny.html"
-    assert str(report) in out
+    assert "/tiny/reports/tiny.html" in out
     assert '<th class="n">95 %</th>' in report.read_text()
 
 
