@@ -49,7 +49,6 @@ class Clock(TrainerCallback):
     """Measures the time of all updates after the warm-up."""
 
     def __init__(self, warm_up: int, report: Report) -> None:
-        """Start after `warm_up` updates."""
         self.warm_up = warm_up
         self.report = report
         self.started = self.seconds = 0.0
