@@ -47,6 +47,7 @@ class Search:
     """The hypotheses of one sentence."""
 
     index: int
+    """Number of the sentence in its batch."""
     choices: Choices
     hypotheses: list[Hypothesis]
     pool: list[Option] = field(default_factory=list)
@@ -67,15 +68,12 @@ def decode_with_beams(sentences: Sequence[SentenceProgress], forward: Forward, b
     Args:
         sentences: before their first decision; sentence n has row n of the cache.
         forward: with `beams` rows per sentence.
-        beams: hypotheses that are kept.
     """
     searches = [
-        Search(s.index, s.choices, [Hypothesis(row, s.fed, s.pending, s.node)])
-        for row, s in enumerate(sentences)
+        Search(index, s.choices, [Hypothesis(index, s.fed, s.pending, s.node)])
+        for index, s in enumerate(sentences)
     ]
-    rows = _Rows(
-        forward, owners=[search.index for search in searches], count=len(sentences) * beams
-    )
+    rows = _Rows(forward, used=len(sentences), count=len(sentences) * beams)
     while searches:
         live = [(search, h) for search in searches for h in search.hypotheses]
         for search in searches:
@@ -165,10 +163,10 @@ def _next(options: Sequence[Option], search: Search, rows: "_Rows") -> list[Hypo
 class _Rows:
     """Which rows of the cache are free, and which sentence's prompt each has."""
 
-    def __init__(self, forward: Forward, *, owners: Sequence[int], count: int) -> None:
+    def __init__(self, forward: Forward, *, used: int, count: int) -> None:
         self.forward = forward
-        self.owner: dict[int, int] = dict(enumerate(owners))
-        self.unused = list(range(len(owners), count))
+        self.owner = {row: row for row in range(used)}
+        self.unused = list(range(used, count))
 
     def free(self, rows: Iterable[int]) -> None:
         self.unused = sorted([*self.unused, *rows])

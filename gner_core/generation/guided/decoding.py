@@ -117,10 +117,10 @@ class GuidedGenerator:
         rows = len(queries) * self.beams
         starts = self.forward.begin(prompts, stem=stem, rows=rows, room=room)
         sentences = []
-        for index, (options, start) in enumerate(zip(choices, starts, strict=True)):
+        for options, start in zip(choices, starts, strict=True):
             node = options.root(0, before="O")
             pending = [*start.tokens, *node.forced]
-            sentences.append(SentenceProgress(index, options, start.start, pending, 0, node))
+            sentences.append(SentenceProgress(options, start.start, pending, 0, node))
         return sentences
 
     def _stem(self, queries: Sequence[GuidedQuery], prompts: Sequence[list[int]]) -> list[int]:
