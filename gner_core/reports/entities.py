@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from gner_core.predicting.entities import Entity
 from gner_core.reports.templates import templates
 
-TEMPLATE = "entities.html.j2"
 GOLDEN_ANGLE = 137.508
 """Degrees between the hues of two types: any number of them stay distinct."""
 
@@ -55,16 +54,11 @@ def render_entities(
 ) -> str:
     """Return the page."""
     shown = legend(types, found)
-    return (
-        templates()
-        .get_template(TEMPLATE)
-        .render(
-            title=title,
-            legend=shown,
-            hues={one.label: one.hue for one in shown},
-            texts=[
-                list(stretches(text, entities)) for text, entities in zip(texts, found, strict=True)
-            ],
-            entities=sum(map(len, found)),
-        )
+    template = templates().get_template("entities.html.j2")
+    return template.render(
+        title=title,
+        legend=shown,
+        hues={one.label: one.hue for one in shown},
+        texts=[list(stretches(*pair)) for pair in zip(texts, found, strict=True)],
+        entities=sum(map(len, found)),
     )
