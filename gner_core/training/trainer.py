@@ -1,15 +1,9 @@
 """The transformers Trainer with planned batches, gner's loss, and checkpoints that survive kills.
 
-- Batches come from a plan (`data.batches`), not from a sampler.
-- The loss is the mean over the label tokens of the whole global batch. T5 ignores the Trainer's
-  token count, which would multiply loss and gradients by accumulation steps and world size.
-- Checkpoints have one form for all launchers. One that cannot be written costs a warning; a second
-  in a row stops the training, unless the disk is full.
-- An evaluation is the loss on the validation sentences, and keeps the best weights.
-
-For decoder-only backbones the tokens that all prompts of a micro-batch share at the start run
-through the model once, and for both families logits are computed for label tokens only (`loss`);
-gradients are the same.
+The loss is the mean over the label tokens of the whole global batch. T5 ignores the Trainer's token
+count, which would multiply loss and gradients by accumulation steps and world size. Logits are
+computed for label tokens only (`loss`), and for decoder-only backbones the tokens that all prompts
+of a micro-batch share at the start run through the model once; gradients are the same.
 """
 
 import json
@@ -204,7 +198,7 @@ class StageTrainer(Trainer):
         """Write a checkpoint with the help of all devices, and continue without it if that fails.
 
         Raises:
-            Exception: on every device, at the second failure in a row that is no full disk.
+            Exception: on every device, at the second failure in a row, unless the disk is full.
         """
         folder = self._scratch / WRITING / f"{CHECKPOINT}{self.state.global_step}"
         weights = self.weights()

@@ -104,9 +104,7 @@ def _unexpanded(search: Search, beams: int) -> list[tuple[Search, Option]]:
 def _expand(forward: Forward, groups: Sequence[tuple[Search, Option, list[int]]]) -> None:
     """Replace groups by their options, with one forward pass.
 
-    Args:
-        forward: has the parents' tokens in its cache.
-        groups: (search, group, tokens from the end of the parent's to the group's decision).
+    The tokens of a group lead from the end of its parent's, which are in the cache, to its decision.
     """
     groups = sorted(groups, key=lambda group: group[1].parent.row)
     feeds = [Feed(o.parent.fed, tokens, [len(tokens) - 1]) for _, o, tokens in groups]
