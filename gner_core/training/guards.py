@@ -62,7 +62,7 @@ class Journal(TrainerCallback):
     def __init__(
         self, report: Report, loads: Sequence[Load], *, scratch: Path, diverged_factor: float
     ) -> None:
-        """Start; a mean loss of `diverged_factor` times the lowest one stops the training."""
+        """Bind a plan; a mean loss of `diverged_factor` times the lowest stops the training."""
         self.report = report
         self.loads = loads
         self.scratch = scratch

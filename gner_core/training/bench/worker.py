@@ -137,17 +137,14 @@ def work(request: BenchRequest, report: Report) -> dict[str, Any]:
         else stage.trainer(micro_batch=size, checkpoint=None, callbacks=[clock])
     )
     trainer.args.save_strategy = SaveStrategy.NO
+    train = request.train
+    shape = request.backbone.shape or shape_of(trainer.model.config)
+    needed = update_work(shape, frozen_layers=train.frozen_layers, adapters=train.lora is not None)
     trainer.train()
     memory = peak_memory_bytes()
     dtype = request.backbone.dtype if torch.cuda.is_available() else "float32"
     named = request.peak_of
     peak = named_device(named).flops[dtype] if named else matmul_peak(dtype=dtype)
-    train = request.train
-    needed = update_work(
-        shape_of(trainer.model.config),
-        frozen_layers=train.frozen_layers,
-        adapters=train.lora is not None,
-    )
     per_second = run.flops(needed) / clock.seconds
     return {
         "figures": {
