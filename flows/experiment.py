@@ -20,7 +20,7 @@ from flows.running.walk import run_steps
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import read_runnable
 from gner_core.reports.page import with_links
-from tasks.results import REPORT, macro_scores
+from tasks.results import REPORT, SCORES
 from tasks.steps.experiment import plan_experiment, used_corpora
 
 
@@ -66,7 +66,7 @@ def _run(experiment: Experiment, submitter: Submitter, console: Console) -> Outc
     ) as opened:
         run = opened.run
         run_steps(plan.steps(), run, submitter)
-        scores = {title: macro_scores(score, run) for title, score in plan.tests.items()}
+        scores = {title: run.json(score, SCORES) for title, score in plan.tests.items()}
     tracker = run.tracker
     page = (run.path(plan.report) / REPORT).read_text(encoding="utf-8")
     report = put_report(f"{experiment.name}.html", with_links(page, tracker.links).encode())

@@ -21,7 +21,7 @@ from flows.running.frame import opened_run
 from flows.running.submit import TASKS_AT_ONCE, Submitter, in_process, on_prefect
 from flows.running.walk import run_steps
 from flows.views.reevaluate import Row, raise_faults, table_rows, title_of
-from gner_core.config.reading.files import read_reevaluation
+from gner_core.config.reading.files import read_params
 from gner_core.config.reevaluation import Reevaluation
 from gner_core.errors import InputError
 from gner_core.store.artifacts import ArtifactRef, Store
@@ -94,7 +94,7 @@ def reevaluate_here(
 def _under_prefect(
     file: str, overrides: list[str] | None, names: Sequence[str] | None
 ) -> list[dict[str, str]]:
-    params = read_reevaluation(Path(file), overrides=overrides or [])
+    params = read_params(Reevaluation, Path(file), overrides=overrides or [])
     rows = _run(params, names, on_prefect, Console(quiet=True))
     table = table_rows(rows)
     create_table_artifact(table, key=f"reevaluate-{params.name}", description=title_of(params))

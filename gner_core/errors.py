@@ -2,11 +2,6 @@
 
 The command line shows an `InputError`'s message on one line and exits with code 2; every other
 exception keeps its traceback, since then the program is wrong.
-
-Example:
-    >>> raise InputError("train.tsv, line 7: 3 columns where 2 were expected")
-    Traceback (most recent call last):
-    gner_core.errors.InputError: train.tsv, line 7: 3 columns where 2 were expected
 """
 
 

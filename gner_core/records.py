@@ -48,7 +48,7 @@ class Sentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(Sentence):
     """A sentence, the types of its prompt, and what the model wrote.
 
     `types` are in the order of the prompt. `finished` is False when the token limit cut the text
@@ -59,11 +59,6 @@ class Prediction:
     must be read from the text.
     """
 
-    id: str
-    corpus: str
-    words: tuple[str, ...]
-    tags: tuple[str, ...]
-    types: tuple[str, ...]
     text: str
     finished: bool
     skipped: str | None
@@ -205,9 +200,7 @@ def with_tuples(row: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
 
 
-def _write(
-    path: Path, records: Iterable[Sentence] | Iterable[Prediction], schema: pa.Schema
-) -> None:
+def _write(path: Path, records: Iterable[Sentence], schema: pa.Schema) -> None:
     remaining = iter(records)
     with pq.ParquetWriter(path, schema) as writer:
         while rows := list(islice(remaining, ROW_GROUP)):

@@ -14,7 +14,7 @@ from gner_core.scoring.analysis.significance import MEAN
 from gner_core.scoring.scored import Scored, read_scored
 from tasks.checkpoints.suite import Evaluation
 from tasks.context import RunContext
-from tasks.results import SCORED, macro_scores
+from tasks.results import SCORED, SCORES
 from tasks.steps.results import Compare, Score
 
 COMPARISON = "comparison.json"
@@ -22,7 +22,7 @@ COMPARISON = "comparison.json"
 
 def mean_f1(evaluation: Evaluation, run: RunContext, *, metric: str) -> float:
     """Return the mean F1 over the corpora of all tests, 0 to 1; they must be scored."""
-    summaries = [macro_scores(score, run) for score in evaluation.tests.values()]
+    summaries = [run.json(score, SCORES) for score in evaluation.tests.values()]
     counted = summaries if metric == "pair" else [one[metric] for one in summaries]
     found = [row["f1"] for one in counted for row in one["corpora"].values()]
     return float(sum(found) / len(found))

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from prefect import task
 from prefect.artifacts import create_table_artifact
@@ -82,14 +81,8 @@ def write_report(step: Report, run: RunContext) -> ArtifactRef:
     return step.ref
 
 
-def macro_scores(step: Score, run: RunContext) -> dict[str, Any]:
-    """Return the summary of a published evaluation."""
-    summary: dict[str, Any] = run.json(step, SCORES)
-    return summary
-
-
 def _track(step: Score, run: RunContext) -> None:
-    summary = macro_scores(step, run)
+    summary = run.json(step, SCORES)
     run.tracker.parent.values({f"{step.title}/{name}": summary["macro"][name] for name in RATIOS})
     of_corpora = summary["corpora"].items()
     run.tracker.parent.values({f"{step.title}/{name}/f1": row["f1"] for name, row in of_corpora})

@@ -15,7 +15,7 @@ from gner_core.reports.sweep_content import PointView, SweepContent, as_csv, row
 from gner_core.reports.sweep_page import render_sweep, shown
 from gner_core.store.artifacts import ArtifactRef
 from tasks.context import RunContext
-from tasks.results import macro_scores
+from tasks.results import SCORES
 from tasks.steps.results import SweepReport
 
 PAGE, PNG, SVG, CSV, TABLE = "sweep.html", "figure.png", "figure.svg", "table.csv", "table.json"
@@ -51,7 +51,7 @@ def write_sweep_report(step: SweepReport, run: RunContext) -> ArtifactRef:
 def _content(step: SweepReport, run: RunContext) -> SweepContent:
     points = []
     for row in step.rows:
-        scores = {test: macro_scores(score, run) for test, score in row.scores.items()}
+        scores = {test: run.json(score, SCORES) for test, score in row.scores.items()}
         points.append(PointView(**row.shown, scores=scores))
     return SweepContent(
         name=step.title,

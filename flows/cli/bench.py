@@ -1,9 +1,12 @@
 """The commands `gner bench matching | train | generate`: how long things take here."""
 
+from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
 
 from flows.cli.messages import print_json
 from flows.cli.run import Overrides
@@ -58,21 +61,25 @@ def train(
 
     Each side runs in a process of its own, on the same sentences.
     """
-    from rich.console import Console
-
     from flows.views.bench import training_table
     from gner_core.config.reading.files import read_experiment
-    from tasks.standalone.training_bench import BenchSetup, measure_training
+    from tasks.standalone.training_bench import measure_training
 
     experiment = read_experiment(params, overrides=overrides or [])
-    setup = BenchSetup(
-        stage=stage, updates=updates, warm_up=warm_up, one_in=one_in, rounds=rounds, device=device
+    sides = measure_training(
+        experiment,
+        stage=stage,
+        updates=updates,
+        warm_up=warm_up,
+        one_in=one_in,
+        rounds=rounds,
+        device=device,
+        console=Console(stderr=True),
     )
-    sides = measure_training(experiment, setup, console=Console(stderr=True))
     if as_json:
         print_json(sides)
     else:
-        Console().print(training_table(experiment.backbone.name, setup.stage, sides))
+        Console().print(training_table(experiment.backbone.name, stage, sides))
 
 
 @app.command()
@@ -96,23 +103,19 @@ def generate(
 
     Each way runs in a process of its own. Guided labels are compared with those of free greedy texts.
     """
-    from dataclasses import asdict
-
-    from rich.console import Console
-
     from flows.views.bench import generation_table
     from gner_core.config.reading.files import read_experiment
-    from tasks.standalone.generation_bench import GenerationSetup, measure_generation
+    from tasks.standalone.generation_bench import Mode, measure_generation
 
     experiment = read_experiment(params, overrides=overrides or [])
-    setup = GenerationSetup(
+    modes: list[Mode] = ["free", "guided"] if mode == "both" else [mode]
+    rows = measure_generation(
+        experiment,
         evaluation=evaluation,
         checkpoint=checkpoint,
-        modes=("free", "guided") if mode == "both" else (mode,),
-        beams=beams or (1,),
-        batches=batch or (4,),
+        ways=product(modes, beams or (1,), batch or (4,)),
+        console=Console(stderr=True),
     )
-    rows = measure_generation(experiment, setup, console=Console(stderr=True))
     if as_json:
         print_json([asdict(row) for row in rows])
     else:

@@ -1,18 +1,22 @@
 """The commands `gner data …`: what the catalog holds, fetching, preparing, counting, auditing."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from flows.cli.messages import print_json, show_fault
-from gner_core.config.corpus import Split
+from gner_core.config.corpus import CorpusParams, Split
+from gner_core.config.reading.files import read_catalog, read_params
+from gner_core.errors import InputError
 
 if TYPE_CHECKING:
-    from gner_core.config.corpus import CorpusParams
     from gner_core.corpora.fetch import Report
 
 app = typer.Typer(
@@ -40,10 +44,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 @app.command("list")
 def list_corpora(catalog: Catalog = PUBLISHED) -> None:
     """List the catalog: roles, Table 8's counts, licence, verified or not, in the cache or not."""
-    from rich.console import Console
-
     from flows.views.data import catalog_table
-    from gner_core.config.reading.files import read_catalog
 
     corpora = read_catalog(catalog)
     cached = {name for name, corpus in corpora.items() if _is_cached(name, corpus)}
@@ -58,10 +59,7 @@ def fetch(
     catalog: Catalog = PUBLISHED,
 ) -> None:
     """Fetch files into the cache and verify them; a corpus that fails does not stop the others."""
-    from rich.console import Console
-
     from flows.views.data import FetchBars
-    from gner_core.errors import InputError
 
     console, failed = Console(), False
     for name, corpus in _chosen(names, catalog).items():
@@ -85,8 +83,6 @@ def prepare(
     catalog: Catalog = PUBLISHED,
 ) -> None:
     """Turn corpora into BIO sentences in the store, under the keys that `gner run` uses."""
-    from rich.console import Console
-
     from flows.views.data import preparation_table
 
     console = Console()
@@ -104,10 +100,6 @@ def stats(
     catalog: Catalog = PUBLISHED,
 ) -> None:
     """Recount Table 8 of the paper; each difference stands with its reason."""
-    from dataclasses import asdict
-
-    from rich.console import Console
-
     from flows.views.data import differences, table8_table
     from gner_core.corpora.statistics import compare_with_table8
 
@@ -139,8 +131,6 @@ def audit(
     catalog: Catalog = PUBLISHED,
 ) -> None:
     """Look for repeated sentences, leaks between splits, shared types and label noise."""
-    from rich.console import Console
-
     from flows.views.data import audit_tables
     from gner_core.corpora.audit import audit_corpus, shared_types
     from gner_core.records import iter_sentences
@@ -183,16 +173,14 @@ def lengths(
     catalog: Catalog = PUBLISHED,
 ) -> None:
     """Count tokens of prompts and targets, and what is over the limits of a backbone."""
-    from rich.console import Console
-
     from flows.views.data import lengths_table
-    from gner_core.config.reading.files import read_backbone
+    from gner_core.config.backbone import BackboneParams
     from gner_core.corpora.lengths import TokenCounter
     from gner_core.systems.gner.targets import BIO
     from tasks.standalone.token_lengths import count_corpus, tokenizer_folder
     from tasks.steps.data import CACHE
 
-    model = read_backbone(backbone)
+    model = read_params(BackboneParams, backbone)
     counter = TokenCounter(tokenizer or tokenizer_folder(model, data_root=CACHE), model, BIO)
     reports = []
     for name, corpus in _chosen(names, catalog, source).items():
@@ -221,14 +209,8 @@ def show(
     catalog: Catalog = PUBLISHED,
 ) -> None:
     """Show the first sentences of a corpus with their entities in colour."""
-    from collections import Counter
-    from itertools import islice
-
-    from rich.console import Console
-
     from flows.views.data import coloured
     from gner_core.corpora.splits import stream_any_split
-    from gner_core.errors import InputError
 
     corpus = _chosen([name], catalog)[name]
     wanted = next((known for known in corpus.splits if known == split), None)
@@ -246,8 +228,6 @@ def check(
     file: Annotated[Path, typer.Argument(help="Your own CoNLL, JSON or JSON-lines file.")],
 ) -> None:
     """Find out how a file is written, read it whole, and print the catalog entry to use it."""
-    from rich.console import Console
-
     from flows.views.data import check_report
     from gner_core.corpora.recognition import recognise
 
@@ -263,10 +243,8 @@ def check(
 
 def _chosen(
     names: list[str] | None, catalog: Path, source: str | None = None
-) -> "dict[str, CorpusParams]":
+) -> dict[str, CorpusParams]:
     """Return the named corpora; without names, those whose files the mirror or the cache holds."""
-    from gner_core.config.reading.files import read_catalog
-    from gner_core.errors import InputError
     from tasks.paths import corpora_cache
 
     corpora = read_catalog(catalog)
@@ -284,11 +262,11 @@ def _chosen(
     return {name: corpora[name] for name in found}
 
 
-def _is_in(folder: Path, corpus: "CorpusParams") -> bool:
+def _is_in(folder: Path, corpus: CorpusParams) -> bool:
     return all((folder / file).exists() for files in corpus.files.values() for file in files)
 
 
-def _is_cached(name: str, corpus: "CorpusParams") -> bool:
+def _is_cached(name: str, corpus: CorpusParams) -> bool:
     from gner_core.corpora.fetch.cache import CorpusCache
     from tasks.paths import corpora_cache
 
@@ -297,7 +275,7 @@ def _is_cached(name: str, corpus: "CorpusParams") -> bool:
 
 def _fetched(
     name: str,
-    corpus: "CorpusParams",
+    corpus: CorpusParams,
     source: str | None,
     *,
     offline: bool,
@@ -307,8 +285,6 @@ def _fetched(
 
     Without a `report`, notes go to standard error, so that JSON on standard output stays whole.
     """
-    from rich.console import Console
-
     from flows.views.data import FetchBars
     from tasks.standalone.corpora import fetched_corpus
 
@@ -317,7 +293,7 @@ def _fetched(
 
 
 def _prepared(
-    corpora: "Mapping[str, CorpusParams]", source: str | None, *, offline: bool
+    corpora: Mapping[str, CorpusParams], source: str | None, *, offline: bool
 ) -> Iterator[tuple[str, Path]]:
     """Fetch and prepare one corpus after the other; yield its name and the folder in the store."""
     from tasks.paths import open_store
@@ -329,7 +305,7 @@ def _prepared(
         yield name, prepared_corpus(name, corpus, data_root=CACHE, store=open_store())
 
 
-def _statistics(folder: Path) -> "dict[str, dict[str, dict[str, int]]]":
+def _statistics(folder: Path) -> dict[str, dict[str, dict[str, int]]]:
     from gner_core.corpora.artifact import STATISTICS
 
     found: dict[str, dict[str, dict[str, int]]] = json.loads((folder / STATISTICS).read_text())

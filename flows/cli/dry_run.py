@@ -33,11 +33,13 @@ def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None
     if not devices:
         yield from plain_lines(steps)
         return
-    from gner_core.config.reading.costs import ENERGY, read_energy
+    from gner_core.config.costs import EnergyParams
+    from gner_core.config.reading.costs import ENERGY
+    from gner_core.config.reading.files import read_params
     from gner_core.costs.devices import read_device
     from tasks.standalone.costs import CostReader
 
-    device, energy = read_device(devices), read_energy(ENERGY)
+    device, energy = read_device(devices), read_params(EnergyParams, ENERGY)
     if grid is not None:
         energy = energy.model_copy(update={"kg_per_kwh": grid})
     reader = CostReader(store, device)

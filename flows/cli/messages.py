@@ -10,14 +10,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
+from rich.console import Console
 
 from flows.cli.terminal import lasting_terminal
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from gner_core.errors import InputError
 
 
 def print_json(value: Any) -> None:
@@ -33,8 +32,6 @@ def show_fault(message: str) -> None:
 @contextmanager
 def input_errors() -> Iterator[None]:
     """Turn a fault of the input into its message and exit code 2."""
-    from gner_core.errors import InputError
-
     with lasting_terminal():
         try:
             yield

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from gner_core.errors import InputError
+
 STDIN = "-"
 
 Checkpoint = Annotated[
@@ -74,8 +76,6 @@ def _texts(file: str, *, whole: bool) -> list[str]:
     Raises:
         InputError: when it cannot be read, or is not UTF-8.
     """
-    from gner_core.errors import InputError
-
     try:
         data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
     except OSError as error:

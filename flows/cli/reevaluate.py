@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from flows.cli.messages import log_to
 from flows.cli.run import Overrides
+from gner_core.errors import InputError
 
 Arguments = Annotated[
     list[str],
@@ -29,15 +31,13 @@ def reevaluate(
     Each is evaluated and compared once; asking again shows the table. Under Prefect where
     PREFECT_API_URL or the active profile names a server, else in this process.
     """
-    from rich.console import Console
-
-    from gner_core.config.reading.files import read_reevaluation
-    from gner_core.errors import InputError
+    from gner_core.config.reading.files import read_params
+    from gner_core.config.reevaluation import Reevaluation
 
     *names, file = arguments
     if scan == bool(names):
         raise InputError("give checkpoints to evaluate, or --scan to look for them")
-    params = read_reevaluation(Path(file), overrides=overrides or [])
+    params = read_params(Reevaluation, Path(file), overrides=overrides or [])
     from prefect.settings import get_current_settings
 
     from flows import reevaluate as flows

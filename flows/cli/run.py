@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from flows.cli.messages import log_to, show_fault
+from gner_core.errors import InputError
 
 if TYPE_CHECKING:
     from gner_core.config.reading.sweeps import Runnable
@@ -41,7 +43,6 @@ def run(
     Points of a sweep that fail do not stop the others; the exit code is 1 then.
     """
     from gner_core.config.reading.sweeps import read_runnable
-    from gner_core.errors import InputError
 
     found = read_runnable(params, overrides=overrides or [])
     if dry_run:
@@ -66,7 +67,6 @@ def _run_on(server: str, found: "Runnable", params: Path, overrides: list[str]) 
     from flows.running.outcome import PointsFailedError
     from flows.sweep import sweep
     from gner_core.config.experiment import Experiment
-    from gner_core.errors import InputError
     from tasks.services.prefect import answers
 
     if not answers(f"{server}/health"):
@@ -81,8 +81,6 @@ def _run_on(server: str, found: "Runnable", params: Path, overrides: list[str]) 
 
 def _run_here(found: "Runnable") -> None:
     """Run in this process, without a Prefect server."""
-    from rich.console import Console
-
     from gner_core.config.experiment import Experiment
 
     console = Console()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from flows.cli.messages import print_json
+from gner_core.errors import InputError
 
 if TYPE_CHECKING:
     from gner_core.scoring.files import FileScoring
@@ -168,7 +169,6 @@ def beams(
 
 def _named(files: list[str]) -> dict[str, Path]:
     """Return beam → file; files without a name are numbered from 1 in their order."""
-    from gner_core.errors import InputError
     from tasks.checkpoints.find import find_predictions
 
     named: dict[str, Path] = {}
@@ -193,9 +193,9 @@ def _setup(
     scoring: Path | None,
     errors: bool = False,
 ) -> "FileScoring":
-    from gner_core.config.reading.files import SCORING, read_scoring
+    from gner_core.config.reading.files import SCORING, read_params
+    from gner_core.config.scoring import ScoringParams
     from gner_core.config.system import MatchParams, TargetForm
-    from gner_core.errors import InputError
     from gner_core.scoring.files import FileScoring
     from gner_core.scoring.metrics.pairs import normalised
 
@@ -208,5 +208,5 @@ def _setup(
         metrics=metrics,
         without=frozenset(map(normalised, leave_out or ())) | frozenset(leave_out or ()),
         errors=errors,
-        scoring=read_scoring(scoring or SCORING),
+        scoring=read_params(ScoringParams, scoring or SCORING),
     )

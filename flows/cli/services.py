@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.messages import show_fault
+from gner_core.errors import InputError
 
 Host = Annotated[
     str,
@@ -74,7 +75,6 @@ def deploy() -> None:
     """Store work pools, automation and deployments on the server of PREFECT_API_URL."""
     from prefect.settings import get_current_settings
 
-    from gner_core.errors import InputError
     from tasks.services.prefect import answers, set_up
 
     api = get_current_settings().api.url
@@ -84,7 +84,6 @@ def deploy() -> None:
 
 
 def _checkout() -> Path:
-    from gner_core.errors import InputError
 
     checkout = Path.cwd()
     if not (checkout / "prefect.yaml").is_file():

@@ -20,7 +20,7 @@ from gner_core.config.reading.sweeps import Study, Sweep
 from gner_core.errors import InputError
 from tasks.context import RunContext
 from tasks.progress import logger
-from tasks.results import REPORT, macro_scores
+from tasks.results import REPORT, SCORES
 from tasks.steps.data import CACHE
 from tasks.steps.experiment import plan_experiment, used_corpora
 from tasks.steps.points import PlannedPoint, labelled, plan_sweep_report, shared_steps
@@ -192,7 +192,7 @@ def _finish(point: PlannedPoint, run: RunContext, tracker: Tracker) -> Path:
     """Log the results of a point, also where another point ran its steps; return its report."""
     plan = point.plan
     for title, score in plan.tests.items():
-        macro = macro_scores(score, run)["macro"]
+        macro = run.json(score, SCORES)["macro"]
         tracker.parent.values(
             {f"{title}/{name}": macro[name] for name in ("precision", "recall", "f1")}
         )

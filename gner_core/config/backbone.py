@@ -1,9 +1,4 @@
-"""Params of a backbone: where its weights come from, how a prompt becomes its input.
-
-Example:
-    >>> FolderSource(kind="folder", path="flan-t5-small").path
-    'flan-t5-small'
-"""
+"""Params of a backbone: where its weights come from, how a prompt becomes its input."""
 
 from typing import Annotated, Literal
 

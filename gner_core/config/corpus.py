@@ -1,9 +1,4 @@
-"""Params of a catalog entry: where a corpus comes from, how it is read, how its labels are named.
-
-Example:
-    >>> HttpsSource(kind="https", verified=False, urls={"a.txt": "https://example.org/a.txt"}).urls
-    {'a.txt': 'https://example.org/a.txt'}
-"""
+"""Params of a catalog entry: where a corpus comes from, how it is read, how its labels are named."""
 
 from typing import Annotated, Literal
 

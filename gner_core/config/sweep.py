@@ -1,10 +1,4 @@
-"""Params of a sweep, which is one experiment times axes, and of a study, which runs several files.
-
-Example:
-    >>> SweepParams(name="beams", base="demo.yaml", axes={"beams": {"1": {"decode.beams": 1}}},
-    ...             show=("zero-shot/f1",), figure="beams").figure
-    'beams'
-"""
+"""Params of a sweep, which is one experiment times axes, and of a study, which runs several files."""
 
 from typing import Annotated, Any, Literal
 

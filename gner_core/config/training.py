@@ -44,7 +44,7 @@ class TrainParams(StrictModel):
     """Gradients are scaled down to this norm."""
     too_long: Literal["drop", "error"]
     """What happens to sentences over the backbone's limits: left out and counted, or an error."""
-    external_types: float | Literal["all"]
+    external_types: Annotated[float, Field(ge=0)] | Literal["all"]
     """External entity sampling (§4.2): absent types per present one, or all of a closed corpus."""
     frozen_layers: int = Field(ge=0)
     """Lowest layers of each stack that are frozen, with the embeddings; 0 trains all."""
@@ -52,12 +52,6 @@ class TrainParams(StrictModel):
     """Train adapters and freeze all weights; null trains the weights (the paper)."""
     seed: int
     """Seed of the order of sentences, of type shuffling and of external types."""
-
-    @model_validator(mode="after")
-    def _external_is_positive(self) -> "TrainParams":
-        if self.external_types != "all" and self.external_types < 0:
-            raise ValueError("external_types must be at least 0, or all")
-        return self
 
     @model_validator(mode="after")
     def _adapters_freeze_everything(self) -> "TrainParams":

@@ -13,14 +13,7 @@ STATISTICS, SENTENCES = "statistics.json", "sentences.parquet"
 
 
 def write_corpus(name: str, corpus: CorpusParams, *, source: Path, folder: Path) -> None:
-    """Write the artifact of a corpus: `<split>.parquet` and `statistics.json`.
-
-    Args:
-        name: the corpus' name.
-        corpus: its catalog entry.
-        source: where its published files are.
-        folder: of the artifact.
-    """
+    """Write `<split>.parquet` and `statistics.json` of a corpus with files in `source`."""
     statistics = {}
     for split in corpus.splits:
         repairs: Counter[str] = Counter()

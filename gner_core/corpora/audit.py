@@ -9,15 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 
 from gner_core.config.corpus import Split
 from gner_core.records import Sentence
 
-PAIRS: tuple[tuple[Split, Split], ...] = (
-    ("train", "valid"),
-    ("train", "test"),
-    ("valid", "test"),
-)
 EXAMPLES = 3  # shown per finding
 
 
@@ -69,10 +65,11 @@ def audit_corpus(name: str, splits: Mapping[Split, Iterable[Sentence]]) -> Corpu
     texts: dict[Split, Counter[bytes]] = {}
     duplicates: list[Duplicates] = []
     overlaps: list[Overlap] = []
-    seen: dict[bytes, _Seen] = {}
+    tags: dict[bytes, bytes] = {}  # of the first sentence of each text
+    differing: dict[bytes, str] = {}
     for split in sorted(splits, key=("train", "valid", "test").index):
         counts: Counter[bytes] = Counter()
-        shared = {earlier: 0 for earlier, later in PAIRS if later == split and earlier in texts}
+        shared = dict.fromkeys(texts, 0)
         examples: dict[str, list[str]] = {key: [] for key in ("repeated", *shared)}
         for sentence in splits[split]:
             text = _digest(sentence.words)
@@ -83,7 +80,9 @@ def audit_corpus(name: str, splits: Mapping[Split, Iterable[Sentence]]) -> Corpu
                 if text in texts[earlier]:
                     shared[earlier] += 1
                     _note(examples[earlier], sentence)
-            seen.setdefault(text, _Seen()).add(sentence)
+            tagged = _digest(sentence.tags)
+            if tags.setdefault(text, tagged) != tagged:
+                differing[text] = " ".join(sentence.words)
         texts[split] = counts
         total = counts.total()
         repeats = total - len(counts)
@@ -92,7 +91,9 @@ def audit_corpus(name: str, splits: Mapping[Split, Iterable[Sentence]]) -> Corpu
             Overlap(earlier, split, total, number, tuple(examples[earlier]))
             for earlier, number in shared.items()
         ]
-    return CorpusAudit(name, tuple(duplicates), tuple(overlaps), _noise(seen.values()))
+    repeated = sum(times > 1 for times in sum(texts.values(), Counter()).values())
+    noise = Noise(repeated, len(differing), tuple(islice(differing.values(), EXAMPLES)))
+    return CorpusAudit(name, tuple(duplicates), tuple(overlaps), noise)
 
 
 def shared_types(
@@ -112,31 +113,6 @@ def shared_types(
         corpus: {label: known[label.casefold()] for label in labels if label.casefold() in known}
         for corpus, labels in tested.items()
     }
-
-
-@dataclass(slots=True)
-class _Seen:
-    """How often a text occurs, and whether its tags differ."""
-
-    times: int = 0
-    tags: bytes = b""
-    differs: bool = False
-    example: str = ""
-
-    def add(self, sentence: Sentence) -> None:
-        tags = _digest(sentence.tags)
-        self.times += 1
-        if self.times == 1:
-            self.tags = tags
-        elif tags != self.tags:
-            self.differs = True
-            self.example = " ".join(sentence.words)
-
-
-def _noise(seen: Iterable[_Seen]) -> Noise:
-    repeated = [text for text in seen if text.times > 1]
-    differing = [text.example for text in repeated if text.differs]
-    return Noise(len(repeated), len(differing), tuple(differing[:EXAMPLES]))
 
 
 def _note(examples: list[str], sentence: Sentence) -> None:

@@ -46,23 +46,18 @@ class TokenCounter:
 
     def lengths(self, sentences: Iterable[Sentence]) -> Iterator[tuple[int, int]]:
         """Yield the tokens of prompt and target of each sentence, with its own types."""
+        continued = self.backbone.family == "decoder_only"
         sentences = iter(sentences)
         while part := list(islice(sentences, SENTENCES_AT_ONCE)):
             before, after = self.backbone.prompt_before, self.backbone.prompt_after
             prompts = [f"{before}{prompt(s.words, s.types)}{after}" for s in part]
             targets = [target(s.words, s.tags, self.form) for s in part]
-            yield from zip(self._prompts(prompts), self._targets(targets), strict=True)
-
-    def _prompts(self, texts: list[str]) -> list[int]:
-        encoded = self.tokenizer.encode_batch_fast(texts, add_special_tokens=True)
-        if self.backbone.family == "encoder_decoder":
-            return [len(one.ids) for one in encoded]
-        # Without the end token that some tokenizers add: the text is to be continued.
-        return [len(one.ids) - one.special_tokens_mask[-1] for one in encoded]
-
-    def _targets(self, texts: list[str]) -> list[int]:
-        encoded = self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return [len(one.ids) + 1 for one in encoded]  # and the end token
+            sources = self.tokenizer.encode_batch_fast(prompts, add_special_tokens=True)
+            written = self.tokenizer.encode_batch_fast(targets, add_special_tokens=False)
+            for source, answer in zip(sources, written, strict=True):
+                # A prompt that is to be continued lacks the end token that some tokenizers add.
+                left_out = source.special_tokens_mask[-1] if continued else 0
+                yield len(source.ids) - left_out, len(answer.ids) + 1  # and the end token
 
 
 @dataclass(frozen=True, slots=True)

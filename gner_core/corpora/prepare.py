@@ -62,7 +62,6 @@ def stream_split(
 
     Args:
         name: the corpus' name, used in ids.
-        folder: where the files of `params` are.
         repairs: counts what was mended or left out, by kind.
 
     Raises:
@@ -76,7 +75,7 @@ def stream_split(
     number = 0
     files = [file for file in split_files(params, folder, split=split) if file.suffix != ".ann"]
     for file in files:
-        for raw in READERS[form.kind](file, form, repairs=repairs):
+        for raw in READERS[form.kind](file, form, repairs):
             tagged = _with_tags(raw, params, repairs)
             words, tags = _convert(tagged, bio, f"{file}, {unit}", repairs)
             questions = _types_of_questions(tags, tagged, params)
@@ -99,8 +98,7 @@ def _with_tags(raw: Raw, params: CorpusParams, repairs: Counter[str]) -> RawSent
     if isinstance(raw, RawSpans):
         return tag_words(RawSpans(raw.words, mentions, raw.line), repairs=repairs)
     form = params.format
-    if not isinstance(form, TextFormat):
-        raise TypeError(f"{form.kind} yields text, but its params do not say how to split it")
+    assert isinstance(form, TextFormat), f"{form.kind}: its reader yields text"
     return tokenise(
         RawText(raw.text, mentions, raw.line, raw.unanswered), rule=form.tokens, repairs=repairs
     )
@@ -126,7 +124,7 @@ def _convert(
     try:
         return words, bio.convert(tags, repairs=repairs)
     except TagError as error:
-        raise InputError(f"{where} {lines[error.position]}: {error}") from None
+        raise InputError(f"{where} {lines[tags.index(error.tag)]}: {error}") from None
 
 
 def _pieces(

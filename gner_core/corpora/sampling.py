@@ -6,9 +6,9 @@ so it depends neither on the order of files nor on a library's random numbers. A
 batches.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
@@ -16,7 +16,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gner_core.records import ROW_GROUP, Sentence, sentences_of
@@ -40,32 +39,6 @@ class Sample:
     method: Literal["all", "random", "first"]
 
 
-class TextHashes:
-    """Hashes of texts and a seed; each distinct text is hashed once."""
-
-    def __init__(self, seed: int) -> None:
-        """Start without any text."""
-        self.salt = seed.to_bytes(16, "little", signed=True)
-        self.texts = pa.array([], pa.string())
-        self.hashes = np.zeros(0, dtype=np.uint64)
-
-    def of(self, texts: pa.StringArray) -> Hashes:
-        """Return a hash per text."""
-        indices = pc.index_in(texts, value_set=self.texts)
-        if indices.null_count:
-            new = texts.filter(pc.is_null(indices))
-            fresh = np.array([self._hash(text) for text in new.to_pylist()], dtype=np.uint64)
-            self.texts = pa.concat_arrays([self.texts, new])
-            self.hashes = np.concatenate([self.hashes, fresh])
-            indices = pc.index_in(texts, value_set=self.texts)
-        found: Hashes = self.hashes[indices.to_numpy()]
-        return found
-
-    def _hash(self, text: str) -> int:
-        digest = blake2b(text.encode(), digest_size=8, salt=self.salt).digest()
-        return int.from_bytes(digest, "little")
-
-
 def draw(path: Path, *, per_corpus: int, method: Literal["random", "first"], seed: int) -> Sample:
     """Return at most `per_corpus` sentences of a Parquet file of sentences, in its request.
 
@@ -87,10 +60,15 @@ def draw(path: Path, *, per_corpus: int, method: Literal["random", "first"], see
 
 def _ranks(batches: Iterator[pa.RecordBatch], seed: int) -> Hashes:
     """Return a rank per row; copies of a sentence get independent ranks."""
-    known = TextHashes(seed)
+    salt = seed.to_bytes(16, "little", signed=True)
+
+    @cache
+    def hash_of(text: str) -> int:
+        return int.from_bytes(blake2b(text.encode(), digest_size=8, salt=salt).digest(), "little")
+
     parts = []
     for batch in batches:
-        words, tags = (_list_hashes(batch.column(name), known) for name in ("words", "tags"))
+        words, tags = (_list_hashes(batch.column(name), hash_of) for name in ("words", "tags"))
         parts.append(_mixed(words + _mixed(tags)))
     ranks = np.concatenate(parts)
     order = np.argsort(ranks, kind="stable")
@@ -101,10 +79,10 @@ def _ranks(batches: Iterator[pa.RecordBatch], seed: int) -> Hashes:
     return _mixed(ranks + copies * BASE)
 
 
-def _list_hashes(column: pa.ListArray, known: TextHashes) -> Hashes:
+def _list_hashes(column: pa.ListArray, hash_of: Callable[[str], int]) -> Hashes:
     """Return a hash of each list of texts: the sum of the texts' hashes times BASE^position."""
     values = column.flatten()
-    hashes = known.of(values.dictionary)
+    hashes = np.array([hash_of(text) for text in values.dictionary.to_pylist()], dtype=np.uint64)
     ends = column.value_lengths().to_numpy().cumsum()
     starts = np.concatenate(([0], ends[:-1]))
     # Positions count from the start of the batch; dividing by BASE^start makes them the list's own.

@@ -21,8 +21,6 @@ def stream_any_split(
 
     Args:
         name: the corpus' name, used in ids.
-        params: the corpus.
-        split: one of `params.splits`.
         folder: where the files of `params` are.
         repairs: counts what was mended in the split's own files, by kind; nothing for a made one,
             whose sentences are counted in the split that they come from.

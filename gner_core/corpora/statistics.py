@@ -24,7 +24,6 @@ class Tally:
     """Counts sentences while they pass by, so that they need not be held in memory."""
 
     def __init__(self) -> None:
-        """Start at zero."""
         self.sentences = self.words = self.longest = 0
         self.tags: Counter[str] = Counter()
         self.type_lists: set[tuple[str, ...]] = set()
@@ -79,13 +78,7 @@ class Comparison:
 def compare_with_table8(
     name: str, corpus: CorpusParams, statistics: Mapping[str, Mapping[str, Any]]
 ) -> list[Comparison]:
-    """Compare the counts of a corpus with its row in Table 8; empty where it has none.
-
-    Args:
-        name: the corpus' name.
-        corpus: its catalog entry.
-        statistics: split → counts as `count` returns them.
-    """
+    """Compare the counts of a corpus, as `count` returns them, with its row in Table 8, if any."""
     if corpus.table8 is None:
         return []
     rows = []
@@ -93,7 +86,10 @@ def compare_with_table8(
         paper = getattr(corpus.table8, what)
         if paper is None:
             continue
-        here = count_of_types(corpus, statistics) if what == "types" else _size(statistics, what)
+        if what == "types":
+            here = count_of_types(corpus, statistics)
+        else:
+            here = statistics[what]["sentences"] if what in statistics else 0
         reason = corpus.deviations.get(what) if here != paper else None
         rows.append(Comparison(name, what, paper, here, reason))
     return rows
@@ -104,7 +100,3 @@ def count_of_types(corpus: CorpusParams, statistics: Mapping[str, Mapping[str, A
     if corpus.labels != "open":
         return len(set(corpus.labels.values()))
     return len({label for counts in statistics.values() for label in counts["entities_by_type"]})
-
-
-def _size(statistics: Mapping[str, Mapping[str, Any]], split: str) -> int:
-    return int(statistics[split]["sentences"]) if split in statistics else 0

@@ -11,6 +11,7 @@ Example:
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Literal
 
 Scheme = Literal["bio", "iob1", "bioes", "io"]
@@ -20,9 +21,11 @@ OPENS, CLOSES = frozenset("BS"), frozenset("ES")
 
 
 class TagError(ValueError):
-    """A tag that cannot be converted; `position` is its index in the sentence."""
+    """A tag that cannot be converted."""
 
-    position = 0
+    def __init__(self, tag: str, problem: str) -> None:
+        super().__init__(problem)
+        self.tag = tag
 
 
 class BioTags:
@@ -39,37 +42,25 @@ class BioTags:
         self.scheme = scheme
         self.labels = labels
         self.labels_to_o = frozenset(labels_to_o)
-        self._table: dict[tuple[str, str], str] = {}
-        self._repairs: dict[tuple[str, str], list[str]] = {}
+        self._bio_of = cache(self._convert)
 
     def convert(self, tags: Sequence[str], *, repairs: Counter[str]) -> tuple[str, ...]:
         """Return BIO tags of the same length.
 
         Raises:
-            TagError: for a tag of no known form or label, with its position.
+            TagError: for a tag of no known form or label.
         """
         # The pair after the last tag shows whether an entity was left open.
-        pairs = list(zip(("O", *tags), (*tags, "O"), strict=True))
-        table = self._table
-        try:
-            found = [table[pair] for pair in pairs]
-        except KeyError:
-            found = [self._add(pair, position) for position, pair in enumerate(pairs)]
-        if self._repairs:
-            for pair in pairs:
-                repairs.update(self._repairs.get(pair, ()))
-        found.pop()
-        return tuple(found)
+        found = list(map(self._bio_of, ("O", *tags), (*tags, "O")))
+        for _, faults in found:
+            if faults:
+                repairs.update(faults)
+        return tuple([tag for tag, _ in found[:-1]])
 
-    def _add(self, pair: tuple[str, str], position: int) -> str:
-        if pair in self._table:
-            return self._table[pair]
-        try:
-            before_prefix, before = self._read(pair[0])
-            prefix, label = self._read(pair[1])
-        except TagError as error:
-            error.position = position
-            raise
+    def _convert(self, tag_before: str, tag: str) -> tuple[str, list[str]]:
+        """Return the BIO tag of a tag, and what had to be mended."""
+        before_prefix, before = self._read(tag_before)
+        prefix, label = self._read(tag)
         faults = []
         is_open = bool(before) and before_prefix not in CLOSES
         follows = is_open and label == before and prefix not in OPENS
@@ -81,10 +72,7 @@ class BioTags:
                 if self.scheme == "iob1"
                 else f"{prefix}- without B- turned into B-"
             )
-        if faults:
-            self._repairs[pair] = faults
-        self._table[pair] = (f"I-{label}" if follows else f"B-{label}") if label else "O"
-        return self._table[pair]
+        return ((f"I-{label}" if follows else f"B-{label}") if label else "O"), faults
 
     def _read(self, tag: str) -> tuple[str, str]:
         """Return ("O", "") or (prefix, label of the params)."""
@@ -93,12 +81,12 @@ class BioTags:
         prefix, _, published = tag.partition("-")  # labels may hold hyphens: split at the first
         if self.scheme == "io":
             if not tag.strip():
-                raise TagError("empty tag; expected O or a label")
+                raise TagError(tag, "empty tag; expected O or a label")
             prefix, published = "I", tag
         elif len(prefix) != 1 or prefix not in PREFIXES[self.scheme] or not published.strip():
             forms = " or ".join(f"{prefix}-<label>" for prefix in PREFIXES[self.scheme])
             hint = "; S- and E- need scheme: bioes" if prefix in CLOSES else ""
-            raise TagError(f"unknown tag {tag[:60]!r}; expected O, {forms}{hint}")
+            raise TagError(tag, f"unknown tag {tag[:60]!r}; expected O, {forms}{hint}")
         if published in self.labels_to_o:
             return "O", ""
         if self.labels == "open":
@@ -106,5 +94,5 @@ class BioTags:
         label = self.labels.get(published)
         if label is None:
             known = ", ".join([*self.labels, *sorted(self.labels_to_o)])
-            raise TagError(f"label {published[:60]!r} is not in the corpus' labels: {known}")
+            raise TagError(tag, f"label {published[:60]!r} is not in the corpus' labels: {known}")
         return prefix, label

@@ -1,11 +1,4 @@
-"""Splits running text with entities into words with BIO tags.
-
-`TextFormat.tokens` chooses one of two rules:
-
-* `blanks`: words are separated by blanks. An entity that starts or ends inside a word takes the
-  whole word, so `xValue,` is tagged for `xValue`, as in the authors' Pile-NER.
-* `words`: runs of letters and digits, numbers with inner dots and commas, every other sign alone.
-  A word is split where an entity starts or ends in it.
+"""Splits running text with entities into words with BIO tags; `TextFormat.tokens` has the rules.
 
 Example:
     >>> text = RawText("Ada's tea", [Mention(0, 3, "person")], line=1)

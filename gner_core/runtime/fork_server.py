@@ -1,22 +1,19 @@
 """The fork server of the workers: it imports their libraries once, and each job is a fork of it.
 
-Importing torch and transformers takes several seconds, as long as many a step; a run has half a
-dozen steps. This process also guards its jobs: when its standard input ends, which happens however
-its own parent ends, it ends the process group of every job, with SIGTERM first and SIGKILL after
-the grace period (`gner_core.runtime.grace`). Where this process itself is killed, every job does the
-same to its own group. What a job has used is noted when it has ended, however it did.
+Importing torch and transformers takes several seconds, as long as many a step. This process also
+guards its jobs: when its standard input ends, which happens however its own parent ends, it ends
+the process group of every job, with SIGTERM first and SIGKILL after the grace period. Where this
+process itself is killed, every job does the same to its own group.
 
-The protocol is one JSON object a line:
+The protocol is one JSON object a line; the answers have a pipe of their own, so that nothing that a
+library prints can get between them:
 
     standard input   {"id": 1, "module": "gner_core.training.worker", "request": "…", "log": "…",
                       "usage": "…/usage.jsonl"}
     pipe of answers  {"id": 1, "code": 0}
 
-The pipe is one of its own, so that nothing that a library prints can get between the answers.
-
-It never runs torch code itself and has no threads, so that forking is safe. Started by
-`tasks.workers` as `python -m gner_core.runtime.fork_server DESCRIPTOR MODULE…`, with the pipe's file
-descriptor and the modules to import before the first job.
+It never runs torch code itself and has no threads, so that forking is safe. `tasks.workers` starts
+it with the pipe's file descriptor and the modules to import before the first job.
 """
 
 import contextlib
@@ -53,12 +50,7 @@ class Job:
 
 
 def serve(answers: int, preloaded: Sequence[str]) -> None:
-    """Fork a job per line of standard input until it ends; then end all jobs.
-
-    Args:
-        answers: file descriptor of the pipe for the exit codes.
-        preloaded: modules to import first.
-    """
+    """Fork a job per line of standard input until it ends; then end all jobs."""
     take_priority()
     for name in preloaded:
         importlib.import_module(name)

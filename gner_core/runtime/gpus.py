@@ -9,8 +9,6 @@ A waiting process has a ticket, a file that it locks too. The earliest ticket is
 takes its GPUs one by one as they become free, so a request for four is not starved by requests for
 one.
 
-GPUs are listed by nvidia-smi; where there is none, nothing is locked and nothing waits. Where it
-fails although CUDA_VISIBLE_DEVICES or a device file says that there are GPUs, work is refused.
 CUDA_VISIBLE_DEVICES restricts the choice; afterwards it names the GPUs that were taken, by UUID.
 
     GNER_GPU_LOCKS   the folder (/tmp/gner-gpus); containers on one machine must share it
@@ -81,11 +79,7 @@ def list_gpus(visible: str | None) -> tuple[Gpu, ...]:
 
 
 def _nvidia_smi() -> str:
-    """Return what `nvidia-smi -L` prints.
-
-    Raises:
-        OSError: when it is not there, fails or does not answer.
-    """
+    """Return what `nvidia-smi -L` prints; an `OSError` says why it cannot."""
     process = subprocess.Popen(
         ["nvidia-smi", "-L"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -114,17 +108,16 @@ def _entries(visible: str) -> list[str]:
 def parse_listing(text: str) -> tuple[Gpu, ...]:
     """Read what `nvidia-smi -L` prints; of a GPU that is split (MIG), its parts are returned."""
     found: list[Gpu] = []
-    split: set[Gpu] = set()
     whole = None
     for line in text.splitlines():
         if match := WHOLE.match(line):
             whole = Gpu(match["uuid"], match["name"])
             found.append(whole)
         elif match := PART.match(line):
+            if whole in found:
+                found.remove(whole)
             found.append(Gpu(match["uuid"], match["name"]))
-            if whole:
-                split.add(whole)
-    return tuple(gpu for gpu in found if gpu not in split)
+    return tuple(found)
 
 
 def permitted(gpus: Sequence[Gpu], visible: str | None, *, order: str | None) -> tuple[Gpu, ...]:
@@ -171,7 +164,6 @@ def use_gpus(count: int, *, purpose: str, share: bool = False) -> tuple[str, ...
     `join_gpus`.
 
     Args:
-        count: how many.
         purpose: shown to processes that wait for these GPUs.
         share: fewer will do where the machine has fewer.
 

@@ -24,7 +24,6 @@ def file_lock(
     """Hold the lock of `path`, which is created with its folder; wait while another holds it.
 
     Args:
-        path: the file.
         given_up: once it is set, a lock that another holds is not waited for.
         on_wait: called once if another holds the lock.
 

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -53,7 +54,7 @@ def run_worker(
     scratch = Path(request.scratch)
     _end_last_line(scratch / PROGRESS)
     try:
-        result = {"ok": True, **work(request, _reporter(scratch / PROGRESS))}
+        result = {"ok": True, **work(request, partial(_report, scratch / PROGRESS))}
     except InputError as error:
         result = {"ok": False, "error": str(error)}
     write_file(scratch / result_name, json.dumps(result))
@@ -69,11 +70,8 @@ def _end_last_line(path: Path) -> None:
                 handle.write(b"\n")
 
 
-def _reporter(path: Path) -> Report:
-    def report(done: int, total: int, **metrics: float) -> None:
-        """Append one event: `done` of `total` units, and metrics by name."""
-        event = {"time": time.time(), "done": done, "total": total, "metrics": metrics}
-        with path.open("a") as handle:
-            handle.write(json.dumps(event) + "\n")
-
-    return report
+def _report(path: Path, done: int, total: int, **metrics: float) -> None:
+    """Append one event: `done` of `total` units, and metrics by name."""
+    event = {"time": time.time(), "done": done, "total": total, "metrics": metrics}
+    with path.open("a") as handle:
+        handle.write(json.dumps(event) + "\n")

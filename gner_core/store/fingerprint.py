@@ -2,10 +2,6 @@
 
 Values without a stable text form (sets, objects, NaN) are refused: a silent difference would
 repeat, or wrongly skip, hours of work.
-
-Example:
-    >>> fingerprint({"b": 1, "a": [True, None]}) == fingerprint({"a": [True, None], "b": 1})
-    True
 """
 
 import hashlib

@@ -62,13 +62,10 @@ def leased(
     """Hold the lease `name`; wait for its holder while that lives and `unless()` is false.
 
     Args:
-        objects: where the lease is.
-        name: the object.
         machine: a unique name of this machine. Its processes have a lock among themselves, so a
             lease in its name is that of a dead process.
         unless: says that the lease is no longer needed; then the block runs without one.
         on_wait: called once with the holder that is waited for, and when a lease is taken over.
-        pace: how often the lease is rewritten and read.
     """
     lease = _Lease(objects, name, machine)
     if not lease.acquire(unless, on_wait, pace):

@@ -1,8 +1,7 @@
 """The speed of ways of decoding for `gner bench generate`: one child process for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,18 +29,6 @@ Measured = tuple[Mapping[str, Any], list[Scored]]
 
 
 @dataclass(frozen=True)
-class GenerationSetup:
-    """What is measured."""
-
-    evaluation: Evaluation
-    checkpoint: Path | None
-    """Folder of a checkpoint; None takes the one that `gner run` published."""
-    modes: Sequence[Mode]
-    beams: Sequence[int]
-    batches: Sequence[int]
-
-
-@dataclass(frozen=True)
 class GenerationRow:
     """One way of decoding with its figures."""
 
@@ -60,25 +47,35 @@ class GenerationRow:
 
 
 def measure_generation(
-    experiment: Experiment, setup: GenerationSetup, *, console: Console
+    experiment: Experiment,
+    *,
+    evaluation: Evaluation,
+    checkpoint: Path | None,
+    ways: Iterable[Way],
+    console: Console,
 ) -> list[GenerationRow]:
-    """Return one row for every way of decoding, in the order of the setup.
+    """Return one row for every way of decoding, in the order given.
+
+    Args:
+        checkpoint: its folder; None takes the one that `gner run` published.
 
     Raises:
         InputError: for faults of corpora or checkpoint, and where no checkpoint is published.
     """
-    if setup.evaluation not in experiment.evaluations():
-        raise InputError(f"{experiment.name}: has no evaluation {setup.evaluation}")
+    if evaluation not in experiment.evaluations():
+        raise InputError(f"{experiment.name}: has no evaluation {evaluation}")
     plan = plan_experiment(experiment)
-    sample = plan.samples[setup.evaluation]
+    sample = plan.samples[evaluation]
     found: dict[Way, Measured] = {}
     with untracked_run(experiment.execution, console=console) as run:
         publish_samples([sample], run)
         common = {
             "sentences": str(run.path(sample) / SENTENCES),
-            "model": str(_checkpoint(plan, run, setup)),
+            "model": str(
+                checkpoint.absolute() if checkpoint else _published(plan, run, evaluation)
+            ),
         }
-        for mode, beams, batch in product(setup.modes, setup.beams, setup.batches):
+        for mode, beams, batch in ways:
             decode = experiment.decode.model_copy(update={"mode": mode, "beams": beams})
             request = {**common, **_decoding(experiment, decode, batch)}
             title = f"{mode}, beams {beams}, batch {batch}"
@@ -87,10 +84,8 @@ def measure_generation(
     return [_row(way, found) for way in found]
 
 
-def _checkpoint(plan: Plan, run: RunContext, setup: GenerationSetup) -> Path:
-    if setup.checkpoint is not None:
-        return setup.checkpoint.absolute()
-    step = plan.tests[setup.evaluation].predictions.model
+def _published(plan: Plan, run: RunContext, evaluation: Evaluation) -> Path:
+    step = plan.tests[evaluation].predictions.model
     if not run.store.has(step.ref):
         raise InputError(
             f"{step.title}: no checkpoint is published yet; run the experiment first, or name a "

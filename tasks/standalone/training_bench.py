@@ -1,7 +1,6 @@
 """The speed of a training stage for `gner bench train`: gner and the plain baseline, alternately."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from rich.console import Console
@@ -21,63 +20,63 @@ Stage = Literal["adaptation", "finetuning"]
 Figures = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class BenchSetup:
-    """What is measured, and for how long."""
-
-    stage: Stage
-    updates: int
-    warm_up: int
-    one_in: int
-    """Run one in so many micro-batches of each update."""
-    rounds: int
-    """How often each side is measured; the sides alternate."""
-    device: str | None
-    """Name of the device whose peak speed is compared with; None measures that of this device."""
-
-
 def measure_training(
-    experiment: Experiment, setup: BenchSetup, *, console: Console
+    experiment: Experiment,
+    *,
+    stage: Stage,
+    updates: int,
+    warm_up: int,
+    one_in: int,
+    rounds: int,
+    device: str | None,
+    console: Console,
 ) -> dict[str, list[Figures]]:
     """Return the figures of every round of both sides.
 
     The weights to start from are the backbone's for both stages: they do not change the speed.
 
+    Args:
+        updates: weight updates that are measured, after `warm_up` others.
+        one_in: run one in so many micro-batches of each update.
+        rounds: how often each side is measured; the sides alternate.
+        device: the one whose peak speed is compared with; None measures that of this device.
+
     Raises:
-        InputError: for faults of corpora, backbone or setup.
+        InputError: for faults of corpora or backbone, and a stage that the experiment has not.
     """
-    if setup.stage not in experiment.stages():
-        raise InputError(f"{experiment.name}: has no stage {setup.stage}")
+    if stage not in experiment.stages():
+        raise InputError(f"{experiment.name}: has no stage {stage}")
     plan = plan_experiment(experiment)
     with untracked_run(experiment.execution, console=console) as run:
-        publish_samples({*plan.backbone.sentences, plan.samples[setup.stage]}, run)
+        publish_samples({*plan.backbone.sentences, plan.samples[stage]}, run)
         import_backbone.fn(plan.backbone, run)
-        common = _request(experiment, plan, run, setup)
+        common = {
+            **_request(experiment, plan, run, stage),
+            "updates": updates,
+            "warm_up": warm_up,
+            "one_in": one_in,
+            "peak_of": device,
+        }
         sides: dict[str, list[Figures]] = {side: [] for side in SIDES}
-        for number in range(setup.rounds):
+        for number in range(rounds):
             for side in SIDES:
-                title = f"{side}, round {number + 1} of {setup.rounds}"
+                title = f"{side}, round {number + 1} of {rounds}"
                 with measured(WORKER, {**common, "side": side}, run, title=title) as (figures, _):
                     sides[side].append(figures)
     return sides
 
 
 def _request(
-    experiment: Experiment, plan: Plan, run: RunContext, setup: BenchSetup
+    experiment: Experiment, plan: Plan, run: RunContext, stage: Stage
 ) -> Mapping[str, Any]:
-    stage = experiment.stages()[setup.stage]
     return {
         "backbone": values(experiment.backbone),
         "target": values(experiment.target),
-        "train": values(stage.train),
+        "train": values(experiment.stages()[stage].train),
         "choose": {"kind": "last"},  # validation steps are not measured
         "validation": None,
         "model": str(run.path(plan.backbone)),
-        "sentences": str(run.path(plan.samples[setup.stage]) / SENTENCES),
+        "sentences": str(run.path(plan.samples[stage]) / SENTENCES),
         "execution": values(experiment.execution),
         "threads": experiment.execution.threads,
-        "updates": setup.updates,
-        "warm_up": setup.warm_up,
-        "one_in": setup.one_in,
-        "peak_of": setup.device,
     }

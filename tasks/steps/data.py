@@ -45,10 +45,6 @@ class Corpus(Step):
         read = values(self.params, without=NOT_IDENTITY)
         return {**read, "name": self.name, "files": dict(self.digests)}
 
-    def inputs(self) -> dict[str, Step]:
-        """Return nothing: its files come from outside."""
-        return {}
-
     @cached_property
     def unfetched(self) -> tuple[str, ...]:
         """Its own name while files without a pin are not here."""

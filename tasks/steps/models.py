@@ -60,10 +60,6 @@ class Stored(Step):
         """Return the hashes of its files."""
         return {"files": dict(self.files)}
 
-    def inputs(self) -> dict[str, Step]:
-        """Return nothing: it exists already."""
-        return {}
-
     @property
     def location(self) -> ArtifactRef | Path:
         """Where it is."""

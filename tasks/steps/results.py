@@ -110,11 +110,6 @@ class SweepRow:
     scores: Mapping[str, Score]
     """By test, those that are shown."""
 
-    @property
-    def name(self) -> str:
-        """The name of its experiment."""
-        return str(self.shown["name"])
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SweepReport(Step):
@@ -146,5 +141,7 @@ class SweepReport(Step):
     def inputs(self) -> dict[str, Step]:
         """Return the scores of every point."""
         return {
-            f"{row.name} {test}": score for row in self.rows for test, score in row.scores.items()
+            f"{row.shown['name']} {test}": score
+            for row in self.rows
+            for test, score in row.scores.items()
         }

@@ -31,9 +31,9 @@ class Step(ABC):
     def identity(self) -> dict[str, Any]:
         """Return the JSON values that determine the artifact, besides the inputs."""
 
-    @abstractmethod
     def inputs(self) -> "dict[str, Step]":
-        """Return the steps whose artifacts are read, by their role."""
+        """Return the steps whose artifacts are read, by their role; none for what is given."""
+        return {}
 
     @cached_property
     def ref(self) -> ArtifactRef:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 import time
 import traceback
@@ -88,20 +87,6 @@ class Home:
         said = done.stderr + (fault if not isinstance(done.exception, SystemExit) else "")
         return Ran(done.exit_code, done.stdout, said, time.monotonic() - started)
 
-    def process(self, *arguments: str, timeout: float = 300) -> Ran:
-        """Run the same command in a process of its own, as a user does."""
-        started = time.monotonic()
-        done = subprocess.run(
-            [*GNER, *arguments],
-            cwd=self.root,
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
-
 
 def files_holding(folder: Path, secrets: Iterable[str]) -> list[Path]:
     """The files below a folder that contain one of some texts."""
@@ -145,7 +130,7 @@ def tiny_home(tmp_path_factory: pytest.TempPathFactory, root: Path, database: Pa
     """A home in which params/tiny.yaml has run."""
     home = Home(tmp_path_factory.mktemp("home"), root)
     shutil.copy(database, home.folder)
-    done = home.process("run", "params/tiny.yaml")
+    done = home.gner("run", "params/tiny.yaml")
     assert done.code == 0, done.out + done.err
     (home.folder / "first.txt").write_text(done.out)
     (home.folder / "first.err").write_text(done.err)

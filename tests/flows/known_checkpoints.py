@@ -12,8 +12,10 @@ from mlflow import MlflowClient
 from rich.console import Console
 
 from flows.reevaluate import reevaluate_here
+from gner_core.config.backbone import BackboneParams
 from gner_core.config.checkpoint import VERSION, Description, describe
-from gner_core.config.reading.files import read_backbone, read_reevaluation
+from gner_core.config.reading.files import read_params
+from gner_core.config.reevaluation import Reevaluation
 from gner_core.config.system import TargetForm
 from gner_core.records import Prediction, read_sentences, write_predictions
 from gner_core.store.artifacts import ArtifactRef
@@ -42,7 +44,7 @@ class Place:
         folder = self.home / "models" / name
         folder.mkdir(parents=True)
         (folder / "model.safetensors").write_text(f"{right} {seed}")
-        backbone = read_backbone(self.root / "params" / "models" / "tiny-t5.yaml")
+        backbone = read_params(BackboneParams, self.root / "params" / "models" / "tiny-t5.yaml")
         described = Description(version=VERSION, backbone=backbone, target=target, types=("x",))
         describe(folder, described)
         return str(folder)
@@ -61,7 +63,9 @@ class Place:
         self, *names: str, scan: bool = False, overrides: list[str] | None = None
     ) -> Any:
         looked = [f"scan.folders=[{self.home}/models]", *(overrides or [])]
-        params = read_reevaluation(self.root / "params" / "reevaluate.yaml", overrides=looked)
+        params = read_params(
+            Reevaluation, self.root / "params" / "reevaluate.yaml", overrides=looked
+        )
         given = None if scan else list(names)
         return reevaluate_here(params, names=given, console=Console(quiet=True))
 

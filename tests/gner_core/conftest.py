@@ -1,7 +1,9 @@
 """Tiny models of both families, made once, with a tokenizer learned from demo sentences."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +15,8 @@ from gner_core.config.reading.files import read_experiment
 from gner_core.config.training import TrainParams
 from gner_core.corpora.prepare import corpus_folder, stream_split
 from gner_core.records import Sentence
+
+Family = Literal["encoder_decoder", "decoder_only"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ def news(root: Path) -> list[Sentence]:
     return list(stream_split("news", corpus, split="train", folder=folder, repairs=Counter()))[:24]
 
 
-def backbone(family: Literal["encoder_decoder", "decoder_only"]) -> BackboneParams:
+def backbone(family: Family) -> BackboneParams:
     """Parameters of a random model with two layers."""
     encoder_decoder = family == "encoder_decoder"
     return BackboneParams.model_validate(
@@ -56,23 +60,39 @@ def backbone(family: Literal["encoder_decoder", "decoder_only"]) -> BackbonePara
     )
 
 
-@pytest.fixture(scope="session", params=["encoder_decoder", "decoder_only"])
-def tiny_model(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, news: list[Sentence]
-) -> TinyModel:
-    """A random T5, then a random LLaMA."""
+@pytest.fixture(scope="session")
+def tiny_of(
+    tmp_path_factory: pytest.TempPathFactory, news: list[Sentence]
+) -> Callable[[Family], TinyModel]:
+    """Make the random model of a family, once."""
     from gner_core.backbones.importing import import_backbone
     from gner_core.systems.gner.prompts import prompt
     from gner_core.systems.gner.targets import BIO, target
 
-    params = backbone(request.param)
-    folder = tmp_path_factory.mktemp(request.param)
     texts = [f"{prompt(s.words, s.types)} {target(s.words, s.tags, BIO)}" for s in news]
-    import_backbone(params, folder=folder, data_root=Path(), texts=texts)
-    return TinyModel(folder, params)
+
+    @cache
+    def make(family: Family) -> TinyModel:
+        params, folder = backbone(family), tmp_path_factory.mktemp(family)
+        import_backbone(params, folder=folder, data_root=Path(), texts=texts)
+        return TinyModel(folder, params)
+
+    return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session", params=["encoder_decoder", "decoder_only"])
+def tiny_model(request: pytest.FixtureRequest, tiny_of: Callable[[Family], TinyModel]) -> TinyModel:
+    """A random T5, then a random LLaMA."""
+    return tiny_of(request.param)
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tiny_of: Callable[[Family], TinyModel]) -> TinyModel:
+    """The random LLaMA, for what does not depend on the family."""
+    return tiny_of("decoder_only")
+
+
+@pytest.fixture(scope="session")
 def recipe() -> TrainParams:
     """A short training."""
     return TrainParams(
@@ -91,7 +111,7 @@ def recipe() -> TrainParams:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def execution() -> ExecutionParams:
     """On one CPU core, in micro-batches of four, with a checkpoint every other update."""
     return ExecutionParams(

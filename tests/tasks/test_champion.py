@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from gner_core.config.reading.files import read_reevaluation
+from gner_core.config.reading.files import read_params
+from gner_core.config.reevaluation import Reevaluation
 from gner_core.errors import InputError
 from gner_core.store.artifacts import Store
 from tasks.champion import Promotion, decision_of, in_words
@@ -84,7 +85,7 @@ class Machine:
     def __init__(self, folder: Path, root: Path) -> None:
         self.place = Place(folder, root)
         self.store = Store(str(folder / "store"), scratch=folder / "work")
-        params = read_reevaluation(root / "params" / "reevaluate.yaml", overrides=[])
+        params = read_params(Reevaluation, root / "params" / "reevaluate.yaml", overrides=[])
         self.suite: Suite = plan_suite(params)
         self.registry, self.run = Registry(), Run(self.store)
         self.f1: dict[str, float] = {}

@@ -3,17 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
-from gner_core.config.costs import (
-    DeviceProfile,
-    EnergyParams,
-    Entry,
-    Lengths,
-    MeasuredLengths,
-    Table,
-)
-from gner_core.config.reading.files import read_yaml, validated
+from gner_core.config.costs import DeviceProfile, Entry, Lengths, MeasuredLengths, Table
+from gner_core.config.reading.files import read_params, read_yaml, validated
 from gner_core.errors import InputError
 
 COSTS = Path(__file__).parents[3] / "params" / "costs"
@@ -28,27 +19,14 @@ def read_lengths(path: Path) -> Table:
     Raises:
         InputError: for a file that cannot be read, or an entry that names no measured corpus.
     """
+    table = validated(dict[str, dict[str, Entry]], read_yaml(path), path)
     try:
-        table = TypeAdapter(dict[str, dict[str, Entry]]).validate_python(read_yaml(path))
         return {
             tokenizer: {name: _resolved(entry, column) for name, entry in column.items()}
             for tokenizer, column in table.items()
         }
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        key = ".".join(map(str, fault["loc"]))
-        raise InputError(f"{path}: {key}: {fault['msg']}") from None
     except KeyError as error:
         raise InputError(f"{path}: {' '.join(str(error).split())}") from None
-
-
-def read_energy(path: Path) -> EnergyParams:
-    """Read the energy params.
-
-    Raises:
-        InputError: for a file that cannot be read or does not fit.
-    """
-    return validated(EnergyParams, read_yaml(path), path)
 
 
 def named_device(name: str) -> DeviceProfile:
@@ -61,16 +39,7 @@ def named_device(name: str) -> DeviceProfile:
     if Path(name).name != name or not file.is_file():
         known = ", ".join(sorted(path.stem for path in PROFILES.glob("*.yaml")))
         raise InputError(f"--device {name}: not known; known: {known}")
-    return read_profile(file)
-
-
-def read_profile(path: Path) -> DeviceProfile:
-    """Read the profile of a device.
-
-    Raises:
-        InputError: for a file that cannot be read or does not fit.
-    """
-    return validated(DeviceProfile, read_yaml(path), path)
+    return read_params(DeviceProfile, file)
 
 
 def _resolved(entry: Entry, column: Mapping[str, Entry]) -> Lengths:

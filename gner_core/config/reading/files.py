@@ -8,18 +8,15 @@ With `extends: other.yaml` a file holds only what differs from another one. Sect
 except those that can be included, which are replaced as a whole.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from gner_core.config.backbone import BackboneParams
 from gner_core.config.corpus import CorpusParams
 from gner_core.config.experiment import Experiment
-from gner_core.config.reevaluation import Reevaluation
-from gner_core.config.scoring import ScoringParams
 from gner_core.errors import InputError
 from gner_core.strict import StrictModel
 
@@ -32,22 +29,18 @@ M = TypeVar("M", bound=StrictModel)
 T = TypeVar("T")
 
 
-def read_experiment(path: Path, *, overrides: list[str]) -> Experiment:
-    """Read, complete and validate an experiment file.
+def read_experiment(path: Path, *, overrides: Sequence[str]) -> Experiment:
+    """Read an experiment file as `read_params`."""
+    return read_params(Experiment, path, overrides=overrides)
+
+
+def read_params(kind: type[M], path: Path, *, overrides: Sequence[str] = ()) -> M:
+    """Read, complete and validate the file of a model.
 
     Raises:
         InputError: for a missing or malformed file, a bad override, or any value that does not
             fit; all faults of the values are named at once.
     """
-    return _read_whole(path, Experiment, overrides)
-
-
-def read_reevaluation(path: Path, *, overrides: list[str]) -> Reevaluation:
-    """Read, complete and validate a re-evaluation file, as `read_experiment` does an experiment."""
-    return _read_whole(path, Reevaluation, overrides)
-
-
-def _read_whole(path: Path, kind: type[M], overrides: list[str]) -> M:
     values = read_values(path)
     for override in overrides:
         apply_override(values, override)
@@ -58,7 +51,6 @@ def read_values(path: Path, *, extending: tuple[Path, ...] = ()) -> dict[str, An
     """Read the values of a file with all that it extends and includes, without validation.
 
     Args:
-        path: the file.
         extending: files that extend it, which it must not extend itself.
 
     Raises:
@@ -96,27 +88,9 @@ def read_catalog(path: Path) -> Catalog:
     """Read a catalog: a YAML file, or a folder of them.
 
     Raises:
-        InputError: as `read_experiment`, and for a corpus that two files name.
+        InputError: as `read_params`, and for a corpus that two files name.
     """
     return validated(Catalog, read_included(path), path)
-
-
-def read_backbone(path: Path) -> BackboneParams:
-    """Read the file of a backbone.
-
-    Raises:
-        InputError: for a missing or malformed file, or any value that does not fit.
-    """
-    return validated(BackboneParams, read_yaml(path), path)
-
-
-def read_scoring(path: Path) -> ScoringParams:
-    """Read a file of scoring params.
-
-    Raises:
-        InputError: for a missing or malformed file, or any value that does not fit.
-    """
-    return validated(ScoringParams, read_yaml(path), path)
 
 
 def _merged(below: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:

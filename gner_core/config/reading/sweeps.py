@@ -112,7 +112,7 @@ def _part(path: Path, values: dict[str, Any], overrides: Sequence[str]) -> Exper
     if "axes" in values:
         return _sweep(path, values, overrides)
     if EXTENDS in values or values.keys() & Experiment.model_fields.keys():
-        return read_experiment(path, overrides=list(overrides))
+        return read_experiment(path, overrides=overrides)
     raise InputError(
         f"{path}: neither an experiment (with adaptation or extends), a sweep (with axes) nor a "
         "study (with parts)"

@@ -47,10 +47,13 @@ def extract(archive: Path, members: Mapping[str, str], *, folder: Path, limits: 
     budget = _Budget(archive.stat().st_size, limits)
     with archive.open("rb") as handle:
         magic = handle.read(6)
-    found: set[str] = set()
+    found, seen = set[str](), set[str]()
     try:
         entries = _zip_entries if magic.startswith(b"PK") else _tar_entries
-        for (target, path), content in entries(archive, members, budget):
+        for name, (target, path), content in entries(archive, members, budget):
+            if name in seen:
+                raise InputError(f"the archive holds {name!r} twice; which one counts is unclear")
+            seen.add(name)
             found.add(path)
             _write(content, folder / target)
     except BROKEN as error:
@@ -98,12 +101,11 @@ class _Counted:
 Stream = IO[bytes] | _Counted
 Target = tuple[str, str]
 """Where a member is written below the folder, and the key of `members` that names it."""
-Entry = tuple[Target, Stream]
+Entry = tuple[str, Target, Stream]
 
 
 def _zip_entries(archive: Path, members: Mapping[str, str], budget: _Budget) -> Iterator[Entry]:
     with zipfile.ZipFile(archive) as opened:
-        seen: set[str] = set()
         for info in opened.infolist():
             budget.count()
             target = None if info.is_dir() else _target(info.filename, members)
@@ -114,15 +116,13 @@ def _zip_entries(archive: Path, members: Mapping[str, str], budget: _Budget) -> 
                 raise InputError(f"member {info.filename!r} is a link or a device; not unpacked")
             if info.flag_bits & 1:
                 raise InputError(f"member {info.filename!r} is encrypted")
-            _once(info.filename, seen)
             with opened.open(info) as content:
-                yield target, _Counted(content, budget)
+                yield info.filename, target, _Counted(content, budget)
 
 
 def _tar_entries(archive: Path, members: Mapping[str, str], budget: _Budget) -> Iterator[Entry]:
     with _unpacked(archive) as stream:
         counted: Any = _Counted(stream, budget)
-        seen: set[str] = set()
         with tarfile.open(fileobj=counted, mode="r|") as opened:
             for info in opened:
                 budget.count()
@@ -133,8 +133,7 @@ def _tar_entries(archive: Path, members: Mapping[str, str], budget: _Budget) -> 
                 content = opened.extractfile(info) if info.isreg() else None
                 if content is None or info.issparse():
                     raise InputError(f"member {name!r} is a link or a device; not unpacked")
-                _once(name, seen)
-                yield target, content
+                yield name, target, content
 
 
 @contextmanager
@@ -146,10 +145,10 @@ def _unpacked(archive: Path) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def _once(name: str, seen: set[str]) -> None:
-    if name in seen:
-        raise InputError(f"the archive holds {name!r} twice; which one counts is unclear")
-    seen.add(name)
+def leaves_folder(path: str) -> bool:
+    """Say whether a path is no path of a file below a folder: empty, absolute, or with `..`."""
+    parts = PurePosixPath(path).parts
+    return not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path
 
 
 def _target(name: str, members: Mapping[str, str]) -> Target | None:
@@ -159,8 +158,7 @@ def _target(name: str, members: Mapping[str, str]) -> Target | None:
             return path, path
         if member.endswith("/") and name.startswith(member):
             inner = name.removeprefix(member)
-            parts = PurePosixPath(inner).parts
-            if inner.startswith("/") or ".." in parts or "\\" in inner or "\0" in inner:
+            if leaves_folder(inner):
                 raise InputError(f"member {name!r} would leave its folder; not unpacked")
             return path + inner, path
     return None

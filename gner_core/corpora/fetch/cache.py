@@ -16,9 +16,11 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from gner_core.config.corpus import CorpusParams, Pin
+from gner_core.corpora.fetch.archive import leaves_folder
 from gner_core.corpora.fetch.request import Report
 from gner_core.errors import InputError
 from gner_core.runtime.files import write_file
@@ -40,7 +42,8 @@ class CorpusCache:
         self.pins: Mapping[str, Pin] = corpus.pins
         self.paths = tuple(dict.fromkeys(p for paths in corpus.files.values() for p in paths))
         for path in (*self.paths, *self.pins):
-            refuse_unsafe(path, where=f"{name}: files")
+            if leaves_folder(path):
+                raise InputError(f"{name}: files: {path!r} must be a path below the corpus folder")
         if PurePosixPath(name).name != name:
             raise InputError(f"corpus name {name!r} cannot name a folder; rename it")
         self.folder = cache.absolute() / name / _key(corpus, self.paths)
@@ -49,11 +52,8 @@ class CorpusCache:
 
     def lock(self, report: Report) -> AbstractContextManager[None]:
         """Hold the right to change this part of the cache on this machine; others wait."""
-
-        def tell() -> None:
-            report.note(f"{self.name}: another process fetches it; waiting")
-
-        return file_lock(self.folder / "lock", on_wait=tell)
+        line = f"{self.name}: another process fetches it; waiting"
+        return file_lock(self.folder / "lock", on_wait=partial(report.note, line))
 
     def missing(self, *, renew: bool = False) -> tuple[str, ...]:
         """Return the paths of files that are missing or not valid.
@@ -152,17 +152,6 @@ class CorpusCache:
         if target.is_dir():
             shutil.rmtree(target)
         os.replace(source, target)
-
-
-def refuse_unsafe(path: str, *, where: str) -> None:
-    """Refuse a path that is absolute or leaves its folder.
-
-    Raises:
-        InputError: names `where` and the path.
-    """
-    parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
-        raise InputError(f"{where}: {path!r} must be a path below the corpus folder")
 
 
 def _key(corpus: CorpusParams, paths: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ def fetch_corpus(
     mirror: str | None,
     offline: bool,
     report: Report,
-    limits: Limits | None = None,
+    limits: Limits = Limits(),  # noqa: B008 (it is frozen)
 ) -> Path:
     """Return the folder of the files of `corpus`, fetched where they are not in the cache.
 
@@ -28,12 +28,9 @@ def fetch_corpus(
     fetched anew from a mirror.
 
     Args:
-        name: the entry's name; messages and the cache use it.
         cache: folder of all corpora; nothing outside it is written.
         mirror: a folder or an http(s) URL with the same paths, used instead of the sources.
         offline: use the cache (and a mirror folder) only.
-        report: receives progress, retries and failed sources.
-        limits: timeouts and sizes; the defaults where None.
 
     Raises:
         InputError: when a file cannot be had; names the corpus, each source and its reason.
@@ -49,7 +46,6 @@ def fetch_corpus(
             )
         if missing:
             with cached.lock(report):
-                limits = limits or Limits()
                 _fill(cached, choice, renew=mirror is not None, limits=limits, report=report)
     except OSError as error:
         raise InputError(f"{name}: {cache}: {_disk_reason(error)}") from None

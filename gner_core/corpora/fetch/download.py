@@ -10,14 +10,14 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from gner_core.config.corpus import Pin
 from gner_core.corpora.fetch.request import Limits, Report
@@ -27,7 +27,6 @@ from gner_core.store.fingerprint import file_sha256
 if TYPE_CHECKING:
     import httpx
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # worth another attempt
 MEANINGS = {
     401: "access is refused",
@@ -135,14 +134,10 @@ def _attempt(client: "httpx.Client", job: Download) -> None:
         with _answer(client, job, headers) as response:
             start = _accepted(response, job, start)
             _receive(response, job, start)
-    except httpx.TimeoutException as error:
-        connecting = isinstance(error, (httpx.ConnectTimeout, httpx.PoolTimeout))
-        limits = job.limits
-        raise _TryAgainError(
-            f"no connection within {limits.connect:g} s"
-            if connecting
-            else f"stalled for {limits.read:g} s"
-        ) from None
+    except httpx.ConnectTimeout:
+        raise _TryAgainError(f"no connection within {job.limits.connect:g} s") from None
+    except httpx.TimeoutException:
+        raise _TryAgainError(f"stalled for {job.limits.read:g} s") from None
     except httpx.TransportError as error:
         raise _TryAgainError(f"connection failed ({error or type(error).__name__})") from None
     except httpx.InvalidURL:
@@ -156,25 +151,19 @@ def _attempt(client: "httpx.Client", job: Download) -> None:
 def _answer(
     client: "httpx.Client", job: Download, headers: dict[str, str]
 ) -> Iterator["httpx.Response"]:
-    """Follow redirects, never from https to http, never in a circle."""
-    url, seen = job.url, set[str]()
-    while True:
-        seen.add(url)
-        with client.stream("GET", url, headers=headers) as response:
-            location = response.headers.get("Location")
-            if response.status_code not in REDIRECTS or not location:
+    """Follow redirects, never from https to http."""
+    request = client.build_request("GET", job.url, headers=headers)
+    for _ in range(job.limits.redirects + 1):
+        with closing(client.send(request, stream=True)) as response:
+            if response.next_request is None:
                 yield response
                 return
-        before, url = url, urljoin(url, location)
-        scheme = urlsplit(url).scheme
-        if url in seen:
-            raise InputError(f"{job.shown}: redirects in a circle")
-        if len(seen) > job.limits.redirects:
-            raise InputError(f"{job.shown}: more than {job.limits.redirects} redirects")
-        if scheme not in ("http", "https") or (
-            scheme == "http" and urlsplit(before).scheme == "https"
-        ):
-            raise InputError(f"{job.shown}: redirects to {scheme}: which is not followed")
+        before, request = request.url.scheme, response.next_request
+        if request.url.scheme not in ("https", before):
+            raise InputError(
+                f"{job.shown}: redirects to {request.url.scheme}: which is not followed"
+            )
+    raise InputError(f"{job.shown}: more than {job.limits.redirects} redirects")
 
 
 def _accepted(response: "httpx.Response", job: Download, start: int) -> int:

@@ -1,9 +1,4 @@
-"""The request of a fetch to a source, with its limits and reports.
-
-Example:
-    >>> Limits(attempts=2).first_wait
-    1.0
-"""
+"""The request of a fetch to a source, with its limits and reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -79,7 +79,8 @@ def from_hub(source: HubSource, label: str, request: FetchRequest) -> None:
     for path in request.paths:
         if path not in source.paths:
             continue
-        with hub_errors(f"{label}, file {source.paths[path]}"):
+        where = f"{label}, file {source.paths[path]}"
+        with hub_errors(where):
             from huggingface_hub import hf_hub_download
 
             got = hf_hub_download(
@@ -90,7 +91,7 @@ def from_hub(source: HubSource, label: str, request: FetchRequest) -> None:
                 cache_dir=request.scratch / "hub",
                 tqdm_class=_hub_progress(request, path),
             )
-        refuse_damaged(Path(got), label=f"{label}, file {source.paths[path]}")
+        refuse_damaged(Path(got), label=where)
         target = request.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(Path(got).resolve(), target)

@@ -18,16 +18,19 @@ from gner_core.corpora.readers.raw import RawSentence
 from gner_core.errors import InputError
 
 
-def read(path: Path, form: ParquetFormat, *, repairs: Counter[str]) -> Iterator[RawSentence]:
-    """Yield the sentences of a file; nothing is repaired here."""
-    del repairs
+def read(path: Path, form: ParquetFormat, _repairs: Counter[str]) -> Iterator[RawSentence]:
+    """Yield the sentences of a file."""
     row = 0
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             names = form.tag_names or _class_names(path, form, file.schema_arrow)
             for words, values in _rows(path, form, file):
                 row += 1
-                yield _sentence(words, values, form, names=names, path=path, row=row)
+                where = f"{path}, row {row}"
+                if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+                    raise InputError(f"{where}: {form.words_field!r} must be a list of strings")
+                tags = named_tags(words, values, names, field=form.tags_field, where=where)
+                yield RawSentence(words, tags, [row] * len(words))
             if row != file.metadata.num_rows:
                 raise InputError(f"{path}: holds {row} rows, but says {file.metadata.num_rows}")
     except (OSError, UnicodeError, pa.ArrowException) as error:
@@ -44,24 +47,6 @@ def _rows(path: Path, form: ParquetFormat, file: pq.ParquetFile) -> Iterator[tup
     for batch in file.iter_batches(batch_size=1024, columns=columns):
         batch.validate(full=True)  # a damaged file may hold texts that are not UTF-8
         yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
-
-
-def _sentence(
-    words: Any,
-    values: Any,
-    form: ParquetFormat,
-    *,
-    names: tuple[str, ...] | None,
-    path: Path,
-    row: int,
-) -> RawSentence:
-    where = f"{path}, row {row}"
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise InputError(f"{where}: {form.words_field!r} must be a list of strings")
-    tags = named_tags(values, names, field=form.tags_field, where=where)
-    if len(words) != len(tags):
-        raise InputError(f"{where}: {len(words)} words but {len(tags)} tags")
-    return RawSentence(words, tags, [row] * len(words))
 
 
 def _class_names(path: Path, form: ParquetFormat, schema: pa.Schema) -> tuple[str, ...] | None:

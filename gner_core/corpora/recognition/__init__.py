@@ -55,7 +55,10 @@ def recognise(path: Path) -> Recognised:
             path.stem, params, split="train", folder=path.parent, repairs=repairs
         )
         statistics = count(sentences)
-        labels = {label: _spelled_out(label) for label in statistics["entities_by_type"]}
+        labels = {
+            label: SPELLED_OUT.get(label.lower()) or label.replace("_", " ").strip() or label
+            for label in statistics["entities_by_type"]
+        }
         if labels:
             params = _params(path, form, labels=labels)
         else:
@@ -91,10 +94,6 @@ def _params(path: Path, form: dict[str, Any], *, labels: Any) -> CorpusParams:
             "origin": "own corpus",
         }
     )
-
-
-def _spelled_out(label: str) -> str:
-    return SPELLED_OUT.get(label.lower()) or label.replace("_", " ").strip() or label
 
 
 def _snippet(path: Path, params: CorpusParams) -> str:

@@ -30,7 +30,7 @@ def reference(house: House) -> tuple[Outcome, dict[str, float]]:
     return undisturbed(house, house.folder / "undisturbed", QUICK)
 
 
-@pytest.mark.parametrize("target", ["flow", "fork-server"])
+@pytest.mark.parametrize("target", [pytest.param("flow", marks=pytest.mark.slow), "fork-server"])
 def test_after_sigkill_the_repeat_ends_as_if_nothing_had_been(
     house: House, reference: tuple[Outcome, dict[str, float]], target: str
 ) -> None:
@@ -42,6 +42,7 @@ def test_after_sigkill_the_repeat_ends_as_if_nothing_had_been(
     assert row.again == "0" or (target == "fork-server" and row.first == "0")
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_run_in_order(house: House) -> None:
     """Exit code 143, a checkpoint, MLflow's runs KILLED, no process, within seconds."""
     home, mark = house.folder / "ended", f"ended-{time.time_ns()}"

@@ -7,7 +7,7 @@ from gner_core.config.experiment import Experiment
 from gner_core.config.reading.check import check_file
 from gner_core.config.reading.files import (
     read_experiment,
-    read_reevaluation,
+    read_params,
     read_values,
     read_yaml,
     validated,
@@ -98,17 +98,14 @@ def test_scoring_is_required_and_may_stand_in_the_file_itself(tiny: Path, tmp_pa
     reevaluate = tiny.with_name("reevaluate.yaml")
     shared = read_yaml(tiny.with_name("scoring.yaml"))
     own = tmp_path / "own.yaml"
-    for file, kind, read in (
-        (tiny, Experiment, read_experiment),
-        (reevaluate, Reevaluation, read_reevaluation),
-    ):
-        assert read(file, overrides=[]).scoring.model_dump(mode="json") == shared
+    for file, kind in ((tiny, Experiment), (reevaluate, Reevaluation)):
+        assert read_params(kind, file).scoring.model_dump(mode="json") == shared
         values = read_values(file)
         del values["scoring"]
         with pytest.raises(InputError, match=rf"{file.name}: scoring: Field required"):
             validated(kind, values, file)
         own.write_text(yaml.safe_dump({"extends": str(file), "scoring": {**shared, "seed": 7}}))
-        assert read(own, overrides=[]).scoring.seed == 7
+        assert read_params(kind, own).scoring.seed == 7
 
 
 def test_a_file_of_scoring_is_checked_by_its_keys(tiny: Path, tmp_path: Path) -> None:

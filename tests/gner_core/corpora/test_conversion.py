@@ -58,12 +58,12 @@ def test_labels_that_share_a_name_go_on_as_one_entity() -> None:
 
 
 @pytest.mark.parametrize("tag", ["X-a", "B-", "I", "b-a", "", "o", "B- ", "S-a"])
-def test_unknown_tags_are_refused_with_their_position(tag: str) -> None:
+def test_unknown_tags_are_refused_and_named(tag: str) -> None:
     bio = BioTags(scheme="bio", labels="open", labels_to_o=())
-    for _ in range(2):  # the table must not learn from a fault
+    for _ in range(2):  # nothing is learnt from a fault
         with pytest.raises(TagError) as error:
             bio.convert(["O", "B-a", tag], repairs=Counter())
-        assert error.value.position == 2
+        assert error.value.tag == tag
 
 
 def test_a_bare_label_may_not_be_blank() -> None:

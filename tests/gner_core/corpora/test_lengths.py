@@ -1,13 +1,16 @@
 """Token lengths without transformers: the same counts as in training, and what does not fit."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
-from gner_core.config.reading.files import read_backbone
+from gner_core.config.backbone import BackboneParams
+from gner_core.config.reading.files import read_params
 from gner_core.config.training import TrainParams
 from gner_core.corpora.lengths import Spread, TokenCounter, length_report
 from gner_core.errors import InputError
@@ -42,25 +45,43 @@ def test_percentiles_of_few_numbers() -> None:
     assert Spread.of(list(range(1, 101))).most == 95
 
 
-def test_passages_over_the_limits_are_cut_in_the_report(
+@pytest.fixture
+def counted(
     shared: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With T5's tokenizer 1,783 of the 2,217 passages are over its limits, most of them targets."""
+) -> Callable[..., Any]:
+    """Count a corpus with T5's tokenizer, as the command does: `counted(corpus, option, …)`."""
     monkeypatch.setenv("GNER_HOME", str(tmp_path))
-    command = [
-        *("data", "lengths", "pile-ner-sample", "--source", str(shared / "datasets")),
-        *("--backbone", str(root / "params" / "models" / "flan-t5-small.yaml")),
-        *("--tokenizer", str(shared / "tokenizers" / "t5"), "--json"),
-    ]
-    result = CliRunner().invoke(app, command)
-    assert result.exit_code == 0
-    (found,) = json.loads(result.stdout)
+
+    def run(*given: str) -> Any:
+        command = [
+            *("data", "lengths", *given, "--source", str(shared / "datasets"), "--json"),
+            *("--backbone", str(root / "params" / "models" / "flan-t5-small.yaml")),
+            *("--tokenizer", str(shared / "tokenizers" / "t5")),
+        ]
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 0
+        (found,) = json.loads(result.stdout)
+        return found
+
+    return run
+
+
+def test_the_command_counts_one_split(counted: Callable[..., Any]) -> None:
+    found = counted("crossner-ai", "--split", "test")
+    assert (found["sentences"], found["over"], found["cut"]) == (431, 0, None)
+    assert found["prompt"]["mean"] > found["target"]["mean"] > 100
+
+
+@pytest.mark.slow
+def test_passages_over_the_limits_are_cut_in_the_report(counted: Callable[..., Any]) -> None:
+    """With T5's tokenizer 1,783 of the 2,217 passages are over its limits, most of them targets."""
+    found = counted("pile-ner-sample")
     assert (found["sentences"], found["over"]) == (2217, 1783)
     assert found["cut"]["sentences"] == 6057
     assert found["cut"]["over"] < 60
 
 
 def test_a_missing_tokenizer_is_named(root: Path, tmp_path: Path) -> None:
-    backbone = read_backbone(root / "params" / "models" / "flan-t5-small.yaml")
+    backbone = read_params(BackboneParams, root / "params" / "models" / "flan-t5-small.yaml")
     with pytest.raises(InputError, match=r"give a folder with a tokenizer\.json"):
         TokenCounter(tmp_path, backbone, BIO)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from gner_core.config.backbone import BackboneParams
-from gner_core.config.costs import DeviceProfile
-from gner_core.config.reading.costs import ENERGY, LENGTHS, named_device, read_energy, read_lengths
-from gner_core.config.reading.files import read_backbone, read_catalog
+from gner_core.config.costs import DeviceProfile, EnergyParams
+from gner_core.config.reading.costs import ENERGY, LENGTHS, named_device, read_lengths
+from gner_core.config.reading.files import read_catalog, read_params
 from gner_core.config.system import DecodeParams
 from gner_core.config.training import LoraParams, TrainParams
 from gner_core.costs.devices import read_device
@@ -23,7 +23,7 @@ GREEDY = DecodeParams(mode="free", beams=1, too_long="skip", seed=1)
 
 
 def backbone(root: Path, name: str) -> BackboneParams:
-    return read_backbone(root / "params" / "models" / f"{name}.yaml")
+    return read_params(BackboneParams, root / "params" / "models" / f"{name}.yaml")
 
 
 def device(**changes: Any) -> DeviceProfile:
@@ -181,7 +181,7 @@ def test_speeds_of_table_4_are_met_where_models_are_small(root: Path) -> None:
 
 
 def test_energy_of_the_papers_hours_is_the_papers_carbon() -> None:
-    kwh, kg = footprint(paper_gpu_hours(), watts=400, energy=read_energy(ENERGY))
+    kwh, kg = footprint(paper_gpu_hours(), watts=400, energy=read_params(EnergyParams, ENERGY))
     assert kwh == pytest.approx(800 * 0.4 * 1.1)
     assert kg == pytest.approx(paper_kg(), rel=0.01)
 

@@ -14,7 +14,7 @@ from transformers import (
 
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.costs import ModelShape
-from gner_core.config.reading.files import read_backbone
+from gner_core.config.reading.files import read_params
 from gner_core.costs.work import forward_work, update_work
 from gner_core.training.bench.flops import shape_of
 from gner_core.training.trainer import freeze_layers
@@ -37,7 +37,8 @@ TOY = ModelShape(
 
 def test_the_shapes_of_params_have_exactly_the_parameters_of_their_models(root: Path) -> None:
     backbones = [
-        read_backbone(file) for file in sorted((root / "params" / "models").glob("*.yaml"))
+        read_params(BackboneParams, file)
+        for file in sorted((root / "params" / "models").glob("*.yaml"))
     ]
     assert len(backbones) == 10
     for backbone in backbones:
@@ -46,7 +47,9 @@ def test_the_shapes_of_params_have_exactly_the_parameters_of_their_models(root: 
 
 
 def test_a_shape_of_another_model_is_refused(root: Path) -> None:
-    values = read_backbone(root / "params" / "models" / "flan-t5-small.yaml").model_dump()
+    values = read_params(
+        BackboneParams, root / "params" / "models" / "flan-t5-small.yaml"
+    ).model_dump()
     values["shape"]["layers"] = 12
     with pytest.raises(ValidationError, match=r"shape has [\d,]+ parameters, not 76,961,152"):
         BackboneParams.model_validate(values)

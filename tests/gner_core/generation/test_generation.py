@@ -107,13 +107,13 @@ def test_a_killed_generation_goes_on_and_the_result_is_the_same(
 
 
 def test_two_processes_write_what_one_writes_and_report_what_is_new(
-    tiny_model: TinyModel, news: list[Sentence], tmp_path: Path
+    tiny_llama: TinyModel, news: list[Sentence], tmp_path: Path
 ) -> None:
     found = []
     reported: list[int] = []
     for processes in (1, 2):
         place = tmp_path / str(processes)
-        request = asked(tiny_model, news, place, batch=4, mode="guided", processes=processes)
+        request = asked(tiny_llama, news, place, batch=4, mode="guided", processes=processes)
         (place / "scratch" / REQUEST).write_text(request.model_dump_json())
         reported.clear()
         work(request, lambda done, total: reported.append(done))

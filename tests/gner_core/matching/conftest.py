@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from gner_core.config.reading.files import SCORING, read_scoring
+from gner_core.config.reading.files import SCORING, read_params
+from gner_core.config.scoring import ScoringParams
 from gner_core.config.system import MatchParams
 from gner_core.scoring.files import FileScoring, score_file
 from gner_core.systems.gner.targets import BIO
@@ -26,7 +27,7 @@ def published_scores(shared: Path) -> Callable[[MatchParams], dict[str, Any]]:
             metrics=("pair",),
             without=frozenset(),
             errors=False,
-            scoring=read_scoring(SCORING),
+            scoring=read_params(ScoringParams, SCORING),
         )
         file = shared / "predictions" / "gner-t5-base-dev700.jsonl.gz"
         found = score_file(file, setup, workers=1, report=lambda _: None)

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from gner_core.config.reading.files import SCORING, read_scoring
+from gner_core.config.reading.files import SCORING, read_params
+from gner_core.config.scoring import ScoringParams
 from gner_core.config.system import MatchParams
 from gner_core.matching.modes import Matcher
 from gner_core.records import Prediction
@@ -22,7 +23,7 @@ from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.scored import Scored, score
 from gner_core.systems.gner.targets import BIO
 
-PARAMS = read_scoring(SCORING)
+PARAMS = read_params(ScoringParams, SCORING)
 HOSTILE = "<script>alert(1)</script>"
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,20 @@ from gner_core.config.execution import ExecutionParams
 from gner_core.config.training import TrainParams
 from gner_core.records import Sentence, write_sentences
 from gner_core.training.stage import TrainRequest
+from gner_core.training.worker import work
 from tests.gner_core.conftest import TinyModel
 
 Ask = Callable[..., TrainRequest]
+Whole = Callable[[TinyModel], Path]
 
 
-@pytest.fixture
-def ask(
-    recipe: TrainParams, execution: ExecutionParams, news: list[Sentence], tmp_path: Path
-) -> Ask:
-    """Make a request: `ask(model, place, sentences=…, train={…}, execution={…})`."""
+@pytest.fixture(scope="session")
+def request_at(recipe: TrainParams, execution: ExecutionParams, news: list[Sentence]) -> Ask:
+    """Make a request: `request_at(place, model, sentences=…, train={…}, …)`."""
 
     def make(
+        place: Path,
         model: TinyModel,
-        place: Path = tmp_path,
         *,
         sentences: list[Sentence] = news,
         train: dict[str, Any] | None = None,
@@ -53,6 +54,29 @@ def ask(
         return TrainRequest.model_validate(values)
 
     return make
+
+
+@pytest.fixture
+def ask(request_at: Ask, tmp_path: Path) -> Ask:
+    """Make a request: `ask(model, place, sentences=…, train={…}, …)`."""
+
+    def make(model: TinyModel, place: Path = tmp_path, **changes: Any) -> TrainRequest:
+        return request_at(place, model, **changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def whole_training(request_at: Ask, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Train a model as `ask(model)` says, with nothing in the way, once; give the place."""
+
+    @cache
+    def train(model: TinyModel) -> Path:
+        place = tmp_path_factory.mktemp("whole")
+        work(request_at(place, model), silent)
+        return place
+
+    return train
 
 
 @pytest.fixture

@@ -68,28 +68,28 @@ def test_the_published_model_computes_what_the_adapters_do(
 
 
 def test_adapters_go_on_to_the_same_weights(
-    tiny_model: TinyModel, ask: Ask, tmp_path: Path, peft: Any
+    tiny_llama: TinyModel, ask: Ask, tmp_path: Path, peft: Any
 ) -> None:
-    train = {"lora": lora(tiny_model)}
+    train = {"lora": lora(tiny_llama)}
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    work(ask(tiny_model, whole, train=train), silent)
+    work(ask(tiny_llama, whole, train=train), silent)
     with pytest.raises(Killed):
-        work(ask(tiny_model, broken, train=train), dying_after(3))
-    assert work(ask(tiny_model, broken, train=train), silent)["summary"]["resumed_from"] == 2
+        work(ask(tiny_llama, broken, train=train), dying_after(3))
+    assert work(ask(tiny_llama, broken, train=train), silent)["summary"]["resumed_from"] == 2
     assert journal(whole) == journal(broken)
     one, two = (load_file(place / "out" / "model.safetensors") for place in (whole, broken))
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
 def test_a_missing_package_and_unknown_layers_are_named(
-    tiny_model: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch, peft: Any
+    tiny_llama: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch, peft: Any
 ) -> None:
-    wrong = lora(tiny_model).model_copy(update={"target_modules": ("nowhere",)})
+    wrong = lora(tiny_llama).model_copy(update={"target_modules": ("nowhere",)})
     with pytest.raises(InputError, match=r"target_modules: nowhere: no such .* there are: "):
-        work(ask(tiny_model, train={"lora": wrong}), silent)
+        work(ask(tiny_llama, train={"lora": wrong}), silent)
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(InputError, match=r"pip install 'gner\[lora\]'"):
-        work(ask(tiny_model, train={"lora": lora(tiny_model)}), silent)
+        work(ask(tiny_llama, train={"lora": lora(tiny_llama)}), silent)
 
 
 def test_adapters_and_frozen_layers_exclude_each_other(

@@ -35,14 +35,14 @@ def test_both_sides_train_on_the_same_sentences(tiny_model: TinyModel, ask: Ask)
     assert all(side["memory_bytes"] > 0 for side in sides)
 
 
-def test_one_in_two_micro_batches_is_half_an_update(tiny_model: TinyModel, ask: Ask) -> None:
-    figures = work(request(ask, tiny_model, one_in=2), silent)["figures"]
+def test_one_in_two_micro_batches_is_half_an_update(tiny_llama: TinyModel, ask: Ask) -> None:
+    figures = work(request(ask, tiny_llama, one_in=2), silent)["figures"]
     assert figures["sentences"] == 8  # of two updates of 8, in micro-batches of 4
 
 
-def test_more_updates_than_there_are_sentences_are_refused(tiny_model: TinyModel, ask: Ask) -> None:
+def test_more_updates_than_there_are_sentences_are_refused(tiny_llama: TinyModel, ask: Ask) -> None:
     with pytest.raises(InputError, match=r"make 3 whole updates of 8; 10 are wanted: lower"):
-        work(request(ask, tiny_model, updates=9), silent)
+        work(request(ask, tiny_llama, updates=9), silent)
     with pytest.raises(InputError, match="--device H999: not known; known: A100-80G"):
         named_device("H999")
 

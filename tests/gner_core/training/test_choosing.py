@@ -77,12 +77,12 @@ def sample() -> dict[str, Any]:
 
 
 def test_validation_changes_nothing_in_the_training(
-    tiny_model: TinyModel, ask: Ask, news: list[Sentence], tmp_path: Path
+    tiny_llama: TinyModel, ask: Ask, news: list[Sentence], tmp_path: Path
 ) -> None:
     plain, validated = tmp_path / "plain", tmp_path / "validated"
-    work(ask(tiny_model, plain, sentences=news[:16]), silent)
+    work(ask(tiny_llama, plain, sentences=news[:16]), silent)
     choose = {"kind": "sample", "every": 1, "data": sample()}
-    asked = ask(tiny_model, validated, sentences=news[:16], validation=news[16:], choose=choose)
+    asked = ask(tiny_llama, validated, sentences=news[:16], validation=news[16:], choose=choose)
     work(asked, silent)
     without = [{k: v for k, v in x.items() if k != "validation_loss"} for x in journal(validated)]
     assert journal(plain) == without
@@ -103,9 +103,9 @@ def test_a_killed_training_chooses_the_same_weights(
 
 
 def test_damaged_best_weights_damage_their_checkpoint(
-    tiny_model: TinyModel, ask: Ask, tmp_path: Path
+    tiny_llama: TinyModel, ask: Ask, tmp_path: Path
 ) -> None:
-    asked = ask(tiny_model, choose=HELD_OUT, keep_checkpoints=3)
+    asked = ask(tiny_llama, choose=HELD_OUT, keep_checkpoints=3)
     with pytest.raises(Killed):
         work(asked, dying_after(4))
     kept = checkpoints(Path(asked.scratch))
@@ -117,11 +117,11 @@ def test_damaged_best_weights_damage_their_checkpoint(
 
 
 def test_best_weights_that_cannot_be_written_stop_with_a_way_out(
-    tiny_model: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_llama: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, place = tmp_path / "whole", tmp_path / "full"
-    work(ask(tiny_model, whole, choose=HELD_OUT), silent)
-    asked = ask(tiny_model, place, choose=HELD_OUT)
+    work(ask(tiny_llama, whole, choose=HELD_OUT), silent)
+    asked = ask(tiny_llama, place, choose=HELD_OUT)
     fault: Exception = OSError(errno.ENOSPC, "No space left on device")
 
     def full(*arguments: Any, **options: Any) -> None:
@@ -141,7 +141,7 @@ def test_best_weights_that_cannot_be_written_stop_with_a_way_out(
 
 
 def test_a_validation_loss_that_is_no_number_stops_before_anything_is_kept(
-    tiny_model: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_llama: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = trainer.summed_cross_entropy
 
@@ -150,13 +150,13 @@ def test_a_validation_loss_that_is_no_number_stops_before_anything_is_kept(
 
     monkeypatch.setattr(trainer, "summed_cross_entropy", broken)
     with pytest.raises(InputError, match=r"update 2: the validation loss is nan; training stopped"):
-        work(ask(tiny_model, choose={**HELD_OUT, "every": 2}), silent)
+        work(ask(tiny_llama, choose={**HELD_OUT, "every": 2}), silent)
     assert not (tmp_path / "out" / "model.safetensors").exists()
 
 
-def test_all_sentences_held_out_leave_none_to_train_on(tiny_model: TinyModel, ask: Ask) -> None:
+def test_all_sentences_held_out_leave_none_to_train_on(tiny_llama: TinyModel, ask: Ask) -> None:
     with pytest.raises(InputError, match="24 held out of 24 leave none to train on"):
-        work(ask(tiny_model, choose={**HELD_OUT, "sentences": 24}), silent)
+        work(ask(tiny_llama, choose={**HELD_OUT, "sentences": 24}), silent)
 
 
 def test_validation_steps_are_at_intervals_or_ends_of_epochs_and_at_the_end() -> None:
@@ -167,8 +167,8 @@ def test_validation_steps_are_at_intervals_or_ends_of_epochs_and_at_the_end() ->
 
 
 def test_the_summary_on_disk_says_what_was_chosen(
-    tiny_model: TinyModel, ask: Ask, tmp_path: Path
+    tiny_llama: TinyModel, ask: Ask, tmp_path: Path
 ) -> None:
-    work(ask(tiny_model), silent)
+    work(ask(tiny_llama), silent)
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["chosen"] == {"update": 6, "by": "last"}

@@ -2,11 +2,9 @@
 
 import errno
 import os
-import resource
 import shutil
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,8 +20,9 @@ from gner_core.training.checkpoints.resume import checkpoints, disk_is_full
 from gner_core.training.launch.lifeline import STOP
 from gner_core.training.trainer import StageTrainer
 from gner_core.training.worker import work
+from tests.conftest import room_for
 from tests.gner_core.conftest import TinyModel, backbone
-from tests.gner_core.training.conftest import Ask, journal, silent
+from tests.gner_core.training.conftest import Ask, Whole, journal, silent
 from tests.gner_core.training.test_training import Killed, dying_after
 
 
@@ -68,15 +67,15 @@ def test_tensors_of_other_sizes_are_named(steady_model: TinyModel, ask: Ask) -> 
 @pytest.mark.parametrize("place", ["/proc/nowhere", "/sys/kernel"])
 @pytest.mark.parametrize("folder", ["output", "scratch"])
 def test_a_folder_that_cannot_be_written_is_named_before_any_work(
-    tiny_model: TinyModel, ask: Ask, folder: str, place: str
+    tiny_llama: TinyModel, ask: Ask, folder: str, place: str
 ) -> None:
-    asked = ask(tiny_model).model_copy(update={folder: place})
+    asked = ask(tiny_llama).model_copy(update={folder: place})
     with pytest.raises(InputError, match=rf"{place}: cannot be written .*; nothing was"):
         work(asked, silent)
 
 
 def test_a_loss_that_is_no_number_stops_with_the_last_checkpoint(
-    tiny_model: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    tiny_llama: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = StageTrainer.compute_loss
 
@@ -85,14 +84,14 @@ def test_a_loss_that_is_no_number_stops_with_the_last_checkpoint(
         return plain(self, *args, **options) * factor
 
     monkeypatch.setattr(StageTrainer, "compute_loss", broken)
-    asked = ask(tiny_model)
+    asked = ask(tiny_llama)
     with pytest.raises(InputError, match=r"update 5: the loss is nan; .*checkpoint of update 4"):
         work(asked, silent)
     assert [path.name for path in checkpoints(Path(asked.scratch))] == ["checkpoint-4"]
 
 
 def test_a_loss_that_runs_away_stops_the_training(
-    tiny_model: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    tiny_llama: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = StageTrainer.compute_loss
 
@@ -100,7 +99,7 @@ def test_a_loss_that_runs_away_stops_the_training(
         return plain(self, *args, **options) * (1 + self.state.global_step / 10)
 
     monkeypatch.setattr(StageTrainer, "compute_loss", rising)
-    asked = ask(tiny_model, train={"epochs": 10, "learning_rate": 1e-9}, checkpoint_every=10)
+    asked = ask(tiny_llama, train={"epochs": 10, "learning_rate": 1e-9}, checkpoint_every=10)
     with pytest.raises(InputError, match=r"the loss runs away: .* try a lower learning_rate"):
         work(asked.model_copy(update={"execution": _impatient(asked.execution)}), silent)
 
@@ -134,22 +133,25 @@ def test_running_out_of_memory_halves_the_micro_batch_and_changes_nothing(
 
 
 def test_memory_that_does_not_hold_one_sentence_is_a_clear_end(
-    tiny_model: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    tiny_llama: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def greedy(*_: Any, **__: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(StageTrainer, "compute_loss", greedy)
     with pytest.raises(InputError, match="out of memory with one sentence per device"):
-        work(ask(tiny_model), silent)
+        work(ask(tiny_llama), silent)
 
 
 def test_a_stop_writes_a_checkpoint_first(
-    tiny_model: TinyModel, ask: Ask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_llama: TinyModel,
+    ask: Ask,
+    whole_training: Whole,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    work(ask(tiny_model, tmp_path / "whole"), silent)
     place = tmp_path / "stopped"
-    asked = ask(tiny_model, place, checkpoint_every=100)
+    asked = ask(tiny_llama, place, checkpoint_every=100)
 
     def stop(done: int, *_: Any, **__: Any) -> None:
         if done == 2:
@@ -162,11 +164,11 @@ def test_a_stop_writes_a_checkpoint_first(
     assert said in capsys.readouterr().err
     (place / "scratch" / STOP).unlink()
     assert work(asked, silent)["summary"]["resumed_from"] == 3
-    assert journal(tmp_path / "whole") == journal(place)
+    assert journal(whole_training(tiny_llama)) == journal(place)
 
 
 def test_a_stop_whose_checkpoint_cannot_be_written_says_where_it_goes_on(
-    tiny_model: TinyModel,
+    tiny_llama: TinyModel,
     ask: Ask,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -179,17 +181,20 @@ def test_a_stop_whose_checkpoint_cannot_be_written_says_where_it_goes_on(
             (tmp_path / "scratch" / STOP).touch()
 
     with pytest.raises(SystemExit):
-        work(ask(tiny_model), stop)
+        work(ask(tiny_llama), stop)
     said = "stopped after update 3 of 6; the same command goes on from the checkpoint of update 2"
     assert said in capsys.readouterr().err
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(
-    tiny_model: TinyModel, ask: Ask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_llama: TinyModel,
+    ask: Ask,
+    whole_training: Whole,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    work(ask(tiny_model, tmp_path / "whole"), silent)
     place = tmp_path / "broken"
-    asked = ask(tiny_model, place, keep_checkpoints=2)
+    asked = ask(tiny_llama, place, keep_checkpoints=2)
     with pytest.raises(Killed):
         work(asked, dying_after(5))
     weights = place / "scratch" / "checkpoint-4" / "optimizer.safetensors"
@@ -200,7 +205,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
     error = capsys.readouterr().err
     assert "checkpoint-4: damaged (optimizer.safetensors has another check sum)" in error
     assert "going on from update 2" in error
-    assert journal(tmp_path / "whole") == journal(place)
+    assert journal(whole_training(tiny_llama)) == journal(place)
 
 
 LARGE = {"weight": torch.zeros(1 << 16)}
@@ -239,7 +244,7 @@ def test_a_limit_of_file_sizes_is_no_full_disk(tmp_path: Path, way: str) -> None
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_costs_a_checkpoint_but_not_the_training(
-    tiny_model: TinyModel,
+    tiny_llama: TinyModel,
     ask: Ask,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -249,7 +254,7 @@ def test_a_full_disk_costs_a_checkpoint_but_not_the_training(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(trainer, "save_file", full)
-    asked = ask(tiny_model)
+    asked = ask(tiny_llama)
     assert work(asked, full)["summary"]["updates"] == 6
     error = capsys.readouterr().err
     said = f"no checkpoint after update 4 ([Errno {number}] {os.strerror(number)}); training goes"
@@ -271,13 +276,13 @@ def failing_at(monkeypatch: pytest.MonkeyPatch, *saves: int) -> None:
 
 
 def test_a_checkpoint_that_fails_twice_in_a_row_stops_the_training_with_its_traceback(
-    tiny_model: TinyModel,
+    tiny_llama: TinyModel,
     ask: Ask,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     failing_at(monkeypatch, 2, 3)
-    asked = ask(tiny_model)
+    asked = ask(tiny_llama)
     with pytest.raises(TypeError, match="no such number") as end:
         work(asked, silent)
     assert "second checkpoint in a row" in "".join(traceback.format_exception(end.value))
@@ -289,16 +294,16 @@ def test_a_checkpoint_that_fails_twice_in_a_row_stops_the_training_with_its_trac
 
 
 def test_a_checkpoint_that_fails_once_leaves_the_training_running(
-    tiny_model: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    tiny_llama: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing_at(monkeypatch, 1, 3)
-    assert work(ask(tiny_model), silent)["summary"]["updates"] == 6
+    assert work(ask(tiny_llama), silent)["summary"]["updates"] == 6
 
 
 def test_a_result_without_room_keeps_the_training(
-    tiny_model: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    tiny_llama: TinyModel, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = ask(tiny_model)
+    asked = ask(tiny_llama)
 
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -313,30 +318,22 @@ def test_a_result_without_room_keeps_the_training(
     assert work(asked, silent)["summary"]["resumed_from"] == 6
 
 
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """Let the system refuse to make any file larger than this."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_system_that_takes_no_more_bytes_loses_nothing(
-    tiny_model: TinyModel, ask: Ask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_llama: TinyModel,
+    ask: Ask,
+    whole_training: Whole,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    work(ask(tiny_model, tmp_path / "whole"), silent)
     place = tmp_path / "full"
-    asked = ask(tiny_model, place, keep_checkpoints=9)
+    asked = ask(tiny_llama, place, keep_checkpoints=9)
     with pytest.raises(Killed):
         work(asked, dying_after(3))
     with room_for(40_000), pytest.raises(SafetensorError, match="File too large"):
         work(asked, silent)
     assert "no checkpoint after update 4" in capsys.readouterr().err
     assert work(asked, silent)["summary"]["resumed_from"] == 2
-    assert journal(tmp_path / "whole") == journal(place)
+    assert journal(whole_training(tiny_llama)) == journal(place)
 
 
 def test_no_room_for_a_look_halves_the_micro_batch_and_chooses_the_same(

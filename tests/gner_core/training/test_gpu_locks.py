@@ -79,7 +79,7 @@ def victim_of(name: str, flow: psutil.Process) -> psutil.Process:
     ids=lambda value: value["kind"] if isinstance(value, dict) else getattr(value, "name", value),
 )
 def test_a_kill_leaves_no_process_and_frees_the_gpus(
-    tiny_model: TinyModel,
+    tiny_llama: TinyModel,
     ask: Ask,
     tmp_path: Path,
     root: Path,
@@ -88,12 +88,10 @@ def test_a_kill_leaves_no_process_and_frees_the_gpus(
     name: str,
     number: signal.Signals,
 ) -> None:
-    if tiny_model.backbone.family == "decoder_only":
-        pytest.skip("once is enough")
     pretend(2, tmp_path, monkeypatch)
     monkeypatch.setenv("DS_ACCELERATOR", "cpu")
     locks, gpus = tmp_path / "locks", UUIDS[: launcher.get("processes", 1)]
-    asked = ask(tiny_model, train={"epochs": 3000}, launcher=launcher, checkpoint_every=9999)
+    asked = ask(tiny_llama, train={"epochs": 3000}, launcher=launcher, checkpoint_every=9999)
     (tmp_path / "asked.json").write_text(asked.model_dump_json())
     command = [sys.executable, "-m", "tests.gner_core.training.flow_process"]
     with (tmp_path / "log").open("wb") as log:

@@ -136,11 +136,9 @@ def assert_kills_change_nothing(
 
 
 def test_three_kills_change_nothing(
-    workers: Workers, ask: Ask, tiny_model: TinyModel, tmp_path: Path
+    workers: Workers, ask: Ask, tiny_llama: TinyModel, tmp_path: Path
 ) -> None:
-    if tiny_model.backbone.family == "decoder_only":
-        pytest.skip("the slow test is for both families")
-    assert_kills_change_nothing(workers, ask, tiny_model, tmp_path, kills=3, epochs=12)
+    assert_kills_change_nothing(workers, ask, tiny_llama, tmp_path, kills=3, epochs=12)
 
 
 @pytest.mark.slow
@@ -151,11 +149,9 @@ def test_twenty_kills_change_nothing(
 
 
 def test_a_worker_waits_until_an_earlier_one_has_left_the_scratch_folder(
-    workers: Workers, ask: Ask, tiny_model: TinyModel, tmp_path: Path
+    workers: Workers, ask: Ask, tiny_llama: TinyModel, tmp_path: Path
 ) -> None:
-    if tiny_model.backbone.family == "decoder_only":
-        pytest.skip("once is enough")
-    asked = ask(tiny_model)
+    asked = ask(tiny_llama)
     with file_lock(Path(asked.scratch) / IN_USE):
         attempt = Attempt(workers, asked)
         time.sleep(2)
@@ -165,9 +161,9 @@ def test_a_worker_waits_until_an_earlier_one_has_left_the_scratch_folder(
 
 
 def test_sigterm_writes_a_checkpoint_and_then_stops(
-    workers: Workers, ask: Ask, tiny_model: TinyModel, tmp_path: Path
+    workers: Workers, ask: Ask, tiny_llama: TinyModel, tmp_path: Path
 ) -> None:
-    asked = ask(tiny_model, train={"epochs": 60}, checkpoint_every=1000)
+    asked = ask(tiny_llama, train={"epochs": 60}, checkpoint_every=1000)
     attempt = Attempt(workers, asked)
     attempt.until(lambda: attempt.updates() >= 2)
     error = attempt.end(signal.SIGTERM)
@@ -178,12 +174,10 @@ def test_sigterm_writes_a_checkpoint_and_then_stops(
 
 @pytest.mark.slow
 def test_ranks_write_a_checkpoint_and_stop_when_the_fork_server_is_killed(
-    workers: Workers, ask: Ask, tiny_model: TinyModel
+    workers: Workers, ask: Ask, tiny_llama: TinyModel
 ) -> None:
-    if tiny_model.backbone.family == "decoder_only":
-        pytest.skip("once is enough")
     launcher = {"kind": "torchrun", "processes": 2}
-    asked = ask(tiny_model, train={"epochs": 300}, checkpoint_every=9999, launcher=launcher)
+    asked = ask(tiny_llama, train={"epochs": 300}, checkpoint_every=9999, launcher=launcher)
     attempt = Attempt(workers, asked)
     attempt.until(lambda: attempt.updates() >= 2)
     family = [attempt.process, *attempt.process.children(recursive=True)]

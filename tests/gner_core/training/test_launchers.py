@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import psutil
 import pytest
 
 from gner_core.runtime.worker import REQUEST, RESULT
+from gner_core.training.stage import TrainRequest
 from gner_core.training.worker import work
 from tests.gner_core.conftest import TinyModel
 from tests.gner_core.training.conftest import Ask, journal, silent
@@ -62,7 +64,14 @@ def assert_same(one: list[dict[str, float]], other: list[dict[str, float]]) -> N
             assert a["validation_loss"] == pytest.approx(b["validation_loss"], abs=1e-4)
 
 
-def trained(
+def until(seen: Callable[[], Any], *, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def wanted(
     model: TinyModel,
     ask: Ask,
     place: Path,
@@ -70,11 +79,18 @@ def trained(
     *,
     epochs: int,
     train_batch: int = 2,
-) -> list[dict[str, float]]:
-    """The curve of a training with looks and a shorter last update; it keeps all checkpoints."""
+) -> TrainRequest:
+    """Validation steps and a shorter last update; all checkpoints are kept."""
     changes = {"train_batch": train_batch, "launcher": launcher, "keep_checkpoints": 99}
     train = {"global_batch": 7, "epochs": epochs}
-    asked = ask(model, place, train=train, choose=HELD_OUT, **changes)
+    return ask(model, place, train=train, choose=HELD_OUT, **changes)
+
+
+def trained(
+    model: TinyModel, ask: Ask, place: Path, launcher: dict[str, Any], **changes: int
+) -> list[dict[str, float]]:
+    """The curve of a training."""
+    asked = wanted(model, ask, place, launcher, **changes)
     if launcher == PLAIN:
         work(asked, silent)
     else:
@@ -97,17 +113,20 @@ def chosen(place: Path) -> int:
     return update
 
 
-def test_two_ranks_give_the_curve_of_one_and_take_its_checkpoints(
-    steady_model: TinyModel, ask: Ask, tmp_path: Path
+def test_two_ranks_end_with_their_supervisor_and_one_process_goes_on_to_the_same_curve(
+    tiny_llama: TinyModel, ask: Ask, tmp_path: Path
 ) -> None:
-    if steady_model.backbone.family == "decoder_only":
-        pytest.skip("the slow tests are for both families")
-    one, two, back = (tmp_path / name for name in ("one", "two", "back"))
-    curve = trained(steady_model, ask, one, PLAIN, epochs=1)
-    assert_same(curve, trained(steady_model, ask, two, TORCHRUN, epochs=1))
-    hand_over(two, back, 2)
-    assert_same(curve, trained(steady_model, ask, back, PLAIN, epochs=1))
-    assert resumed_from(back) == 2
+    one, two = tmp_path / "one", tmp_path / "two"
+    curve = trained(tiny_llama, ask, one, PLAIN, epochs=20)
+    supervisor = start(wanted(tiny_llama, ask, two, TORCHRUN, epochs=20), two)
+    until(lambda: list((two / "scratch").glob("checkpoint-*")))
+    family = psutil.Process(supervisor.pid).children(recursive=True)
+    assert len(family) >= 3  # the launcher and two ranks
+    supervisor.kill()
+    assert psutil.wait_procs(family, timeout=20)[1] == []
+    supervisor.wait(20)
+    assert_same(curve, trained(tiny_llama, ask, two, PLAIN, epochs=20))
+    assert 0 < resumed_from(two) < len(curve)
 
 
 @pytest.mark.slow
@@ -163,10 +182,7 @@ def test_sigterm_stops_all_ranks_behind_a_checkpoint(
 ) -> None:
     asked = ask(tiny_model, train={"epochs": 40}, launcher=TORCHRUN, checkpoint_every=999)
     supervisor = start(asked, tmp_path)
-    progress = tmp_path / "scratch" / "progress.jsonl"
-    deadline = time.monotonic() + 90
-    while not progress.exists() and time.monotonic() < deadline:
-        time.sleep(0.2)
+    until((tmp_path / "scratch" / "progress.jsonl").exists)
     supervisor.terminate()
     assert supervisor.wait(60) == 143
     (checkpoint,) = (tmp_path / "scratch").glob("checkpoint-*")
@@ -177,42 +193,24 @@ def test_sigterm_stops_all_ranks_behind_a_checkpoint(
 
 @pytest.mark.slow
 def test_deepspeed_leaves_no_shared_memory_even_if_it_is_killed(
-    tiny_model: TinyModel, ask: Ask, tmp_path: Path, root: Path
+    tiny_llama: TinyModel, ask: Ask, tmp_path: Path, root: Path
 ) -> None:
-    if tiny_model.backbone.family == "decoder_only":
-        pytest.skip("once is enough")
     before = set(SHARED_MEMORY.glob("deepspeed*"))
-    supervisor = start(ask(tiny_model, train={"epochs": 300}, launcher=zero(root, "1")), tmp_path)
-    progress = tmp_path / "scratch" / "progress.jsonl"
-    deadline = time.monotonic() + 240
-    while not progress.exists() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert progress.exists()
+    supervisor = start(ask(tiny_llama, train={"epochs": 300}, launcher=zero(root, "1")), tmp_path)
+    until((tmp_path / "scratch" / "progress.jsonl").exists, seconds=240)
     supervisor.kill()
     supervisor.wait(20)
     # Trainings of other tests have buffers with names, too, until they have started.
-    while left := set(SHARED_MEMORY.glob("deepspeed*")) - before:
-        assert time.monotonic() < deadline, left
-        time.sleep(0.2)
+    until(lambda: not set(SHARED_MEMORY.glob("deepspeed*")) - before, seconds=240)
 
 
-@pytest.mark.parametrize("victim", ["supervisor", pytest.param("launcher", marks=pytest.mark.slow)])
-def test_no_rank_outlives_its_parents(
-    tiny_model: TinyModel, ask: Ask, tmp_path: Path, victim: str
-) -> None:
-    if tiny_model.backbone.family == "decoder_only":
-        pytest.skip("once is enough")
-    asked = ask(tiny_model, train={"epochs": 300}, launcher=TORCHRUN)
+@pytest.mark.slow
+def test_no_rank_outlives_its_launcher(tiny_llama: TinyModel, ask: Ask, tmp_path: Path) -> None:
+    asked = ask(tiny_llama, train={"epochs": 300}, launcher=TORCHRUN)
     supervisor = start(asked, tmp_path)
-    progress = tmp_path / "scratch" / "progress.jsonl"
-    deadline = time.monotonic() + 90
-    while not progress.exists() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    family = psutil.Process(supervisor.pid).children(recursive=True)
-    assert len(family) >= 3  # the launcher and two ranks
-    (supervisor if victim == "supervisor" else family[0]).kill()
-    _, alive = psutil.wait_procs(family, timeout=20)
-    for process in alive:
-        process.kill()
+    until((tmp_path / "scratch" / "progress.jsonl").exists)
+    launcher, *ranks = psutil.Process(supervisor.pid).children(recursive=True)
+    assert len(ranks) >= 2
+    launcher.kill()
+    assert psutil.wait_procs(ranks, timeout=20)[1] == []
     supervisor.wait(20)
-    assert [process for process in alive if process in family[1:]] == []

@@ -18,7 +18,7 @@ from gner_core.training.data.examples import IGNORED, Examples, collate
 from gner_core.training.trainer import StageTrainer
 from gner_core.training.worker import work
 from tests.gner_core.conftest import TinyModel
-from tests.gner_core.training.conftest import Ask, journal, silent
+from tests.gner_core.training.conftest import Ask, Whole, journal, silent
 
 
 class Killed(Exception):
@@ -100,10 +100,9 @@ def test_the_loss_is_the_mean_over_label_tokens_of_a_plain_forward_pass(
 
 @pytest.mark.parametrize("killed_after", [1, 3, 4])
 def test_a_killed_training_goes_on_to_the_same_weights(
-    tiny_model: TinyModel, ask: Ask, tmp_path: Path, killed_after: int
+    tiny_model: TinyModel, ask: Ask, whole_training: Whole, tmp_path: Path, killed_after: int
 ) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    work(ask(tiny_model, whole), silent)
+    whole, broken = whole_training(tiny_model), tmp_path / "broken"
     with pytest.raises(Killed):
         work(ask(tiny_model, broken), dying_after(killed_after))
     assert not (broken / "out" / "model.safetensors").exists()
@@ -116,9 +115,9 @@ def test_a_killed_training_goes_on_to_the_same_weights(
 
 
 def test_half_a_checkpoint_is_not_taken_for_one(
-    tiny_model: TinyModel, ask: Ask, tmp_path: Path
+    tiny_llama: TinyModel, ask: Ask, tmp_path: Path
 ) -> None:
-    asked = ask(tiny_model)
+    asked = ask(tiny_llama)
     for half in (".writing/checkpoint-4", "checkpoint-4"):
         folder = Path(asked.scratch) / half
         folder.mkdir(parents=True)
@@ -139,13 +138,13 @@ def test_frozen_layers_stay_and_the_others_move(
 
 
 def test_sentences_over_the_limits_are_counted_or_refused(
-    tiny_model: TinyModel, ask: Ask, news: list[Sentence], tmp_path: Path
+    tiny_llama: TinyModel, ask: Ask, news: list[Sentence], tmp_path: Path
 ) -> None:
     long = Sentence("long", "news", news[0].words * 40, news[0].tags * 40, news[0].types)
-    summary = work(ask(tiny_model, sentences=[*news, long]), silent)["summary"]
+    summary = work(ask(tiny_llama, sentences=[*news, long]), silent)["summary"]
     assert (summary["sentences"], summary["left_out"]) == (25, 1)
     strict = {"too_long": "error"}
     with pytest.raises(InputError, match=r"long: prompt \d+ and target \d+ tokens"):
-        work(ask(tiny_model, tmp_path / "b", sentences=[*news, long], train=strict), silent)
+        work(ask(tiny_llama, tmp_path / "b", sentences=[*news, long], train=strict), silent)
     with pytest.raises(InputError, match="every training sentence"):
-        work(ask(tiny_model, tmp_path / "c", sentences=[long]), silent)
+        work(ask(tiny_llama, tmp_path / "c", sentences=[long]), silent)

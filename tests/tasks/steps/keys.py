@@ -7,8 +7,9 @@ file anew in the commit that changes the keys.
 import json
 from pathlib import Path
 
-from gner_core.config.reading.files import read_reevaluation
+from gner_core.config.reading.files import read_params
 from gner_core.config.reading.sweeps import read_runnable
+from gner_core.config.reevaluation import Reevaluation
 from tasks.checkpoints.suite import plan_suite
 from tasks.steps.models import Stored
 from tasks.steps.points import planned_points
@@ -37,7 +38,7 @@ def planned_keys(name: str) -> dict[str, str]:
 def other_keys() -> dict[str, str]:
     """The keys of a checkpoint's folder and of the fixed tests of a re-evaluation."""
     files = {"config.json": "1" * 64, "model.safetensors": "2" * 64}
-    suite = plan_suite(read_reevaluation(PARAMS / "reevaluate.yaml", overrides=[]))
+    suite = plan_suite(read_params(Reevaluation, PARAMS / "reevaluate.yaml", overrides=[]))
     return {
         "checkpoint": Stored(title="any", files=files, stored_at=Path("any")).ref.key,
         "reevaluate.yaml": suite.key,

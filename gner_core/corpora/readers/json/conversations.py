@@ -10,7 +10,7 @@ Mentions have no positions; `gner_core.corpora.mentions` finds them.
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,39 +33,24 @@ class _Passage:
     unanswered: list[str] = field(default_factory=list)
 
 
-def read_conversations(
-    path: Path, form: ConversationsFormat, *, repairs: Counter[str]
+def read(
+    path: Path, form: ConversationsFormat | AnswersFormat, repairs: Counter[str]
 ) -> Iterator[RawText]:
     """Yield the passages of a file in the order in which they first occur."""
-    del form
-    records = (
-        (line, *_conversation(record, f"{path}, line {line}"))
-        for line, record in json_objects(path)
-    )
-    return _passages(records, repairs)
-
-
-def read_answers(path: Path, form: AnswersFormat, *, repairs: Counter[str]) -> Iterator[RawText]:
-    """Yield the passages of a file in the order in which they first occur."""
-    records = (
-        (line, *_answer(record, form, f"{path}, line {line}"))
-        for line, record in json_objects(path)
-    )
-    return _passages(records, repairs)
-
-
-def _passages(
-    records: Iterable[tuple[int, str, list[tuple[str, str]]]], repairs: Counter[str]
-) -> Iterator[RawText]:
     passages: dict[str, _Passage] = {}
-    for line, text, questions in records:
+    for line, record in json_objects(path):
+        where = f"{path}, line {line}"
+        if isinstance(form, AnswersFormat):
+            text, questions = _answer(record, form, where)
+        else:
+            text, questions = _conversation(record, where)
         if text in passages:
             repairs["records joined with one of the same passage"] += 1
         passage = passages.setdefault(text, _Passage(line))
         for type_name, answer in questions:
-            texts = _read_answer(answer, repairs)
-            passage.answers += [(type_name, text) for text in texts]
-            if not texts:
+            found = _read_answer(answer, repairs)
+            passage.answers += [(type_name, mention) for mention in found]
+            if not found:
                 passage.unanswered.append(type_name)
     for text, passage in passages.items():
         mentions = find_mentions(text, passage.answers, repairs=repairs)

@@ -21,26 +21,18 @@ from gner_core.corpora.readers.raw import Mention, RawSpans, RawText
 from gner_core.errors import InputError
 
 
-def read_word_spans(
-    path: Path, form: WordSpansFormat, *, repairs: Counter[str]
-) -> Iterator[RawSpans]:
-    """Yield the sentences of a file; nothing is repaired here."""
-    del repairs
+def read(
+    path: Path, form: WordSpansFormat | TextSpansFormat, _repairs: Counter[str]
+) -> Iterator[RawSpans | RawText]:
+    """Yield the sentences or passages of a file."""
     for line, record in json_objects(path):
         where = f"{path}, line {line}"
-        words = list_of_strings(record, form.words_field, where=where)
-        yield RawSpans(words, _mentions(record, form, len(words), where), line)
-
-
-def read_text_spans(
-    path: Path, form: TextSpansFormat, *, repairs: Counter[str]
-) -> Iterator[RawText]:
-    """Yield the passages of a file; nothing is repaired here."""
-    del repairs
-    for line, record in json_objects(path):
-        where = f"{path}, line {line}"
-        text = string(record, form.text_field, where=where)
-        yield RawText(text, _mentions(record, form, len(text), where), line)
+        if isinstance(form, WordSpansFormat):
+            words = list_of_strings(record, form.words_field, where=where)
+            yield RawSpans(words, _mentions(record, form, len(words), where), line)
+        else:
+            text = string(record, form.text_field, where=where)
+            yield RawText(text, _mentions(record, form, len(text), where), line)
 
 
 def _mentions(

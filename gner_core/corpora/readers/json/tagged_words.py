@@ -15,25 +15,24 @@ from gner_core.corpora.readers.raw import RawSentence
 from gner_core.errors import InputError
 
 
-def read(path: Path, form: JsonlFormat, *, repairs: Counter[str]) -> Iterator[RawSentence]:
-    """Yield the sentences of a file; nothing is repaired here."""
-    del repairs
+def read(path: Path, form: JsonlFormat, _repairs: Counter[str]) -> Iterator[RawSentence]:
+    """Yield the sentences of a file."""
     for line, record in json_objects(path):
         where = f"{path}, line {line}"
         words = list_of_strings(record, form.words_field, where=where)
         values = field(record, form.tags_field, where=where)
-        tags = named_tags(values, form.tag_names, field=form.tags_field, where=where)
-        if len(words) != len(tags):
-            raise InputError(f"{where}: {len(words)} words but {len(tags)} tags")
+        tags = named_tags(words, values, form.tag_names, field=form.tags_field, where=where)
         yield RawSentence(words, tags, [line] * len(words))
 
 
 def named_tags(
-    values: Any, names: Sequence[str] | None, *, field: str, where: str
+    words: Sequence[str], values: Any, names: Sequence[str] | None, *, field: str, where: str
 ) -> Sequence[str]:
-    """Return tags as texts: as they are, or the names of integers."""
+    """Return the tags of words as texts: as they are, or the names of integers."""
     if not isinstance(values, list):
         raise InputError(f"{where}: {field!r} must be a list of strings or of integers")
+    if len(words) != len(values):
+        raise InputError(f"{where}: {len(words)} words but {len(values)} tags")
     if all(isinstance(value, str) for value in values):
         return values
     if names is None:

@@ -19,9 +19,8 @@ _ENTITY = re.compile(
 _OTHER = re.compile(r"[REAMN#*][^\t]*\t")
 
 
-def read(path: Path, form: BratFormat, *, repairs: Counter[str]) -> Iterator[RawText]:
+def read(path: Path, _form: BratFormat, repairs: Counter[str]) -> Iterator[RawText]:
     """Yield the one passage of a text file, with the entities of its `.ann` file."""
-    del form
     text = read_text(path)
     annotations = path.with_suffix(".ann")
     mentions = []

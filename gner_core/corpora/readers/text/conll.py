@@ -9,6 +9,7 @@ other tokens (HarveyNER) only the token is. Both are counted.
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from gner_core.config.corpus import ConllFormat
@@ -18,7 +19,7 @@ from gner_core.errors import InputError
 DOCSTART = "-DOCSTART-"
 
 
-def read(path: Path, form: ConllFormat, *, repairs: Counter[str]) -> Iterator[RawSentence]:
+def read(path: Path, form: ConllFormat, repairs: Counter[str]) -> Iterator[RawSentence]:
     """Yield the sentences of a file."""
     words: list[str] = []
     tags: list[str] = []
@@ -27,7 +28,7 @@ def read(path: Path, form: ConllFormat, *, repairs: Counter[str]) -> Iterator[Ra
     token, tag = form.token_column, form.tag_column
     least = form.columns or max(token, tag, 1) + 1
     # This loop runs once per token of a corpus: one split, one comparison, two appends.
-    for number, line in text_lines(path):
+    for number, line in chain(text_lines(path), [(0, "")]):  # an empty line ends the last, too
         cells = line.split("\t") if tabs else split_at_blanks(line)
         if len(cells) == least or (form.columns is None and len(cells) > least):
             if not words:
@@ -35,14 +36,14 @@ def read(path: Path, form: ConllFormat, *, repairs: Counter[str]) -> Iterator[Ra
             words.append(cells[token])
             tags.append(cells[tag])
         elif cells and line.strip(" "):
-            raise InputError(_wrong_columns(path, number, line, len(cells), form))
+            raise InputError(
+                f"{path}, line {number}: {len(cells)} {form.separator}-separated columns where "
+                f"{'' if form.columns else 'at least '}{least} were expected: {line[:60]!r}"
+            )
         elif words:
             lines = range(start, start + len(words))
             yield from _sentence(RawSentence(words, tags, lines), path, form, repairs)
             words, tags = [], []
-    if words:
-        lines = range(start, start + len(words))
-        yield from _sentence(RawSentence(words, tags, lines), path, form, repairs)
 
 
 def split_at_blanks(line: str) -> list[str]:
@@ -71,12 +72,3 @@ def _sentence(
         words = [word.removeprefix(form.token_prefix) for word in raw.words]
         raw = RawSentence(words, raw.tags, raw.lines)
     yield raw
-
-
-def _wrong_columns(path: Path, number: int, line: str, found: int, form: ConllFormat) -> str:
-    least = "" if form.columns else "at least "
-    expected = form.columns or max(form.token_column, form.tag_column, 1) + 1
-    return (
-        f"{path}, line {number}: {found} {form.separator}-separated columns "
-        f"where {least}{expected} were expected: {line[:60]!r}"
-    )

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from gner_core.config.corpus import PubtatorFormat
@@ -31,11 +32,10 @@ class _Document:
         return f"{self.title} {self.abstract}"
 
 
-def read(path: Path, form: PubtatorFormat, *, repairs: Counter[str]) -> Iterator[RawText]:
+def read(path: Path, _form: PubtatorFormat, repairs: Counter[str]) -> Iterator[RawText]:
     """Yield title and abstract of each document as one passage."""
-    del form
     document: _Document | None = None
-    for number, line in text_lines(path):
+    for number, line in chain(text_lines(path), [(0, "")]):  # an empty line ends the last one, too
         where = f"{path}, line {number}"
         match = _TEXT.fullmatch(line)
         if match and match["part"] == "t":
@@ -53,8 +53,6 @@ def read(path: Path, form: PubtatorFormat, *, repairs: Counter[str]) -> Iterator
         elif document:
             yield _finished(document, path)
             document = None
-    if document:
-        yield _finished(document, path)
 
 
 def _finished(document: _Document, path: Path) -> RawText:

@@ -37,7 +37,7 @@ FAULTS = {
     "500": (status(500), "HTTP 500: the server fails; tried 3 times"),
     "stall": (stall(1000), r"stalled for 0.3 s; tried 3 times"),
     "stall before the first byte": (stall(0), r"stalled for 0.3 s; tried 3 times"),
-    "redirect loop": (redirect("/bad/train.tsv"), "redirects in a circle"),
+    "redirect loop": (redirect("/bad/train.tsv"), "more than 4 redirects"),
     "redirect to a file": (redirect("file:///etc/hostname"), "redirects to file:"),
     "compressed": (
         lambda handler, _: handler.answer(200, b"x", headers={"Content-Encoding": "gzip"}),
