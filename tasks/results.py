@@ -18,9 +18,7 @@ from gner_core.reports.content import (
     CorpusRow,
     EvaluationView,
     ReportContent,
-    SampleRow,
     StageView,
-    StepRow,
     choose_examples,
 )
 from gner_core.reports.page import render
@@ -171,11 +169,7 @@ def _content(step: Report, run: RunContext) -> ReportContent:
             for name, corpus in step.corpora.items()
             for split, counts in run.json(corpus, STATISTICS).items()
         ],
-        samples=[
-            SampleRow(use, corpus, counts)
-            for use, sample in step.samples.items()
-            for corpus, counts in run.json(sample, STATISTICS).items()
-        ],
+        samples={use: run.json(sample, STATISTICS) for use, sample in step.samples.items()},
         stages=[
             _stage(stage, run, leak=step.leaks.get(stage.title, ""))
             for stage in step.stages.values()
@@ -195,9 +189,7 @@ def _content(step: Report, run: RunContext) -> ReportContent:
         ),
         examples=choose_examples(scored, count=step.params.examples),
         prompt=prompt(example.words, example.types),
-        steps=[
-            StepRow(m["step"], m["title"], m["key"], m["seconds"], m["created"]) for m in manifests
-        ],
+        steps=manifests,
         packages=run.store.manifest(last.ref)["packages"],
     )
 

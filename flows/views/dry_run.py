@@ -6,7 +6,7 @@ Plain lines, not a table cut to the width of a terminal, so that other programs 
 from collections.abc import Iterator, Sequence
 
 from gner_core.config.costs import DeviceProfile, EnergyParams
-from gner_core.costs.energy import footprint
+from gner_core.costs.estimate import footprint
 from gner_core.reports.paper.numbers import paper_gpu_hours, paper_kg
 from tasks.steps.models import Generate, Train
 from tasks.steps.points import PlannedStep
@@ -121,9 +121,9 @@ def _totals(
     if device.watts is None:
         yield f"energy     ? (the device's profile states no watts); {values}"
     else:
-        found = footprint(total, watts=device.watts, energy=energy)
+        kwh, kg = footprint(total, watts=device.watts, energy=energy)
         yield (
-            f"energy     {_hours_text(found.kwh)} kWh, {_hours_text(found.kg)} kg CO2eq; "
+            f"energy     {_hours_text(kwh)} kWh, {_hours_text(kg)} kg CO2eq; "
             f"{device.watts:g} W, {values}"
         )
     yield (

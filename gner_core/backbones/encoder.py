@@ -38,7 +38,6 @@ class Encoder:
     def __init__(
         self, tokenizer: PreTrainedTokenizerBase, backbone: BackboneParams, form: TargetForm
     ) -> None:
-        """Bind a tokenizer to a backbone's parameters and the form of the targets."""
         self.tokenizer = tokenizer
         self.backbone = backbone
         self.form = form

@@ -52,7 +52,6 @@ def load_model(
     """Load a model of the backbone's family.
 
     Args:
-        dtype: number format of the weights.
         attention: transformers' name of the implementation; None lets it choose.
 
     Raises:

@@ -1,6 +1,5 @@
-"""Child process that imports a backbone: `python -m gner_core.backbones.worker REQUEST.json`."""
+"""Child process that imports a backbone."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,3 @@ def _text(sentence: Sentence) -> str:
 def main(path: str) -> None:
     """Run as a worker: `path` is the request file."""
     run_worker(path, ImportRequest, work)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

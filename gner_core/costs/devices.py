@@ -50,7 +50,6 @@ def _unknown(path: Path) -> DeviceProfile:
 
 
 def _measured(path: Path, device: DeviceProfile) -> DeviceProfile:
-    """Return a profile with the figures of a file."""
     try:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(found, dict):

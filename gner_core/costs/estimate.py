@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gner_core.config.backbone import BackboneParams
-from gner_core.config.costs import DeviceProfile, ModelShape
+from gner_core.config.costs import DeviceProfile, EnergyParams, ModelShape
 from gner_core.config.system import DecodeParams
 from gner_core.config.training import TrainParams
 from gner_core.costs.memory import (
@@ -68,7 +68,6 @@ def training_cost(
     """Return what a training stage costs; its memory holds sentences at the backbone's limits.
 
     Args:
-        volumes: its sentences, once.
         validated: the sentences of all validation steps together.
         micro_batch: sentences of a forward pass on one device; auto: as many as fit.
     """
@@ -190,11 +189,11 @@ def _generation_hours(
     if not (useful and device.bandwidth and device.seconds_per_layer):
         return None
     work = forward_work(shape)
-    passes = passes_of(decode.mode, words=volume.words, target=volume.target)
+    passes = volume.target if decode.mode == "free" else volume.words  # one a token, or a word
     layers = shape.decoder_layers or shape.layers
     context = volume.prompt + volume.target / 2
     cache = cache_bytes_per_token(shape, dtype=backbone.dtype) * context * rows * decode.beams
-    read = BYTES[backbone.dtype] * writing_weights(shape) + cache
+    read = BYTES[backbone.dtype] * _writing_weights(shape) + cache
     writing = work.writing(prompt=volume.prompt, target=volume.target) * rows * decode.beams
     slowest = max(
         writing / passes / useful, read / device.bandwidth, layers * device.seconds_per_layer
@@ -203,14 +202,15 @@ def _generation_hours(
     return volume.sentences / rows * (reading + passes * slowest) / HOUR
 
 
-def passes_of(mode: Literal["free", "guided"], *, words: float, target: float) -> float:
-    """Return the forward passes of a sentence: one a token, or guided, one a word."""
-    return target if mode == "free" else words
-
-
-def writing_weights(shape: ModelShape) -> int:
+def _writing_weights(shape: ModelShape) -> int:
     """Return the weights that are read for every token that is written."""
     layer = shape.read_weights + shape.kept_weights + shape.feed_forward_weights
     if shape.encoder_decoder:  # keys and values of the prompt are kept, not computed again
         return shape.decoder_layers * (layer + shape.read_weights) + shape.head_weights
     return shape.layers * layer + shape.head_weights
+
+
+def footprint(gpu_hours: float, *, watts: float, energy: EnergyParams) -> tuple[float, float]:
+    """Return kWh of devices at full power, and kg of CO2 (Wu et al., 2022; Appendix G)."""
+    kwh = gpu_hours * watts / 1000 * energy.overhead
+    return kwh, kwh * energy.kg_per_kwh

@@ -4,7 +4,7 @@ A matrix product of a token costs 2 operations a weight, three times in training
 of the input, gradient of the weight (Kaplan et al., 2020, section 2.1). Prompts go through the
 encoder, targets through the decoder, and only target tokens need logits. Attention adds two products
 for each pair of tokens that attend to each other. Padding and recomputed activations are part of a
-device's utilisation. `gner_core.training.bench.flops` has the same formulas for a loaded model.
+device's utilisation.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class TokenWork:
 
 def forward_work(shape: ModelShape) -> TokenWork:
     """Return the operations of a forward pass."""
-    return _work(shape, passes=[FORWARD] * shape.layers, label=FORWARD)
+    return _work(shape, whole=FORWARD, label=FORWARD, frozen=0)
 
 
 def update_work(shape: ModelShape, *, frozen_layers: int, adapters: bool) -> TokenWork:
@@ -57,39 +57,30 @@ def update_work(shape: ModelShape, *, frozen_layers: int, adapters: bool) -> Tok
             a decoder's pass gradients on to the encoder, the others pass none.
         adapters: all layers pass gradients on, none has its own (LoRA; the adapters are left out).
     """
-    whole = FORWARD * (2 if adapters else 3)
     head_is_frozen = adapters or (frozen_layers > 0 and shape.tied)
-    passes = [
-        FORWARD if layer < min(frozen_layers, shape.layers) else whole
-        for layer in range(shape.layers)
-    ]
+    whole = FORWARD * (2 if adapters else 3)
     label = FORWARD * (2 if head_is_frozen else 3)
-    return _work(shape, passes=passes, label=label, frozen=frozen_layers, whole=whole)
+    return _work(shape, whole=whole, label=label, frozen=frozen_layers)
 
 
-def _work(
-    shape: ModelShape, *, passes: list[int], label: int, frozen: int = 0, whole: int = FORWARD
-) -> TokenWork:
+def _work(shape: ModelShape, *, whole: int, label: int, frozen: int) -> TokenWork:
     """Count the products of all layers.
 
     Args:
-        passes: operations of a weight and a token, for each layer that reads prompts.
+        whole: operations of a weight and a token in a layer that is not frozen.
         label: the same of the output layer.
-        frozen: lowest decoder layers that only pass gradients on.
-        whole: operations of the other decoder layers.
     """
     layer = shape.read_weights + shape.kept_weights + shape.feed_forward_weights
-    source = float(sum(passes) * layer)
+    low = min(frozen, shape.layers)
+    source = float((FORWARD * low + whole * (shape.layers - low)) * layer)
     target = source
     if shape.encoder_decoder:
-        passing = min(2 * FORWARD, whole)
-        decoder = [
-            passing if number < min(frozen, shape.decoder_layers) else whole
-            for number in range(shape.decoder_layers)
-        ]
-        source += float(sum(decoder) * shape.kept_weights)
-        target = float(sum(decoder) * (layer + shape.read_weights))
+        low_decoder = min(frozen, shape.decoder_layers)
+        passing = min(2 * FORWARD, whole)  # a frozen layer passes gradients on to the encoder
+        decoder = passing * low_decoder + whole * (shape.decoder_layers - low_decoder)
+        source += float(decoder * shape.kept_weights)
+        target = float(decoder * (layer + shape.read_weights))
     # Both inputs of a product in attention need a gradient: its backward pass costs twice as much.
-    moved = sum(1 for one in passes if one > FORWARD)
+    moved = shape.layers - low if whole > FORWARD else 0
     seen = 2.0 * FORWARD * shape.attention_width * (shape.layers + 2 * moved)
     return TokenWork(source, target, label * shape.head_weights, seen, shape.encoder_decoder)

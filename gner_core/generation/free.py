@@ -15,14 +15,6 @@ from gner_core.backbones.load import prefix_cache
 
 
 @dataclass(frozen=True, slots=True)
-class FreeQuery:
-    """A prompt in tokens, and the number of tokens that may be written."""
-
-    source: list[int]
-    budget: int
-
-
-@dataclass(frozen=True, slots=True)
 class FreeAnswer:
     """The generated text, and whether the model ended it."""
 
@@ -34,16 +26,19 @@ class FreeGenerator:
     """Generates text for batches of prompts with one model."""
 
     def __init__(self, model: PreTrainedModel, encoder: Encoder, *, beams: int) -> None:
-        """Bind model and tokenizer."""
         self.model = model.eval()
         self.encoder = encoder
         self.beams = beams
 
     @torch.inference_mode()
-    def __call__(self, queries: Sequence[FreeQuery]) -> list[FreeAnswer]:
-        """Return one answer per prompt, in order."""
+    def __call__(self, rows: Sequence[list[int]], budgets: Sequence[int]) -> list[FreeAnswer]:
+        """Return one answer per prompt, in order.
+
+        Args:
+            rows: prompts in tokens.
+            budgets: number of tokens that may be written for each.
+        """
         pad = self.encoder.tokenizer.pad_token_id
-        rows = [query.source for query in queries]
         width = max(map(len, rows))
         shared, begin = 0, 1  # generate returns the decoder's start token
         cache = {}
@@ -63,7 +58,7 @@ class FreeGenerator:
         written = self.model.generate(
             input_ids=torch.tensor(ids, device=self.model.device),
             attention_mask=torch.tensor(mask, device=self.model.device),
-            max_new_tokens=max(query.budget for query in queries),
+            max_new_tokens=max(budgets),
             num_beams=self.beams,
             do_sample=False,
             pad_token_id=pad,
@@ -71,8 +66,8 @@ class FreeGenerator:
             **cache,
         )
         return [
-            self._answer(row[: query.budget])
-            for query, row in zip(queries, written[:, begin:].tolist(), strict=True)
+            self._answer(row[:budget])
+            for budget, row in zip(budgets, written[:, begin:].tolist(), strict=True)
         ]
 
     def _answer(self, ids: list[int]) -> FreeAnswer:

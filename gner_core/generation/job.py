@@ -12,7 +12,7 @@ from gner_core.backbones.load import is_out_of_memory, load_for_inference, load_
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.system import DecodeParams, TargetForm
 from gner_core.errors import InputError
-from gner_core.generation.free import FreeGenerator, FreeQuery
+from gner_core.generation.free import FreeGenerator
 from gner_core.generation.guided.decoding import GuidedGenerator, GuidedQuery
 from gner_core.generation.parts import plan_parts
 from gner_core.matching.back_tokenization import BackTokens
@@ -126,7 +126,7 @@ class Job:
 
     def _generated(self, part: Sequence[int]) -> list[Prediction]:
         if isinstance(self._generator, FreeGenerator):
-            free = self._generator([FreeQuery(self.sources[n], self.budgets[n]) for n in part])
+            free = self._generator([self.sources[n] for n in part], [self.budgets[n] for n in part])
             return [
                 self._prediction(index, answer.text, finished=answer.finished)
                 for index, answer in zip(part, free, strict=True)

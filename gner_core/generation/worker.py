@@ -105,13 +105,10 @@ def _run_ranks(request: GenerateRequest, folder: Path, report: Report, *, total:
             process.wait()
     for rank, code in enumerate(codes):
         if code == 2:
-            raise InputError(json.loads(_rank_result(request, rank).read_text())["error"])
+            result = Path(request.scratch) / RANK_RESULT.format(rank)
+            raise InputError(json.loads(result.read_text())["error"])
     if any(codes):
         raise RuntimeError(f"processes of the generation ended with codes {codes}")
-
-
-def _rank_result(request: GenerateRequest, rank: int) -> Path:
-    return Path(request.scratch) / RANK_RESULT.format(rank)
 
 
 def _rank_work(request: GenerateRequest, _: Report) -> dict[str, Any]:

@@ -55,12 +55,8 @@ def copied(blocks: Blocks, tags: Sequence[str], length: int) -> list[str]:
 def edits(blocks: Blocks, wanted: int, written: int) -> tuple[int, int, int]:
     """Count omitted, added and substituted words in the gaps between matched words (Table 9).
 
-    In a gap with m source and n generated words, min(m, n) words were substituted.
-
-    Args:
-        blocks: matched words.
-        wanted: number of source words.
-        written: number of generated words.
+    In a gap with m source and n generated words, min(m, n) words were substituted. `wanted` and
+    `written` are the numbers of all source and generated words.
     """
     omitted = added = substituted = 0
     at = to = 0

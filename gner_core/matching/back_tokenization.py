@@ -18,7 +18,6 @@ class BackTokens:
     """Lower-cased word → its form after the round trip, for the words where the two differ."""
 
     def __init__(self, round_trip: RoundTrip) -> None:
-        """Start without any word."""
         self.changed: dict[str, str] = {}
         self._round_trip = round_trip
         self._seen: set[str] = set()

@@ -47,7 +47,7 @@ def checked_types(types: Iterable[str]) -> tuple[str, ...]:
     for number, given in enumerate(types, start=1):
         if not isinstance(given, str):
             raise InputError(f"type {number} is {given!r}, no text; name every type with a text")
-        if not _is_unicode(given):
+        if any("\ud800" <= character <= "\udfff" for character in given):
             raise InputError(f"type {number} holds half a surrogate pair; repair the encoding")
         name = " ".join(given.split())
         if not name:
@@ -66,7 +66,3 @@ def checked_types(types: Iterable[str]) -> tuple[str, ...]:
 def listed_types(text: str, single: Sequence[str]) -> tuple[str, ...]:
     """Return the types of a list with commas, followed by those given one by one."""
     return checked_types([*(text.split(",") if text.strip() else ()), *single])
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)

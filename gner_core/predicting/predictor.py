@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_for_inference, load_tokenizer
@@ -21,16 +20,6 @@ Text = str | Sequence[str]
 """A raw text, or the words of one that is split already."""
 Progress = Callable[[int, int], None]
 """Called with the number of windows that are done and of all windows."""
-
-
-class Generator(Protocol):
-    """The methods of guided decoding that a predictor uses."""
-
-    def fits(self, words: Sequence[str], source: int) -> bool:
-        """Say whether a prompt of `source` tokens and an answer for the words fit the model."""
-
-    def __call__(self, queries: Sequence[GuidedQuery]) -> list[GuidedAnswer]:
-        """Return tags and their probabilities for each query."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +46,7 @@ class Predictor:
     """Finds entities with one model. Not for use by several threads at once."""
 
     def __init__(
-        self, description: Description, encoder: Encoder, generator: Generator, *, batch: int
+        self, description: Description, encoder: Encoder, generator: GuidedGenerator, *, batch: int
     ) -> None:
         """Bind a model; use `load` to get one from a checkpoint."""
         self.description = description

@@ -61,7 +61,6 @@ def windows(ends: Sequence[bool], *, fits: Callable[[int, int], bool]) -> list[W
 
 
 def _next_start(ends: Sequence[bool], start: int, end: int) -> int:
-    """Return the start of the window after the one from `start` to `end`, between the two."""
     overlap = (end - start) // OVERLAP
     wanted = end - overlap
     around = range(max(start + 1, end - SEARCHED * overlap), end)

@@ -1,10 +1,9 @@
-"""Child process that finds entities: `python -m gner_core.predicting.worker REQUEST.json`.
+"""Child process that finds entities.
 
 The output folder gets `entities.jsonl`: a list of entities per text, in order.
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,3 @@ def work(request: PredictRequest, report: Report) -> dict[str, Any]:
 def main(path: str) -> None:
     """Run as a worker: `path` is the request file."""
     run_worker(path, PredictRequest, work)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

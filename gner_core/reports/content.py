@@ -42,15 +42,6 @@ class CorpusRow:
 
 
 @dataclass(frozen=True, slots=True)
-class SampleRow:
-    """The sentences that a stage or an evaluation took from one corpus."""
-
-    use: str
-    corpus: str
-    counts: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class StageView:
     """A training stage: recipe, summary, one point per weight update."""
 
@@ -72,17 +63,6 @@ class EvaluationView:
 
 
 @dataclass(frozen=True, slots=True)
-class StepRow:
-    """A step with its key and the seconds that it took when it ran."""
-
-    kind: str
-    title: str
-    key: str
-    seconds: float
-    created: str
-
-
-@dataclass(frozen=True, slots=True)
 class ReportContent:
     """The whole report."""
 
@@ -94,13 +74,15 @@ class ReportContent:
     level: float
     """Of the intervals of the scores, such as 0.95."""
     corpora: Sequence[CorpusRow]
-    samples: Sequence[SampleRow]
+    samples: Mapping[str, Mapping[str, Any]]
+    """Stage or evaluation → corpus → counts of the sentences that it took from there."""
     stages: Sequence[StageView]
     evaluations: Sequence[EvaluationView]
     paper: PaperComparison
     examples: Sequence[ExampleView]
     prompt: str
-    steps: Sequence[StepRow]
+    steps: Sequence[Mapping[str, Any]]
+    """Manifests: what was made, and the seconds that it took."""
     packages: Mapping[str, str]
 
 

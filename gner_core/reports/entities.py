@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from gner_core.predicting.entities import Entity
 from gner_core.reports.templates import templates
 
-TEMPLATE = "entities.html.j2"
 GOLDEN_ANGLE = 137.508
 """Degrees between the hues of two types: any number of them stay distinct."""
 
@@ -18,15 +17,6 @@ class Stretch:
 
     text: str
     entity: Entity | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Legend:
-    """A type with its colour (hue in degrees) and the number of its entities."""
-
-    label: str
-    hue: int
-    count: int
 
 
 def stretches(text: str, entities: Sequence[Entity]) -> Iterator[Stretch]:
@@ -41,30 +31,15 @@ def stretches(text: str, entities: Sequence[Entity]) -> Iterator[Stretch]:
         yield Stretch(text[at:])
 
 
-def legend(types: Sequence[str], found: Sequence[Sequence[Entity]]) -> list[Legend]:
-    """Return the types in the order given."""
-    counts = Counter(entity.label for entities in found for entity in entities)
-    return [
-        Legend(label, round(number * GOLDEN_ANGLE) % 360, counts[label])
-        for number, label in enumerate(types)
-    ]
-
-
 def render_entities(
     texts: Sequence[str], found: Sequence[Sequence[Entity]], *, types: Sequence[str], title: str
 ) -> str:
     """Return the page."""
-    shown = legend(types, found)
-    return (
-        templates()
-        .get_template(TEMPLATE)
-        .render(
-            title=title,
-            legend=shown,
-            hues={one.label: one.hue for one in shown},
-            texts=[
-                list(stretches(text, entities)) for text, entities in zip(texts, found, strict=True)
-            ],
-            entities=sum(map(len, found)),
-        )
+    template = templates().get_template("entities.html.j2")
+    return template.render(
+        title=title,
+        hues={label: round(number * GOLDEN_ANGLE) % 360 for number, label in enumerate(types)},
+        counts=Counter(entity.label for entities in found for entity in entities),
+        texts=[list(stretches(*pair)) for pair in zip(texts, found, strict=True)],
+        entities=sum(map(len, found)),
     )

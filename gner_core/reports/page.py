@@ -1,6 +1,6 @@
 """Renders a report as one HTML page without outside resources."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from markupsafe import Markup
 
@@ -18,7 +18,6 @@ def render(content: ReportContent) -> str:
 
     environment = templates()
     environment.filters["points"] = lambda share: f"{100 * share:.1f}"
-    environment.filters["thousands"] = lambda number: f"{number:,}"
     environment.filters["hue"] = lambda label: sum(label.encode()) % HUES * (360 // HUES)
     for column in (view.ours, view.interval, view.paper, view.difference):
         environment.filters[column.__name__] = column
@@ -41,7 +40,7 @@ def render(content: ReportContent) -> str:
         bars=Markup(bars),  # noqa: S704
         calibrated=calibrated,
         reliability=Markup(reliability(calibrated)),  # noqa: S704
-        fault_names=_fault_names(content),
+        fault_names=[name for name in content.evaluations[0].scores["texts"] if name != "all"],
         inside=view.INSIDE,
     )
 
@@ -54,9 +53,3 @@ def with_links(page: str, links: Mapping[str, str]) -> str:
     anchors = [Markup('<a href="{}">{}</a>').format(url, title) for title, url in links.items()]
     filled = Markup('<p class="sub" id="links">{}</p>').format(Markup(" · ").join(anchors))
     return page.replace(str(NO_LINKS), str(filled), 1)
-
-
-def _fault_names(content: ReportContent) -> Sequence[str]:
-    if not content.evaluations:
-        return ()
-    return [name for name in content.evaluations[0].scores["texts"] if name != "all"]

@@ -19,7 +19,6 @@ def render_sweep(content: SweepContent, *, svg: bytes) -> str:
     environment = templates()
     environment.filters["cell"] = shown
     environment.filters["cells"] = view.cells
-    environment.filters["thousands"] = lambda number: f"{number:,}"
     return environment.get_template("sweep.html.j2").render(
         content=content,
         paper=compare_sweep(content.figure, content.rows),

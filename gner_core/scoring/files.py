@@ -99,13 +99,13 @@ class PartScorer:
 
     def scores(self, part: Part) -> FileScores:
         """Return the counts of a part."""
-        result = _no_scores(self.setup)
+        result = FileScores(Calibration(self.setup.scoring.confidence_bins))
         for scored in self.scored(part):
             result.extend(self._counts(scored))
         return result
 
     def _counts(self, scored: Sequence[Scored]) -> FileScores:
-        result = _no_scores(self.setup)
+        result = FileScores(Calibration(self.setup.scoring.confidence_bins))
         result.texts.update(text_faults(scored))
         result.words.update(word_edits(scored))
         for name in self.setup.metrics:
@@ -128,7 +128,7 @@ def score_file(path: Path, setup: FileScoring, *, workers: int, report: Report) 
     Raises:
         InputError: for a fault in the file or the tokenizer.
     """
-    result = _no_scores(setup)
+    result = FileScores(Calibration(setup.scoring.confidence_bins))
     parts = read_parts(path)
     with _no_cycles():
         if workers == 1:
@@ -141,10 +141,6 @@ def score_file(path: Path, setup: FileScoring, *, workers: int, report: Report) 
     if not result.texts["all"]:
         raise InputError(f"{path}: holds no predictions")
     return result
-
-
-def _no_scores(setup: FileScoring) -> FileScores:
-    return FileScores(Calibration(setup.scoring.confidence_bins))
 
 
 @contextmanager

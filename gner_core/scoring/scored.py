@@ -25,18 +25,19 @@ class Scored(NamedTuple):
     corpus: str
     words: tuple[str, ...]
     gold: tuple[str, ...]
+    text: str
+    cut_off: bool
+    skipped: str | None
+    probabilities: tuple[float, ...] | None
+    # What follows is a `Matched`, field by field.
     predicted: tuple[str, ...]
     written: tuple[str, ...] | None
-    text: str
     omitted: int
     added: int
     substituted: int
     ambiguous: int
     unknown_types: int
     unread: bool
-    cut_off: bool
-    skipped: str | None
-    probabilities: tuple[float, ...] | None
 
 
 _INTEGERS = ("omitted", "added", "substituted", "ambiguous", "unknown_types")
@@ -62,18 +63,11 @@ def score(prediction: Prediction, matcher: Matcher) -> Scored:
         prediction.corpus,
         prediction.words,
         prediction.tags,
-        matched.tags,
-        matched.written,
         prediction.text,
-        matched.omitted,
-        matched.added,
-        matched.substituted,
-        matched.ambiguous,
-        matched.unknown,
-        matched.unread,
         not prediction.finished and prediction.skipped is None,
         prediction.skipped,
         prediction.probabilities,
+        *matched,
     )
 
 

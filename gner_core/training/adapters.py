@@ -60,10 +60,7 @@ def has_adapters(model: PreTrainedModel) -> bool:
 def save_for_resume(model: PreTrainedModel, folder: Path, *, weights: Tensors | None) -> None:
     """Write the weights from which a training resumes: all, or the adapters only.
 
-    Args:
-        model: the model in training.
-        folder: an existing folder.
-        weights: all weights in full; None where the model itself has them.
+    `weights` are those of the model in full; None where the model itself has them.
     """
     if not has_adapters(model):
         model.save_pretrained(folder, state_dict=weights)
@@ -73,10 +70,7 @@ def save_for_resume(model: PreTrainedModel, folder: Path, *, weights: Tensors | 
 
 
 def save_published(model: PreTrainedModel, folder: Path, *, weights: Tensors | None) -> None:
-    """Write a model with its adapters merged; the model in training does not change.
-
-    Arguments are those of `save_for_resume`.
-    """
+    """Write a model with its adapters merged; the model in training does not change."""
     if has_adapters(model):
         weights = _merged(model, model.state_dict() if weights is None else weights)
     model.save_pretrained(folder, state_dict=weights)

@@ -62,14 +62,7 @@ class Journal(TrainerCallback):
     def __init__(
         self, report: Report, loads: Sequence[Load], *, scratch: Path, diverged_factor: float
     ) -> None:
-        """Bind the plan of a training.
-
-        Args:
-            report: called with the figures of each update.
-            loads: tokens of each update.
-            scratch: folder of the checkpoints.
-            diverged_factor: a mean loss of so many times the lowest one stops the training.
-        """
+        """Bind a plan; a mean loss of `diverged_factor` times the lowest stops the training."""
         self.report = report
         self.loads = loads
         self.scratch = scratch
@@ -162,7 +155,6 @@ class StopOnSignal(TrainerCallback):
     """On SIGTERM, or a file `stop`, ends the training on all devices with a checkpoint."""
 
     def __init__(self, scratch: Path) -> None:
-        """Watch for a file `stop` in the scratch folder."""
         self.file = scratch / STOP
         self.requested = False
         self.stopped = False

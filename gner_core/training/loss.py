@@ -20,7 +20,6 @@ class LabelHead:
     """Restricts a model's output layer to the positions that predict a label."""
 
     def __init__(self, model: PreTrainedModel) -> None:
-        """Add a hook to the output layer."""
         self.positions: torch.Tensor | None = None
         model.get_output_embeddings().register_forward_pre_hook(self._select)
 

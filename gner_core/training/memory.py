@@ -17,10 +17,7 @@ CPU_BATCH = 8  # more does not make a CPU faster
 def micro_batch_limit(scratch: Path) -> int | None:
     """Return the size to which earlier attempts were halved; None if memory never ran out."""
     file = scratch / LIMIT
-    if not file.exists():
-        return None
-    limit: int = json.loads(file.read_text())["micro_batch"]
-    return limit
+    return int(json.loads(file.read_text())["micro_batch"]) if file.exists() else None
 
 
 def halve(scratch: Path, size: int) -> int:
@@ -58,7 +55,6 @@ def estimated_micro_batch(model: str, *, longest: int, parameters: int) -> int:
     Args:
         model: folder of the model.
         longest: tokens of the longest prompt and target together.
-        parameters: number of the model's parameters.
     """
     if not torch.cuda.is_available():
         return CPU_BATCH

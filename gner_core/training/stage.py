@@ -99,18 +99,14 @@ class Stage:
         """Label tokens of each update."""
         return [sum(self.lengths[e][i][1] for e, i in update) for update in self.updates]
 
-    @cached_property
-    def longest(self) -> int:
-        """Tokens of the longest prompt and target together."""
-        return max(map(sum, self._kept()))
-
     def micro_batch(self) -> int:
         """Return the number of sentences of a forward pass on one device."""
         request = self.request
         size = request.execution.train_batch
         if size == "auto":
+            longest = max(map(sum, self._kept()))
             size = estimated_micro_batch(
-                request.model, longest=self.longest, parameters=request.backbone.parameters
+                request.model, longest=longest, parameters=request.backbone.parameters
             )
         share = -(-request.train.global_batch // self.devices)
         return max(1, min(size, share, micro_batch_limit(Path(request.scratch)) or size))
@@ -248,9 +244,7 @@ class Stage:
             ddp_backend="gloo" if on_cpu and self.devices > 1 else None,
             torch_compile=request.execution.torch_compile,
             seed=params.seed,
-            save_strategy="steps",
             save_steps=request.execution.checkpoint_every,
-            logging_strategy="steps",
             logging_steps=1,
             logging_nan_inf_filter=False,
             average_tokens_across_devices=False,

@@ -1,15 +1,9 @@
 """The transformers Trainer with planned batches, gner's loss, and checkpoints that survive kills.
 
-- Batches come from a plan (`data.batches`), not from a sampler.
-- The loss is the mean over the label tokens of the whole global batch. T5 ignores the Trainer's
-  token count, which would multiply loss and gradients by accumulation steps and world size.
-- Checkpoints have one form for all launchers. One that cannot be written costs a warning; a second
-  in a row stops the training, unless the disk is full.
-- An evaluation is the loss on the validation sentences, and keeps the best weights.
-
-For decoder-only backbones the tokens that all prompts of a micro-batch share at the start run
-through the model once, and for both families logits are computed for label tokens only (`loss`);
-gradients are the same.
+The loss is the mean over the label tokens of the whole global batch. T5 ignores the Trainer's token
+count, which would multiply loss and gradients by accumulation steps and world size. Logits are
+computed for label tokens only (`loss`), and for decoder-only backbones the tokens that all prompts
+of a micro-batch share at the start run through the model once; gradients are the same.
 """
 
 import json
@@ -30,6 +24,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from gner_core.backbones.load import prefix_cache
 from gner_core.errors import InputError
+from gner_core.runtime.files import replacing_folder
 from gner_core.runtime.log import say
 from gner_core.training.adapters import save_for_resume, save_published
 from gner_core.training.checkpoints import best_weights as best
@@ -68,7 +63,7 @@ class StageTrainer(Trainer):
         validation_tokens: int = 0,
         **options: Any,
     ) -> None:
-        """Create the trainer.
+        """Create the trainer; `options` are those of transformers' Trainer.
 
         Args:
             batches: this device's micro-batches in order.
@@ -76,7 +71,6 @@ class StageTrainer(Trainer):
             keep: how many checkpoints are kept.
             validation: this device's micro-batches of the validation sentences.
             validation_tokens: their label tokens, over all devices.
-            options: passed on to transformers' Trainer.
         """
         super().__init__(**options)
         self.remove_callback(PrinterCallback)  # the journal has the figures
@@ -125,7 +119,7 @@ class StageTrainer(Trainer):
         """Compute and log the validation loss, and keep the weights if it is the lowest."""
         self.log({VALIDATION_LOSS: self._validation_loss()})
         chosen = best_so_far(self.state.log_history)
-        if chosen is not None and chosen.update == self.state.global_step:
+        if chosen is not None and chosen["step"] == self.state.global_step:
             self._keep_best()
         self.control.should_evaluate = False  # else the end of an epoch repeats it
         return {}
@@ -152,7 +146,7 @@ class StageTrainer(Trainer):
         """
         scratch, weights = self._scratch, self.weights()
         error = _fault_of(partial(self._write_best, weights))
-        if not self._any_device(error is not None):
+        if not any_device(error is not None, self.args.device):
             return
         if not disk_is_full(error, scratch):
             raise error or RuntimeError("the first device cannot write the best weights")
@@ -165,7 +159,7 @@ class StageTrainer(Trainer):
 
     def _write_best(self, weights: Tensors | None) -> None:
         if self.is_world_process_zero():
-            with best.replaced(self._scratch) as folder:
+            with replacing_folder(self._scratch / best.BEST) as folder:
                 save_published(self.model, folder, weights=weights)
 
     def weights(self) -> Tensors | None:
@@ -204,7 +198,7 @@ class StageTrainer(Trainer):
         """Write a checkpoint with the help of all devices, and continue without it if that fails.
 
         Raises:
-            Exception: on every device, at the second failure in a row that is no full disk.
+            Exception: on every device, at the second failure in a row, unless the disk is full.
         """
         folder = self._scratch / WRITING / f"{CHECKPOINT}{self.state.global_step}"
         weights = self.weights()
@@ -215,7 +209,7 @@ class StageTrainer(Trainer):
             partial(self._finish, folder),
         ):
             error = _fault_of(write)
-            if self._any_device(error is not None):
+            if any_device(error is not None, self.args.device):
                 return self._continue_without(error)
         self.failed = False
         return None
@@ -236,7 +230,7 @@ class StageTrainer(Trainer):
     def _continue_without(self, error: Exception | None) -> None:
         """Warn about a missing checkpoint, or raise the error; every device must call it."""
         full = disk_is_full(error, self._scratch)
-        failed = self._any_device(error is not None and not full)
+        failed = any_device(error is not None and not full, self.args.device)
         shutil.rmtree(self._scratch / WRITING, ignore_errors=True)
         if failed and self.failed:
             error = error or RuntimeError("another device cannot write its part of a checkpoint")
@@ -256,9 +250,6 @@ class StageTrainer(Trainer):
     @property
     def _scratch(self) -> Path:
         return Path(str(self.args.output_dir))
-
-    def _any_device(self, flag: bool) -> bool:
-        return any_device(flag, self.args.device)
 
 
 def _fault_of(write: Callable[[], object]) -> Exception | None:
@@ -284,7 +275,11 @@ def freeze_layers(model: PreTrainedModel, count: int) -> None:
     if not count:
         return
     model.get_input_embeddings().requires_grad_(False)
-    for stack in _stacks(model):
+    if model.config.is_encoder_decoder:
+        stacks = [model.get_encoder().block, model.get_decoder().block]
+    else:
+        stacks = [model.base_model.layers]
+    for stack in stacks:
         for layer in stack[:count]:
             layer.requires_grad_(False)
 
@@ -297,12 +292,6 @@ def fuse_activations(model: PreTrainedModel) -> None:
     for name, module in list(model.named_modules(remove_duplicate=False)):
         if isinstance(module, NewGELUActivation):
             model.set_submodule(name, torch.nn.GELU(approximate="tanh"))
-
-
-def _stacks(model: PreTrainedModel) -> list[Sequence[torch.nn.Module]]:
-    if model.config.is_encoder_decoder:
-        return [model.get_encoder().block, model.get_decoder().block]
-    return [model.base_model.layers]
 
 
 def predicted_labels(inputs: Batch) -> torch.Tensor:

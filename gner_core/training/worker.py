@@ -152,9 +152,9 @@ def _chosen(trainer: StageTrainer, stage: Stage) -> dict[str, Any]:
     if stage.validation is None or found is None:
         return {"update": trainer.state.global_step, "by": "last"}
     return {
-        "update": found.update,
+        "update": found["step"],
         "by": stage.request.choose.kind,
-        VALIDATION_LOSS: found.loss,
+        VALIDATION_LOSS: found[VALIDATION_LOSS],
         **stage.validation.facts(),
     }
 
@@ -171,7 +171,10 @@ def _publish(trainer: StageTrainer, stage: Stage, summary: dict[str, Any]) -> No
         else:
             best.publish(Path(stage.request.scratch), output)
         stage.tokenizer.save_pretrained(output)
-        describe(output, _description(stage))
+        types = sorted({name for sentence in stage.sentences for name in sentence.types})
+        backbone, target = stage.request.backbone, stage.request.target
+        about = Description(version=VERSION, backbone=backbone, target=target, types=tuple(types))
+        describe(output, about)
         (output / JOURNAL).write_text("".join(f"{json.dumps(line)}\n" for line in journal))
         (output / SUMMARY).write_text(json.dumps(summary, indent=1))
     except Exception as error:
@@ -182,14 +185,6 @@ def _publish(trainer: StageTrainer, stage: Stage, summary: dict[str, Any]) -> No
             f"{output}: cannot be written ({reason}); free some space and give the same command: "
             f"it goes on from {_kept(Path(stage.request.scratch))}"
         ) from error
-
-
-def _description(stage: Stage) -> Description:
-    types = sorted({name for sentence in stage.sentences for name in sentence.types})
-    request = stage.request
-    return Description(
-        version=VERSION, backbone=request.backbone, target=request.target, types=tuple(types)
-    )
 
 
 def _kept(scratch: Path) -> str:

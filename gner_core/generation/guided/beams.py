@@ -47,6 +47,7 @@ class Search:
     """The hypotheses of one sentence."""
 
     index: int
+    """Number of the sentence in its batch."""
     choices: Choices
     hypotheses: list[Hypothesis]
     pool: list[Option] = field(default_factory=list)
@@ -67,15 +68,12 @@ def decode_with_beams(sentences: Sequence[SentenceProgress], forward: Forward, b
     Args:
         sentences: before their first decision; sentence n has row n of the cache.
         forward: with `beams` rows per sentence.
-        beams: hypotheses that are kept.
     """
     searches = [
-        Search(s.index, s.choices, [Hypothesis(row, s.fed, s.pending, s.node)])
-        for row, s in enumerate(sentences)
+        Search(index, s.choices, [Hypothesis(index, s.fed, s.pending, s.node)])
+        for index, s in enumerate(sentences)
     ]
-    rows = _Rows(
-        forward, owners=[search.index for search in searches], count=len(sentences) * beams
-    )
+    rows = _Rows(forward, used=len(sentences), count=len(sentences) * beams)
     while searches:
         live = [(search, h) for search in searches for h in search.hypotheses]
         for search in searches:
@@ -106,9 +104,7 @@ def _unexpanded(search: Search, beams: int) -> list[tuple[Search, Option]]:
 def _expand(forward: Forward, groups: Sequence[tuple[Search, Option, list[int]]]) -> None:
     """Replace groups by their options, with one forward pass.
 
-    Args:
-        forward: has the parents' tokens in its cache.
-        groups: (search, group, tokens from the end of the parent's to the group's decision).
+    The tokens of a group lead from the end of its parent's, which are in the cache, to its decision.
     """
     groups = sorted(groups, key=lambda group: group[1].parent.row)
     feeds = [Feed(o.parent.fed, tokens, [len(tokens) - 1]) for _, o, tokens in groups]
@@ -165,10 +161,10 @@ def _next(options: Sequence[Option], search: Search, rows: "_Rows") -> list[Hypo
 class _Rows:
     """Which rows of the cache are free, and which sentence's prompt each has."""
 
-    def __init__(self, forward: Forward, *, owners: Sequence[int], count: int) -> None:
+    def __init__(self, forward: Forward, *, used: int, count: int) -> None:
         self.forward = forward
-        self.owner: dict[int, int] = dict(enumerate(owners))
-        self.unused = list(range(len(owners), count))
+        self.owner = {row: row for row in range(used)}
+        self.unused = list(range(used, count))
 
     def free(self, rows: Iterable[int]) -> None:
         self.unused = sorted([*self.unused, *rows])

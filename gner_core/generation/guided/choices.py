@@ -47,7 +47,6 @@ class Choices:
         self.types = types
 
     def __len__(self) -> int:
-        """Return the number of words."""
         return len(self.words)
 
     def root(self, word: int, *, before: str) -> Node:
@@ -157,12 +156,9 @@ class ChoiceTable:
 
 
 def _trie(options: list[tuple[str, Tokens]], depth: int, known: Branches) -> Node:
-    """Return the trie of options that share their first `depth` tokens, made once.
+    """Return the trie of options (tag, tokens) that share their first `depth` tokens.
 
-    Args:
-        options: tags with their tokens.
-        depth: tokens that all options share.
-        known: nodes made for the same word before; tries with other `I-` tags share them.
+    Nodes that are `known` from the same word are shared by tries with other `I-` tags.
 
     Raises:
         InputError: when the tokenizer writes two tags alike.

@@ -23,7 +23,7 @@ from gner_core.errors import InputError
 from gner_core.generation.guided.beams import decode_with_beams
 from gner_core.generation.guided.cache import GROWTH
 from gner_core.generation.guided.choices import ChoiceTable, Node
-from gner_core.generation.guided.forward import Feed, forward_of
+from gner_core.generation.guided.forward import DecoderOnlyForward, EncoderDecoderForward, Feed
 from gner_core.generation.guided.progress import SentenceProgress, follow, log_probabilities
 from gner_core.systems.gner.targets import BIO
 
@@ -78,8 +78,10 @@ class GuidedGenerator:
         self.encoder = encoder
         self.beams = beams
         self.table = ChoiceTable(encoder.tokenizer)
+        encoder_decoder = encoder.backbone.family == "encoder_decoder"
+        family = EncoderDecoderForward if encoder_decoder else DecoderOnlyForward
         with torch.inference_mode():
-            self.forward = forward_of(self.model, encoder)
+            self.forward = family(self.model, encoder)
 
     def fits(self, words: Sequence[str], source: int) -> bool:
         """Say whether a prompt of `source` tokens and the sentence without entities fit (App. B)."""
@@ -117,10 +119,10 @@ class GuidedGenerator:
         rows = len(queries) * self.beams
         starts = self.forward.begin(prompts, stem=stem, rows=rows, room=room)
         sentences = []
-        for index, (options, start) in enumerate(zip(choices, starts, strict=True)):
+        for options, start in zip(choices, starts, strict=True):
             node = options.root(0, before="O")
             pending = [*start.tokens, *node.forced]
-            sentences.append(SentenceProgress(index, options, start.start, pending, 0, node))
+            sentences.append(SentenceProgress(options, start.start, pending, 0, node))
         return sentences
 
     def _stem(self, queries: Sequence[GuidedQuery], prompts: Sequence[list[int]]) -> list[int]:

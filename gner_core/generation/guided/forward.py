@@ -293,10 +293,3 @@ def _known_layer(keys: torch.Tensor, values: torch.Tensor) -> DynamicLayer:
     layer = DynamicLayer()
     layer.keys, layer.values, layer.is_initialized = keys, values, True
     return layer
-
-
-def forward_of(model: PreTrainedModel, encoder: Encoder) -> Forward:
-    """Return the forward passes of a model's family."""
-    if encoder.backbone.family == "encoder_decoder":
-        return EncoderDecoderForward(model, encoder)
-    return DecoderOnlyForward(model, encoder)

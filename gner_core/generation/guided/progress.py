@@ -14,8 +14,6 @@ from gner_core.generation.guided.forward import Forward
 class SentenceProgress:
     """The tags of a sentence so far, and the tokens up to its next decision."""
 
-    index: int
-    """Number of the sentence in its batch."""
     choices: Choices
     fed: int
     """Tokens in the cache."""

@@ -103,11 +103,6 @@ class RowsOfTest:
     notes: Sequence[str]
     """Where the paper contradicts itself."""
 
-    @property
-    def has_rerun(self) -> bool:
-        """Say whether a third party ran this test again with the same model."""
-        return any(row.rerun is not None for row in self.rows)
-
 
 @dataclass(frozen=True, slots=True)
 class PaperComparison:
@@ -147,8 +142,6 @@ def compare_with_paper(
 
     Args:
         backbone: its name, as in params/models/.
-        parameters: of the backbone.
-        beams: beam size of the generation.
         scores: `scoring.evaluate.summarise` of the evaluations "zero-shot" and "supervised".
         splits: the split that each was run on; the paper's is "test".
     """
@@ -206,7 +199,6 @@ class _Counterpart:
 
     @cached_property
     def systems(self) -> tuple[str, ...]:
-        """Compared systems."""
         named = dict.fromkeys(row.system for row in find(COMPARED[self.test]))
         return tuple(name for name in named if not name.startswith("GNER"))
 
@@ -227,9 +219,6 @@ class _Counterpart:
             setting = f"{self.test}; beam={self.beams}"
             paper = number(BEAMS, system=self.model, corpus=corpus, setting=setting)
         rerun = number(RERUN, system=self.model, corpus=corpus)
-        others = {
-            name: number(COMPARED[self.test], system=name, corpus=corpus) for name in self.systems
-        }
         return Row(
             corpus,
             ours=None,
@@ -237,7 +226,11 @@ class _Counterpart:
             std=paper.std if paper else None,
             source=paper.source if paper else "",
             rerun=rerun.value if rerun and self.test == "zero-shot" else None,
-            others={name: row.value for name, row in others.items() if row},
+            others={
+                name: row.value
+                for name in self.systems
+                if (row := number(COMPARED[self.test], system=name, corpus=corpus))
+            },
         )
 
     def _mean(self, rows: Sequence[Row], scores: Mapping[str, Any]) -> Row:

@@ -23,7 +23,6 @@ class Calibration:
     """Entities, right ones and the sum of confidences in each bin; parts of a file add up."""
 
     def __init__(self, bins: int) -> None:
-        """Start empty."""
         self.bins = bins
         self.entities = [0] * bins
         self.right = [0] * bins

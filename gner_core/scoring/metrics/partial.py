@@ -23,7 +23,6 @@ class PartialScores:
     """Counts by corpus and scheme; those of parts of a file add up."""
 
     def __init__(self) -> None:
-        """Start empty."""
         self.counts: dict[str, dict[str, Counter[str]]] = {}
 
     def add(self, scored: Sequence[Scored]) -> None:

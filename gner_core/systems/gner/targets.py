@@ -45,9 +45,8 @@ def longest_target(words: Sequence[str], types: Sequence[str], form: TargetForm)
     Decoding budgets are derived from it.
     """
     longest = max(types, key=len, default="")
-    if not longest:
-        return target(words, ["O"] * len(words), form)
-    return target(words, [f"B-{longest}"] * len(words), form)
+    tag = f"B-{longest}" if longest else "O"
+    return target(words, [tag] * len(words), form)
 
 
 def bioes(tags: Sequence[str]) -> list[str]:

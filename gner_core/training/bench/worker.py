@@ -5,7 +5,6 @@ model FLOP utilisation. Updates of the warm-up are not counted, and nothing is s
 """
 
 import os
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +18,11 @@ from transformers.trainer_utils import SaveStrategy
 from gner_core.backbones.encoder import shared_prefix
 from gner_core.backbones.load import peak_memory_bytes
 from gner_core.config.reading.costs import named_device
+from gner_core.costs.work import TokenWork, update_work
 from gner_core.errors import InputError
 from gner_core.runtime.gpus import VISIBLE, use_gpus
 from gner_core.runtime.worker import Report, run_worker
-from gner_core.training.bench.flops import ModelWork, matmul_peak, settle
+from gner_core.training.bench.flops import matmul_peak, settle, shape_of
 from gner_core.training.bench.plain import plain_trainer, shuffled
 from gner_core.training.data.batches import Update, cut_update, padding
 from gner_core.training.stage import Stage, TrainRequest
@@ -49,7 +49,6 @@ class Clock(TrainerCallback):
     """Measures the time of all updates after the warm-up."""
 
     def __init__(self, warm_up: int, report: Report) -> None:
-        """Start after `warm_up` updates."""
         self.warm_up = warm_up
         self.report = report
         self.started = self.seconds = 0.0
@@ -106,9 +105,13 @@ class Computed:
             padded += added
         return padded / computed
 
-    def flops(self, model: ModelWork) -> float:
-        """Return the operations that a model needs for them."""
-        return sum(model.flops(pairs, shared=shared) for pairs, shared in self.micros)
+    def flops(self, work: TokenWork) -> float:
+        """Return the operations that a model needs for them; a shared prefix counts once."""
+        total = 0.0
+        for pairs, shared in self.micros:
+            total += sum(work.flops(prompt=source, target=target) for source, target in pairs)
+            total -= (len(pairs) - 1) * work.reading(prompt=shared)
+        return total
 
 
 def work(request: BenchRequest, report: Report) -> dict[str, Any]:
@@ -134,12 +137,15 @@ def work(request: BenchRequest, report: Report) -> dict[str, Any]:
         else stage.trainer(micro_batch=size, checkpoint=None, callbacks=[clock])
     )
     trainer.args.save_strategy = SaveStrategy.NO
+    train = request.train
+    shape = request.backbone.shape or shape_of(trainer.model.config)
+    needed = update_work(shape, frozen_layers=train.frozen_layers, adapters=train.lora is not None)
     trainer.train()
     memory = peak_memory_bytes()
     dtype = request.backbone.dtype if torch.cuda.is_available() else "float32"
     named = request.peak_of
     peak = named_device(named).flops[dtype] if named else matmul_peak(dtype=dtype)
-    per_second = run.flops(ModelWork.of(trainer.model)) / clock.seconds
+    per_second = run.flops(needed) / clock.seconds
     return {
         "figures": {
             "side": request.side,
@@ -207,7 +213,3 @@ def start(request: BenchRequest, report: Report) -> dict[str, Any]:
 def main(path: str) -> None:
     """Run as a worker: `path` is the request file."""
     run_worker(path, BenchRequest, start)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -7,17 +7,9 @@ the newest checkpoint may be lost with a kill; the resumed training then finds t
 
 import os
 import shutil
-from contextlib import AbstractContextManager
 from pathlib import Path
 
-from gner_core.runtime.files import replacing_folder
-
 BEST = "best"
-
-
-def replaced(scratch: Path) -> AbstractContextManager[Path]:
-    """Give an empty folder, which becomes the best weights if the block ends without an error."""
-    return replacing_folder(scratch / BEST)
 
 
 def add_to(checkpoint: Path, scratch: Path) -> None:

@@ -24,7 +24,6 @@ class Examples(Dataset[Example]):
     def __init__(
         self, sentences: Sequence[Sentence], encoder: Encoder, params: TrainParams
     ) -> None:
-        """Bind sentences, tokenizer and recipe."""
         self.sentences = sentences
         self.encoder = encoder
         self.params = params
@@ -44,11 +43,9 @@ class Examples(Dataset[Example]):
         return shuffled(types, seed=seed, epoch=epoch, sentence_id=sentence.id)
 
     def __len__(self) -> int:
-        """Return the number of sentences."""
         return len(self.sentences)
 
     def __getitem__(self, key: ExampleKey) -> Example:
-        """Return an example."""
         epoch, index = key
         counted = index >= 0
         index = index if counted else ~index

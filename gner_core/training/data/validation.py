@@ -113,29 +113,16 @@ def validation_steps(every: Interval, updates: Sequence[Update]) -> frozenset[in
     return frozenset({*ends.values(), last})
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """The update whose weights are published, and their validation loss."""
-
-    update: int
-    loss: float
-
-
-def best_so_far(log_history: Sequence[dict[str, Any]]) -> Chosen | None:
-    """Return the validation step with the lowest loss in a Trainer's log, the first of equals."""
-    steps = [
-        Chosen(entry["step"], entry[VALIDATION_LOSS])
-        for entry in log_history
-        if VALIDATION_LOSS in entry
-    ]
-    return min(steps, key=lambda step: step.loss, default=None)
+def best_so_far(log_history: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the entry of a Trainer's log with the lowest validation loss, the first of equals."""
+    entries = [entry for entry in log_history if VALIDATION_LOSS in entry]
+    return min(entries, key=lambda entry: entry[VALIDATION_LOSS], default=None)
 
 
 class ValidateAt(TrainerCallback):
     """Makes the Trainer validate after some updates."""
 
     def __init__(self, steps: frozenset[int]) -> None:
-        """Bind the numbers of the updates."""
         self.steps = steps
 
     def on_step_end(

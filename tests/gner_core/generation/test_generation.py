@@ -10,7 +10,7 @@ from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.config.system import DecodeParams
 from gner_core.errors import InputError
-from gner_core.generation.free import FreeGenerator, FreeQuery
+from gner_core.generation.free import FreeGenerator
 from gner_core.generation.guided.decoding import GuidedAnswer, GuidedGenerator, GuidedQuery
 from gner_core.generation.job import TOO_LONG, GenerateRequest
 from gner_core.generation.worker import work
@@ -32,8 +32,7 @@ def test_batches_with_a_shared_prefix_equal_one_prompt_at_a_time(
     encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
     model = load_model(tiny_model.folder, tiny_model.backbone, dtype="float32").eval()
     sources = encoder.prompts([(s.words, s.types) for s in news[:6]])
-    queries = [FreeQuery(source, 24) for source in sources]
-    answers = FreeGenerator(model, encoder, beams=beams)(queries)
+    answers = FreeGenerator(model, encoder, beams=beams)(sources, [24] * len(sources))
     for source, answer in zip(sources, answers, strict=True):
         plain = model.generate(
             torch.tensor([source]),
@@ -53,8 +52,8 @@ def test_a_row_stops_at_its_own_budget(tiny_model: TinyModel, news: list[Sentenc
     model = load_model(tiny_model.folder, tiny_model.backbone, dtype="float32")
     sources = encoder.prompts([(s.words, s.types) for s in news[:2]])
     generator = FreeGenerator(model, encoder, beams=1)
-    alone = generator([FreeQuery(sources[0], 5)])[0]
-    beside = generator([FreeQuery(sources[0], 5), FreeQuery(sources[1], 20)])[0]
+    alone = generator(sources[:1], [5])[0]
+    beside = generator(sources, [5, 20])[0]
     assert alone == beside
     assert not alone.finished
 

@@ -14,7 +14,7 @@ from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.system import TargetForm
 from gner_core.errors import InputError
-from gner_core.generation.free import FreeGenerator, FreeQuery
+from gner_core.generation.free import FreeGenerator
 from gner_core.generation.guided.decoding import GuidedAnswer, GuidedGenerator, GuidedQuery
 from gner_core.records import Sentence, is_bio
 from gner_core.systems.gner.targets import BIO, target
@@ -245,7 +245,7 @@ def test_where_free_decoding_copies_the_sentence_the_labels_are_the_same(
     model = load_model(copying.folder, copying.backbone, dtype="float32", attention="sdpa")
     queries = [GuidedQuery(s.words, s.types) for s in learned(news)]
     sources = encoder.prompts((ask.words, ask.types) for ask in queries)
-    free = FreeGenerator(model, encoder, beams=1)([FreeQuery(source, 150) for source in sources])
+    free = FreeGenerator(model, encoder, beams=1)(sources, [150] * len(sources))
     guided = GuidedGenerator(model, encoder, beams=1)(queries)
     same = [
         answer.text

@@ -14,9 +14,7 @@ from gner_core.reports.content import (
     CorpusRow,
     EvaluationView,
     ReportContent,
-    SampleRow,
     StageView,
-    StepRow,
     choose_examples,
 )
 from gner_core.reports.page import render, with_links
@@ -54,6 +52,13 @@ def content() -> ReportContent:
     }
     chosen = {"update": 2, "by": "last"}
     summary = {"sentences": 5, "left_out": 1, "updates": 2, "device": "cpu", "chosen": chosen}
+    manifest = {
+        "step": "train",
+        "title": "adaptation",
+        "key": "abc123",
+        "seconds": 12.34,
+        "created": "2026-01-01",
+    }
     return ReportContent(
         name="toy",
         backbone="Tiny <b>",
@@ -64,13 +69,13 @@ def content() -> ReportContent:
         corpora=[
             CorpusRow("toy", "test", {**counts, "repairs": {"blank tokens dropped": 7}}, "CC0")
         ],
-        samples=[SampleRow("supervised", "toy", {**counts, "of": 2000, "method": "random"})],
+        samples={"supervised": {"toy": {**counts, "of": 2000, "method": "random"}}},
         stages=[StageView("adaptation", recipe, summary, curve, leak="")],
         evaluations=[EvaluationView("supervised", "held out", summarise(sentences, PARAMS))],
         paper=compare_with_paper("Tiny <b>", parameters=77_000_000, beams=2, scores={}, splits={}),
         examples=choose_examples({"supervised": sentences}, count=2),
         prompt=HOSTILE,
-        steps=[StepRow("train", "adaptation", "abc123", 12.34, "2026-01-01")],
+        steps=[manifest],
         packages={"torch": "2.13.0"},
     )
 

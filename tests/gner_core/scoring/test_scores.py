@@ -12,7 +12,7 @@ from gner_core.config.reading.files import SCORING, read_params
 from gner_core.config.scoring import ScoringParams
 from gner_core.config.system import MatchParams
 from gner_core.errors import InputError
-from gner_core.matching.modes import Matcher
+from gner_core.matching.modes import Matched, Matcher
 from gner_core.records import Prediction, Span, published_spans, spans_of, tags_of
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.metrics.counts import Counts
@@ -31,8 +31,9 @@ def scored(
     words: str, gold: str, found: str, probabilities: tuple[float, ...] | None = None
 ) -> Scored:
     """A sentence from words and tags that are separated by blanks."""
-    columns = (tuple(words.split()), tuple(gold.split()), tuple(found.split()))
-    return Scored("1", "toy", *columns, None, "", 0, 0, 0, 0, 0, False, False, None, probabilities)
+    matched = Matched(tuple(found.split()), None, 0, 0, 0, 0, 0, unread=False)
+    known = ("1", "toy", tuple(words.split()), tuple(gold.split()))
+    return Scored(*known, "", False, None, probabilities, *matched)
 
 
 def test_ratios_follow_from_counts() -> None:

@@ -7,12 +7,12 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from gner_core.config.reading.costs import named_device
+from gner_core.costs.work import update_work
 from gner_core.errors import InputError
-from gner_core.training.bench.flops import ModelWork
+from gner_core.training.bench.flops import shape_of
 from gner_core.training.bench.plain import plain_trainer, shuffled
-from gner_core.training.bench.worker import BenchRequest, work
+from gner_core.training.bench.worker import BenchRequest, Computed, work
 from gner_core.training.stage import Stage
-from gner_core.training.trainer import freeze_layers
 from tests.gner_core.conftest import TinyModel
 from tests.gner_core.training.conftest import Ask, silent
 
@@ -73,11 +73,13 @@ def test_operations_of_a_llama_are_six_for_each_weight_and_token(
     model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(tiny_model.folder))
     head = model.lm_head.weight.numel()
     layers = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear)) - head
-    whole = ModelWork.of(model)
+    shape = shape_of(model.config)
+    whole = update_work(shape, frozen_layers=0, adapters=False)
     attention = 2 * 2 * 3 * model.config.hidden_size * 2 * 30 * 30 / 2  # two layers, causal
-    assert whole.flops([(20, 10)], shared=0) == 6 * (30 * layers + 10 * head) + attention
+    one = Computed([([(20, 10)], 0)], encoder_decoder=False).flops(whole)
+    assert one == 6 * (30 * layers + 10 * head) + attention
     # A prefix of 12 tokens of two sentences is computed once.
-    saved = 2 * whole.flops([(20, 10)], shared=0) - whole.flops([(20, 10)] * 2, shared=12)
+    two = Computed([([(20, 10)] * 2, 12)], encoder_decoder=False).flops(whole)
+    saved = 2 * one - two
     assert saved == 6 * 12 * layers + 2 * 2 * 3 * model.config.hidden_size * 2 * 12 * 12 / 2
-    freeze_layers(model, 2)
-    assert ModelWork.of(model).target == 2 * layers
+    assert update_work(shape, frozen_layers=2, adapters=False).target == 2 * layers
