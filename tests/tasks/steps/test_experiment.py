@@ -23,7 +23,9 @@ def plans(root: Path) -> dict[str, Plan]:
     }
     tiny = root / "params" / "tiny.yaml"
     return {
-        name: plan_experiment(read_experiment(tiny, overrides=[f"finetuning.choose={choice}"]))
+        name: plan_experiment(
+            read_experiment(tiny, overrides=[f"stages.finetuning.choose={choice}"])
+        )
         for name, choice in choices.items()
     }
 
