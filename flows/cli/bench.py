@@ -90,7 +90,8 @@ def generate(
     evaluation: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Test of the file, for sentences and checkpoint; its first."
+            metavar="NAME",
+            help="Test of the file, for sentences and checkpoint; the first of a trained one.",
         ),
     ] = None,
     checkpoint: Annotated[
@@ -109,10 +110,12 @@ def generate(
     """
     from flows.views.bench import generation_table
     from gner_core.config.reading.files import read_experiment
+    from gner_core.config.training import BACKBONE
     from tasks.standalone.generation_bench import Mode, measure_generation
 
     experiment = read_experiment(params, overrides=overrides or [])
-    evaluation = evaluation or next(iter(experiment.tests), "")
+    trained = [name for name, test in experiment.tests.items() if test.of != BACKBONE]
+    evaluation = evaluation or next(iter([*trained, *experiment.tests]), "")
     modes: list[Mode] = ["free", "guided"] if mode == "both" else [mode]
     rows = measure_generation(
         experiment,

@@ -96,12 +96,16 @@ def _path(fault: Mapping[str, Any], values: Any) -> tuple[int | str, ...]:
 
 
 def _without_other_members(faults: Any, values: Any) -> Iterator[Any]:
-    """Yield faults but for those of members of a union that a section, or a text, is not meant for."""
+    """Yield faults but for those that only follow from others below their key.
+
+    Of a union, those of the members that a section, or a text, is not meant for; lists that are too
+    short because of faulty items.
+    """
     paths = [_path(fault, values) for fault in faults]
     for fault, path in zip(faults, paths, strict=True):
-        of_another_form = fault["type"] in ("string_type", "model_type", "dict_type")
+        follows = fault["type"] in ("string_type", "model_type", "dict_type", "too_short")
         deeper = any(len(one) > len(path) and one[: len(path)] == path for one in paths)
-        if not (of_another_form and deeper):
+        if not (follows and deeper):
             yield fault
 
 
