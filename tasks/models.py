@@ -21,7 +21,7 @@ from tasks.progress import Event
 from tasks.provenance import costs, facts, tags
 from tasks.steps.models import Backbone, Generate, Train
 from tasks.steps.step_key import values
-from tasks.tracking.run_logging import StepRun
+from tasks.tracking.mlflow_run import StepRun
 
 JOURNAL = "metrics.jsonl"
 SUMMARY = "summary.json"

@@ -6,7 +6,7 @@ from flows.views.dry_run import cost_lines, plain_lines
 from gner_core.config.reading.sweeps import Runnable
 from gner_core.errors import InputError
 from tasks.paths import open_store
-from tasks.steps.points import (
+from tasks.plans.points import (
     SharedStep,
     plan_sweep_reports,
     planned_points,

@@ -49,7 +49,8 @@ LeaveOut = Annotated[
 Scoring = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", help="Level, draws and seed of intervals: as params/scoring.yaml."
+        metavar="FILE",
+        help="Level, draws and seed of intervals: as `scoring` of params/defaults.yaml.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print all counts as JSON.")]
@@ -193,8 +194,7 @@ def _setup(
     scoring: Path | None,
     errors: bool = False,
 ) -> "FileScoring":
-    from gner_core.config.reading.files import SCORING, read_params
-    from gner_core.config.scoring import ScoringParams
+    from gner_core.config.reading.files import read_scoring
     from gner_core.config.system import MatchParams, TargetForm
     from gner_core.scoring.files import FileScoring
     from gner_core.scoring.metrics.pairs import normalised
@@ -208,5 +208,5 @@ def _setup(
         metrics=metrics,
         without=frozenset(map(normalised, leave_out or ())) | frozenset(leave_out or ()),
         errors=errors,
-        scoring=read_params(ScoringParams, scoring or SCORING),
+        scoring=read_scoring(scoring),
     )

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from gner_core.config.costs import DeviceProfile, EnergyParams
 from gner_core.costs.estimate import footprint
 from gner_core.reports.paper.numbers import paper_gpu_hours, paper_kg
+from tasks.plans.points import PlannedStep
 from tasks.steps.models import Generate, Train
-from tasks.steps.points import PlannedStep
 from tasks.steps.step_key import Step
 
 HEAD = f"{'state':<10} {'step':<12} {'key':<20} {'tokens':>7} {'FLOP':>7} {'memory':>8} {'GPU h':>8}  title"

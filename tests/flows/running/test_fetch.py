@@ -10,8 +10,8 @@ from flows.running.submit import in_process
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.files import read_experiment
 from gner_core.errors import InputError
+from tasks.plans.experiment import plan_experiment, used_corpora
 from tasks.standalone.bench import untracked_run
-from tasks.steps.experiment import plan_experiment, used_corpora
 from tasks.workers import Workers
 from tests.gner_core.faulty_server import FaultyServer, faulty_server, status
 

@@ -8,9 +8,9 @@ from gner_core.config.reading.files import read_experiment
 from gner_core.costs.devices import read_device
 from gner_core.reports.paper.numbers import paper_gpu_hours
 from gner_core.store.artifacts import Store
+from tasks.plans.experiment import plan_experiment
+from tasks.plans.points import PlannedPoint, PlannedStep, planned_steps, shared_steps
 from tasks.standalone.costs import CostReader
-from tasks.steps.experiment import plan_experiment
-from tasks.steps.points import PlannedPoint, PlannedStep, planned_steps, shared_steps
 
 PAPER = ("flan-t5-small", "flan-t5-base", "flan-t5-large", "flan-t5-xl", "flan-t5-xxl", "llama-7b")
 LAUNCH = "execution.launcher={kind: deepspeed, processes: 8, config: params/deepspeed/zero3.json}"

@@ -6,8 +6,8 @@ import pytest
 
 from gner_core.config.reading.files import read_experiment
 from gner_core.store.fingerprint import file_sha256
+from tasks.plans.experiment import Plan, plan_experiment
 from tasks.steps import data
-from tasks.steps.experiment import Plan, plan_experiment
 
 SAMPLE = "{corpora: [cooking], split: valid, per_corpus: 4, method: first, seed: 1}"
 
