@@ -63,10 +63,10 @@ def init(
         command=f"gner init {shlex.join(map(str, files))}",
         notes=notes,
     )
-    target.write_text(text, encoding="utf-8")
     console = Console()
     for part in draft_report(draft):
         console.print(part, soft_wrap=True, highlight=False)
+    target.write_text(text, encoding="utf-8")
     typer.echo(f"\nwrote {target}; train and test with:\n\n  gner run {shlex.quote(str(target))}\n")
 
 

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from flows.views.data import coloured
 from flows.views.tables import numbers, plain_table, texts
+from gner_core.config.corpus import TakenOut
 from gner_core.corpora.recognition.draft import Draft
 
 EXAMPLES = 5
@@ -27,8 +28,12 @@ def draft_report(draft: Draft) -> Iterator[RenderableType]:
         rule = found.params.made.get(split)
         files = found.params.files.get(split, ())
         more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-        origin = ", ".join(files[:3]) + more if files else "drawn from train"
-        table.add_row(split, f"{number:,}", Text(f"{origin}, seed {rule.seed}" if rule else origin))
+        origin = ", ".join(files[:3]) + more
+        if rule:
+            origin = f"the same as {rule.of}"
+        if isinstance(rule, TakenOut):
+            origin = f"drawn from {rule.of}, seed {rule.seed}"
+        table.add_row(split, f"{number:,}", Text(origin))
     yield table
     yield ""
     counts: Counter[str] = Counter()

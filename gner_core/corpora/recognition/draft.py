@@ -7,7 +7,7 @@ from os.path import relpath
 from pathlib import Path
 from textwrap import indent
 
-from gner_core.config.corpus import CorpusParams, Split, TakenOut
+from gner_core.config.corpus import CorpusParams, SameAs, Split, TakenOut
 from gner_core.corpora.recognition import Recognised, entry, read_split, recognise
 from gner_core.corpora.recognition.files import corpus_files
 from gner_core.corpora.splits import draw_ranks
@@ -38,7 +38,7 @@ def draft_corpus(paths: Sequence[Path], *, name: str, seed: int, changed_at_most
     """Recognise the files of a corpus, and say how train, valid and test are made of them.
 
     Raises:
-        InputError: for files that cannot be read, or too few sentences for three splits.
+        InputError: for files that cannot be read, or hold no entity.
     """
     folder, files = corpus_files(paths)
     if "train" not in files:
@@ -139,17 +139,21 @@ def _draw_splits(found: Recognised, seed: int) -> dict[Split, int]:
     ranks = list(found.splits["train"].ranks)
     tenth = min(max(len(ranks) // 10, 1), MOST)
     sizes: dict[Split, int] = {s: len(part.ranks) for s, part in found.splits.items()}
-    made: dict[Split, TakenOut] = {}
+    made: dict[Split, TakenOut | SameAs] = {}
     missing: tuple[Split, ...] = tuple(s for s in ("valid", "test") if s not in found.splits)
     for split in missing:
         number, taken = _drawable(ranks, tenth)
-        if not number:
-            raise InputError(
-                f"{found.folder / found.params.files['train'][0]}: {len(set(ranks))} different "
-                f"sentences are too few to draw {' and '.join(missing)} from them; give more"
-            )
+        if len(set(found.splits["train"].ranks)) <= len(missing):
+            number, taken = len(ranks), set()
         ranks = [one for one in ranks if one not in taken]
-        made[split] = TakenOut(rule="taken_out", of="train", sentences=number, seed=seed)
+        if taken:
+            made[split] = TakenOut(rule="taken_out", of="train", sentences=number, seed=seed)
+        else:
+            made[split] = SameAs(rule="same_as", of="train")
+            found.problems.append(
+                f"too few different sentences to draw from: {split} repeats train, "
+                "so that its scores say nothing"
+            )
         sizes[split] = number
     sizes["train"] = len(ranks)
     values = {**dict(found.params), "made": made}
