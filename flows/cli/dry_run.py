@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from flows.views.dry_run import cost_lines, plain_lines
+from flows.views.dry_run import cost_lines, default_lines, plain_lines
 from gner_core.config.reading.sweeps import Runnable
 from gner_core.errors import InputError
 from tasks.paths import open_store
 from tasks.plans.points import (
     SharedStep,
+    labelled,
     plan_sweep_reports,
     planned_points,
     planned_steps,
@@ -32,6 +33,7 @@ def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None
     steps = planned_steps(_steps(found), store)
     if not devices:
         yield from plain_lines(steps)
+        yield from default_lines(experiment for _, experiment in labelled(found))
         return
     from gner_core.config.costs import EnergyParams
     from gner_core.config.reading.costs import ENERGY
@@ -44,6 +46,7 @@ def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None
         energy = energy.model_copy(update={"kg_per_kwh": grid})
     reader = CostReader(store, device)
     yield from cost_lines([reader.priced(step) for step in steps], device, energy)
+    yield from default_lines(experiment for _, experiment in labelled(found))
 
 
 def _steps(found: Runnable) -> list[SharedStep]:

@@ -3,9 +3,11 @@
 Plain lines, not a table cut to the width of a terminal, so that other programs can read them.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 
 from gner_core.config.costs import DeviceProfile, EnergyParams
+from gner_core.config.experiment import Experiment
 from gner_core.costs.estimate import footprint
 from gner_core.reports.paper.numbers import paper_gpu_hours, paper_kg
 from tasks.plans.points import PlannedStep
@@ -23,6 +25,19 @@ def plain_lines(steps: Sequence[PlannedStep]) -> Iterator[str]:
     """Yield state, kind, key and title of every step."""
     for planned in steps:
         yield f"{_head(planned)}  {_title(planned)}"
+
+
+def default_lines(experiments: Iterable[Experiment]) -> Iterator[str]:
+    """Yield the values that come from params/defaults.yaml, a line a section, each line once."""
+    lines: dict[str, None] = {}
+    for experiment in experiments:
+        sections: dict[str, list[str]] = {}
+        for key, value in experiment.taken_defaults().items():
+            section, _, name = key.rpartition(".")
+            sections.setdefault(section, []).append(f"{name}={json.dumps(value)}")
+        lines |= dict.fromkeys(f"{name}: {', '.join(v)}" for name, v in sections.items())
+    for line in lines:
+        yield f"default    {line.removeprefix(': ')}"
 
 
 def cost_lines(

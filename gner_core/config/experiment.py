@@ -113,6 +113,10 @@ class Experiment(StrictModel):
         values = {key: one for key, one in self.values().items() if key not in left_out}
         return [(key, value, key in self.defaulted) for key, value in _flat(values)]
 
+    def taken_defaults(self) -> dict[str, Any]:
+        """Return the values that come from params/defaults.yaml, by key path."""
+        return {key: value for key, value in _flat(self.values()) if key in self.defaulted}
+
     def origins(self) -> dict[str, Origin]:
         """Return by key path what every stage starts from, and what every test tests."""
         return {

@@ -107,6 +107,7 @@ def recipe() -> TrainParams:
         too_long="drop",
         external_types="all",
         frozen_layers=0,
+        lora=None,
         seed=3,
     )
 

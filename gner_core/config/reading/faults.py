@@ -9,6 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from gner_core.errors import did_you_mean
 
+LONGEST = 80
+"""Characters of a value that are shown."""
 MOST = 10
 """Faults that are named; of others only the number is given."""
 
@@ -23,7 +25,7 @@ def explain(where: Path | str, error: ValidationError, kind: Any, values: Any) -
     missing: list[str] = []
     messages: dict[str, list[str]] = {}
     for fault in _without_other_members(error.errors(include_url=False), values):
-        key = ".".join(str(part) for part in _path(fault["loc"], values))
+        key = ".".join(str(part) for part in _path(fault, values))
         if fault["type"] == "missing":
             missing.append(key)
         elif fault["type"] == "union_tag_not_found":
@@ -44,6 +46,8 @@ def _message(fault: Mapping[str, Any], kind: Any) -> str:
     if fault["type"] == "extra_forbidden":
         name = fault["loc"][-1]
         fields = _fields_at(kind, fault["loc"][:-1])
+        if given is None and ":" in str(name):
+            return "a key without a value; put a blank behind its colon"
         return f"unknown key; allowed: {', '.join(fields)}{did_you_mean(name, fields)}"
     if fault["type"] == "union_tag_invalid":
         known = re.findall(r"'([^']*)'", context["expected_tags"])
@@ -54,18 +58,21 @@ def _message(fault: Mapping[str, Any], kind: Any) -> str:
         return f"{message}, got {given!r}{did_you_mean(given, known)}"
     if fault["type"] == "value_error" or isinstance(given, dict):
         return message
-    return f"{message}, got {given!r}"
+    return f"{message}, got {_shortened(given)}"
 
 
-def _path(loc: tuple[int | str, ...], values: Any) -> tuple[int | str, ...]:
-    """Return the keys of a location that are in the file, without the names of union members.
+def _shortened(given: object) -> str:
+    text = repr(given)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
-    The last one need not be there: it may be missing.
-    """
+
+def _path(fault: Mapping[str, Any], values: Any) -> tuple[int | str, ...]:
+    """Return the keys at which a fault is in the file, without the names of union members."""
     path: list[int | str] = []
-    at = values
-    for number, part in enumerate(loc):
-        if isinstance(at, Mapping) and (part in at or number == len(loc) - 1):
+    at, loc = values, fault["loc"]
+    absent = loc[-1] if fault["type"] == "missing" else None
+    for part in loc:
+        if isinstance(at, Mapping) and (part in at or part is absent):
             path.append(part)
             at = at.get(part)
         elif isinstance(at, list | tuple) and isinstance(part, int):
@@ -76,7 +83,7 @@ def _path(loc: tuple[int | str, ...], values: Any) -> tuple[int | str, ...]:
 
 def _without_other_members(faults: Any, values: Any) -> Iterator[Any]:
     """Yield faults but for those of members of a union that a section, or a text, is not meant for."""
-    paths = [_path(fault["loc"], values) for fault in faults]
+    paths = [_path(fault, values) for fault in faults]
     for fault, path in zip(faults, paths, strict=True):
         of_another_form = fault["type"] in ("string_type", "model_type", "dict_type")
         deeper = any(len(one) > len(path) and one[: len(path)] == path for one in paths)

@@ -20,7 +20,7 @@ DEMO = Path("gner_core") / "corpora" / "demo"
 
 def from_server(experiment: Experiment, server: FaultyServer, root: Path) -> Experiment:
     """Return the experiment with corpora that come from the server."""
-    values = experiment.model_dump(mode="json")
+    values = experiment.model_dump(mode="json", by_alias=True)
     values["data_root"] = "cache"
     for corpus in values["corpora"].values():
         names = [name for files in corpus["files"].values() for name in files]

@@ -75,7 +75,7 @@ def test_what_does_not_fit_one_device_fits_eight_with_zero(root: Path, tmp_path:
 
 
 def test_looks_at_held_out_sentences_are_counted(root: Path, tmp_path: Path) -> None:
-    held_out = "adaptation.choose={kind: held_out, sentences: 4000, seed: 1, every: epoch}"
+    held_out = "stages.adaptation.choose={kind: held_out, sentences: 4000, seed: 1, every: epoch}"
     plain, looking = (
         next(s.cost for s in priced(root, tmp_path, {"": case}) if s.step.kind == "train")
         for case in (("paper/flan-t5-large.yaml", []), ("paper/flan-t5-large.yaml", [held_out]))
