@@ -4,12 +4,15 @@ import shlex
 from importlib.util import find_spec
 from os.path import relpath
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from gner_core.errors import InputError
+
+if TYPE_CHECKING:
+    from gner_core.corpora.recognition.draft import Draft
 
 MODELS = Path(__file__).parents[2] / "params" / "models"
 SMALL = MODELS / "smollm2-135m.yaml"
@@ -20,7 +23,8 @@ def init(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Corpus files or folders; parts of names such as train, dev, test say the split.",
+            help="Corpus files or folders, whose names may say train, dev or test; or a dataset of "
+            "the Hugging Face hub (owner/name).",
             show_default=False,
         ),
     ],
@@ -45,7 +49,7 @@ def init(
     """Look at your corpus, say what is in it, and write an experiment that fine-tunes on it."""
     from flows.views.init import draft_report
     from gner_core.corpora.recognition import plain_name
-    from gner_core.corpora.recognition.draft import draft_corpus, experiment
+    from gner_core.corpora.recognition.draft import experiment
 
     named = plain_name(name or (files[0].resolve().name if files[0].is_dir() else files[0].stem))
     target = output or Path(f"{named}.yaml")
@@ -54,7 +58,7 @@ def init(
     if not target.parent.is_dir():
         raise InputError(f"{target}: no folder {target.parent}")
     model, notes = _backbone(backbone)
-    draft = draft_corpus(files, name=named, seed=seed, changed_at_most=changed_at_most)
+    draft = _draft(files, name=named, seed=seed, changed_at_most=changed_at_most)
     folder = target.resolve().parent
     text = experiment(
         draft,
@@ -68,6 +72,33 @@ def init(
         console.print(part, soft_wrap=True, highlight=False)
     target.write_text(text, encoding="utf-8")
     typer.echo(f"\nwrote {target}; train and test with:\n\n  gner run {shlex.quote(str(target))}\n")
+
+
+def _draft(files: list[Path], *, name: str, seed: int, changed_at_most: float) -> "Draft":
+    """Draft a corpus of files, or of a dataset of the hub, which is fetched."""
+    from flows.views.data import FetchBars
+    from gner_core.corpora.recognition import unread
+    from gner_core.corpora.recognition.draft import draft_corpus
+    from gner_core.corpora.recognition.files import corpus_files
+    from gner_core.corpora.recognition.hub import REPOSITORY, hub_files
+    from tasks.standalone.corpora import fetched_corpus
+
+    repo = files[0].as_posix()
+    if len(files) > 1 or files[0].exists() or not REPOSITORY.fullmatch(repo):
+        folder, splits = corpus_files(files)
+        return draft_corpus(folder, splits, name=name, seed=seed, changed_at_most=changed_at_most)
+    source, splits = hub_files(repo)
+    with FetchBars(Console(stderr=True)) as bars:
+        entry = unread(splits, source)
+        folder = fetched_corpus(name, entry, mirror=None, offline=False, report=bars)
+    return draft_corpus(
+        folder,
+        splits,
+        name=name,
+        seed=seed,
+        changed_at_most=changed_at_most,
+        sources=(source,),
+    )
 
 
 def _backbone(given: Path | None) -> tuple[Path, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from gner_core.config.corpus import CorpusParams, Split, TextFormat
+from gner_core.config.corpus import CorpusParams, HubSource, Split, TextFormat
 from gner_core.corpora.prepare import CHANGES, check_changes, stream_split
 from gner_core.corpora.readers.raw import text_lines
 from gner_core.corpora.readers.tables import is_table
@@ -76,12 +76,14 @@ def recognise(
     name: str,
     changed_at_most: float = 0.01,
     seed: int = 1,
+    sources: tuple[HubSource, ...] = (),
 ) -> Recognised:
     """Guess format and labels of the files of a corpus, and read all of them accordingly.
 
     Args:
         changed_at_most: as in `CorpusParams`.
         seed: of the hashes by which splits are drawn.
+        sources: where the files were fetched from.
 
     Raises:
         InputError: when a file cannot be read, or is neither CoNLL columns nor records with tags
@@ -89,7 +91,7 @@ def recognise(
     """
     names = files.get("train") or next(iter(files.values()))
     form, problems = _form(max((folder / one for one in names), key=_size))
-    values = {"changed_at_most": changed_at_most}
+    values = {"changed_at_most": changed_at_most, "sources": sources}
     params = _params(files, form, labels="open", **values)
     found = Recognised(name, folder, params, list(problems))
     try:
@@ -132,6 +134,8 @@ def entry(name: str, params: CorpusParams) -> str:
     """Return the catalog entry of a corpus as YAML."""
     values = params.model_dump(mode="json", exclude_defaults=True)
     values["format"] = params.format.model_dump(mode="json", exclude_defaults=True)
+    if "sources" in values:
+        values["sources"] = [one.model_dump(mode="json") for one in params.sources]
     if "made" in values:
         values["made"] = {s: rule.model_dump(mode="json") for s, rule in params.made.items()}
     text = yaml.safe_dump({name: values}, sort_keys=False, allow_unicode=True, width=100)
@@ -185,6 +189,12 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def unread(files: Mapping[Split, tuple[str, ...]], source: HubSource) -> CorpusParams:
+    """Return the entry of a dataset whose files are still to be fetched and recognised."""
+    form = {"kind": "brat", "tokens": "blanks"}  # stands in
+    return _params(files, form, labels="open", sources=(source,))
 
 
 def _params(

@@ -7,9 +7,8 @@ from os.path import relpath
 from pathlib import Path
 from textwrap import indent
 
-from gner_core.config.corpus import CorpusParams, SameAs, Split, TakenOut
+from gner_core.config.corpus import CorpusParams, HubSource, SameAs, Split, TakenOut
 from gner_core.corpora.recognition import Recognised, entry, read_split, recognise
-from gner_core.corpora.recognition.files import corpus_files
 from gner_core.corpora.splits import draw_ranks
 from gner_core.errors import InputError
 
@@ -34,19 +33,32 @@ class Draft:
     """What a reader should look at before training."""
 
 
-def draft_corpus(paths: Sequence[Path], *, name: str, seed: int, changed_at_most: float) -> Draft:
+def draft_corpus(
+    folder: Path,
+    files: Mapping[Split, tuple[str, ...]],
+    *,
+    name: str,
+    seed: int,
+    changed_at_most: float,
+    sources: tuple[HubSource, ...] = (),
+) -> Draft:
     """Recognise the files of a corpus, and say how train, valid and test are made of them.
+
+    Args:
+        files: of each split, relative to `folder`.
+        sources: where they were fetched from.
 
     Raises:
         InputError: for files that cannot be read, or hold no entity.
     """
-    folder, files = corpus_files(paths)
     if "train" not in files:
         raise InputError(
-            f"{', '.join(map(str, paths))}: only {' and '.join(files)} by name, none to train on; "
-            "give a training file, too, or one file alone"
+            f"{folder}: files of {' and '.join(files)} by their names, none to train on; "
+            "give a training file, too"
         )
-    found = recognise(folder, files, name=name, changed_at_most=changed_at_most, seed=seed)
+    found = recognise(
+        folder, files, name=name, changed_at_most=changed_at_most, seed=seed, sources=sources
+    )
     if not found.splits:
         raise InputError("\n".join(found.problems))
     if not any(part.statistics["entities"] for part in found.splits.values()):
@@ -74,7 +86,7 @@ def experiment(draft: Draft, *, folder: Path, backbone: str, command: str, notes
     return TEMPLATE.format(
         command=command,
         name=name,
-        data_root=relpath(draft.found.folder, folder),
+        data_root="cache" if params.sources else relpath(draft.found.folder, folder),
         corpora=indent(commented, "  ").rstrip(),
         backbone=backbone,
         notes=notes,
@@ -94,7 +106,7 @@ TEMPLATE = """\
 # Fine-tunes a model on your corpus and tests it. Any value may be changed; what is not said here
 # comes from gner's params/defaults.yaml.
 name: {name}
-data_root: {data_root}  # folder of the corpus files, relative to this file
+data_root: {data_root}  # folder of the corpus files; paths are relative to this file
 
 corpora:
 {corpora}

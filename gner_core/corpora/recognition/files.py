@@ -3,12 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from os.path import commonpath
-from pathlib import Path
+from os.path import commonpath, normpath
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from gner_core.config.corpus import Split
 from gner_core.errors import InputError
 
+Path_ = TypeVar("Path_", bound=PurePath)
 SPLITS: dict[str, Split] = {
     **dict.fromkeys(("train", "training", "trn"), "train"),
     **dict.fromkeys(("valid", "validation", "val", "dev", "devel", "testa"), "valid"),
@@ -44,26 +46,22 @@ def corpus_files(paths: Sequence[Path]) -> tuple[Path, dict[Split, tuple[str, ..
             found.append((path.parent if is_brat else path, path.parent))
         else:
             raise InputError(f"{path}: no such file or folder")
-    found = list(dict.fromkeys((file.resolve(), root.resolve()) for file, root in found))
-    folders = [file if file != root else root.parent for file, root in found]
-    base = Path(
-        commonpath(
-            [
-                folder if folder != file else file.parent
-                for folder, (file, _) in zip(folders, found, strict=True)
-            ]
-        )
-    )
-    splits: dict[Split, list[str]] = {}
-    named = [split_of(file, root) for file, root in found]
-    for (file, _), split in zip(found, named, strict=True):
-        name = file.relative_to(base).as_posix() + "/" * file.is_dir()
-        splits.setdefault(split or "train", []).append(name)
+    found = list(dict.fromkeys((_plain(file), _plain(root)) for file, root in found))
+    base = Path(commonpath([file.parent for file, _ in found]))
+    splits = [split_of(file, root) for file, root in found]
+    names = [f"{file.relative_to(base).as_posix()}{'/' * file.is_dir()}" for file, _ in found]
+    return base, by_split(names, splits)
+
+
+def by_split(names: Sequence[str], splits: Sequence[Split | None]) -> dict[Split, tuple[str, ...]]:
+    """Return the names of each split, sorted; those without one are of train."""
     order: tuple[Split, ...] = ("train", "valid", "test")
-    return base, {split: tuple(sorted(splits[split])) for split in order if split in splits}
+    pairs = list(zip(names, splits, strict=True))
+    found = {one: sorted(name for name, said in pairs if (said or "train") == one) for one in order}
+    return {split: tuple(files) for split, files in found.items() if files}
 
 
-def split_of(file: Path, root: Path) -> Split | None:
+def split_of(file: PurePath, root: PurePath) -> Split | None:
     """Return the split that a file's name says, or else that of a folder between it and `root`."""
     inside = file.relative_to(root).parts if file != root else (file.name,)
     for name in reversed(inside):
@@ -74,6 +72,11 @@ def split_of(file: Path, root: Path) -> Split | None:
     return None
 
 
+def _plain(path: Path) -> Path:
+    """Return an absolute path without `..`; links stay, since their targets may have other names."""
+    return Path(normpath(path.absolute()))
+
+
 def _inside(folder: Path) -> list[Path]:
     """Return the corpus files of a folder: of the most frequent kind, named splits first."""
     annotated = sorted({file.parent for file in folder.rglob("*.ann")})
@@ -81,19 +84,27 @@ def _inside(folder: Path) -> list[Path]:
         tops = [folder / file.relative_to(folder).parts[0] for file in annotated if file != folder]
         splits = sorted({top for top in tops if split_of(top, folder)})
         return splits if len(splits) == len(set(tops)) and folder not in annotated else [folder]
-    files = [
-        file
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-        and file.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-        and not NO_CORPUS.match(file.name)
-        and not file.name.startswith("cache-")
-        and file.stem not in NO_CORPUS_JSON
-    ]
-    if not files:
+    names = corpus_names(
+        [file.relative_to(folder) for file in sorted(folder.rglob("*")) if file.is_file()]
+    )
+    if not names:
         raise InputError(f"{folder}: no corpus file in this folder ({', '.join(SUFFIXES)})")
-    named = [file for file in files if split_of(file, folder)] or files
-    kinds = Counter(file.suffix.lower() for file in named)
-    suffix = next((kind for kind in TABLES if kind in kinds), kinds.most_common(1)[0][0])
-    return [file for file in named if file.suffix.lower() == suffix]
+    return [folder / name for name in names]
+
+
+def corpus_names(names: Sequence[Path_]) -> list[Path_]:
+    """Return which files of a folder hold its corpus, by their names: one kind, best with splits."""
+    files = [
+        name
+        for name in names
+        if name.suffix.lower() in SUFFIXES
+        and not any(part.startswith(".") for part in name.parts)
+        and not NO_CORPUS.match(name.name)
+        and not name.name.startswith("cache-")
+        and name.stem not in NO_CORPUS_JSON
+    ]
+    named = [name for name in files if split_of(name, PurePath())] or files
+    kinds = Counter(name.suffix.lower() for name in named)
+    suffix = next((kind for kind in TABLES if kind in kinds), None)
+    suffix = suffix or max(kinds, key=lambda kind: kinds[kind], default="")
+    return [name for name in named if name.suffix.lower() == suffix]

@@ -7,6 +7,7 @@ import pytest
 
 from gner_core.config.corpus import Split
 from gner_core.corpora.recognition.draft import Draft, draft_corpus
+from gner_core.corpora.recognition.files import corpus_files
 from gner_core.corpora.splits import stream_any_split
 from gner_core.records import spans_of
 from tests.gner_core.corpora.exports import DATASETS, EXPORTS, Marked
@@ -43,7 +44,8 @@ def entities_read(draft: Draft) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("name", [*EXPORTS, *DATASETS])
 def test_entities_are_those_that_were_marked(tmp_path: Path, name: str) -> None:
     marked = put(tmp_path / "own", name)
-    draft = draft_corpus([tmp_path / "own"], name="own", seed=1, changed_at_most=0.0)
+    folder, files = corpus_files([tmp_path / "own"])
+    draft = draft_corpus(folder, files, name="own", seed=1, changed_at_most=0.0)
     expected = [("".join(text.split()), label) for one in marked for text, label in one]
     assert Counter(entities_read(draft)) == Counter(expected)
     assert sum(len(part.ranks) for part in draft.found.splits.values()) == len(marked)
