@@ -57,29 +57,22 @@ def in_code_points(text: str, said: Sequence[Said], *, repairs: Counter[str]) ->
     Raises:
         InputError: when an entity lies outside the text, or the text has something else there.
     """
-    pieces = [list(one.pieces) for one in said]
-    fault = _fault(text, pieces, said)
-    if fault and any(one.text is not None for one in said):
-        for unit, weight in UNITS.items():
-            ends = accumulate((weight(text, at) for at in range(len(text))), initial=0)
-            points: dict[int, int] = {}
-            for at, offset in enumerate(ends):
-                points.setdefault(offset, at)
-            moved = [[(points.get(a, -1), points.get(b, -1)) for a, b in one] for one in pieces]
-            if not _fault(text, moved, said):
-                repairs[f"positions in {unit} converted"] += len(moved)
-                pieces, fault = moved, None
-                break
-    if fault:
-        raise InputError(fault)
-    mentions = []
-    for places, one in zip(pieces, said, strict=True):
-        starts, ends_of = zip(*places, strict=True)
-        between = zip(sorted(ends_of)[:-1], sorted(starts)[1:], strict=True)
-        if any(text[end:start].strip() for end, start in between):
-            repairs["discontinuous entities taken from first to last word"] += 1
-        mentions.append(Mention(min(starts), max(ends_of), one.label))
-    return mentions
+    given = [list(one.pieces) for one in said]
+    fault = _fault(text, given, said)
+    if fault is None:
+        return _mentions(text, given, said, repairs)
+    for unit, weight in UNITS.items() if any(one.text is not None for one in said) else ():
+        ends = accumulate((weight(text, at) for at in range(len(text))), initial=0)
+        points: dict[int, int] = {}
+        for at, offset in enumerate(ends):
+            points.setdefault(offset, at)
+        moved = [[(points.get(a, -1), points.get(b, -1)) for a, b in one] for one in given]
+        other = _fault(text, moved, said)
+        if other is None:
+            repairs[f"positions in {unit} converted"] += len(moved)
+            return _mentions(text, moved, said, repairs)
+        fault = max(fault, other, key=lambda one: one[0])
+    raise InputError(fault[1])
 
 
 def same_text(one: str, other: str) -> bool:
@@ -89,12 +82,31 @@ def same_text(one: str, other: str) -> bool:
 
 def _fault(
     text: str, pieces: Sequence[Sequence[tuple[int, int]]], said: Sequence[Said]
-) -> str | None:
-    for places, one in zip(pieces, said, strict=True):
+) -> tuple[int, str] | None:
+    """Return the number of the first entity that does not fit, and what is wrong with it."""
+    for number, (places, one) in enumerate(zip(pieces, said, strict=True)):
         if not all(0 <= start <= end <= len(text) for start, end in places):
             start, end = one.pieces[0][0], one.pieces[-1][1]
-            return f"{one.where}: {start} to {end} lies outside the text's {len(text)} characters"
+            outside = f"{start} to {end} lies outside the text's {len(text)} characters"
+            return number, f"{one.where}: {outside}"
         covered = " ".join(text[start:end] for start, end in places)
         if one.text is not None and not same_text(one.text, covered):
-            return f"{one.where}: says {one.text[:60]!r} where the text has {covered[:60]!r}"
+            wrong = f"says {one.text[:60]!r} where the text has {covered[:60]!r}"
+            return number, f"{one.where}: {wrong}"
     return None
+
+
+def _mentions(
+    text: str,
+    pieces: Sequence[Sequence[tuple[int, int]]],
+    said: Sequence[Said],
+    repairs: Counter[str],
+) -> list[Mention]:
+    mentions = []
+    for places, one in zip(pieces, said, strict=True):
+        starts, ends = zip(*places, strict=True)
+        between = zip(sorted(ends)[:-1], sorted(starts)[1:], strict=True)
+        if any(text[end:start].strip() for end, start in between):
+            repairs["discontinuous entities taken from first to last word"] += 1
+        mentions.append(Mention(min(starts), max(ends), one.label))
+    return mentions
