@@ -126,14 +126,19 @@ def _with_tags(raw: Raw, params: CorpusParams, repairs: Counter[str]) -> RawSent
     """Return words with tags. Mentions whose labels become O are dropped before overlaps."""
     if isinstance(raw, RawSentence):
         return raw
-    to_o = set(map(single_blanks, params.labels_to_o))
-    mentions = [one for one in raw.mentions if single_blanks(one.label) not in to_o]
+    mentions = raw.mentions
+    if params.labels_to_o:
+        to_o = set(map(single_blanks, params.labels_to_o))
+        mentions = [one for one in mentions if single_blanks(one.label) not in to_o]
     if isinstance(raw, RawSpans):
         return tag_words(RawSpans(raw.words, mentions, raw.line), repairs=repairs)
     form = params.format
     assert isinstance(form, TextFormat), f"{form.kind}: its reader yields text"
     return tokenise(
-        RawText(raw.text, mentions, raw.line, raw.unanswered), rule=form.tokens, repairs=repairs
+        RawText(raw.text, mentions, raw.line, raw.unanswered),
+        rule=form.tokens,
+        repairs=repairs,
+        with_starts=params.cut_at_words is not None,
     )
 
 

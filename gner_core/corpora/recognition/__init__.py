@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ SPELLED_OUT = {
     "misc": "miscellaneous",
 }
 """Common abbreviations of labels; prompts name types in words."""
+WIDENED = "entities widened to whole words"
 EXAMPLES = 5
+LOOKED_AT = 1000
+"""Sentences that are read first, to see whether words must be split."""
 LONG = 100
 """Words of a file without an empty line that are too many for a sentence."""
 _PUBTATOR = re.compile(r"[^|\t]+\|t\|")
@@ -96,11 +100,7 @@ def recognise(
     found = Recognised(name, folder, params, list(problems))
     try:
         if "tag_names" not in form:
-            found.splits = {split: read_split(found, split, seed=seed) for split in files}
-        if _widens(found):
-            params = _params(files, {**form, "tokens": "words"}, labels="open", **values)
-            found.params = params
-            found.splits = {split: read_split(found, split, seed=seed) for split in files}
+            _read(found, seed)
         for split, part in found.splits.items():
             left_out = sum(part.repairs.get(kind, 0) for kind in CHANGES if "left out" in kind)
             entities = part.statistics["entities"] + left_out
@@ -116,14 +116,16 @@ def recognise(
     return found
 
 
-def read_split(found: Recognised, split: Split, *, seed: int) -> SplitFound:
-    """Read a split that has files, whatever that changes."""
+def read_split(
+    found: Recognised, split: Split, *, seed: int, most: int | None = None
+) -> SplitFound:
+    """Read a split that has files, or its first sentences, whatever that changes."""
     tally, repairs = Tally(), Counter[str]()
     examples: list[Sentence] = []
     ranks = []
     params = found.params.model_copy(update={"changed_at_most": 1.0})
     stream = stream_split(found.name, params, split=split, folder=found.folder, repairs=repairs)
-    for sentence in tally.counting(stream):
+    for sentence in tally.counting(islice(stream, most)):
         ranks.append(rank(sentence.words, seed))
         if len(examples) < EXAMPLES and any(tag != "O" for tag in sentence.tags):
             examples.append(sentence)
@@ -214,11 +216,17 @@ def _params(
     )
 
 
-def _widens(found: Recognised) -> bool:
-    form = found.params.format
-    return isinstance(form, TextFormat) and any(
-        part.repairs.get("entities widened to whole words") for part in found.splits.values()
-    )
+def _read(found: Recognised, seed: int) -> None:
+    """Read all splits; split words where an entity would be widened, as the start may tell."""
+    for most in (LOOKED_AT, None, None):
+        found.splits = {s: read_split(found, s, seed=seed, most=most) for s in found.params.files}
+        form = found.params.format
+        repairs = [part.repairs for part in found.splits.values()]
+        if isinstance(form, TextFormat) and any(WIDENED in one for one in repairs):
+            words = form.model_copy(update={"tokens": "words"})
+            found.params = found.params.model_copy(update={"format": words})
+        elif most is None:
+            return
 
 
 def _look(found: Recognised) -> None:

@@ -206,9 +206,7 @@ def test_brat_entities_may_be_in_two_pieces(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     repairs: Counter[str] = Counter()
-    found = list(
-        stream_split("trap", params, split="train", folder=tmp_path, repairs=repairs)
-    )
+    found = list(stream_split("trap", params, split="train", folder=tmp_path, repairs=repairs))
     assert entities(found) == [("upper and lower jaw", "organization")] * 10
     assert repairs == {
         "annotations other than entities passed over": 20,

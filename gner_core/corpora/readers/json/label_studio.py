@@ -29,8 +29,8 @@ def read(path: Path, form: LabelStudioFormat, repairs: Counter[str]) -> Iterator
         said = []
         for result in results:
             region = result.get("value") if isinstance(result, dict) else None
-            labels = _labels(region) if isinstance(region, dict) else None
-            if labels:
+            labels = _labels(region)
+            if labels and isinstance(region, dict):
                 said.append(_said(region, labels, where, repairs))
             else:
                 repairs["annotations other than entities passed over"] += 1
@@ -54,9 +54,10 @@ def _results(task: dict[str, Any], where: str, repairs: Counter[str]) -> list[An
     return results
 
 
-def _labels(region: dict[str, Any]) -> Any:
+def _labels(region: Any) -> Any:
     """Return the labels of a region, None where it has none: such as `labels`."""
-    return next((value for key, value in region.items() if key.endswith("labels")), None)
+    values = region if isinstance(region, dict) else {}
+    return next((value for key, value in values.items() if key.endswith("labels")), None)
 
 
 def _said(region: dict[str, Any], labels: Any, where: str, repairs: Counter[str]) -> Said:
@@ -65,4 +66,4 @@ def _said(region: dict[str, Any], labels: Any, where: str, repairs: Counter[str]
         raise InputError(f"{where}: entity {short(region)} is not two integers and a label")
     label = label_of(labels, region, where=where, repairs=repairs)
     said = text if isinstance(text, str) else None
-    return Said([(start, end)], label, said, f"{where}: entity {short(region)}")
+    return Said([(start, end)], label, said, where)

@@ -51,6 +51,8 @@ def read(
 
 def label_of(value: Any, entity: Any, *, where: str, repairs: Counter[str]) -> str:
     """Return the label of an entity: a text, or the first of a list of texts."""
+    if isinstance(value, str) and value.isascii() and value.strip():
+        return value  # the usual case, and fast
     labels = value if isinstance(value, list) else [value]
     if not labels or not all(isinstance(label, str) for label in labels):
         raise InputError(f"{where}: entity {short(entity)} is not two integers and a label")
@@ -80,6 +82,7 @@ def _mentions(
     entities = field(record, form.entities_field, where=where)
     if not isinstance(entities, list):
         raise InputError(f"{where}: {form.entities_field!r} must be a list")
+    keys_of_text = [key for key in MENTION_TEXTS if key not in form.entity_keys]
     said = []
     for entity in entities:
         try:
@@ -90,16 +93,14 @@ def _mentions(
         if type(start) is not int or type(end) is not int:
             raise InputError(f"{where}: entity {short(entity)} is not two integers and a label")
         label = label_of(value, entity, where=where, repairs=repairs)
-        pieces = [(start, end + form.end_included)]
-        keys_of_text = [key for key in MENTION_TEXTS if key not in form.entity_keys]
-        texts = [entity.get(key) for key in keys_of_text] if isinstance(entity, dict) else []
+        texts = (entity.get(key) for key in keys_of_text) if isinstance(entity, dict) else ()
         text = next((text for text in texts if isinstance(text, str)), None)
-        said.append(Said(pieces, label, text, f"{where}: entity {short(entity)}"))
+        said.append(Said([(start, end + form.end_included)], label, text, where))
     return said
 
 
 def _of_words(said: Said, words: int) -> Mention:
     ((start, end),) = said.pieces
     if not 0 <= start < end <= words:
-        raise InputError(f"{said.where} lies outside 0 to {words}")
+        raise InputError(f"{said.where}: {start} to {end} lies outside the {words} words")
     return Mention(start, end, said.label)
