@@ -33,6 +33,7 @@ from gner_core.systems.gner.prompts import prompt
 from tasks.context import RunContext
 from tasks.models import JOURNAL, SUMMARY
 from tasks.provenance import costs, tags
+from tasks.steps.data import Sample
 from tasks.steps.models import Stored, Train, backbone_of
 from tasks.steps.results import Report, Score
 from tasks.steps.step_key import values
@@ -149,7 +150,10 @@ def _content(step: Report, run: RunContext) -> ReportContent:
     trained = [title for title, score in tests.items() if _stages_of(score)] or list(tests)
     scored = {title: read_scored(run.path(tests[title]) / SCORED) for title in trained}
     models = [*step.stages.values(), *(score.predictions for score in tests.values())]
-    made = [given for given in step.inputs().values() if not isinstance(given, Stored)]
+    made = [one for one in dict.fromkeys(step.inputs().values()) if not isinstance(one, Stored)]
+    uses: dict[Sample, list[str]] = {}
+    for use, sample in step.samples.items():
+        uses.setdefault(sample, []).append(use)
     manifests = [run.store.manifest(given.ref) for given in made]
     example = next(iter_sentences(run.path(models[-1].data) / SENTENCES))
     leaks = experiment.leaks()
@@ -164,7 +168,7 @@ def _content(step: Report, run: RunContext) -> ReportContent:
             for name, corpus in step.corpora.items()
             for split, counts in run.json(corpus, STATISTICS).items()
         ],
-        samples={use: run.json(sample, STATISTICS) for use, sample in step.samples.items()},
+        samples={", ".join(names): run.json(one, STATISTICS) for one, names in uses.items()},
         stages=[_stage(one, run, leak=leaks.get(one.title, "")) for one in step.stages.values()],
         evaluations=[
             EvaluationView(title, _explanation(tests[title], run), summary)

@@ -40,13 +40,10 @@ HEAD_WIDTH = 16
 PAD, END = "<pad>", "</s>"  # ids 0 and 1 of random models' tokenizers
 
 
-def import_backbone(
-    params: BackboneParams, *, folder: Path, data_root: Path, texts: Iterable[str]
-) -> None:
+def import_backbone(params: BackboneParams, *, folder: Path, texts: Iterable[str]) -> None:
     """Write the backbone's weights and tokenizer into `folder`.
 
     Args:
-        data_root: folder to which the paths of folder sources are relative.
         texts: what a random model's tokenizer is trained on; other sources ignore it.
 
     Raises:
@@ -56,7 +53,7 @@ def import_backbone(
     if isinstance(source, HubSource):
         _from_folder(snapshot(source.repo, source.revision), folder)
     elif isinstance(source, FolderSource):
-        _from_folder(data_root / source.path, folder)
+        _from_folder(Path(source.path), folder)
     elif isinstance(source, PackageSource):
         _from_package(source, folder)
     else:

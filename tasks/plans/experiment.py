@@ -196,7 +196,7 @@ def _plan_backbone(experiment: Experiment, samples: Mapping[str, Sample]) -> Bac
             f"{experiment.file}: backbone.source: random weights learn their tokenizer from the "
             "sentences of a stage, and there is none"
         )
-    return plan_backbone(params, experiment.data_root, sentences=sentences)
+    return plan_backbone(params, sentences=sentences)
 
 
 def _refuse_too_many_held_out(experiment: Experiment, samples: Mapping[str, Sample]) -> None:

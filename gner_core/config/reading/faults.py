@@ -11,6 +11,13 @@ from gner_core.errors import did_you_mean
 
 LONGEST = 80
 """Characters of a value that are shown."""
+PLAIN = {
+    "model_type": "Input should be a section of keys",
+    "dict_type": "Input should be a section of keys",
+    "tuple_type": "Input should be a list, such as [one, two]",
+}
+"""Kind of fault → what it says without Python's words."""
+NAME = r"^[a-z0-9][a-z0-9-]*$"
 MOST = 10
 """Faults that are named; of others only the number is given."""
 
@@ -41,8 +48,10 @@ def explain(where: Path | str, error: ValidationError, kind: Any, values: Any) -
 
 
 def _message(fault: Mapping[str, Any], kind: Any) -> str:
-    message = str(fault["msg"]).removeprefix("Value error, ")
+    message = PLAIN.get(fault["type"], str(fault["msg"]).removeprefix("Value error, "))
     given, context = fault["input"], fault.get("ctx", {})
+    if context.get("pattern") == NAME:
+        message = "Input should be lower-case letters, digits and dashes, such as my-name"
     if fault["type"] == "extra_forbidden":
         name = fault["loc"][-1]
         fields = _fields_at(kind, fault["loc"][:-1])

@@ -90,7 +90,9 @@ def read_values(path: Path, *, at: Key = (), extending: tuple[Path, ...] = ()) -
     base = values.pop(EXTENDS, None)
     if base is None:
         return values
-    below = read_values(path.parent / str(base), extending=(*extending, path.resolve()))
+    if not isinstance(base, str):
+        raise InputError(f"{path}: extends: must be the path of a file, got {base!r}")
+    below = read_values(path.parent / base, extending=(*extending, path.resolve()))
     return {**merged(below, values), **{key: values[key] for key in WHOLE if key in values}}
 
 
@@ -121,7 +123,7 @@ def _path(value: str, folder: Path, key: Key) -> str:
     """Return a path that holds for the working directory; a step of the store is none."""
     if value in NO_PATHS:
         return value
-    file = folder / value
+    file = folder / Path(value).expanduser()
     if key[-1] == "checkpoint" and not file.exists() and not value.startswith((".", "/")):
         return value
     return str(file.absolute()) if key[0] == "backbone" else os.path.normpath(file)

@@ -21,6 +21,14 @@ NOW = {
 """Key of then → key of now."""
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes a section that is there twice in full."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
+        """Say that nothing is to be an alias."""
+        return True
+
+
 def refuse_old_form(values: Mapping[str, Any], path: Path) -> None:
     """Refuse a file with sections of the old form.
 
@@ -30,7 +38,9 @@ def refuse_old_form(values: Mapping[str, Any], path: Path) -> None:
     old = [key for key in KEYS if key in values]
     if not old:
         return
-    new = yaml.safe_dump(_renewed(values), sort_keys=False, default_flow_style=None, width=100)
+    new = yaml.dump(
+        _renewed(values), Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=100
+    )
     raise InputError(
         f"{path}: {', '.join(old)}: the form of earlier versions; write instead:\n{new.rstrip()}"
     )
@@ -44,35 +54,25 @@ def new_key(key: str) -> str:
 
 def _renewed(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the sections of the old form in the new one."""
-    extends = "extends" in values
-    first: dict[str, Any] = {} if extends else {"from": "backbone"}
-    second: dict[str, Any] = {} if extends else {"from": "adaptation"}
-    stages = _entries(
-        values, {"adaptation": ("adaptation", first), "finetuning": ("finetuning", second)}
-    )
+    whole = "extends" not in values  # else the extended file says what they start from
+    stages: dict[str, Any] = {}
+    for key, origin in (("adaptation", "backbone"), ("finetuning", "adaptation")):
+        if key in values:
+            stages[key] = values[key] and {**({"from": origin} if whole else {}), **values[key]}
     tests: dict[str, Any] = {}
-    supervised = values.get("supervised")
     if "baseline" in values:
-        untrained = {"of": "backbone", "data": supervised or {}}
+        untrained = {"of": "backbone", "data": values.get("supervised") or {}}
         tests["baseline"] = untrained if values["baseline"] == "true" else None
-    for key, name, of, table in (
-        ("zero_shot", "zero-shot", "adaptation", "table-2"),
-        ("supervised", "supervised", "finetuning", "table-3"),
+    for key, name, of in (
+        ("zero_shot", "zero-shot", "adaptation"),
+        ("supervised", "supervised", "finetuning"),
     ):
         if key in values:
-            about = {} if extends else {"of": of, "beside": table}
-            tests[name] = None if values[key] is None else {**about, "data": values[key]}
-    new: dict[str, Any] = {}
-    if values.get("target"):
-        new["system"] = {"kind": "gner", **values["target"]}
-    return {**new, **({"stages": stages} if stages else {}), **({"tests": tests} if tests else {})}
-
-
-def _entries(
-    values: Mapping[str, Any], names: Mapping[str, tuple[str, Mapping[str, Any]]]
-) -> dict[str, Any]:
-    return {
-        name: None if values[key] is None else {**more, **values[key]}
-        for key, (name, more) in names.items()
-        if key in values
+            tests[name] = values[key] and {**({"of": of} if whole else {}), "data": values[key]}
+    target = values.get("target")
+    sections = {
+        "system": target and {"kind": "gner", **target},
+        "stages": stages,
+        "tests": tests,
     }
+    return {name: section for name, section in sections.items() if section}

@@ -90,6 +90,9 @@ def test_includes_are_read_and_overrides_win(tiny: Path) -> None:
         ("tests.zero-shot.of={hub: a/b}", "missing: tests.zero-shot.of.checkpoint"),
         ("tests.zero-shot.of={checkpoint: {hub: a/b}}", "missing: tests.zero-shot.of.checkpoint.revision"),
         ("tests.zero-shot.of={checkpoint:train/0a}", "tests.zero-shot.of.checkpoint:train/0a: a key without a value; put a blank behind its colon"),
+        ("name=My_Run", "name: Input should be lower-case letters, digits and dashes, such as my-name, got 'My_Run'"),
+        ("decode=null", "decode: Input should be a section of keys, got None"),
+        ("tests.zero-shot.data.corpora=music", "tests.zero-shot.data.corpora: Input should be a list, such as [one, two], got 'music'"),
         ("name=" + 201 * "a", "name: String should have at most 200 characters, got '" + 79 * "a" + "…"),
     ],
 )  # fmt: skip
