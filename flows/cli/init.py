@@ -51,7 +51,8 @@ def init(
     from gner_core.corpora.recognition import plain_name
     from gner_core.corpora.recognition.draft import experiment
 
-    named = plain_name(name or (files[0].resolve().name if files[0].is_dir() else files[0].stem))
+    first = files[0].resolve()
+    named = plain_name(name or (first.stem if first.is_file() else first.name))
     target = output or Path(f"{named}.yaml")
     if target.exists() and not force:
         raise InputError(f"{target}: exists already; --output names another file, --force replaces")

@@ -13,6 +13,7 @@ import pytest
 from gner_core.config.reading.files import read_experiment
 from tests.flows.conftest import GNER, Home
 from tests.gner_core.corpora.exports import EXPORTS, PLAIN, places
+from tests.gner_core.hub_server import Repository, hub_server
 
 
 @pytest.fixture
@@ -90,6 +91,33 @@ def test_doubtful_things_are_said(home: Home, tmp_path: Path) -> None:
         assert any(said in doubt for doubt in doubts), said
     (corpus,) = read_experiment(target, overrides=[]).corpora.values()
     assert corpus.cut_at_words == 100
+
+
+def test_a_dataset_of_the_hub(home: Home, tmp_path: Path) -> None:
+    """The hub's client reads HF_ENDPOINT when it is imported, so this is a process of its own."""
+    lines = "".join(f'{{"tokens": ["Ida{n}", "ran"], "ner": ["B-PER", "O"]}}\n' for n in range(9))
+    files = {
+        "README.md": b"about",
+        "data/train.jsonl": lines.encode(),
+        "data/dev.jsonl": lines.encode(),
+    }
+    with hub_server() as hub:
+        hub.repositories["datasets/toy/corpus"] = Repository(files)
+        environment = {**home.environment(), **hub.environment(str(tmp_path / "hf"))}
+        target = tmp_path / "mine.yaml"
+        command = [*GNER, "init", "toy/corpus", "-o", str(target)]
+        done = subprocess.run(
+            command, env=environment, cwd=home.root, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    read = read_experiment(target, overrides=[])
+    (corpus,) = read.corpora.values()
+    assert read.data_root == "cache"
+    assert corpus.files == {"train": ("data/train.jsonl",), "valid": ("data/dev.jsonl",)}
+    (source,) = corpus.sources
+    assert (source.repo, source.revision) == ("toy/corpus", Repository({}).commit)
+    planned = home.gner("run", str(target), "--dry-run")
+    assert planned.code == 0, planned.err
 
 
 def conll_of_a_million_lines() -> str:
