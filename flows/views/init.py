@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from rich.console import RenderableType
+from rich.table import Column
 from rich.text import Text
 
 from flows.views.data import coloured
@@ -23,7 +24,7 @@ def draft_report(draft: Draft) -> Iterator[RenderableType]:
         f" ({how})" if how else "", style="not bold"
     )
     yield ""
-    table = plain_table(*texts("split"), *numbers("sentences"), *texts("from"))
+    table = plain_table(*texts("split"), *numbers("sentences"), Column("from", overflow="fold"))
     for split, number in draft.sentences.items():
         rule = found.params.made.get(split)
         files = found.params.files.get(split, ())
@@ -39,7 +40,8 @@ def draft_report(draft: Draft) -> Iterator[RenderableType]:
     counts: Counter[str] = Counter()
     for part in found.splits.values():
         counts.update(part.statistics["entities_by_type"])
-    types = plain_table(*texts("label", "type in prompts"), *numbers("entities"))
+    folded = [Column(heading, overflow="fold") for heading in ("label", "type in prompts")]
+    types = plain_table(*folded, *numbers("entities"))
     names = found.params.labels
     for label, number in counts.most_common():
         types.add_row(Text(label), Text(label if names == "open" else names[label]), f"{number:,}")

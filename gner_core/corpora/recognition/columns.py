@@ -18,7 +18,8 @@ from gner_core.corpora.tag_schemes import TAG
 from gner_core.errors import InputError
 
 PREFIX = re.compile(r"[a-z]{2,3}:")
-BARE_LABEL = re.compile(r"[^\W\d][\w/&.+ -]*")
+BARE_LABEL = re.compile(r"(?![BIESLUMW]([_:.].*)?$)(?!.*[-_][BIESLUMW]$)[^\W\d][\w/&.+ -]*")
+"""A label alone, nothing that may be a tag of another form: `B`, `B_PER`, `PER-B`."""
 SHOWN = 20
 """Problems that are named one by one."""
 LOOKED_AT = 200_000
@@ -157,11 +158,16 @@ def _columns_of_labels(rows: Sequence[Row], columns: int) -> list[int]:
 
 
 def _column_of_tokens(path: Path, rows: Sequence[Row], columns: Sequence[int]) -> int:
-    """Return the first column that does not count; what follows it are parts of speech."""
-    worded = [column for column in columns if not _are_ids(rows, column)]
+    """Return the first column of many different texts; what follows are lemmas and the like.
+
+    Columns of numbers and of ids, of which nearly every one holds a digit, are not of tokens.
+    """
     if not columns:
         raise InputError(f"{path}: all {len(rows[0].cells)} columns hold tags, none holds tokens")
-    return (worded or columns)[0]
+    digits = {c: sum(any(map(str.isdigit, row.cells[c])) for row in rows) for c in columns}
+    worded = [column for column in columns if digits[column] < 0.9 * len(rows)] or columns
+    different = {column: len({row.cells[column] for row in rows}) for column in worded}
+    return next(c for c in worded if different[c] * 2 > max(different.values()))
 
 
 def _are_ids(rows: Sequence[Row], column: int) -> bool:

@@ -148,7 +148,8 @@ def _fits(content: Any, start: int, end: int, said: str | None, *, strict: bool 
             (place,) = in_code_points(content, [one], repairs=Counter())
         except InputError:
             return 0.0
-        return float(not strict or content[place.start : place.end] == said)
+        covered = content[place.start : place.end]
+        return float(not strict or covered.casefold() == said.casefold())
     if end > len(content):
         return 0.0
     edges = [

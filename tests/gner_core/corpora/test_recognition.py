@@ -101,6 +101,8 @@ def test_an_open_question_about_ends_is_said(tmp_path: Path) -> None:
         ("just some words\nin two lines\n", "no column of tags.*the last one holds words, lines"),
         ('{"text": "no entities"}\n', "neither words with tags nor entities"),
         ("O\tO\nB-x\tB-x\n", "all 2 columns hold tags"),
+        ("Ida\tB\nMoe\tI\nran\tO\n", "no column of tags.* holds B, I, O"),
+        ("Ida B_PER\nMoe I_PER\nran O\noff O\n", "no column of tags.* holds B_PER, I_PER, O"),
         ("PK\x03\x04", "a zip: unpack it"),
         ('{"text": "Ida ran", "spans": [[0, 3, "B-PER"], [4, 7, "O"]]}', "marks tags per word"),
         ('{"text": "Ida ran", "spans": [[0, 3, "B-PER"], [4, 7, "I-PER"]]}', "tags per word"),
@@ -164,6 +166,11 @@ def test_lines_that_are_no_tokens(tmp_path: Path, end: str) -> None:
     part = found.splits["train"]
     assert (part.statistics["sentences"], part.statistics["words"]) == (3, 4)
     assert part.repairs == {"comment lines left out": 3, "-DOCSTART- lines left out": 2}
+
+
+def test_tokens_stand_behind_ids(tmp_path: Path) -> None:
+    found = look_at(tmp_path, "s1 1 Ida N B-PER\ns1 2 ran V O\n\ns2 1 Oslo N B-LOC\n")
+    assert entities(found) == [("Ida", "PER"), ("Oslo", "LOC")]
 
 
 def test_rows_of_blank_cells_end_sentences(tmp_path: Path) -> None:
