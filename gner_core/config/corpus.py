@@ -107,8 +107,7 @@ class ConllFormat(TaggedFormat):
     token_prefix: str | None = Field(default=None, min_length=1)
     """Text before every token that is removed (`en:`); null where there is none."""
     id_column: int | None = Field(default=None, ge=0)
-    """Column of the word's number in CoNLL-U, whose ranges (2-3) and empty nodes (3.1) are no
-    words; null for other files."""
+    """Column of ids in CoNLL-U, whose ranges (2-3) and empty nodes (3.1) are no words, or null."""
 
     @model_validator(mode="after")
     def _columns_exist(self) -> "ConllFormat":
@@ -178,10 +177,7 @@ class TextSpansFormat(TextFormat):
 
 
 class LabelStudioFormat(TextFormat):
-    """The JSON export of Label Studio: tasks, each with its data and its annotations.
-
-    The first annotation of a task counts that was not cancelled; a task without one is left out.
-    """
+    """The JSON export of Label Studio; of a task the first annotation counts that is finished."""
 
     kind: Literal["label_studio"]
     text_field: str
@@ -304,8 +300,7 @@ class CorpusParams(StrictModel):
     cut_at_words: int | None
     """Cut passages longer than this at sentence ends, in words; null keeps them whole."""
     changed_at_most: float = Field(default=0.01, ge=0, le=1)
-    """Largest share of a split's entities with positions that reading may change: widen to whole
-    tokens, or drop because they overlap. More is an error."""
+    """Largest share of a split's entities with positions that reading may widen or drop."""
     licence: str
     """Licence as stated by the source."""
     origin: str

@@ -66,6 +66,21 @@ def test_named_splits_are_kept_and_missing_ones_are_drawn(home: Home, tmp_path: 
     assert home.gner("init", *arguments, "--force").code == 0
 
 
+def test_a_file_alone_is_split_whatever_its_name(home: Home, tmp_path: Path) -> None:
+    lines = "".join(f"Ida{n} B-T{n % 101}\n\n" for n in range(606))
+    (tmp_path / "test.conll").write_text(lines)
+    target = tmp_path / "mine.yaml"
+    done = home.gner("init", str(tmp_path / "test.conll"), "-o", str(target))
+    assert done.code == 0, done.err
+    assert "types: prompts that ask for all of them may be too long" in done.out
+    (corpus,) = read_experiment(target, overrides=[]).corpora.values()
+    assert corpus.files == {"train": ("test.conll",)}
+    assert {split: rule.of for split, rule in corpus.made.items()} == {
+        "valid": "train",
+        "test": "train",
+    }
+
+
 def test_what_cannot_be_read_writes_nothing(home: Home, tmp_path: Path) -> None:
     (tmp_path / "own.jsonl").write_text('{"text": "Ida", "spans": [[0, 30, "PER"]]}\n')
     done = home.gner("init", str(tmp_path / "own.jsonl"), "-o", str(tmp_path / "own.yaml"))

@@ -153,12 +153,13 @@ def plain_name(text: str) -> str:
 def plain_names(found: Recognised) -> dict[str, str]:
     """Return the labels that occur with their names in prompts, no two of which are the same."""
     counts = [part.statistics["entities_by_type"] for part in found.splits.values()]
-    labels = sorted({label for one in counts for label in one})
+    labels = {label for one in counts for label in one}
     names: dict[str, str] = {}
-    for label in labels:
+    taken = set(labels)
+    for label in sorted(labels):
         name = SPELLED_OUT.get(label.lower()) or label.replace("_", " ").strip() or label
-        is_taken = name in names.values() or (name in labels and name != label)
-        names[label] = label if is_taken else name
+        names[label] = label if name in taken else name
+        taken.add(names[label])
     return names
 
 

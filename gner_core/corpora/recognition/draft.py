@@ -18,6 +18,8 @@ CUT = 100
 """Words of the pieces that long passages are cut into."""
 RARE = 5
 """Entities of a type below which it is named as doubtful."""
+MANY = 100
+"""Types from which a prompt is likely too long."""
 MOST = 2000
 """Sentences that are drawn for valid or test at most."""
 
@@ -51,6 +53,8 @@ def draft_corpus(
     Raises:
         InputError: for files that cannot be read, or hold no entity.
     """
+    if len(files) == 1:  # a file alone is what there is to train on, whatever its name
+        files = {"train": next(iter(files.values()))}
     if "train" not in files:
         raise InputError(
             f"{folder}: files of {' and '.join(files)} by their names, none to train on; "
@@ -191,6 +195,11 @@ def _doubts(found: Recognised) -> list[str]:
     counts: Counter[str] = Counter()
     for part in found.splits.values():
         counts.update(part.statistics["entities_by_type"])
+    if len(counts) > MANY:
+        doubts.append(
+            f"{len(counts)} types: prompts that ask for all of them may be too long; labels: open "
+            "asks for those that a sentence holds"
+        )
     rare = {label: number for label, number in counts.items() if number < RARE}
     if rare:
         named = ", ".join(f"{label} ({number})" for label, number in sorted(rare.items())[:8])
