@@ -34,7 +34,7 @@ from tasks.context import RunContext
 from tasks.models import JOURNAL, SUMMARY
 from tasks.provenance import costs, tags
 from tasks.steps.data import Sample
-from tasks.steps.models import Stored, Train, backbone_of
+from tasks.steps.models import Generate, Stored, Train, backbone_of
 from tasks.steps.results import Report, Score
 from tasks.steps.step_key import values
 
@@ -149,7 +149,8 @@ def _content(step: Report, run: RunContext) -> ReportContent:
     summaries = {title: run.json(score, SCORES) for title, score in tests.items()}
     trained = [title for title, score in tests.items() if _stages_of(score)] or list(tests)
     scored = {title: read_scored(run.path(tests[title]) / SCORED) for title in trained}
-    models = [*step.stages.values(), *(score.predictions for score in tests.values())]
+    written = [score.predictions for score in tests.values()]
+    models: list[Train | Generate] = [*step.stages.values(), *written]
     made = [one for one in dict.fromkeys(step.inputs().values()) if not isinstance(one, Stored)]
     uses: dict[Sample, list[str]] = {}
     for use, sample in step.samples.items():

@@ -11,15 +11,15 @@ def check(
         list[Path], typer.Argument(help="Files of experiments, sweeps, backbones or catalogs.")
     ],
 ) -> None:
-    """Validate parameter files; files below models/ and corpora/ are backbones and catalogs.
+    """Validate parameter files; their kind is told by their keys.
 
     Every point of a sweep is read and its steps are planned.
     """
     from gner_core.config.reading.check import check_file
 
     for file in files:
-        kind = check_file(file)
-        if kind.startswith(("sweep", "study")):
+        kind: str = check_file(file)
+        if kind in ("sweep", "study"):
             from gner_core.config.reading.sweeps import read_runnable
             from tasks.plans.points import planned_points, shared_steps
 

@@ -75,7 +75,8 @@ class Report(Step):
 
     def identity(self) -> dict[str, Any]:
         """Return what is shown besides the inputs."""
-        models = [*self.stages.values(), *(one.predictions for one in self.tests.values())]
+        written = [score.predictions for score in self.tests.values()]
+        models: list[Train | Generate] = [*self.stages.values(), *written]
         return {
             "experiment": self.experiment.name,
             "values": self.experiment.shown(),

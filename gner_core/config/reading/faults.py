@@ -53,11 +53,7 @@ def _message(fault: Mapping[str, Any], kind: Any) -> str:
     if context.get("pattern") == NAME:
         message = "Input should be lower-case letters, digits and dashes, such as my-name"
     if fault["type"] == "extra_forbidden":
-        name = fault["loc"][-1]
-        fields = _fields_at(kind, fault["loc"][:-1])
-        if given is None and ":" in str(name):
-            return "a key without a value; put a blank behind its colon"
-        return f"unknown key; allowed: {', '.join(fields)}{did_you_mean(name, fields)}"
+        return _unknown_key(fault, kind)
     if fault["type"] == "union_tag_invalid":
         known = re.findall(r"'([^']*)'", context["expected_tags"])
         tag, field = context["tag"], context["discriminator"].strip("'")
@@ -67,7 +63,16 @@ def _message(fault: Mapping[str, Any], kind: Any) -> str:
         return f"{message}, got {given!r}{did_you_mean(given, known)}"
     if fault["type"] == "value_error" or isinstance(given, dict):
         return message
-    return f"{message}, got {_shortened(given)}"
+    quotes = fault["type"] == "string_type" and isinstance(given, int | float)
+    return f"{message}, got {_shortened(given)}{'; put it into quotes' if quotes else ''}"
+
+
+def _unknown_key(fault: Mapping[str, Any], kind: Any) -> str:
+    name = fault["loc"][-1]
+    if fault["input"] is None and ":" in str(name):
+        return "a key without a value; put a blank behind its colon"
+    fields = _fields_at(kind, fault["loc"][:-1])
+    return f"unknown key; allowed: {', '.join(fields)}{did_you_mean(name, fields)}"
 
 
 def _shortened(given: object) -> str:

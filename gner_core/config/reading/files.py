@@ -126,7 +126,7 @@ def _path(value: str, folder: Path, key: Key) -> str:
     file = folder / Path(value).expanduser()
     if key[-1] == "checkpoint" and not file.exists() and not value.startswith((".", "/")):
         return value
-    return str(file.absolute()) if key[0] == "backbone" else os.path.normpath(file)
+    return os.path.normpath(file.absolute() if key[0] == "backbone" else file)
 
 
 def validated_with_defaults(
@@ -266,6 +266,8 @@ def assign(
         else:
             known = [str(name) for name in {**section, **lower} if name != EVERY]
             hint = new_key(path) if depth == 0 else ""
+            if {**lower, **section}.get(key) is not None:
+                hint = "; it is a value"
             hint = hint or did_you_mean(key, known) or f"; there are: {', '.join(known)}"
             raise InputError(f"{where}: no section {'.'.join(keys[: depth + 1])!r}{hint}")
         section = section[key]

@@ -8,8 +8,17 @@ from gner_core.config.reading.defaults import EVERY
 from gner_core.errors import InputError
 
 Kind = Literal[
-    *("study", "sweep", "re-evaluation", "scoring", "backbone", "device", "energy"),
-    *("lengths", "catalog", "defaults", "experiment"),
+    "study",
+    "sweep",
+    "re-evaluation",
+    "defaults",
+    "experiment",
+    "backbone",
+    "device",
+    "energy",
+    "scoring",
+    "catalog",
+    "lengths",
 ]
 USES: Mapping[Kind, str] = {
     "re-evaluation": "use: gner reevaluate --scan {path}",

@@ -7,7 +7,7 @@ and `false` are texts, too, which a field for either of them understands and a n
 
 import math
 import re
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -22,12 +22,13 @@ KINDS = ("null", "int", "float", "str", "seq", "map")
 class _Loader(yaml.CSafeLoader):
     """The core schema of YAML 1.2, with the merge key and without bool."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-    yaml_constructors: ClassVar[dict[str | None, Any]] = {
-        tag: make
-        for tag, make in yaml.CSafeLoader.yaml_constructors.items()
-        if tag is None or tag.removeprefix(PREFIX) in KINDS
-    }
+
+_Loader.yaml_implicit_resolvers = {}
+_Loader.yaml_constructors = {
+    tag: make
+    for tag, make in yaml.CSafeLoader.yaml_constructors.items()
+    if tag is None or tag.removeprefix(PREFIX) in KINDS
+}
 
 
 def _integer(loader: _Loader, node: ScalarNode) -> int:
