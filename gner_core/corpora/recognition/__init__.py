@@ -4,7 +4,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -234,14 +234,22 @@ def _look(found: Recognised) -> None:
     """Add what is doubtful in what was read."""
     for split, part in found.splits.items():
         files = ", ".join(str(found.folder / name) for name in found.params.files[split])
-        counts = part.statistics
-        if not counts["entities"]:
-            found.problems.append(f"{files}: no entity in the whole file")
-        if (
-            counts["sentences"] == 1
-            and counts["words"] > LONG
-            and found.params.format.kind == "conll"
-        ):
-            found.problems.append(
-                f"{files}: no empty line in the whole file: one sentence of {counts['words']:,} words"
-            )
+        found.problems += [f"{files}: {doubt}" for doubt in _doubts(part.statistics, found.params)]
+
+
+def _doubts(counts: Mapping[str, Any], params: CorpusParams) -> Iterator[str]:
+    """Yield what is doubtful in the counts of a split."""
+    sentences, words = counts["sentences"], counts["words"]
+    if not counts["entities"]:
+        yield "no entity in the whole file"
+    if params.format.kind == "conll":
+        if sentences == 1 and words > LONG:
+            yield f"no empty line in the whole file: one sentence of {words:,} words"
+        elif counts["longest"] > 5 * LONG:
+            yield f"few empty lines: a sentence of {counts['longest']:,} words"
+        elif sentences == words > LONG:
+            yield f"an empty line behind every word: {sentences:,} sentences of one word"
+    names = Counter(label.casefold() for label in counts["entities_by_type"])
+    alike = [label for label in counts["entities_by_type"] if names[label.casefold()] > 1]
+    if alike:
+        yield f"labels that differ in capitals only: {', '.join(alike[:8])}"

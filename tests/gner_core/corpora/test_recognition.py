@@ -187,9 +187,18 @@ def test_ranges_and_empty_nodes_are_no_words(tmp_path: Path) -> None:
     assert found.splits["train"].repairs == {"ranges and empty nodes of CoNLL-U left out": 2}
 
 
-def test_a_file_without_an_empty_line_is_doubtful(tmp_path: Path) -> None:
-    found = look_at(tmp_path, "Ida B-PER\nran O\n" * 60)
-    assert found.problems[-1].endswith("no empty line in the whole file: one sentence of 120 words")
+@pytest.mark.parametrize(
+    ("content", "doubt"),
+    [
+        ("Ida B-PER\nran O\n" * 60, "no empty line in the whole file: one sentence of 120 words"),
+        ("Ida B-PER\n\n" + "ran O\n" * 501, "few empty lines: a sentence of 501 words"),
+        ("Ida B-PER\n\n" * 101, "an empty line behind every word: 101 sentences of one word"),
+        ("Ida B-PER\nMoe B-per\n", "labels that differ in capitals only: PER, per"),
+        ("Ida O\n", "no entity in the whole file"),
+    ],
+)
+def test_what_is_doubtful_is_said(tmp_path: Path, content: str, doubt: str) -> None:
+    assert [p.partition(": ")[2] for p in look_at(tmp_path, content).problems] == [doubt]
 
 
 TEXT = "Ida Moe saw Oslo."
