@@ -224,18 +224,23 @@ def show(
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="Your own CoNLL, JSON or JSON-lines file.")],
+    file: Annotated[Path, typer.Argument(help="Your own corpus file, or a folder of brat files.")],
 ) -> None:
     """Find out how a file is written, read it whole, and print the catalog entry to use it."""
     from flows.views.data import check_report
-    from gner_core.corpora.recognition import recognise
+    from gner_core.corpora.recognition import plain_name, recognise
 
-    found = recognise(file)
-    if not found.statistics:
+    if not file.exists():
+        raise InputError(f"{file}: no such file or folder")
+    name = f"{file.name}/" if file.is_dir() else file.name
+    found = recognise(file.parent, {"train": (name,)}, name=plain_name(file.stem))
+    console = Console()
+    if not found.splits:
         for problem in found.problems:
             show_fault(problem)
+        if getattr(found.params.format, "tag_names", None):  # an entry to be filled in
+            console.print(found.snippet, soft_wrap=True, highlight=False, markup=False)
         raise typer.Exit(2)
-    console = Console()
     for part in check_report(found):
         console.print(part, soft_wrap=True, highlight=False, markup=False)
 

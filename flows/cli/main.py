@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 from flows.cli.bench import app as bench
 from flows.cli.check import check
 from flows.cli.data import app as data
+from flows.cli.init import init
 from flows.cli.messages import input_errors
 from flows.cli.predict import log_model, predict
 from flows.cli.reevaluate import reevaluate
@@ -45,4 +46,5 @@ app.command()(up)
 app.command()(down)
 app.command()(deploy)
 app.command()(run)
+app.command()(init)
 app.command()(check)

@@ -230,12 +230,13 @@ def coloured(sentences: Sequence[Sentence]) -> Iterator[Text]:
 
 def check_report(found: Recognised) -> Iterator[RenderableType]:
     """Yield counts, problems and the catalog entry of a user's own file."""
-    counts = found.statistics
+    part = found.splits["train"]
+    counts = part.statistics
     totals = ", ".join(f"{counts[key]:,} {key}" for key in ("sentences", "words", "entities"))
     yield Text(f"reads whole: {totals}", style="green")
     for label, number in counts["entities_by_type"].items():
         yield Text(f"  {label}: {number:,}")
-    for kind, number in found.repairs.items():
+    for kind, number in part.repairs.items():
         yield Text(f"mended: {number:,} {kind}", style="yellow")
     for problem in found.problems:
         yield Text(f"look at: {problem}", style="yellow")

@@ -73,9 +73,10 @@ Source = Annotated[HttpsSource | HubSource | ArchiveSource, Field(discriminator=
 class TaggedFormat(StrictModel):
     """A format that has one tag per token."""
 
-    scheme: Literal["bio", "iob1", "bioes", "io"]
+    scheme: Literal["bio", "iob1", "bioes", "bilou", "bmes", "io"]
     """bio: B- opens every entity. iob1: I- opens one, B- only right after another of its type.
     bioes: E- closes an entity of several tokens, S- is one of a single token.
+    bilou: as bioes, with L- for E- and U- for S-. bmes: as bioes, with M- for I- (and W- for S-).
     io: a tag is a bare label, so that neighbours of one label are one entity."""
 
 
@@ -91,7 +92,7 @@ class TextFormat(StrictModel):
 class ConllFormat(TaggedFormat):
     """CoNLL columns: one token a line, an empty line between sentences.
 
-    A first token `-DOCSTART-` is left out, with its sentence where it is alone; both are counted.
+    Lines of `-DOCSTART-` and comments (`# …`) are left out and counted.
     """
 
     kind: Literal["conll"]
@@ -105,12 +106,16 @@ class ConllFormat(TaggedFormat):
     """Column of the tag, from 0; -1 is the last one."""
     token_prefix: str | None = Field(default=None, min_length=1)
     """Text before every token that is removed (`en:`); null where there is none."""
+    id_column: int | None = Field(default=None, ge=0)
+    """Column of ids in CoNLL-U, whose ranges (2-3) and empty nodes (3.1) are no words, or null."""
 
     @model_validator(mode="after")
     def _columns_exist(self) -> "ConllFormat":
         columns = self.columns or max(self.token_column, self.tag_column, 1) + 1
         if max(self.token_column, self.tag_column) >= columns:
             raise ValueError("token_column and tag_column must be below columns (counted from 0)")
+        if (self.id_column or 0) >= columns:
+            raise ValueError("id_column must be below columns (counted from 0)")
         if self.token_column == self.tag_column % columns:
             raise ValueError("token_column and tag_column must differ")
         return self
@@ -171,6 +176,20 @@ class TextSpansFormat(TextFormat):
     """Whether the end is the last character, or the one after it; positions count from 0."""
 
 
+class LabelStudioFormat(TextFormat):
+    """The JSON export of Label Studio; of a task the first annotation counts that is finished."""
+
+    kind: Literal["label_studio"]
+    text_field: str
+    """Field of a task's `data` that holds the text."""
+
+
+class SpacyFormat(TaggedFormat):
+    """The JSON form of spaCy's training data: documents, paragraphs, sentences, tokens."""
+
+    kind: Literal["spacy"]
+
+
 class BratFormat(TextFormat):
     """brat standoff: a folder of `.txt` files, each with an `.ann` file; a file is one passage."""
 
@@ -218,6 +237,8 @@ Format = Annotated[
     | ParquetFormat
     | WordSpansFormat
     | TextSpansFormat
+    | LabelStudioFormat
+    | SpacyFormat
     | BratFormat
     | PubtatorFormat
     | ConversationsFormat
@@ -278,6 +299,8 @@ class CorpusParams(StrictModel):
     """Published labels whose words become O (CrossNER `misc`)."""
     cut_at_words: int | None
     """Cut passages longer than this at sentence ends, in words; null keeps them whole."""
+    changed_at_most: float = Field(default=0.01, ge=0, le=1)
+    """Largest share of a split's entities with positions that reading may widen or drop."""
     licence: str
     """Licence as stated by the source."""
     origin: str
@@ -317,6 +340,11 @@ class CorpusParams(StrictModel):
                 raise ValueError("labels is empty; name every label or write: labels: open")
             if any(not name.strip() for name in names):
                 raise ValueError("labels maps to an empty name")
+            for label, name in self.labels.items():
+                if name.strip() == "O":
+                    raise ValueError(
+                        f"labels: O is no type; labels_to_o: [{label}] makes {label} O"
+                    )
         return self
 
     @model_validator(mode="after")

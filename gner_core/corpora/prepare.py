@@ -1,7 +1,7 @@
 """Converts a published corpus to BIO sentences with the label names of its params."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gner_core.config.corpus import (
@@ -15,12 +15,20 @@ from gner_core.config.corpus import (
 from gner_core.corpora import cutting
 from gner_core.corpora.readers import READERS
 from gner_core.corpora.readers.raw import Raw, RawSentence, RawSpans, RawText
-from gner_core.corpora.tag_schemes import BioTags, TagError
+from gner_core.corpora.tag_schemes import BioTags, TagError, single_blanks
 from gner_core.corpora.tokens import tag_words, tokenise
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 
 PACKAGED = Path(__file__).parent / "demo"
+CHANGES = (
+    "entities widened to whole words",
+    "overlapping entities left out",
+    "second labels of the same words left out",
+    "entities of blanks left out",
+    "discontinuous entities taken from first to last word",
+)
+"""Repairs after which an entity is not what was annotated."""
 
 
 def corpus_folder(data_root: str) -> Path:
@@ -65,17 +73,20 @@ def stream_split(
         repairs: counts what was mended or left out, by kind.
 
     Raises:
-        InputError: for a fault in a file, with file and line, and for a split without sentences.
+        InputError: for a fault in a file, with file and line, for a split without sentences, and
+            at its end when more entities had to be changed than the params allow.
     """
     form = params.format
     scheme = form.scheme if isinstance(form, TaggedFormat) else "bio"
     bio = BioTags(scheme=scheme, labels=params.labels, labels_to_o=params.labels_to_o)
     unit = "row" if isinstance(form, ParquetFormat) else "line"
     closed = () if params.labels == "open" else tuple(dict.fromkeys(params.labels.values()))
-    number = 0
+    number = entities = 0
+    before = Counter(repairs)
     files = [file for file in split_files(params, folder, split=split) if file.suffix != ".ann"]
     for file in files:
         for raw in READERS[form.kind](file, form, repairs):
+            entities += 0 if isinstance(raw, RawSentence) else len(raw.mentions)
             tagged = _with_tags(raw, params, repairs)
             words, tags = _convert(tagged, bio, f"{file}, {unit}", repairs)
             questions = _types_of_questions(tags, tagged, params)
@@ -85,22 +96,49 @@ def stream_split(
                 identity = f"{name}/{split}/{number}"
                 yield Sentence(identity, name, tuple(words[start:end]), piece, types)
                 number += 1
+    named = ", ".join(str(file) for file in files[:3])
     if not number:
-        named = ", ".join(str(file) for file in files[:3])
         raise InputError(f"{named}: no sentence found for {name}, split {split}")
+    check_changes(repairs - before, entities, params, where=named)
+
+
+def check_changes(
+    repairs: Mapping[str, int], entities: int, params: CorpusParams, *, where: str
+) -> None:
+    """Refuse to change more entities than allowed; the mentions of answers have no positions.
+
+    Raises:
+        InputError: when more of the `entities` that files hold are changed than the params allow.
+    """
+    changes = {kind: repairs[kind] for kind in CHANGES if repairs.get(kind)}
+    # Of two entities that are widened to the same words one is left out, too.
+    share = min(sum(changes.values()) / max(entities, 1), 1.0)
+    if share > params.changed_at_most and not isinstance(params.format, QuestionsFormat):
+        found = ", ".join(f"{count:,} {kind}" for kind, count in changes.items())
+        raise InputError(
+            f"{where}: {share:.1%} of {entities:,} entities would be changed ({found}); "
+            f"the entry allows {params.changed_at_most:.1%}: correct the annotations, "
+            "write tokens: words, or raise changed_at_most"
+        )
 
 
 def _with_tags(raw: Raw, params: CorpusParams, repairs: Counter[str]) -> RawSentence:
     """Return words with tags. Mentions whose labels become O are dropped before overlaps."""
     if isinstance(raw, RawSentence):
         return raw
-    mentions = [mention for mention in raw.mentions if mention.label not in params.labels_to_o]
+    mentions = raw.mentions
+    if params.labels_to_o:
+        to_o = set(map(single_blanks, params.labels_to_o))
+        mentions = [one for one in mentions if single_blanks(one.label) not in to_o]
     if isinstance(raw, RawSpans):
         return tag_words(RawSpans(raw.words, mentions, raw.line), repairs=repairs)
     form = params.format
     assert isinstance(form, TextFormat), f"{form.kind}: its reader yields text"
     return tokenise(
-        RawText(raw.text, mentions, raw.line, raw.unanswered), rule=form.tokens, repairs=repairs
+        RawText(raw.text, mentions, raw.line, raw.unanswered),
+        rule=form.tokens,
+        repairs=repairs,
+        with_starts=params.cut_at_words is not None,
     )
 
 

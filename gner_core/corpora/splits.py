@@ -52,22 +52,34 @@ def take_out(
     Raises:
         InputError: when that leaves nothing, or equal sentences do not add up to `number`.
     """
-    ranks = [_rank(sentence, seed) for sentence in sentences]
-    copies = Counter(ranks)
-    chosen: set[bytes] = set()
-    left = number
-    for rank in sorted(copies):
-        if copies[rank] <= left:
-            chosen.add(rank)
-            left -= copies[rank]
-    if left or len(chosen) == len(copies):
+    ranks = [rank(sentence.words, seed) for sentence in sentences]
+    chosen = draw_ranks(ranks, number)
+    drawn = sum(place in chosen for place in ranks)
+    if drawn < number or drawn == len(ranks):
         raise InputError(
             f"{where}: {number} of {len(sentences)} sentences cannot be taken out; "
             "lower made.….sentences"
         )
-    taken = [s for s, rank in zip(sentences, ranks, strict=True) if rank in chosen]
-    rest = [s for s, rank in zip(sentences, ranks, strict=True) if rank not in chosen]
+    taken = [s for s, place in zip(sentences, ranks, strict=True) if place in chosen]
+    rest = [s for s, place in zip(sentences, ranks, strict=True) if place not in chosen]
     return taken, rest
+
+
+def draw_ranks(ranks: Sequence[bytes], number: int) -> set[bytes]:
+    """Return the ranks of `number` sentences, or of fewer where equal ones do not add up to it."""
+    copies = Counter(ranks)
+    chosen: set[bytes] = set()
+    left = number
+    for one in sorted(copies):
+        if copies[one] <= left:
+            chosen.add(one)
+            left -= copies[one]
+    return chosen
+
+
+def rank(words: Sequence[str], seed: int) -> bytes:
+    """Return a hash of a sentence's words, by which texts are drawn."""
+    return blake2b("\0".join((str(seed), *words)).encode(), digest_size=16).digest()
 
 
 def _parts(
@@ -82,10 +94,6 @@ def _parts(
             where = f"{name}: {split}"
             parts[split], rest = take_out(rest, rule.sentences, seed=rule.seed, where=where)
     return {**parts, of: rest}
-
-
-def _rank(sentence: Sentence, seed: int) -> bytes:
-    return blake2b("\0".join((str(seed), *sentence.words)).encode(), digest_size=16).digest()
 
 
 def _renamed(sentences: Iterable[Sentence], name: str, split: Split) -> Iterator[Sentence]:

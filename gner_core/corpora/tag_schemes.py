@@ -9,15 +9,30 @@ Example:
     ('B-person', 'B-person', 'I-person')
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal
 
-Scheme = Literal["bio", "iob1", "bioes", "io"]
+Scheme = Literal["bio", "iob1", "bioes", "bilou", "bmes", "io"]
 
-PREFIXES = {"bio": "BI", "iob1": "BI", "bioes": "BIES"}
+PREFIXES = {
+    "bio": {"B": "B", "I": "I"},
+    "iob1": {"B": "B", "I": "I"},
+    "bioes": {"B": "B", "I": "I", "E": "E", "S": "S"},
+    "bilou": {"B": "B", "I": "I", "L": "E", "U": "S"},
+    "bmes": {"B": "B", "M": "I", "E": "E", "S": "S", "W": "S"},
+}
+"""Scheme → its prefixes → those of BIOES."""
 OPENS, CLOSES = frozenset("BS"), frozenset("ES")
+TAG = re.compile(r"\s*(?:O|[BIESLUMW]-.*\S.*)\s*", re.DOTALL)
+"""A tag of any scheme with prefixes."""
+
+
+def single_blanks(label: str) -> str:
+    """Return a label without blanks around it, and with single ones inside."""
+    return " ".join(label.split())
 
 
 class TagError(ValueError):
@@ -40,8 +55,8 @@ class BioTags:
     ) -> None:
         """Take the params of a corpus (`CorpusParams` says what they mean)."""
         self.scheme = scheme
-        self.labels = labels
-        self.labels_to_o = frozenset(labels_to_o)
+        self.labels = labels if labels == "open" else {single_blanks(k): labels[k] for k in labels}
+        self.labels_to_o = frozenset(map(single_blanks, labels_to_o))
         self._bio_of = cache(self._convert)
 
     def convert(self, tags: Sequence[str], *, repairs: Counter[str]) -> tuple[str, ...]:
@@ -64,35 +79,49 @@ class BioTags:
         faults = []
         is_open = bool(before) and before_prefix not in CLOSES
         follows = is_open and label == before and prefix not in OPENS
-        if self.scheme == "bioes" and is_open and not follows:
-            faults.append("entities without E- or S- at their end ended")
+        prefixes = PREFIXES.get(self.scheme, {})
+        if len(prefixes) > 2 and is_open and not follows:
+            closing = " or ".join(f"{p}-" for p, plain in prefixes.items() if plain in CLOSES)
+            faults.append(f"entities without {closing} at their end ended")
         if label and not follows and prefix not in OPENS and self.scheme != "io":
             faults.append(
                 "IOB1: I- at the start of an entity turned into B-"
                 if self.scheme == "iob1"
-                else f"{prefix}- without B- turned into B-"
+                else f"{tag.strip()[0]}- without B- turned into B-"
             )
         return ((f"I-{label}" if follows else f"B-{label}") if label else "O"), faults
 
     def _read(self, tag: str) -> tuple[str, str]:
-        """Return ("O", "") or (prefix, label of the params)."""
-        if tag == "O":
+        """Return ("O", "") or (prefix of BIOES, label of the params)."""
+        plain = single_blanks(tag)
+        if plain == "O":
             return "O", ""
-        prefix, _, published = tag.partition("-")  # labels may hold hyphens: split at the first
+        # Labels may hold hyphens: split at the first.
+        prefix, _, published = plain.partition("-")
+        published = published.strip()
         if self.scheme == "io":
-            if not tag.strip():
+            if not plain:
                 raise TagError(tag, "empty tag; expected O or a label")
-            prefix, published = "I", tag
-        elif len(prefix) != 1 or prefix not in PREFIXES[self.scheme] or not published.strip():
+            prefix, published = "I", plain
+        elif prefix not in PREFIXES[self.scheme] or not published:
             forms = " or ".join(f"{prefix}-<label>" for prefix in PREFIXES[self.scheme])
-            hint = "; S- and E- need scheme: bioes" if prefix in CLOSES else ""
-            raise TagError(tag, f"unknown tag {tag[:60]!r}; expected O, {forms}{hint}")
+            raise TagError(tag, f"unknown tag {tag[:60]!r}; expected O, {forms}{_hint(prefix)}")
+        else:
+            prefix = PREFIXES[self.scheme][prefix]
         if published in self.labels_to_o:
             return "O", ""
         if self.labels == "open":
-            return prefix, " ".join(published.split())
+            if published == "O":
+                raise TagError(tag, "an entity is labelled O, which is no type; labels_to_o: [O]")
+            return prefix, published
         label = self.labels.get(published)
         if label is None:
             known = ", ".join([*self.labels, *sorted(self.labels_to_o)])
             raise TagError(tag, f"label {published[:60]!r} is not in the corpus' labels: {known}")
         return prefix, label
+
+
+def _hint(prefix: str) -> str:
+    """Say which schemes know a prefix."""
+    schemes = [scheme for scheme, prefixes in PREFIXES.items() if prefix in prefixes]
+    return f"; {prefix}- needs scheme: {' or '.join(schemes)}" if schemes else ""

@@ -23,9 +23,17 @@ _RULES = {
 
 
 def tokenise(
-    raw: RawText, *, rule: Literal["blanks", "words"], repairs: Counter[str]
+    raw: RawText,
+    *,
+    rule: Literal["blanks", "words"],
+    repairs: Counter[str],
+    with_starts: bool = True,
 ) -> RawSentence:
-    """Return the words of a text with the tags of its entities; overlaps are resolved."""
+    """Return the words of a text with the tags of its entities; overlaps are resolved.
+
+    Args:
+        with_starts: whether to find where sentences start, which only cutting needs.
+    """
     mentions = without_overlaps(raw.mentions, repairs=repairs)
     tokens = [match.span() for match in _RULES[rule].finditer(raw.text)]
     if rule == "words":
@@ -44,6 +52,8 @@ def tokenise(
         spans.append(Mention(first, end, mention.label))
     words = [raw.text[start:end] for start, end in tokens]
     tagged = tag_words(RawSpans(words, spans, raw.line), repairs=repairs)
+    if not with_starts:
+        return RawSentence(words, tagged.tags, tagged.lines, raw.unanswered)
     at = dict.fromkeys(bisect_left(starts, offset) for offset in sentence_starts(raw.text))
     return RawSentence(words, tagged.tags, tagged.lines, raw.unanswered, tuple(at))
 
@@ -57,13 +67,18 @@ def tag_words(raw: RawSpans, *, repairs: Counter[str]) -> RawSentence:
 
 
 def _split_at_edges(
-    tokens: Sequence[tuple[int, int]], mentions: Sequence[Mention], repairs: Counter[str]
+    tokens: list[tuple[int, int]], mentions: Sequence[Mention], repairs: Counter[str]
 ) -> list[tuple[int, int]]:
-    edges = sorted({edge for mention in mentions for edge in (mention.start, mention.end)})
+    edges_in: dict[int, list[int]] = {}
+    for edge in sorted({edge for mention in mentions for edge in (mention.start, mention.end)}):
+        number = bisect_left(tokens, (edge, 0)) - 1  # of the last token that starts before it
+        if number >= 0 and edge < tokens[number][1]:
+            edges_in.setdefault(number, []).append(edge)
+    if not edges_in:
+        return tokens
+    repairs["words split where an entity ends in them"] += len(edges_in)
     pieces: list[tuple[int, int]] = []
-    for start, end in tokens:
-        inside = edges[bisect_right(edges, start) : bisect_left(edges, end)]
-        if inside:
-            repairs["words split where an entity ends in them"] += 1
+    for number, (start, end) in enumerate(tokens):
+        inside = edges_in.get(number, [])
         pieces += zip([start, *inside], [*inside, end], strict=True)
     return pieces

@@ -78,7 +78,9 @@ class Handler(BaseHTTPRequestHandler):
         """Answer for one repository; `rest` is a verb, a revision and perhaps a path."""
         repository = self.state.repositories.get(f"{kind}/{name}")
         allowed = f"Bearer {TOKEN}" in self.headers.get("Authorization", "")
-        verb, revision, file = rest[0], rest[1], "/".join(rest[2:])
+        commit = repository.commit if repository else ""
+        verb, revision, *folders = rest or ("revision", commit)  # without one, the newest
+        file = "/".join(folders)
         if repository is None:
             self.refuse(401, "RepoNotFound", "Repository not found")
         elif repository.failing is not None:

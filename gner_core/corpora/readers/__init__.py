@@ -7,7 +7,7 @@ the file's sentences or texts in order; an `InputError` of it names the line at 
 from collections.abc import Callable, Iterator
 
 from gner_core.corpora.readers import parquet
-from gner_core.corpora.readers.json import conversations, spans, tagged_words
+from gner_core.corpora.readers.json import conversations, label_studio, spacy, spans, tagged_words
 from gner_core.corpora.readers.raw import Raw
 from gner_core.corpora.readers.text import brat, conll, pubtator
 
@@ -17,6 +17,8 @@ READERS: dict[str, Callable[..., Iterator[Raw]]] = {
     "parquet": parquet.read,
     "word_spans": spans.read,
     "text_spans": spans.read,
+    "label_studio": label_studio.read,
+    "spacy": spacy.read,
     "brat": brat.read,
     "pubtator": pubtator.read,
     "conversations": conversations.read,

@@ -7,6 +7,19 @@ from typing import NamedTuple
 
 from gner_core.errors import InputError
 
+NO_TEXT = {
+    b"PAR1": "Parquet: write the entry with format: {kind: parquet, …}",
+    b"ARROW1": "an Arrow file: write the entry with format: {kind: parquet, …}",
+    b"PK\x03\x04": "a zip: unpack it",
+    b"\x1f\x8b": "packed with gzip: unpack it",
+    b"\xff\xfe": "UTF-16: save it as UTF-8",
+    b"\xfe\xff": "UTF-16: save it as UTF-8",
+}
+"""First bytes of files that are not UTF-8 text → what they are, and what to do."""
+MARK = "\ufeff"
+"""The byte order mark, which also stands inside files that were joined with cat."""
+_HEAD = 65_536
+
 
 class Mention(NamedTuple):
     """An entity: characters or words `start` up to, not including, `end`."""
@@ -62,7 +75,8 @@ def read_text(path: Path) -> str:
     """
     try:
         content = path.read_bytes()
-        return content.decode("utf-8").removeprefix("\ufeff")
+        check_text(path, content[:8])
+        return content.decode("utf-8").removeprefix(MARK)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
@@ -71,18 +85,31 @@ def read_text(path: Path) -> str:
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end) of a UTF-8 file; LF or CRLF ends a line.
+    """Yield (line number from 1, line without its end) of a UTF-8 file.
+
+    LF or CRLF ends a line; CR alone does only in a file that starts without any LF.
 
     Raises:
         InputError: when the file cannot be read, or is not UTF-8; then with the line.
     """
     try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+        check_text(path, head)
         # newline="\n": a token may hold other signs that Python takes for line ends.
-        with path.open(encoding="utf-8-sig", newline="\n") as handle:
+        newline = None if b"\r" in head and b"\n" not in head else "\n"
+        with path.open(encoding="utf-8", newline=newline) as handle:
             for number, line in enumerate(handle, start=1):
-                yield number, line.rstrip("\r\n")
+                yield number, line.rstrip("\r\n").removeprefix(MARK)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         read_text(path)  # raises an error with the line, unknown to the buffered reader
         raise
+
+
+def check_text(path: Path, head: bytes) -> None:
+    """Refuse a file whose first bytes say that it is something else than UTF-8 text."""
+    for start, kind in NO_TEXT.items():
+        if head.startswith(start):
+            raise InputError(f"{path}, line 1: no text, but {kind}")

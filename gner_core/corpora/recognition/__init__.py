@@ -1,104 +1,255 @@
-"""Recognises the format of a user's own CoNLL or JSON file, and writes its catalog entry."""
+"""Recognises the format of a user's own corpus, reads it, and writes its catalog entry."""
 
 import json
+import re
+import unicodedata
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from gner_core.config.corpus import CorpusParams
-from gner_core.corpora.prepare import stream_split
+from gner_core.config.corpus import CorpusParams, HubSource, Split, TextFormat
+from gner_core.corpora.prepare import CHANGES, check_changes, stream_split
 from gner_core.corpora.readers.raw import text_lines
+from gner_core.corpora.readers.tables import is_table
 from gner_core.corpora.recognition.columns import recognise_columns
 from gner_core.corpora.recognition.fields import recognise_fields
-from gner_core.corpora.statistics import count
+from gner_core.corpora.splits import rank
+from gner_core.corpora.statistics import Tally
 from gner_core.errors import InputError
+from gner_core.records import Sentence
 
 SPELLED_OUT = {
     "per": "person",
+    "pers": "person",
     "loc": "location",
     "org": "organization",
     "gpe": "geopolitical entity",
+    "misc": "miscellaneous",
 }
 """Common abbreviations of labels; prompts name types in words."""
+WIDENED = "entities widened to whole words"
+EXAMPLES = 5
+LOOKED_AT = 1000
+"""Sentences that are read first, to see whether words must be split."""
+LONG = 100
+"""Words of a file without an empty line that are too many for a sentence."""
+_PUBTATOR = re.compile(r"[^|\t]+\|t\|")
 
 
-@dataclass(frozen=True)
-class Recognised:
-    """The format of a file.
+@dataclass
+class SplitFound:
+    """What a split holds."""
 
-    `snippet` is its catalog entry, as YAML. `problems` names lines that do not fit, and decisions
-    that the file leaves open; counts are empty where the file cannot be read.
-    """
-
-    snippet: str
     statistics: dict[str, Any]
     repairs: dict[str, int]
-    problems: tuple[str, ...]
+    examples: list[Sentence]
+    """The first sentences that hold an entity."""
+    ranks: list[bytes]
+    """A hash of the words of each sentence."""
 
 
-def recognise(path: Path) -> Recognised:
-    """Guess the format and labels of a file, and read the whole file accordingly.
+@dataclass
+class Recognised:
+    """The format of a corpus.
+
+    `problems` names lines that do not fit, and decisions that the files leave open; `splits` is
+    empty where the corpus cannot be read.
+    """
+
+    name: str
+    folder: Path
+    params: CorpusParams
+    problems: list[str]
+    splits: dict[Split, SplitFound] = field(default_factory=dict)
+
+    @property
+    def snippet(self) -> str:
+        """Its catalog entry, as YAML."""
+        return entry(self.name, self.params)
+
+
+def recognise(
+    folder: Path,
+    files: Mapping[Split, tuple[str, ...]],
+    *,
+    name: str,
+    changed_at_most: float = 0.01,
+    seed: int = 1,
+    sources: tuple[HubSource, ...] = (),
+) -> Recognised:
+    """Guess format and labels of the files of a corpus, and read all of them accordingly.
+
+    Args:
+        changed_at_most: as in `CorpusParams`.
+        seed: of the hashes by which splits are drawn.
+        sources: where the files were fetched from.
 
     Raises:
-        InputError: when it cannot be read, or is neither CoNLL columns nor JSON records with tags
+        InputError: when a file cannot be read, or is neither CoNLL columns nor records with tags
             or entities.
     """
-    form, problems = recognise_fields(path) if _is_json(path) else recognise_columns(path)
-    params = _params(path, form, labels="open")
-    repairs: Counter[str] = Counter()
-    statistics: dict[str, Any] = {}
+    names = files.get("train") or next(iter(files.values()))
+    form, problems = _form(max((folder / one for one in names), key=_size))
+    values = {"changed_at_most": changed_at_most, "sources": sources}
+    params = _params(files, form, labels="open", **values)
+    found = Recognised(name, folder, params, list(problems))
     try:
-        sentences = stream_split(
-            path.stem, params, split="train", folder=path.parent, repairs=repairs
-        )
-        statistics = count(sentences)
-        labels = {
-            label: SPELLED_OUT.get(label.lower()) or label.replace("_", " ").strip() or label
-            for label in statistics["entities_by_type"]
-        }
-        if labels:
-            params = _params(path, form, labels=labels)
-        else:
-            problems = (*problems, f"{path}: no entity in the whole file")
+        if "tag_names" not in form:
+            _read(found, seed)
+        for split, part in found.splits.items():
+            left_out = sum(part.repairs.get(kind, 0) for kind in CHANGES if "left out" in kind)
+            entities = part.statistics["entities"] + left_out
+            check_changes(part.repairs, entities, params, where=f"{folder / files[split][0]}")
     except InputError as error:
-        if str(error) not in problems:
-            problems = (*problems, str(error))
-        repairs.clear()
-    return Recognised(_snippet(path, params), statistics, dict(repairs), problems)
+        if str(error) not in found.problems:
+            found.problems.append(str(error))
+        found.splits = {}
+    _look(found)
+    labels = plain_names(found)
+    if labels:
+        found.params = _params(files, found.params.format.model_dump(), labels=labels, **values)
+    return found
 
 
-def _is_json(path: Path) -> bool:
+def read_split(
+    found: Recognised, split: Split, *, seed: int, most: int | None = None
+) -> SplitFound:
+    """Read a split that has files, or its first sentences, whatever that changes."""
+    tally, repairs = Tally(), Counter[str]()
+    examples: list[Sentence] = []
+    ranks = []
+    params = found.params.model_copy(update={"changed_at_most": 1.0})
+    stream = stream_split(found.name, params, split=split, folder=found.folder, repairs=repairs)
+    for sentence in tally.counting(islice(stream, most)):
+        ranks.append(rank(sentence.words, seed))
+        if len(examples) < EXAMPLES and any(tag != "O" for tag in sentence.tags):
+            examples.append(sentence)
+    return SplitFound(tally.as_dict(), dict(repairs), examples, ranks)
+
+
+def entry(name: str, params: CorpusParams) -> str:
+    """Return the catalog entry of a corpus as YAML."""
+    values = params.model_dump(mode="json", exclude_defaults=True)
+    values["format"] = params.format.model_dump(mode="json", exclude_defaults=True)
+    if "sources" in values:
+        values["sources"] = [one.model_dump(mode="json") for one in params.sources]
+    if "made" in values:
+        values["made"] = {s: rule.model_dump(mode="json") for s, rule in params.made.items()}
+    text = yaml.safe_dump({name: values}, sort_keys=False, allow_unicode=True, width=100)
+    return str(text)
+
+
+def plain_name(text: str) -> str:
+    """Return a name for files and keys made of a file's name."""
+    plain = unicodedata.normalize("NFKD", text.lower()).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "my-corpus"
+
+
+def plain_names(found: Recognised) -> dict[str, str]:
+    """Return the labels that occur with their names in prompts, no two of which are the same."""
+    counts = [part.statistics["entities_by_type"] for part in found.splits.values()]
+    labels = {label for one in counts for label in one}
+    names: dict[str, str] = {}
+    taken = set(labels)
+    for label in sorted(labels):
+        name = SPELLED_OUT.get(label.lower()) or label.replace("_", " ").strip() or label
+        names[label] = label if name in taken else name
+        taken.add(names[label])
+    return names
+
+
+def _form(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    if path.is_dir():
+        return {"kind": "brat", "tokens": "blanks"}, ()
+    if is_table(path):
+        return recognise_fields(path)
     first = next((line.strip() for _, line in text_lines(path) if line.strip()), "")
     if not first:
         raise InputError(f"{path}: empty")
+    if _PUBTATOR.match(first):
+        return {"kind": "pubtator", "tokens": "blanks"}, ()
+    return recognise_fields(path) if _is_json(first) else recognise_columns(path)
+
+
+def _is_json(first: str) -> bool:
     if first in ("{", "[", "[{"):
         return True
     try:
         return isinstance(json.loads(first), dict | list)
     except (ValueError, RecursionError):
-        return first.startswith(("{", "[")) and "\t" not in first and '":' in first
+        return (
+            first.startswith(("{", "[")) and "\t" not in first and ('":' in first or "[[" in first)
+        )
 
 
-def _params(path: Path, form: dict[str, Any], *, labels: Any) -> CorpusParams:
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def unread(files: Mapping[Split, tuple[str, ...]], source: HubSource) -> CorpusParams:
+    """Return the entry of a dataset whose files are still to be fetched and recognised."""
+    form = {"kind": "brat", "tokens": "blanks"}  # stands in
+    return _params(files, form, labels="open", sources=(source,))
+
+
+def _params(
+    files: Mapping[Split, tuple[str, ...]], form: dict[str, Any], *, labels: Any, **values: Any
+) -> CorpusParams:
     return CorpusParams.model_validate(
         {
-            "files": {"train": (path.name,)},
+            "files": files,
             "format": form,
             "labels": labels,
             "labels_to_o": (),
             "cut_at_words": None,
             "licence": "none stated",
             "origin": "own corpus",
+            **values,
         }
     )
 
 
-def _snippet(path: Path, params: CorpusParams) -> str:
-    values = params.model_dump(mode="json", exclude_defaults=True)
-    values["format"] = params.format.model_dump(mode="json", exclude_defaults=True)
-    name = "".join(c if c.isalnum() else "-" for c in path.stem.lower()).strip("-") or "my-corpus"
-    text = yaml.safe_dump({name: values}, sort_keys=False, allow_unicode=True, width=100)
-    return str(text)
+def _read(found: Recognised, seed: int) -> None:
+    """Read all splits; split words where an entity would be widened, as the start may tell."""
+    for most in (LOOKED_AT, None, None):
+        found.splits = {s: read_split(found, s, seed=seed, most=most) for s in found.params.files}
+        form = found.params.format
+        repairs = [part.repairs for part in found.splits.values()]
+        if isinstance(form, TextFormat) and any(WIDENED in one for one in repairs):
+            words = form.model_copy(update={"tokens": "words"})
+            found.params = found.params.model_copy(update={"format": words})
+        elif most is None:
+            return
+
+
+def _look(found: Recognised) -> None:
+    """Add what is doubtful in what was read."""
+    for split, part in found.splits.items():
+        files = ", ".join(str(found.folder / name) for name in found.params.files[split])
+        found.problems += [f"{files}: {doubt}" for doubt in _doubts(part.statistics, found.params)]
+
+
+def _doubts(counts: Mapping[str, Any], params: CorpusParams) -> Iterator[str]:
+    """Yield what is doubtful in the counts of a split."""
+    sentences, words = counts["sentences"], counts["words"]
+    if not counts["entities"]:
+        yield "no entity in the whole file"
+    if params.format.kind == "conll":
+        if sentences == 1 and words > LONG:
+            yield f"no empty line in the whole file: one sentence of {words:,} words"
+        elif counts["longest"] > 5 * LONG:
+            yield f"few empty lines: a sentence of {counts['longest']:,} words"
+        elif sentences == words > LONG:
+            yield f"an empty line behind every word: {sentences:,} sentences of one word"
+    names = Counter(label.casefold() for label in counts["entities_by_type"])
+    alike = [label for label in counts["entities_by_type"] if names[label.casefold()] > 1]
+    if alike:
+        yield f"labels that differ in capitals only: {', '.join(alike[:8])}"

@@ -2,21 +2,37 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gner_core.corpora.readers.raw import text_lines
-from gner_core.corpora.readers.text.conll import DOCSTART, split_at_blanks
+from gner_core.corpora.readers.text.conll import (
+    NO_WORD,
+    is_comment,
+    is_document_line,
+    split_at_blanks,
+)
+from gner_core.corpora.tag_schemes import TAG
 from gner_core.errors import InputError
 
-TAG = re.compile(r"O|[BIES]-.*\S.*", re.DOTALL)
 PREFIX = re.compile(r"[a-z]{2,3}:")
+BARE_LABEL = re.compile(r"(?![BIESLUMW]([_:.].*)?$)(?!.*[-_][BIESLUMW]$)[^\W\d][\w/&.+ -]*")
+"""A label alone, nothing that may be a tag of another form: `B`, `B_PER`, `PER-B`."""
 SHOWN = 20
 """Problems that are named one by one."""
 LOOKED_AT = 200_000
 """Lines from which the form is concluded; all of them are read afterwards."""
+
+
+class Row(NamedTuple):
+    """The cells of a line, and the number of its sentence."""
+
+    line: int
+    cells: list[str]
+    sentence: int
+    may_be_comment: bool
 
 
 def recognise_columns(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -25,85 +41,166 @@ def recognise_columns(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     Raises:
         InputError: when no column holds tags.
     """
-    first = islice(text_lines(path), LOOKED_AT)
-    lines = [(number, line) for number, line in first if line.strip(" ")]
-    tabs = sum("\t" in line for _, line in lines) * 2 > len(lines)
-    rows = [(number, line.split("\t") if tabs else split_at_blanks(line)) for number, line in lines]
-    columns = Counter(len(cells) for _, cells in rows).most_common(1)[0][0]
-    fitting = [(number, cells) for number, cells in rows if len(cells) == columns]
-    tagged = [column for column in range(columns) if _share_of_tags(fitting, column) > 0.9]
-    if columns < 2 or not tagged:
-        seen = "tab" if tabs else "space"
+    first = [(n, line) for n, line in islice(text_lines(path), LOOKED_AT)]
+    filled = [line for _, line in first if line.strip()]
+    tabs = sum("\t" in line for line in filled) * 2 > len(filled)
+    found = list(_rows(first, tabs=tabs))
+    plain = [row for row in found if not row.may_be_comment] or found
+    columns = Counter(len(row.cells) for row in plain).most_common(1)[0][0]
+    fitting = [row for row in plain if len(row.cells) == columns]
+    no_words = [row for row in fitting if NO_WORD.fullmatch(row.cells[0])]
+    has_ids = bool(no_words) and _are_ids(fitting, 0)
+    if has_ids:
+        left_out = {row.line for row in no_words}
+        found = [row for row in found if row.line not in left_out]
+        fitting = [row for row in fitting if row.line not in left_out]
+    tagged = _columns_of_tags(fitting, columns)
+    bare = [] if tagged else _columns_of_labels(fitting, columns)
+    separator = "tab" if tabs else "space"
+    if columns < 2 or not tagged + bare:
+        held = ", ".join(list(dict.fromkeys(row.cells[-1] for row in fitting))[:5])
         raise InputError(
-            f"{path}: no column of tags (O, B-…, I-…) among {columns} {seen}-separated columns"
+            f"{path}: no column of tags (O, B-…, I-…) among {columns} {separator}-separated "
+            f"columns; the last one holds {held[:80]}"
         )
     # CoNLL-2003 has chunks in the same form before the entities; those are last by custom.
-    tag = tagged[-1]
-    others = [column for column in range(columns) if column not in tagged]
-    # The first column may count tokens; what follows the tokens are parts of speech and the like.
-    worded = [c for c in others if not all(cells[c].isdecimal() for _, cells in fitting)]
-    token = next(iter(worded or others), None)
-    if token is None:
-        raise InputError(f"{path}: all {columns} columns hold tags, none holds tokens")
+    tag = (tagged or bare)[-1]
+    tags = _by_sentence(fitting, tag)
+    scheme = "io" if bare else recognise_scheme(tags)
+    rows = [
+        row
+        for row in found
+        if not row.may_be_comment
+        or not is_comment(row.cells[tag] if len(row.cells) == columns else "", scheme)
+    ]
+    token = _column_of_tokens(path, fitting, [c for c in range(columns) if c not in tagged + bare])
     form: dict[str, Any] = {
         "kind": "conll",
-        "scheme": recognise_scheme(_tags_by_sentence(fitting, tag)),
-        "separator": "tab" if tabs else "space",
+        "scheme": scheme,
+        "separator": separator,
         "columns": columns,
         "token_column": token,
         "tag_column": tag,
     }
-    prefix = _prefix([cells[token] for _, cells in fitting])
+    if has_ids:
+        form["id_column"] = 0
+    prefix = _prefix([row.cells[token] for row in fitting])
     if prefix:
         form["token_prefix"] = prefix
-    problems = [
-        f"{path}, line {number}: {len(cells)} columns where most lines have {columns}"
-        for number, cells in rows
-        if len(cells) != columns
-    ]
-    problems += [
-        f"{path}, line {number}: {cells[tag][:60]!r} is no tag"
-        for number, cells in fitting
-        if not TAG.fullmatch(cells[tag])
-    ]
-    more = [f"{path}: {len(problems) - SHOWN} more lines like these"] * (len(problems) > SHOWN)
+    problems = _problems(path, rows, columns, tag, scheme)
     if len(tagged) > 1:
-        more.append(f"{path}: columns {tagged} all hold tags; the last one was taken")
-    return form, (*problems[:SHOWN], *more)
+        problems.append(f"{path}: columns {tagged} all hold tags; the last one was taken")
+    if bare:
+        problems.append(f"{path}: tags are bare labels, so that neighbours of one label are one")
+    return form, tuple(problems)
 
 
-def recognise_scheme(sentences: Iterator[Sequence[str]]) -> str:
-    """Return the scheme that explains the tags of a file: bioes, iob1 or bio."""
+def recognise_scheme(sentences: Iterable[Sequence[str]]) -> str:
+    """Return the scheme that explains the tags of a file."""
     prefixes: Counter[str] = Counter()
     opened_by_i = b_without_need = 0
-    for tags in sentences:
-        prefixes.update(tag[0] for tag in tags if tag[:1] in "BIES" and tag[1:2] == "-")
+    for sentence in sentences:
+        tags = [tag.strip() for tag in sentence]
+        prefixes.update(tag[0] for tag in tags if tag[1:2] == "-")
         for before, tag in pairwise(("O", *tags)):
             same = before[2:] == tag[2:] and before != "O"
             opened_by_i += tag.startswith("I-") and not same
             b_without_need += tag.startswith("B-") and not same
+    if prefixes["M"]:
+        return "bmes"
+    if prefixes["L"] + prefixes["U"] > prefixes["E"] + prefixes["S"]:
+        return "bilou"
     if prefixes["E"] or prefixes["S"]:
         return "bioes"
     # In IOB1 a B- only follows an entity of its type; a few others are mere faults.
     return "iob1" if opened_by_i > 10 * b_without_need else "bio"
 
 
-def _tags_by_sentence(rows: Sequence[tuple[int, list[str]]], tag: int) -> Iterator[list[str]]:
-    tags: list[str] = []
-    for (last, _), (number, cells) in pairwise([(0, []), *rows]):
-        if number > last + 1:
-            yield tags
-            tags = []
-        tags.append(cells[tag])
-    yield tags
+def are_bare_labels(values: Sequence[str]) -> bool:
+    """Say whether values look like labels without prefixes, of which most are O."""
+    counts = Counter(value.strip() for value in values)
+    outside = counts.pop("O", 0)
+    return (
+        bool(counts)
+        and outside >= max(counts.values())
+        and outside * 3 >= len(values)
+        and len(counts) <= max(len(values) / 4, 2)
+        and all(BARE_LABEL.fullmatch(value) for value in counts)
+    )
 
 
-def _share_of_tags(rows: Sequence[tuple[int, list[str]]], column: int) -> float:
-    return sum(bool(TAG.fullmatch(cells[column])) for _, cells in rows) / len(rows)
+def _rows(lines: Sequence[tuple[int, str]], *, tabs: bool) -> Iterator[Row]:
+    """Yield the lines that hold tokens or comments."""
+    sentence, is_open = 0, False
+    for number, line in lines:
+        cells = line.split("\t") if tabs else split_at_blanks(line)
+        if not line.strip() or is_document_line(cells, 0):
+            sentence, is_open = sentence + is_open, False
+            continue
+        may_be_comment = not is_open and line.startswith("#")
+        yield Row(number, cells, sentence, may_be_comment)
+        is_open = not may_be_comment
 
 
-def _prefix(tokens: Sequence[str]) -> str | None:
-    words = [token for token in tokens if not token.startswith(DOCSTART)]
+def _columns_of_tags(rows: Sequence[Row], columns: int) -> list[int]:
+    """Return the columns of tags with prefixes; those that hold O alone only if all do."""
+    tagged = [
+        column
+        for column in range(columns)
+        if sum(bool(TAG.fullmatch(row.cells[column])) for row in rows) > 0.9 * len(rows)
+    ]
+    filled = [c for c in tagged if any(row.cells[c].strip() != "O" for row in rows)]
+    return filled or tagged
+
+
+def _columns_of_labels(rows: Sequence[Row], columns: int) -> list[int]:
+    return [c for c in range(columns) if are_bare_labels([row.cells[c] for row in rows])]
+
+
+def _column_of_tokens(path: Path, rows: Sequence[Row], columns: Sequence[int]) -> int:
+    """Return the first column of many different texts; what follows are lemmas and the like.
+
+    Columns of numbers and of ids, of which nearly every one holds a digit, are not of tokens.
+    """
+    if not columns:
+        raise InputError(f"{path}: all {len(rows[0].cells)} columns hold tags, none holds tokens")
+    digits = {c: sum(any(map(str.isdigit, row.cells[c])) for row in rows) for c in columns}
+    worded = [column for column in columns if digits[column] < 0.9 * len(rows)] or columns
+    different = {column: len({row.cells[column] for row in rows}) for column in worded}
+    return next(c for c in worded if different[c] * 2 > max(different.values()))
+
+
+def _are_ids(rows: Sequence[Row], column: int) -> bool:
+    cells = [row.cells[column] for row in rows]
+    return all(cell.isdecimal() or NO_WORD.fullmatch(cell) for cell in cells) and any(
+        cell.isdecimal() for cell in cells
+    )
+
+
+def _problems(path: Path, rows: Sequence[Row], columns: int, tag: int, scheme: str) -> list[str]:
+    """Return a line per row that does not fit; many are summed up."""
+    problems = [
+        f"{path}, line {row.line}: {len(row.cells)} columns where most lines have {columns}"
+        for row in rows
+        if len(row.cells) != columns
+    ]
+    problems += [
+        f"{path}, line {row.line}: {row.cells[tag][:60]!r} is no tag"
+        for row in rows
+        if len(row.cells) == columns and scheme != "io" and not TAG.fullmatch(row.cells[tag])
+    ]
+    more = [f"{path}: {len(problems) - SHOWN} more lines like these"] * (len(problems) > SHOWN)
+    return [*problems[:SHOWN], *more]
+
+
+def _by_sentence(rows: Sequence[Row], tag: int) -> list[list[str]]:
+    tags: dict[int, list[str]] = {}
+    for row in rows:
+        tags.setdefault(row.sentence, []).append(row.cells[tag])
+    return list(tags.values())
+
+
+def _prefix(words: Sequence[str]) -> str | None:
     match = PREFIX.match(words[0]) if words else None
     if match and all(word.startswith(match[0]) for word in words):
         return match[0]

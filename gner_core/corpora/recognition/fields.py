@@ -1,39 +1,77 @@
-"""Recognises the fields of JSON records: words with tags, or a text or words with entities."""
+"""Recognises the fields of records: words with tags, or a text or words with entities.
 
-from collections.abc import Iterator
+Names decide, and whether the values fit each other; the length of a text never does. Fields are
+looked for in all records, so that one that differs is named when the file is read.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from gner_core.corpora.readers.json.records import json_objects
-from gner_core.corpora.recognition.columns import TAG, recognise_scheme
+from gner_core.corpora.readers.parquet import class_names
+from gner_core.corpora.readers.tables import is_table, table_schema
+from gner_core.corpora.recognition.columns import are_bare_labels, recognise_scheme
+from gner_core.corpora.recognition.entities import Entities, keys_of, ranked
+from gner_core.corpora.tag_schemes import TAG
 from gner_core.errors import InputError
 
-STARTS = ("start", "start_offset", "begin", "start_index", "from")
-ENDS = ("end", "end_offset", "stop", "end_index", "to")
-LABELS = ("label", "type", "entity_type", "tag", "entity_group", "class", "category")
+TAG_FIELDS = ("ner_tags", "ner", "ner_labels", "entity_tags", "tags", "labels", "label")
+WORD_FIELDS = ("tokens", "words", "tokenized_text", "token", "sentence", "text")
+TEXT_FIELDS = ("text", "sentence", "content", "raw", "raw_text", "body", "passage", "data")
+ENTITY_FIELDS = ("entities", "spans", "ents", "label", "labels", "ner", "annotations", "mentions")
 LOOKED_AT = 1000
 """Records from which the form is concluded; all of them are read afterwards."""
 
+Record = dict[str, Any]
 Found = tuple[dict[str, Any], tuple[str, ...]]
 
 
 def recognise_fields(path: Path) -> Found:
-    """Return the values of the params of a JSON format and what the file leaves open.
+    """Return the values of the params of a format of records, and what the file leaves open.
 
     Raises:
         InputError: when the records hold neither tags nor entities.
     """
-    records = [record for _, record in islice(json_objects(path), LOOKED_AT)]
-    fields = [dict(_leaves(record)) for record in records]
-    found = _tags(path, fields) or _entities(path, fields)
+    objects = [record for _, record in islice(json_objects(path), LOOKED_AT)]
+    if _most(objects, lambda one: isinstance(one.get("paragraphs"), list)):
+        return {"kind": "spacy", "scheme": "bilou"}, ()
+    tasks = [one for one in objects if isinstance(one.get("data"), dict) and "annotations" in one]
+    if tasks and len(tasks) * 2 > len(objects):
+        return _label_studio(path, tasks)
+    records = [dict(_leaves(record)) for record in objects]
+    found = _tags(path, records) or _entities(path, records)
     if not found:
-        seen = ", ".join(fields[0])[:200] if fields else "no record"
-        raise InputError(f"{path}: neither words with tags nor entities with positions in: {seen}")
+        seen = ", ".join(dict.fromkeys(name for one in records for name in one))[:200]
+        what = f"{path}: neither words with tags nor entities with positions in: "
+        if is_table(path):
+            what = (
+                f"{path} is Parquet: write the entry with format: {{kind: parquet, …}}; columns: "
+            )
+        raise InputError(f"{what}{seen or 'no record'}")
     return found
 
 
-def _leaves(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _label_studio(path: Path, tasks: Sequence[Record]) -> Found:
+    records = []
+    for task in tasks:
+        results = [
+            result["value"]
+            for one in task["annotations"] or ()
+            for result in one.get("result") or ()
+            if isinstance(result.get("value"), dict) and "start" in result["value"]
+        ]
+        records.append({**task["data"], "": results})
+    texts = _fields(records, lambda value: isinstance(value, str), TEXT_FIELDS)
+    if not texts:
+        raise InputError(f"{path}: no text in the 'data' of tasks")
+    entities = Entities(records, "", ("start", "end", "labels"), included=False)
+    best = max(texts, key=entities.fit_of_text)
+    return {"kind": "label_studio", "tokens": "blanks", "text_field": best}, ()
+
+
+def _leaves(record: Record, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in record.items():
         if isinstance(value, dict) and not prefix:
             yield from _leaves(value, f"{key}.")
@@ -41,111 +79,112 @@ def _leaves(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield prefix + key, value
 
 
-def _column(fields: list[dict[str, Any]], name: str) -> list[Any]:
-    return [record.get(name) for record in fields]
+def _most(records: Sequence[Record], test: Callable[[Record], bool]) -> bool:
+    return sum(map(test, records)) * 2 > len(records)
 
 
-def _lists_of(values: list[Any], kind: type) -> bool:
-    items = [item for value in values if isinstance(value, list) for item in value]
-    return (
-        all(isinstance(value, list) for value in values)
-        and bool(items)
-        and all(isinstance(item, kind) and not isinstance(item, bool) for item in items)
-    )
+def _fields(
+    records: Sequence[Record], test: Callable[[Any], bool], names: Sequence[str]
+) -> list[str]:
+    """Return the fields of which at least half of the values pass a test, known names first."""
+    seen = dict.fromkeys(name for record in records for name in record)
+    passed = []
+    for name in seen:
+        values = [record[name] for record in records if name in record and record[name] != []]
+        if values and sum(map(test, values)) * 2 >= len(values):
+            passed.append(name)
+    return ranked(passed, names)
 
 
-def _tags(path: Path, fields: list[dict[str, Any]]) -> Found | None:
-    names = list(fields[0]) if fields else []
-    texts = [name for name in names if _lists_of(_column(fields, name), str)]
-    numbers = [name for name in names if _lists_of(_column(fields, name), int)]
-    tag_fields = [
-        name
-        for name in texts
-        if all(TAG.fullmatch(t) for row in _column(fields, name) for t in row)
-    ]
-    for tags in [*tag_fields, *numbers]:
-        for words in texts:
-            both = zip(_column(fields, words), _column(fields, tags), strict=True)
-            if words in tag_fields or any(len(a) != len(b) for a, b in both):
-                continue
-            if tags in numbers:
-                highest = max(max(row, default=0) for row in _column(fields, tags))
-                raise InputError(
-                    f"{path}: tags in {tags!r} are integers from 0 to {highest}; their names are "
-                    "not in the file: write the entry by hand, with tag_names: [O, B-…, …]"
-                )
-            scheme = recognise_scheme(iter(_column(fields, tags)))
-            form = {"kind": "jsonl", "scheme": scheme, "words_field": words, "tags_field": tags}
-            return form, ()
+def _is_list_of(kind: type) -> Callable[[Any], bool]:
+    def test(value: Any) -> bool:
+        return isinstance(value, list) and all(
+            isinstance(item, kind) and not isinstance(item, bool) for item in value
+        )
+
+    return test
+
+
+def _tags(path: Path, records: list[Record]) -> Found | None:
+    """Return the form of words with tags: of strings with prefixes, integers, bare labels."""
+    lists = _fields(records, _is_list_of(str), WORD_FIELDS)
+    prefixed = [n for n in lists if all(TAG.fullmatch(str(t)) for t in _items(records, n))]
+    numbers = _fields(records, _is_list_of(int), TAG_FIELDS)
+    bare = [name for name in lists if are_bare_labels([*map(str, _items(records, name))])]
+    for kind, names in (("prefixed", prefixed), ("number", numbers), ("bare", bare)):
+        for tags in ranked(names, TAG_FIELDS):
+            for words in lists:
+                if words in names or words in prefixed or not _same_lengths(records, words, tags):
+                    continue
+                if kind == "number":
+                    return _numbered(path, records, words, tags)
+                rows = [record[tags] for record in records if isinstance(record.get(tags), list)]
+                scheme = recognise_scheme(rows) if kind == "prefixed" else "io"
+                return _tagged(path, scheme, words, tags), ()
     return None
 
 
-def _entities(path: Path, fields: list[dict[str, Any]]) -> Found | None:
-    names = list(fields[0]) if fields else []
-    texts = [name for name in names if all(isinstance(v, str) for v in _column(fields, name))]
-    words = [name for name in names if _lists_of(_column(fields, name), str)]
-    for name in names:
-        keys = _keys([e for row in _column(fields, name) if isinstance(row, list) for e in row])
+def _tagged(path: Path, scheme: str, words: str, tags: str) -> dict[str, Any]:
+    kind = "parquet" if is_table(path) else "jsonl"
+    return {"kind": kind, "scheme": scheme, "words_field": words, "tags_field": tags}
+
+
+def _numbered(path: Path, records: list[Record], words: str, tags: str) -> Found:
+    """Return the form of integer tags, whose names a table may hold."""
+    names = class_names(path, tags, table_schema(path)) if is_table(path) else None
+    values = [record[tags] for record in records if isinstance(record.get(tags), list)]
+    if names:
+        named = [[names[v] for v in row if 0 <= v < len(names)] for row in values]
+        is_prefixed = all(TAG.fullmatch(name) for name in names)
+        return _tagged(path, recognise_scheme(named) if is_prefixed else "io", words, tags), ()
+    highest = max(max(row, default=0) for row in values)
+    form = _tagged(path, "bio", words, tags)
+    form["tag_names"] = ["O", *(f"B-name of {number}" for number in range(1, highest + 1))]
+    problem = (
+        f"{path}: tags in {tags!r} are integers from 0 to {highest}; their names are not in the "
+        "file: write them into the entry, as tag_names: [O, B-…, …]"
+    )
+    return form, (problem,)
+
+
+def _items(records: Sequence[Record], name: str) -> list[Any]:
+    rows = [record.get(name) for record in records]
+    return [item for row in rows if isinstance(row, list) for item in row]
+
+
+def _same_lengths(records: Sequence[Record], one: str, other: str) -> bool:
+    both = [(record.get(one), record.get(other)) for record in records]
+    lists = [(a, b) for a, b in both if isinstance(a, list) and isinstance(b, list)]
+    return sum(len(a) == len(b) for a, b in lists) * 2 > len(lists)
+
+
+def _entities(path: Path, records: list[Record]) -> Found | None:
+    texts = _fields(records, lambda value: isinstance(value, str), TEXT_FIELDS)
+    words = _fields(records, _is_list_of(str), WORD_FIELDS)
+    for name in _fields(records, lambda value: isinstance(value, list), ENTITY_FIELDS):
+        keys = keys_of(_items(records, name))
         if not keys:
             continue
+        found = Entities(records, name, keys, included=None)
+        labels = found.labels()
+        if "O" in labels or (len(labels) > 1 and all(map(TAG.fullmatch, labels))):
+            raise InputError(
+                f"{path}: labels of entities in {name!r} are tags ({', '.join(labels)[:60]}): "
+                "this file marks tags per word, not entities"
+            )
         form: dict[str, Any] = {"entities_field": name, "entity_keys": list(keys)}
-        if words:
-            form |= {"kind": "word_spans", "words_field": words[0]}
-            positions = _positions(fields, words[0], name, keys)
-        elif texts:
-            longest = max(texts, key=lambda text: sum(map(len, _column(fields, text))))
-            form |= {"kind": "text_spans", "text_field": longest, "tokens": "blanks"}
-            positions = _positions(fields, longest, name, keys)
+        fitting = [field for field in words if found.lie_in_words(field)]
+        if fitting or not texts:
+            if not words:
+                continue
+            field = (fitting or words)[0]
+            form |= {"kind": "word_spans", "words_field": field}
         else:
-            return None
-        form["end_included"], problems = _end_included(path, positions)
-        return form, problems
+            # Of fields that fit equally the one of a usual name: max takes the first.
+            field = max(texts, key=found.fit_of_text)
+            form |= {"kind": "text_spans", "text_field": field, "tokens": "blanks"}
+        included = found.end_included(field)
+        form["end_included"] = bool(included)
+        open_question = f"{path}: cannot tell whether an entity's end is included"
+        return form, () if included is not None else (f"{open_question}; check end_included",)
     return None
-
-
-def _keys(entities: list[Any]) -> tuple[Any, Any, Any] | None:
-    if not entities:
-        return None
-    first = entities[0]
-    if isinstance(first, list) and len(first) >= 3:
-        kinds = [type(item) for item in first[:3]]
-        if kinds == [int, int, str]:
-            return 0, 1, 2
-        return (1, 2, 0) if kinds == [str, int, int] else None
-    if isinstance(first, dict):
-        named = [next((key for key in names if key in first), None) for names in (STARTS, ENDS)]
-        texts = [key for key, value in first.items() if isinstance(value, str)]
-        labels = [key for key in LABELS if key in texts] or texts
-        if all(named) and labels:
-            return named[0], named[1], labels[0]
-    return None
-
-
-def _positions(
-    fields: list[dict[str, Any]], content: str, entities: str, keys: tuple[Any, Any, Any]
-) -> Iterator[tuple[Any, int, int]]:
-    for record in fields:
-        for entity in record.get(entities) or []:
-            try:
-                start, end = entity[keys[0]], entity[keys[1]]
-            except (KeyError, IndexError, TypeError):
-                continue  # reported when the whole file is read
-            if isinstance(start, int) and isinstance(end, int):
-                yield record[content], start, end
-
-
-def _end_included(
-    path: Path, positions: Iterator[tuple[Any, int, int]]
-) -> tuple[bool, tuple[str, ...]]:
-    """Decide by ends that only one of the two meanings allows, then by ends inside words."""
-    included = excluded = 0
-    for content, start, end in positions:
-        included += 1000 * (start == end)
-        excluded += 1000 * (end == len(content))
-        if isinstance(content, str) and 0 < end < len(content):
-            before, at = content[end - 1].isalnum(), content[end].isalnum()
-            excluded += before and not at
-            included += at and not content[end + 1 : end + 2].isalnum()
-    if included != excluded:
-        return included > excluded, ()
-    return False, (f"{path}: cannot tell whether an entity's end is included; check end_included",)

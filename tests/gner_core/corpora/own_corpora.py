@@ -121,7 +121,7 @@ def _conll_corpora() -> dict[str, OwnCorpus]:
         "blanks, document lines as sentences": OwnCorpus(
             conll("space", 4),
             {"train.txt": columns([[docstart], *spaced[:5], [docstart], *spaced[5:]])},
-            {"-DOCSTART- sentences left out": 2},
+            {"-DOCSTART- lines left out": 2},
         ),
         "blanks, a document token in every sentence": OwnCorpus(
             conll("space", 2),
@@ -130,7 +130,7 @@ def _conll_corpora() -> dict[str, OwnCorpus]:
                     [["-DOCSTART- O", *s] for s in rows(lambda word, tag: f"{word} {tag}")]
                 )
             },
-            {"-DOCSTART- tokens left out": 10},
+            {"-DOCSTART- lines left out": 10},
         ),
         "language prefix": OwnCorpus(
             conll("tab", 2, token_prefix="en:"),

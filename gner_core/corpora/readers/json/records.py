@@ -2,6 +2,9 @@
 
 A file holds one object a line, one array of objects, or one object over several lines, told apart
 by its first line. Errors name file and line.
+
+Pairs of a text and an object, as spaCy's `[text, {"entities": […]}]`, are read as objects with a
+field `text`, and so are those that one object holds in its `annotations`.
 """
 
 import json
@@ -11,17 +14,37 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.corpora.readers.raw import read_text, text_lines
+from gner_core.corpora.readers.tables import is_table, table_rows
 from gner_core.errors import InputError
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line at which it starts, object); empty lines are passed over."""
+    """Yield (line at which it starts, object); empty lines are passed over.
+
+    Of a Parquet or Arrow file, yield (row, values by column).
+    """
+    if is_table(path):
+        yield from table_rows(path)
+        return
     for line, value in _lines(path) if _is_one_object_a_line(path) else _document(path):
-        if not isinstance(value, dict):
-            raise InputError(f"{path}, line {line}: not a JSON object")
-        yield line, value
+        pairs = value.get("annotations") if isinstance(value, dict) else None
+        is_bundle = isinstance(pairs, list) and any(map(_is_pair, pairs)) and "text" not in value
+        for one in [pair for pair in pairs or () if pair is not None] if is_bundle else [value]:
+            record = {"text": one[0], **one[1]} if _is_pair(one) else one
+            if not isinstance(record, dict):
+                raise InputError(f"{path}, line {line}: not a JSON object")
+            yield line, record
+
+
+def _is_pair(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and isinstance(value[0], str)
+        and isinstance(value[1], dict)
+    )
 
 
 def field(record: dict[str, Any], name: str, *, where: str) -> Any:
@@ -63,6 +86,11 @@ def check_unicode(text: str, *, where: str) -> None:
 
 def _is_one_object_a_line(path: Path) -> bool:
     first = next((line.strip() for _, line in text_lines(path) if line.strip()), "")
+    if first.startswith('["') and first.endswith("]"):
+        try:
+            return _is_pair(json.loads(first))
+        except (ValueError, RecursionError):
+            return False
     return first != "{" and not first.startswith("[")
 
 

@@ -1,7 +1,11 @@
 """Reads JSON records with entities as positions, of words (`word_spans`) or characters.
 
 An entity is an object such as {"start": 0, "end": 3, "type": "person"} or a list such as
-[0, 3, "person"]; the params name its keys and say whether the end is included.
+[0, 3, "person"]; the params name its keys and say whether the end is included. Of several labels
+the first is taken, and counted. Where an entity also holds its text, that is compared with the text
+at its position (`gner_core.corpora.readers.positions`).
+
+Records that an annotator did not accept (Prodigy) are left out and counted.
 """
 
 from collections import Counter
@@ -17,46 +21,86 @@ from gner_core.corpora.readers.json.records import (
     list_of_strings,
     string,
 )
+from gner_core.corpora.readers.positions import Said, in_code_points
 from gner_core.corpora.readers.raw import Mention, RawSpans, RawText
 from gner_core.errors import InputError
 
+MENTION_TEXTS = ("text", "word", "value", "surface", "mention", "surface_form", "entity_text")
+"""Keys of an entity that hold its text."""
+NOT_ACCEPTED = ("reject", "ignore")
+
 
 def read(
-    path: Path, form: WordSpansFormat | TextSpansFormat, _repairs: Counter[str]
+    path: Path, form: WordSpansFormat | TextSpansFormat, repairs: Counter[str]
 ) -> Iterator[RawSpans | RawText]:
     """Yield the sentences or passages of a file."""
     for line, record in json_objects(path):
         where = f"{path}, line {line}"
+        if record.get("answer") in NOT_ACCEPTED:
+            repairs["records that were not accepted left out"] += 1
+            continue
         if isinstance(form, WordSpansFormat):
             words = list_of_strings(record, form.words_field, where=where)
-            yield RawSpans(words, _mentions(record, form, len(words), where), line)
+            said = _mentions(record, form, where, repairs)
+            yield RawSpans(words, [_of_words(one, len(words)) for one in said], line)
         else:
             text = string(record, form.text_field, where=where)
-            yield RawText(text, _mentions(record, form, len(text), where), line)
+            said = _mentions(record, form, where, repairs)
+            yield RawText(text, in_code_points(text, said, repairs=repairs), line)
+
+
+def label_of(value: Any, entity: Any, *, where: str, repairs: Counter[str]) -> str:
+    """Return the label of an entity: a text, or the first of a list of texts."""
+    if isinstance(value, str) and value.isascii() and value.strip():
+        return value  # the usual case, and fast
+    labels = value if isinstance(value, list) else [value]
+    if not labels or not all(isinstance(label, str) for label in labels):
+        raise InputError(f"{where}: entity {short(entity)} is not two integers and a label")
+    if len(labels) > 1:
+        repairs["further labels of an entity left out"] += len(labels) - 1
+    if not labels[0].strip():
+        raise InputError(f"{where}: entity {short(entity)} has an empty label")
+    check_unicode(labels[0], where=where)
+    return str(labels[0])
+
+
+def short(entity: Any) -> str:
+    """Return an entity as it stands in messages."""
+    return repr(entity)[:80]
 
 
 def _mentions(
-    record: dict[str, Any], form: WordSpansFormat | TextSpansFormat, length: int, where: str
-) -> list[Mention]:
+    record: dict[str, Any],
+    form: WordSpansFormat | TextSpansFormat,
+    where: str,
+    repairs: Counter[str],
+) -> list[Said]:
+    # Prodigy and Label Studio leave the field out where nothing was marked.
+    is_reviewed = record.get("answer") == "accept" or "annotation_id" in record
+    if is_reviewed and form.entities_field not in record:
+        return []
     entities = field(record, form.entities_field, where=where)
     if not isinstance(entities, list):
         raise InputError(f"{where}: {form.entities_field!r} must be a list")
-    mentions = []
+    keys_of_text = [key for key in MENTION_TEXTS if key not in form.entity_keys]
+    said = []
     for entity in entities:
         try:
-            start, end, label = (entity[key] for key in form.entity_keys)
+            start, end, value = (entity[key] for key in form.entity_keys)
         except (KeyError, IndexError, TypeError):
             keys = ", ".join(repr(key) for key in form.entity_keys)
-            raise InputError(f"{where}: entity {_short(entity)} has not {keys}") from None
-        if type(start) is not int or type(end) is not int or not isinstance(label, str):
-            raise InputError(f"{where}: entity {_short(entity)} is not two integers and a label")
-        end += form.end_included
-        if not 0 <= start < end <= length:
-            raise InputError(f"{where}: entity {_short(entity)} lies outside 0 to {length}")
-        check_unicode(label, where=where)
-        mentions.append(Mention(start, end, label))
-    return mentions
+            raise InputError(f"{where}: entity {short(entity)} has not {keys}") from None
+        if type(start) is not int or type(end) is not int:
+            raise InputError(f"{where}: entity {short(entity)} is not two integers and a label")
+        label = label_of(value, entity, where=where, repairs=repairs)
+        texts = (entity.get(key) for key in keys_of_text) if isinstance(entity, dict) else ()
+        text = next((text for text in texts if isinstance(text, str)), None)
+        said.append(Said([(start, end + form.end_included)], label, text, where))
+    return said
 
 
-def _short(entity: Any) -> str:
-    return repr(entity)[:80]
+def _of_words(said: Said, words: int) -> Mention:
+    ((start, end),) = said.pieces
+    if not 0 <= start < end <= words:
+        raise InputError(f"{said.where}: {start} to {end} lies outside the {words} words")
+    return Mention(start, end, said.label)

@@ -1,12 +1,15 @@
 """Reads CoNLL columns: one token a line, an empty line between sentences.
 
-A line with a blank token and a tag is not an empty line, one that is only a blank is (Broad
-Twitter Corpus has both), so lines are never stripped of tabs before they are split.
+A line with a blank token and a tag is not an empty line, one whose cells are all blank is, so lines
+are never stripped of tabs before they are split.
 
-A first token `-DOCSTART-` marks a document. Alone (CoNLL-2003) its sentence is left out; before
-other tokens (HarveyNER) only the token is. Both are counted.
+Lines that are no tokens are left out and counted:
+- `-DOCSTART-` with any number of columns, which also ends a sentence;
+- comments: `# …` before the first token of a sentence, unless its tag column holds a tag;
+- with `id_column`, the ranges (`2-3`) and empty nodes (`3.1`) of CoNLL-U.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
@@ -14,36 +17,61 @@ from pathlib import Path
 
 from gner_core.config.corpus import ConllFormat
 from gner_core.corpora.readers.raw import RawSentence, text_lines
+from gner_core.corpora.tag_schemes import TAG
 from gner_core.errors import InputError
 
 DOCSTART = "-DOCSTART-"
+NO_WORD = re.compile(r"\d+(?:-\d+|\.\d+)")
+"""The id of a range or of an empty node in CoNLL-U."""
 
 
 def read(path: Path, form: ConllFormat, repairs: Counter[str]) -> Iterator[RawSentence]:
     """Yield the sentences of a file."""
     words: list[str] = []
     tags: list[str] = []
-    start = 1
+    lines: list[int] = []
     tabs = form.separator == "tab"
     token, tag = form.token_column, form.tag_column
     least = form.columns or max(token, tag, 1) + 1
-    # This loop runs once per token of a corpus: one split, one comparison, two appends.
+    # This loop runs once per token of a corpus: one split, a few comparisons, three appends.
     for number, line in chain(text_lines(path), [(0, "")]):  # an empty line ends the last, too
         cells = line.split("\t") if tabs else split_at_blanks(line)
-        if len(cells) == least or (form.columns is None and len(cells) > least):
-            if not words:
-                start = number
-            words.append(cells[token])
-            tags.append(cells[tag])
-        elif cells and line.strip(" "):
+        is_document = DOCSTART in line and is_document_line(cells, token)
+        if is_document:
+            repairs[f"{DOCSTART} lines left out"] += 1
+        if is_document or not line or line.isspace():
+            if words:
+                raw = RawSentence(words, tags, lines)
+                yield _without_prefix(raw, path, form) if form.token_prefix else raw
+                words, tags, lines = [], [], []
+            continue
+        fits = len(cells) == least or (form.columns is None and len(cells) > least)
+        if not words and line[0] == "#" and is_comment(cells[tag] if fits else "", form.scheme):
+            repairs["comment lines left out"] += 1
+        elif not fits:
             raise InputError(
                 f"{path}, line {number}: {len(cells)} {form.separator}-separated columns where "
                 f"{'' if form.columns else 'at least '}{least} were expected: {line[:60]!r}"
             )
-        elif words:
-            lines = range(start, start + len(words))
-            yield from _sentence(RawSentence(words, tags, lines), path, form, repairs)
-            words, tags = [], []
+        elif form.id_column is not None and NO_WORD.fullmatch(cells[form.id_column]):
+            repairs["ranges and empty nodes of CoNLL-U left out"] += 1
+        else:
+            words.append(cells[token])
+            tags.append(cells[tag])
+            lines.append(number)
+
+
+def is_document_line(cells: list[str], token: int) -> bool:
+    """Say whether a line starts a document: with -DOCSTART- as its first cell or its token."""
+    return cells[0].startswith(DOCSTART) or cells[token : token + 1] == [DOCSTART]
+
+
+def is_comment(tag: str, scheme: str) -> bool:
+    """Say whether a line that starts with # is a comment, by the cell in the column of tags.
+
+    Where tags are bare labels any cell may be one, so that only `O` is taken for a tag.
+    """
+    return tag.strip() != "O" if scheme == "io" else not TAG.fullmatch(tag)
 
 
 def split_at_blanks(line: str) -> list[str]:
@@ -52,23 +80,12 @@ def split_at_blanks(line: str) -> list[str]:
     return [cell for cell in cells if cell] if "" in cells else cells
 
 
-def _sentence(
-    raw: RawSentence, path: Path, form: ConllFormat, repairs: Counter[str]
-) -> Iterator[RawSentence]:
-    """Yield a sentence without DOCSTART and token prefix, or nothing where nothing is left."""
-    if raw.words[0].startswith(DOCSTART):
-        alone = len(raw.words) == 1
-        repairs[f"{DOCSTART} {'sentences' if alone else 'tokens'} left out"] += 1
-        if alone:
-            return
-        raw = RawSentence(raw.words[1:], raw.tags[1:], raw.lines[1:])
-    if form.token_prefix:
-        for word, number in zip(raw.words, raw.lines, strict=True):
-            if not word.startswith(form.token_prefix):
-                raise InputError(
-                    f"{path}, line {number}: token {word[:60]!r} does not start with the "
-                    f"corpus' token_prefix {form.token_prefix!r}"
-                )
-        words = [word.removeprefix(form.token_prefix) for word in raw.words]
-        raw = RawSentence(words, raw.tags, raw.lines)
-    yield raw
+def _without_prefix(raw: RawSentence, path: Path, form: ConllFormat) -> RawSentence:
+    prefix = form.token_prefix or ""
+    for word, number in zip(raw.words, raw.lines, strict=True):
+        if not word.startswith(prefix):
+            raise InputError(
+                f"{path}, line {number}: token {word[:60]!r} does not start with the "
+                f"corpus' token_prefix {prefix!r}"
+            )
+    return RawSentence([word.removeprefix(prefix) for word in raw.words], raw.tags, raw.lines)

@@ -12,7 +12,8 @@ from itertools import chain
 from pathlib import Path
 
 from gner_core.config.corpus import PubtatorFormat
-from gner_core.corpora.readers.raw import Mention, RawText, text_lines
+from gner_core.corpora.readers.positions import Said, in_code_points
+from gner_core.corpora.readers.raw import RawText, text_lines
 from gner_core.errors import InputError
 
 _NUMBER = re.compile(r"\d{1,9}")
@@ -25,7 +26,7 @@ class _Document:
     line: int
     title: str
     abstract: str | None = None
-    mentions: list[Mention] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -40,7 +41,7 @@ def read(path: Path, _form: PubtatorFormat, repairs: Counter[str]) -> Iterator[R
         match = _TEXT.fullmatch(line)
         if match and match["part"] == "t":
             if document:
-                yield _finished(document, path)
+                yield _finished(document, path, repairs)
             document = _Document(match["id"], number, match["text"])
         elif match:
             if not document or document.abstract is not None or match["id"] != document.id:
@@ -51,14 +52,15 @@ def read(path: Path, _form: PubtatorFormat, repairs: Counter[str]) -> Iterator[R
                 raise InputError(f"{where}: not a title or abstract: {line[:60]!r}")
             _annotate(document, line.split("\t"), where, repairs)
         elif document:
-            yield _finished(document, path)
+            yield _finished(document, path, repairs)
             document = None
 
 
-def _finished(document: _Document, path: Path) -> RawText:
+def _finished(document: _Document, path: Path, repairs: Counter[str]) -> RawText:
     if document.abstract is None:
         raise InputError(f"{path}, line {document.line}: a title without an abstract behind it")
-    return RawText(document.text, document.mentions, document.line)
+    mentions = in_code_points(document.text, document.said, repairs=repairs)
+    return RawText(document.text, mentions, document.line)
 
 
 def _annotate(document: _Document, cells: list[str], where: str, repairs: Counter[str]) -> None:
@@ -69,10 +71,7 @@ def _annotate(document: _Document, cells: list[str], where: str, repairs: Counte
         return
     if len(cells) < 5 or not all(_NUMBER.fullmatch(cell) for cell in cells[1:3]):
         raise InputError(f"{where}: not an entity: {' '.join(cells)[:60]!r}")
-    start, end, text, label = int(cells[1]), int(cells[2]), cells[3], cells[4]
-    covered = document.text[start:end]
-    if start >= end or covered != text:
-        raise InputError(f"{where}: says {text[:60]!r} where the text has {covered[:60]!r}")
+    pieces = [(int(cells[1]), int(cells[2]))]
     if len(cells) > 6 and cells[6]:
         repairs["composite entities kept as one"] += 1
-    document.mentions.append(Mention(start, end, label))
+    document.said.append(Said(pieces, cells[4], cells[3], where))

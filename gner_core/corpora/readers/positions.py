@@ -1,0 +1,121 @@
+r"""Positions of mentions in a text, whatever they count: the mention's own text decides.
+
+Tools count code points, UTF-16 units (JavaScript), UTF-8 bytes, or a line end of CR and LF as one
+sign. Where annotations hold the mention's text, it is compared with the text at its position.
+
+Example:
+    >>> said = Said([(3, 7)], "place", "Rome", "line 1")
+    >>> in_code_points("\U0001f389 Rome", [said], repairs=Counter())
+    [Mention(start=2, end=6, label='place')]
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from gner_core.corpora.readers.raw import Mention
+from gner_core.errors import InputError
+
+
+class Said(NamedTuple):
+    """What an annotation says of an entity."""
+
+    pieces: Sequence[tuple[int, int]]
+    """Start and end of the entity, or of each of its pieces."""
+    label: str
+    text: str | None
+    """The entity's text; None where the annotation does not hold it."""
+    where: str
+    """Where the annotation stands, for messages."""
+
+
+def _utf16(text: str, at: int) -> int:
+    return 2 if text[at] > "\uffff" else 1
+
+
+def _crlf(text: str, at: int) -> int:
+    return 0 if text.startswith("\r\n", at) else 1
+
+
+UNITS: dict[str, Callable[[str, int], int]] = {
+    "UTF-16 units": _utf16,
+    "signs with CRLF as one": _crlf,
+    "UTF-16 units with CRLF as one": lambda text, at: _utf16(text, at) * _crlf(text, at),
+    "UTF-8 bytes": lambda text, at: len(text[at].encode()),
+}
+"""What positions may count instead of code points → how many units a character of a text has."""
+
+
+def in_code_points(text: str, said: Sequence[Said], *, repairs: Counter[str]) -> list[Mention]:
+    """Return entities whose positions count code points.
+
+    All positions in a text count the same. Without any text of an entity they are taken for code
+    points. An entity of several pieces is taken from its first to its last character, and counted
+    where words stand between the pieces.
+
+    Raises:
+        InputError: when an entity lies outside the text, or the text has something else there.
+    """
+    plain = [
+        Mention(*one.pieces[0], one.label)
+        for one in said
+        if len(one.pieces) == 1
+        and 0 <= one.pieces[0][0] <= one.pieces[0][1] <= len(text)
+        and (one.text is None or one.text == text[slice(*one.pieces[0])])
+    ]
+    if len(plain) == len(said):
+        return plain  # the usual case, and fast
+    given = [list(one.pieces) for one in said]
+    fault = _fault(text, given, said)
+    if fault is None:
+        return _mentions(text, given, said, repairs)
+    for unit, weight in UNITS.items() if any(one.text is not None for one in said) else ():
+        ends = accumulate((weight(text, at) for at in range(len(text))), initial=0)
+        points: dict[int, int] = {}
+        for at, offset in enumerate(ends):
+            points.setdefault(offset, at)
+        moved = [[(points.get(a, -1), points.get(b, -1)) for a, b in one] for one in given]
+        other = _fault(text, moved, said)
+        if other is None:
+            repairs[f"positions in {unit} converted"] += len(moved)
+            return _mentions(text, moved, said, repairs)
+        fault = max(fault, other, key=lambda one: one[0])
+    raise InputError(fault[1])
+
+
+def same_text(one: str, other: str) -> bool:
+    """Say whether two texts differ in blanks and capitals only."""
+    return one == other or one.casefold().split() == other.casefold().split()
+
+
+def _fault(
+    text: str, pieces: Sequence[Sequence[tuple[int, int]]], said: Sequence[Said]
+) -> tuple[int, str] | None:
+    """Return the number of the first entity that does not fit, and what is wrong with it."""
+    for number, (places, one) in enumerate(zip(pieces, said, strict=True)):
+        if not all(0 <= start <= end <= len(text) for start, end in places):
+            start, end = one.pieces[0][0], one.pieces[-1][1]
+            outside = f"{start} to {end} lies outside the text's {len(text)} characters"
+            return number, f"{one.where}: {outside}"
+        covered = " ".join(text[start:end] for start, end in places)
+        if one.text is not None and not same_text(one.text, covered):
+            wrong = f"says {one.text[:60]!r} where the text has {covered[:60]!r}"
+            return number, f"{one.where}: {wrong}"
+    return None
+
+
+def _mentions(
+    text: str,
+    pieces: Sequence[Sequence[tuple[int, int]]],
+    said: Sequence[Said],
+    repairs: Counter[str],
+) -> list[Mention]:
+    mentions = []
+    for places, one in zip(pieces, said, strict=True):
+        starts, ends = zip(*places, strict=True)
+        between = zip(sorted(ends)[:-1], sorted(starts)[1:], strict=True)
+        if any(text[end:start].strip() for end, start in between):
+            repairs["discontinuous entities taken from first to last word"] += 1
+        mentions.append(Mention(min(starts), max(ends), one.label))
+    return mentions

@@ -1,0 +1,223 @@
+"""Drafts an experiment on a user's own corpus: its splits, and a file that `gner run` takes."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from os.path import relpath
+from pathlib import Path
+from textwrap import indent
+
+from gner_core.config.corpus import CorpusParams, HubSource, SameAs, Split, TakenOut
+from gner_core.corpora.recognition import Recognised, entry, read_split, recognise
+from gner_core.corpora.splits import draw_ranks
+from gner_core.errors import InputError
+
+LONG = 150
+"""Words of a sentence or passage from which a corpus is cut."""
+CUT = 100
+"""Words of the pieces that long passages are cut into."""
+RARE = 5
+"""Entities of a type below which it is named as doubtful."""
+MANY = 100
+"""Types from which a prompt is likely too long."""
+MOST = 2000
+"""Sentences that are drawn for valid or test at most."""
+
+
+@dataclass
+class Draft:
+    """A corpus, its splits, and the experiment on it."""
+
+    found: Recognised
+    sentences: dict[Split, int]
+    """Sentences of each split, those that are drawn included."""
+    doubts: list[str] = field(default_factory=list)
+    """What a reader should look at before training."""
+
+
+def draft_corpus(
+    folder: Path,
+    files: Mapping[Split, tuple[str, ...]],
+    *,
+    name: str,
+    seed: int,
+    changed_at_most: float,
+    sources: tuple[HubSource, ...] = (),
+) -> Draft:
+    """Recognise the files of a corpus, and say how train, valid and test are made of them.
+
+    Args:
+        files: of each split, relative to `folder`.
+        sources: where they were fetched from.
+
+    Raises:
+        InputError: for files that cannot be read, or hold no entity.
+    """
+    if len(files) == 1:  # a file alone is what there is to train on, whatever its name
+        files = {"train": next(iter(files.values()))}
+    if "train" not in files:
+        raise InputError(
+            f"{folder}: files of {' and '.join(files)} by their names, none to train on; "
+            "give a training file, too"
+        )
+    found = recognise(
+        folder, files, name=name, changed_at_most=changed_at_most, seed=seed, sources=sources
+    )
+    if not found.splits:
+        raise InputError("\n".join(found.problems))
+    if not any(part.statistics["entities"] for part in found.splits.values()):
+        raise InputError(f"{folder / files['train'][0]}: no entity in the whole corpus")
+    _cut_long_passages(found, seed)
+    sentences = _draw_splits(found, seed)
+    return Draft(found, sentences, [*found.problems, *_doubts(found)])
+
+
+def experiment(draft: Draft, *, folder: Path, backbone: str, command: str, notes: str) -> str:
+    """Return the text of an experiment file.
+
+    Args:
+        folder: where the file will be, to which its paths are relative.
+        backbone: path of the backbone's file.
+        command: what wrote the file.
+        notes: a comment on the backbone.
+    """
+    name, params = draft.found.name, draft.found.params
+    text = entry(name, params)
+    commented = "".join(
+        line + COMMENTS.get(line.strip().partition(":")[0], "") + "\n" for line in text.splitlines()
+    )
+    valid = min(draft.sentences["valid"], 200)
+    return TEMPLATE.format(
+        command=command,
+        name=name,
+        data_root="cache" if params.sources else relpath(draft.found.folder, folder),
+        corpora=indent(commented, "  ").rstrip(),
+        backbone=backbone,
+        notes=notes,
+        valid=valid,
+    )
+
+
+COMMENTS = {
+    "changed_at_most": "  # share of entities that reading may widen or drop",
+    "cut_at_words": "  # longer passages are cut at sentence ends; null keeps them whole",
+    "labels": "  # label in the files: entity type in prompts, best in plain words",
+    "labels_to_o": "  # labels that are no entities here",
+    "made": "  # splits without files: sentences drawn from another split, the same in every run",
+}
+TEMPLATE = """\
+# Written by: {command}
+# Fine-tunes a model on your corpus and tests it. Any value may be changed; what is not said here
+# comes from gner's params/defaults.yaml.
+name: {name}
+data_root: {data_root}  # folder of the corpus files; paths are relative to this file
+
+corpora:
+{corpora}
+
+backbone: {backbone}{notes}
+
+stages:
+  finetuning:
+    data: {{ corpora: [{name}], split: train }}  # at most 10,000 sentences: per_corpus changes that
+    train: {{ epochs: 3, global_batch: 8, learning_rate: 5.0e-5 }}
+    choose:  # keep the weights with the lowest loss on sentences of valid
+      kind: sample
+      data: {{ corpora: [{name}], split: valid, per_corpus: {valid}, method: random, seed: 1 }}
+      every: epoch
+
+tests:
+  test:
+    of: finetuning
+    data: {{ corpora: [{name}], split: test }}
+"""
+
+
+def _cut_long_passages(found: Recognised, seed: int) -> None:
+    """Cut passages where some are too long for a prompt."""
+    longest = max(part.statistics["longest"] for part in found.splits.values())
+    if longest <= LONG:
+        return
+    labels, found.params = (
+        found.params.labels,
+        found.params.model_copy(update={"cut_at_words": CUT, "labels": "open"}),
+    )
+    found.splits = {split: read_split(found, split, seed=seed) for split in found.splits}
+    found.params = found.params.model_copy(update={"labels": labels})
+    found.problems.append(
+        f"the longest passage has {longest:,} words: passages are cut at sentence ends near "
+        f"{CUT} words"
+    )
+
+
+def _draw_splits(found: Recognised, seed: int) -> dict[Split, int]:
+    """Add rules for valid and test where they have no files; return the sizes of all splits."""
+    ranks = list(found.splits["train"].ranks)
+    tenth = min(max(len(ranks) // 10, 1), MOST)
+    sizes: dict[Split, int] = {s: len(part.ranks) for s, part in found.splits.items()}
+    made: dict[Split, TakenOut | SameAs] = {}
+    missing: tuple[Split, ...] = tuple(s for s in ("valid", "test") if s not in found.splits)
+    for split in missing:
+        number, taken = _drawable(ranks, tenth)
+        if len(set(found.splits["train"].ranks)) <= len(missing):
+            number, taken = len(ranks), set()
+        ranks = [one for one in ranks if one not in taken]
+        if taken:
+            made[split] = TakenOut(rule="taken_out", of="train", sentences=number, seed=seed)
+        else:
+            made[split] = SameAs(rule="same_as", of="train")
+            found.problems.append(
+                f"too few different sentences to draw from: {split} repeats train, "
+                "so that its scores say nothing"
+            )
+        sizes[split] = number
+    sizes["train"] = len(ranks)
+    values = {**dict(found.params), "made": made}
+    found.params = CorpusParams.model_validate(values)
+    order: tuple[Split, ...] = ("train", "valid", "test")
+    return {split: sizes[split] for split in order}
+
+
+def _drawable(ranks: Sequence[bytes], wanted: int) -> tuple[int, set[bytes]]:
+    """Return how many sentences near a number can be drawn, and which; equal ones stay together."""
+    copies = Counter(ranks)
+    for number in range(wanted, len(ranks), wanted):
+        chosen = draw_ranks(ranks, number)
+        drawn = sum(copies[one] for one in chosen)
+        if chosen and len(chosen) < len(copies):
+            return drawn, chosen
+    return 0, set()
+
+
+def _doubts(found: Recognised) -> list[str]:
+    """Return what is doubtful about the corpus as a whole."""
+    doubts = []
+    counts: Counter[str] = Counter()
+    for part in found.splits.values():
+        counts.update(part.statistics["entities_by_type"])
+    if len(counts) > MANY:
+        doubts.append(
+            f"{len(counts)} types: prompts that ask for all of them may be too long; labels: open "
+            "asks for those that a sentence holds"
+        )
+    rare = {label: number for label, number in counts.items() if number < RARE}
+    if rare:
+        named = ", ".join(f"{label} ({number})" for label, number in sorted(rare.items())[:8])
+        doubts.append(
+            f"{len(rare)} of {len(counts)} types have fewer than {RARE} entities: {named}"
+        )
+    return doubts + _leaks(found)
+
+
+def _leaks(found: Recognised) -> list[str]:
+    trained = set(found.splits["train"].ranks)
+    shared: Mapping[str, int] = {
+        split: sum(one in trained for one in part.ranks)
+        for split, part in found.splits.items()
+        if split != "train"
+    }
+    return [
+        f"{number:,} sentences of {split} are also in train"
+        for split, number in shared.items()
+        if number
+    ]

@@ -1,0 +1,199 @@
+"""Recognises where an entity has its start, end and label, and which text or words it is of."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from gner_core.corpora.readers.json.spans import MENTION_TEXTS
+from gner_core.corpora.readers.positions import Said, in_code_points, same_text
+from gner_core.errors import InputError
+
+STARTS = ("start", "startoffset", "begin", "beginoffset", "startindex", "startchar", "from")
+ENDS = ("end", "endoffset", "stop", "endindex", "endchar", "to")
+LABELS = (
+    *("label", "labels", "type", "entitytype", "entitylabel", "tag", "entitygroup", "entity"),
+    *("class", "category"),
+)
+Keys = tuple[Any, Any, Any]
+
+
+def ranked(names: Iterable[str], known: Sequence[str]) -> list[str]:
+    """Return names in the order of the known ones, which also count behind a dot; then others."""
+
+    def rank(name: str) -> int:
+        last = name.rpartition(".")[2]
+        return known.index(last) if last in known else len(known)
+
+    return sorted(names, key=rank)
+
+
+def keys_of(entities: Sequence[Any]) -> Keys | None:
+    """Return the keys or indices of start, end and label; None where these are no entities."""
+    lists = [one for one in entities if isinstance(one, list) and len(one) >= 3]
+    if lists and len(lists) * 2 > len(entities):
+        kinds = Counter(tuple(map(_kind, one[:4])) for one in lists).most_common(1)[0][0]
+        if kinds == ("number", "number", "text", "text"):
+            return 0, 1, _index_of_label(lists)
+        by_kinds: dict[tuple[str, ...], Keys] = {
+            ("number", "number", "text"): (0, 1, 2),
+            ("text", "number", "number"): (1, 2, 0),
+        }
+        return by_kinds.get(kinds[:3])
+    objects = [one for one in entities if isinstance(one, dict)]
+    if not objects or len(objects) * 2 <= len(entities):
+        return None
+    start = _key(objects, STARTS, "number")
+    end = _key(objects, ENDS, "number")
+    label = _key(objects, LABELS, "text") or _key_of_other_text(objects)
+    return (start, end, label) if start and end and label else None
+
+
+class Entities:
+    """The entities of some records, and how well they fit a text or words."""
+
+    def __init__(
+        self, records: Sequence[dict[str, Any]], name: str, keys: Keys, *, included: bool | None
+    ) -> None:
+        """Take the field of entities; `included` says what is known of their ends."""
+        self.records = records
+        self.name = name
+        self.keys = keys
+        self.included = included
+
+    def labels(self) -> list[str]:
+        """Return the different labels."""
+        lists = [record.get(self.name) for record in self.records]
+        found = []
+        for entity in [one for values in lists if isinstance(values, list) for one in values]:
+            try:
+                found.append(entity[self.keys[2]])
+            except (KeyError, IndexError, TypeError):
+                continue
+        return list(dict.fromkeys(label.strip() for label in found if isinstance(label, str)))
+
+    def lie_in_words(self, field: str) -> bool:
+        """Say whether all positions lie inside a list of words."""
+        places = list(self._places(field, list))
+        return bool(places) and all(0 <= a <= b <= len(words) for words, a, b, _ in places)
+
+    def fit_of_text(self, field: str) -> float:
+        """Return the share of entities that fit a text: by what they say, or by their edges."""
+        places = list(self._places(field, str))
+        fits = sum(
+            max(_fits(text, a, b + more, said) for more in self._choices())
+            for text, a, b, said in places
+        )
+        return fits / len(places) if places else 0.0
+
+    def end_included(self, field: str) -> bool | None:
+        """Say whether ends are included; None where the file leaves it open.
+
+        Ends that only one of the meanings allows decide, what entities say of their texts, a name
+        that GLiNER alone uses, and then ends inside words.
+        """
+        included = excluded = 0.0
+        places = list(self._places(field, (str, list)))
+        for content, start, end, said in places:
+            included += 1000 * (start == end)
+            excluded += 1000 * (end == len(content))
+            if said is not None:
+                excluded += 1000 * _fits(content, start, end, said, strict=True)
+                included += 1000 * _fits(content, start, end + 1, said, strict=True)
+            elif isinstance(content, str) and 0 < end < len(content):
+                before, at = content[end - 1].isalnum(), content[end].isalnum()
+                excluded += before and not at
+                included += at and not content[end + 1 : end + 2].isalnum()
+        if included == excluded and (not places or field == "tokenized_text"):
+            return bool(places)
+        if included == excluded:
+            return None
+        return included > excluded
+
+    def _choices(self) -> tuple[int, ...]:
+        return (0, 1) if self.included is None else (int(self.included),)
+
+    def _places(
+        self, field: str, kind: type | tuple[type, ...]
+    ) -> Iterator[tuple[Any, int, int, str | None]]:
+        """Yield content, start, end and text of each entity; faulty ones when a file is read."""
+        for record in self.records:
+            content, entities = record.get(field), record.get(self.name)
+            if not isinstance(content, kind) or not isinstance(entities, list):
+                continue
+            for entity in entities:
+                try:
+                    start, end = entity[self.keys[0]], entity[self.keys[1]]
+                except (KeyError, IndexError, TypeError):
+                    continue
+                if isinstance(start, int) and isinstance(end, int):
+                    yield content, start, end, _said(entity, self.keys)
+
+
+def _said(entity: Any, keys: Keys) -> str | None:
+    if not isinstance(entity, dict):
+        return None
+    texts = [entity.get(key) for key in MENTION_TEXTS if key not in keys]
+    return next((text for text in texts if isinstance(text, str)), None)
+
+
+def _fits(content: Any, start: int, end: int, said: str | None, *, strict: bool = False) -> float:
+    """Return 1 where an entity is what it says; without that, half for each edge of a word."""
+    if not 0 <= start <= end:
+        return 0.0
+    if isinstance(content, list):
+        return float(said is not None and same_text(said, " ".join(map(str, content[start:end]))))
+    if said is not None:
+        one = Said([(start, end)], "", said, "")
+        try:
+            (place,) = in_code_points(content, [one], repairs=Counter())
+        except InputError:
+            return 0.0
+        covered = content[place.start : place.end]
+        return float(not strict or covered.casefold() == said.casefold())
+    if end > len(content):
+        return 0.0
+    edges = [
+        not (content[i - 1 : i].isalnum() and content[i : i + 1].isalnum()) for i in (start, end)
+    ]
+    return sum(edges) / 2 if content[start:end].strip() else 0.0
+
+
+def _kind(value: Any) -> str:
+    """Say what a value is meant to be; numbers that are written as texts are refused in reading."""
+    if isinstance(value, str):
+        return "number" if value.isdecimal() else "text"
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else "other"
+
+
+def _key(objects: Sequence[dict[str, Any]], names: Sequence[str], kind: str) -> str | None:
+    """Return the key of a known name that at least half of the objects have, with such a value."""
+    seen = dict.fromkeys(key for one in objects for key in one)
+    plain = {key: key.replace("_", "").lower() for key in seen}
+    for name in names:
+        for key in (key for key in seen if plain[key] == name):
+            values = [one[key] for one in objects if key in one]
+            fitting = sum(
+                _kind(value[0] if kind == "text" and isinstance(value, list) and value else value)
+                == kind
+                for value in values
+            )
+            if fitting * 2 >= len(objects):
+                return key
+    return None
+
+
+def _key_of_other_text(objects: Sequence[dict[str, Any]]) -> str | None:
+    """Return the key with the fewest different texts, never one of the entity's own text."""
+    keys = dict.fromkeys(
+        key
+        for one in objects
+        for key, value in one.items()
+        if isinstance(value, str) and key not in MENTION_TEXTS
+    )
+    return min(keys, key=lambda key: len({str(one.get(key)) for one in objects}), default=None)
+
+
+def _index_of_label(entities: Sequence[list[Any]]) -> int:
+    """Return which of two texts is the label: the one with fewer different values."""
+    different = [len({one[index] for one in entities if len(one) > index}) for index in (2, 3)]
+    return 3 if different[1] < different[0] else 2

@@ -1,0 +1,159 @@
+"""`gner init` writes an experiment that runs without an edit, and its checkpoint finds entities."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gner_core.config.reading.files import read_experiment
+from tests.flows.conftest import GNER, Home
+from tests.gner_core.corpora.exports import EXPORTS, PLAIN, places
+from tests.gner_core.hub_server import Repository, hub_server
+
+
+@pytest.fixture
+def home(tmp_path: Path, root: Path) -> Home:
+    return Home(tmp_path / "home", root)
+
+
+def export(folder: Path, name: str) -> Path:
+    """Write the one file of an export; return its path."""
+    files, _ = EXPORTS[name]()
+    ((file, content),) = files.items()
+    (folder / file).write_bytes(content)
+    return folder / file
+
+
+def test_init_then_run_then_predict(home: Home, tmp_path: Path, root: Path) -> None:
+    file = export(tmp_path, "Label Studio JSON")
+    experiment = tmp_path / "mine.yaml"
+    tiny = str(root / "params" / "models" / "tiny-t5.yaml")
+    done = home.gner("init", str(file), "--backbone", tiny, "-o", str(experiment))
+    assert done.code == 0, done.err
+    assert "PER    person" in done.out and "[Greta Lindqvist](PER)" in done.out
+    assert done.out.strip().endswith(f"gner run {experiment}")
+    ran = home.gner("run", str(experiment), "--set", "stages.finetuning.train.epochs=1")
+    assert ran.code == 0, ran.out + ran.err
+    (checkpoint,) = (home.folder / "store" / "train").iterdir()
+    predicted = home.gner(
+        "predict", str(checkpoint), "--types", "person", "--format", "json", given=PLAIN[0][0]
+    )
+    assert predicted.code == 0, predicted.err
+    assert json.loads(predicted.out)
+
+
+def test_named_splits_are_kept_and_missing_ones_are_drawn(home: Home, tmp_path: Path) -> None:
+    for name, number in (("eng.train", 30), ("eng.testb", 4)):
+        lines = [f"Ida{number * n} B-PER\nran O\n" for n in range(number)]
+        (tmp_path / name).write_text("\n".join(lines))
+    target = tmp_path / "mine.yaml"
+    arguments = [str(tmp_path / "eng.train"), str(tmp_path / "eng.testb"), "-o", str(target)]
+    done = home.gner("init", *arguments)
+    assert done.code == 0, done.err
+    (corpus,) = read_experiment(target, overrides=[]).corpora.values()
+    assert corpus.files == {"train": ("eng.train",), "test": ("eng.testb",)}
+    assert corpus.made["valid"].of == "train"
+    table = [re.split(r" {2,}", line.strip()) for line in done.out.splitlines()]
+    assert ["train", "27", "eng.train"] in table
+    assert ["valid", "3", "drawn from train, seed 1"] in table
+    again = home.gner("init", *arguments)
+    assert (again.code, "exists already" in again.err) == (2, True)
+    assert home.gner("init", *arguments, "--force").code == 0
+
+
+def test_a_file_alone_is_split_whatever_its_name(home: Home, tmp_path: Path) -> None:
+    lines = "".join(f"Ida{n} B-T{n % 101}\n\n" for n in range(606))
+    (tmp_path / "test.conll").write_text(lines)
+    target = tmp_path / "mine.yaml"
+    done = home.gner("init", str(tmp_path / "test.conll"), "-o", str(target))
+    assert done.code == 0, done.err
+    assert "types: prompts that ask for all of them may be too long" in done.out
+    (corpus,) = read_experiment(target, overrides=[]).corpora.values()
+    assert corpus.files == {"train": ("test.conll",)}
+    assert {split: rule.of for split, rule in corpus.made.items()} == {
+        "valid": "train",
+        "test": "train",
+    }
+
+
+def test_what_cannot_be_read_writes_nothing(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "own.jsonl").write_text('{"text": "Ida", "spans": [[0, 30, "PER"]]}\n')
+    done = home.gner("init", str(tmp_path / "own.jsonl"), "-o", str(tmp_path / "own.yaml"))
+    assert done.code == 2
+    assert "own.jsonl, line 1" in done.err
+    assert not (tmp_path / "own.yaml").exists()
+
+
+def test_doubtful_things_are_said(home: Home, tmp_path: Path) -> None:
+    sentence = "Ida B-PER\nran O\n\nOslo B-Per\n\n"
+    (tmp_path / "train.conll").write_text(sentence * 6 + "Voss B-LOC\n" + "went O\n" * 160)
+    (tmp_path / "test.conll").write_text(sentence)
+    target = tmp_path / "mine.yaml"
+    done = home.gner("init", str(tmp_path), "-o", str(target))
+    assert done.code == 0, done.err
+    doubts = [line for line in done.out.splitlines() if line.startswith("look at: ")]
+    for said in (
+        "the longest passage has 161 words",
+        "1 of 3 types have fewer than 5 entities: LOC (1)",
+        "labels that differ in capitals only: PER, Per",
+        "2 sentences of test are also in train",
+    ):
+        assert any(said in doubt for doubt in doubts), said
+    (corpus,) = read_experiment(target, overrides=[]).corpora.values()
+    assert corpus.cut_at_words == 100
+
+
+def test_a_dataset_of_the_hub(home: Home, tmp_path: Path) -> None:
+    """The hub's client reads HF_ENDPOINT when it is imported, so this is a process of its own."""
+    lines = "".join(f'{{"tokens": ["Ida{n}", "ran"], "ner": ["B-PER", "O"]}}\n' for n in range(9))
+    files = {
+        "README.md": b"about",
+        "data/train.jsonl": lines.encode(),
+        "data/dev.jsonl": lines.encode(),
+    }
+    with hub_server() as hub:
+        hub.repositories["datasets/toy/corpus"] = Repository(files)
+        environment = {**home.environment(), **hub.environment(str(tmp_path / "hf"))}
+        target = tmp_path / "mine.yaml"
+        command = [*GNER, "init", "toy/corpus", "-o", str(target)]
+        done = subprocess.run(
+            command, env=environment, cwd=home.root, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    read = read_experiment(target, overrides=[])
+    (corpus,) = read.corpora.values()
+    assert read.data_root == "cache"
+    assert corpus.files == {"train": ("data/train.jsonl",), "valid": ("data/dev.jsonl",)}
+    (source,) = corpus.sources
+    assert (source.repo, source.revision) == ("toy/corpus", Repository({}).commit)
+    planned = home.gner("run", str(target), "--dry-run")
+    assert planned.code == 0, planned.err
+
+
+def conll_of_a_million_lines() -> str:
+    sentence = "Greta{n} B-PER\nLindqvist I-PER\nmoved O\nto O\nOslo B-LOC\n. O\n\n"
+    return "".join(sentence.format(n=n) for n in range(1_000_000 // 7))
+
+
+def two_hundred_thousand_records() -> str:
+    text, marked = PLAIN[0]
+    record = json.dumps({"text": f"{text} %d times.", "label": places(text, marked), "id": 1})
+    return "".join(record % n + "\n" for n in range(200_000))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("write", [conll_of_a_million_lines, two_hundred_thousand_records])
+def test_large_files_take_at_most_20_s_and_1_gb(
+    write: Callable[[], str], home: Home, tmp_path: Path
+) -> None:
+    (tmp_path / "own.txt").write_text(write())
+    command = [*GNER, "init", str(tmp_path / "own.txt"), "-o", str(tmp_path / "own.yaml")]
+    process = subprocess.Popen(command, cwd=home.root, env=home.environment())
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0
+    assert usage.ru_utime + usage.ru_stime < 20  # not wall time: other tests run beside
+    assert usage.ru_maxrss < 2**20  # KiB
