@@ -1,18 +1,23 @@
 """What `gner run FILE --dry-run` prints: the steps, and their costs where a device is named."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from flows.views.dry_run import cost_lines, plain_lines
+from flows.views.dry_run import cost_lines, plain_lines, step_values
 from gner_core.config.reading.sweeps import Runnable
 from gner_core.errors import InputError
 from tasks.paths import open_store
 from tasks.steps.points import (
+    PlannedStep,
     SharedStep,
     plan_sweep_reports,
     planned_points,
     planned_steps,
     shared_steps,
 )
+
+if TYPE_CHECKING:
+    from gner_core.config.costs import DeviceProfile, EnergyParams
 
 
 def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None) -> Iterator[str]:
@@ -26,13 +31,33 @@ def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None
     Raises:
         InputError: for an unknown device, a faulty file, or a grid without a device.
     """
-    if not devices and grid is not None:
-        raise InputError("--grid needs --device")
-    store = open_store()
-    steps = planned_steps(_steps(found), store)
+    _refuse_grid_alone(devices, grid)
+    steps = planned_steps(_steps(found), open_store())
     if not devices:
         yield from plain_lines(steps)
         return
+    priced, device, energy = _priced(steps, devices, grid)
+    yield from cost_lines(priced, device, energy)
+
+
+def dry_run_values(
+    found: Runnable, *, devices: Sequence[str], grid: float | None
+) -> list[dict[str, Any]]:
+    """Return the steps of a dry run, for JSON; arguments and errors are those of `dry_run_lines`."""
+    _refuse_grid_alone(devices, grid)
+    steps = planned_steps(_steps(found), open_store())
+    return step_values(_priced(steps, devices, grid)[0] if devices else steps)
+
+
+def _refuse_grid_alone(devices: Sequence[str], grid: float | None) -> None:
+    if not devices and grid is not None:
+        raise InputError("--grid needs --device")
+
+
+def _priced(
+    steps: Sequence[PlannedStep], devices: Sequence[str], grid: float | None
+) -> "tuple[list[PlannedStep], DeviceProfile, EnergyParams]":
+    """Return the steps with their costs, and the values that these follow from."""
     from gner_core.config.costs import EnergyParams
     from gner_core.config.reading.costs import ENERGY
     from gner_core.config.reading.files import read_params
@@ -42,8 +67,8 @@ def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None
     device, energy = read_device(devices), read_params(EnergyParams, ENERGY)
     if grid is not None:
         energy = energy.model_copy(update={"kg_per_kwh": grid})
-    reader = CostReader(store, device)
-    yield from cost_lines([reader.priced(step) for step in steps], device, energy)
+    reader = CostReader(open_store(), device)
+    return [reader.priced(step) for step in steps], device, energy
 
 
 def _steps(found: Runnable) -> list[SharedStep]:

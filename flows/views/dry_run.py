@@ -4,6 +4,8 @@ Plain lines, not a table cut to the width of a terminal, so that other programs 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from gner_core.config.costs import DeviceProfile, EnergyParams
 from gner_core.costs.estimate import footprint
@@ -23,6 +25,21 @@ def plain_lines(steps: Sequence[PlannedStep]) -> Iterator[str]:
     """Yield state, kind, key and title of every step."""
     for planned in steps:
         yield f"{_head(planned)}  {_title(planned)}"
+
+
+def step_values(steps: Sequence[PlannedStep]) -> list[dict[str, Any]]:
+    """Return every step with its costs, as far as they are known, for JSON."""
+    return [
+        {
+            "state": "published" if planned.published else "pending",
+            "step": planned.step.kind,
+            "key": None if planned.step.unfetched else planned.step.ref.key,
+            "title": planned.step.title,
+            "users": list(planned.users),
+            "cost": asdict(planned.cost) if planned.cost else None,
+        }
+        for planned in steps
+    ]
 
 
 def cost_lines(
