@@ -1,4 +1,4 @@
-"""One experiment: fetch → prepare → adapt → zero-shot test → fine-tune → supervised test → report.
+"""One experiment: fetch → prepare → its training stages → its tests → report.
 
 `gner` is the Prefect flow of the deployments; `run_here` does the same without any server.
 """
@@ -20,8 +20,8 @@ from flows.running.walk import run_steps
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import read_runnable
 from gner_core.reports.page import with_links
+from tasks.plans.experiment import plan_experiment, used_corpora
 from tasks.results import REPORT, SCORES
-from tasks.steps.experiment import plan_experiment, used_corpora
 
 
 @flow(
@@ -60,7 +60,7 @@ def _run(experiment: Experiment, submitter: Submitter, console: Console) -> Outc
         experiment.execution,
         plan.steps(),
         name=experiment.name,
-        params=experiment.model_dump(mode="json"),
+        params=experiment.model_dump(mode="json", by_alias=True),
         tags={"gner.report": plan.report.ref.key},
         console=console,
     ) as opened:

@@ -8,6 +8,8 @@ from pathlib import Path
 from gner_core.errors import InputError
 from gner_core.store.fingerprint import file_sha256
 
+MODEL_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]  # never pickles
+
 
 @contextmanager
 def hub_errors(label: str) -> Iterator[None]:
@@ -31,6 +33,27 @@ def hub_errors(label: str) -> Iterator[None]:
         InputError,
     ) as error:
         raise InputError(f"{label}: {_reason(error)}") from None
+
+
+def snapshot(repo: str, revision: str) -> Path:
+    """Return the folder of a model of the hub, fetched if need be, with its files checked.
+
+    Raises:
+        InputError: when it cannot be fetched, or is not what the hub stated.
+    """
+    from huggingface_hub import snapshot_download
+
+    label = f"{repo} at {revision}"
+    with hub_errors(label):
+        folder = Path(snapshot_download(repo, revision=revision, allow_patterns=MODEL_FILES))
+    for file in model_files(folder):
+        refuse_damaged(file, label=f"{label}, file {file.name}")
+    return folder
+
+
+def model_files(folder: Path) -> list[Path]:
+    """Return the files of a model that are read, in the order of their names."""
+    return sorted({file for form in MODEL_FILES for file in folder.glob(form) if file.is_file()})
 
 
 def refuse_damaged(file: Path, *, label: str) -> None:

@@ -178,6 +178,13 @@ def iter_sentences(path: Path) -> Iterator[Sentence]:
             yield from sentences_of(batch)
 
 
+def types_in(path: Path) -> set[str]:
+    """Return the entity types of all sentences of a Parquet file written by `write_sentences`."""
+    with pq.ParquetFile(path) as file:
+        columns = [b.column("types") for b in file.iter_batches(columns=["types"])]
+    return {kind for column in columns for kind in column.flatten().unique().to_pylist()}
+
+
 def sentences_of(batch: pa.RecordBatch) -> list[Sentence]:
     """Return the rows of an Arrow batch with the columns of `SENTENCE_SCHEMA`."""
     rows = zip(*(_values(batch.column(name)) for name in SENTENCE_SCHEMA.names), strict=True)

@@ -36,7 +36,6 @@ def import_backbone(step: Backbone, run: RunContext) -> ArtifactRef:
     def build(folder: Path) -> None:
         request = {
             "backbone": values(step.params),
-            "data_root": step.data_root,
             "sentences": [str(run.path(sample) / SENTENCES) for sample in step.sentences],
         }
         run.child(step, "gner_core.backbones.worker", request, folder=folder)

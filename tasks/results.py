@@ -1,10 +1,11 @@
 """The tasks at the end: score an evaluation, write the report."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from prefect import task
 from prefect.artifacts import create_table_artifact
@@ -13,7 +14,7 @@ from prefect.context import TaskRunContext
 
 from gner_core.corpora.artifact import SENTENCES, STATISTICS
 from gner_core.matching.modes import Matcher
-from gner_core.records import read_predictions, spans_of
+from gner_core.records import iter_sentences, read_predictions, spans_of, types_in
 from gner_core.reports.content import (
     CorpusRow,
     EvaluationView,
@@ -22,7 +23,8 @@ from gner_core.reports.content import (
     choose_examples,
 )
 from gner_core.reports.page import render
-from gner_core.reports.paper.compared import compare_with_paper
+from gner_core.reports.paper.compared import PaperComparison, compare_with_paper
+from gner_core.reports.paper.numbers import PAPERS_TESTS, Test
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.metrics.tally import RATIOS
 from gner_core.scoring.scored import read_scored, score, write_scored
@@ -31,18 +33,14 @@ from gner_core.systems.gner.prompts import prompt
 from tasks.context import RunContext
 from tasks.models import JOURNAL, SUMMARY
 from tasks.provenance import costs, tags
-from tasks.steps.models import Train
+from tasks.steps.data import Sample
+from tasks.steps.models import Stored, Train, backbone_of
 from tasks.steps.results import Report, Score
 from tasks.steps.step_key import values
 
 PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"
 SCORED, SCORES = "scored.parquet", "scores.json"
 REPORT, PAPER = "report.html", "paper.json"
-EXPLANATIONS = {
-    "baseline": "mean F1 before any training, supervised test",
-    "zero-shot": "mean F1 on unseen types and domains",
-    "supervised": "mean F1 on held-out sentences",
-}
 
 
 @task(name="score", cache_policy=NO_CACHE, task_run_name="score {step.title}{run.suffix}")
@@ -74,7 +72,8 @@ def write_report(step: Report, run: RunContext) -> ArtifactRef:
         with DRAWING:  # points of a sweep write theirs at the same time
             page = render(content)
         (folder / REPORT).write_text(page, encoding="utf-8")
-        (folder / PAPER).write_text(json.dumps(content.paper.as_dict(), indent=1))
+        paper = {title: found.as_dict() for title, found in content.paper.items()}
+        (folder / PAPER).write_text(json.dumps(paper, indent=1))
 
     run.ensure(step, build)
     run.tracker.parent.file(run.path(step) / REPORT)
@@ -146,52 +145,87 @@ def _shown(words: Sequence[str], tags: Sequence[str]) -> str:
 
 
 def _content(step: Report, run: RunContext) -> ReportContent:
-    backbone = step.backbone.params
-    scored = {
-        title: read_scored(run.path(score) / SCORED)
-        for title, score in step.tests.items()
-        if title != "baseline"
-    }
-    manifests = [run.store.manifest(given.ref) for given in step.inputs().values()]
-    first = next(iter(step.tests.values()))
-    example = read_predictions(run.path(first.predictions) / PREDICTIONS)[0]
-    summaries = {title: run.json(score, SCORES) for title, score in step.tests.items()}
-    last = list(step.stages.values())[-1]
+    experiment, tests = step.experiment, step.tests
+    summaries = {title: run.json(score, SCORES) for title, score in tests.items()}
+    trained = [title for title, score in tests.items() if _stages_of(score)] or list(tests)
+    scored = {title: read_scored(run.path(tests[title]) / SCORED) for title in trained}
+    models = [*step.stages.values(), *(score.predictions for score in tests.values())]
+    made = [one for one in dict.fromkeys(step.inputs().values()) if not isinstance(one, Stored)]
+    uses: dict[Sample, list[str]] = {}
+    for use, sample in step.samples.items():
+        uses.setdefault(sample, []).append(use)
+    manifests = [run.store.manifest(given.ref) for given in made]
+    example = next(iter_sentences(run.path(models[-1].data) / SENTENCES))
+    leaks = experiment.leaks()
     return ReportContent(
-        name=step.experiment,
-        backbone=backbone.name,
-        parameters=backbone.parameters,
-        decode=values(first.predictions.decode),
-        match=values(first.match),
-        level=first.scoring.level,
+        name=experiment.name,
+        models=tuple({one.backbone.name: one.backbone.parameters for one in models}.items()),
+        decode=values(experiment.decode),
+        match=values(experiment.match),
+        level=experiment.scoring.level,
         corpora=[
             CorpusRow(name, split, counts, corpus.params.licence)
             for name, corpus in step.corpora.items()
             for split, counts in run.json(corpus, STATISTICS).items()
         ],
-        samples={use: run.json(sample, STATISTICS) for use, sample in step.samples.items()},
-        stages=[
-            _stage(stage, run, leak=step.leaks.get(stage.title, ""))
-            for stage in step.stages.values()
-        ],
+        samples={", ".join(names): run.json(one, STATISTICS) for one, names in uses.items()},
+        stages=[_stage(one, run, leak=leaks.get(one.title, "")) for one in step.stages.values()],
         evaluations=[
-            EvaluationView(title, EXPLANATIONS[title], summary)
+            EvaluationView(title, _explanation(tests[title], run), summary)
             for title, summary in summaries.items()
         ],
-        paper=compare_with_paper(
-            backbone.name,
-            parameters=backbone.parameters,
-            beams=first.predictions.decode.beams,
-            scores=summaries,
-            splits={
-                title: score.predictions.data.params.split for title, score in step.tests.items()
-            },
-        ),
-        examples=choose_examples(scored, count=step.params.examples),
+        paper={
+            title: _beside(tests[title], PAPERS_TESTS[test.beside], summaries[title])
+            for title, test in experiment.tests.items()
+            if test.beside
+        },
+        examples=choose_examples(scored, count=experiment.report.examples),
         prompt=prompt(example.words, example.types),
+        values=experiment.shown(),
         steps=manifests,
-        packages=run.store.manifest(last.ref)["packages"],
+        packages=manifests[-1]["packages"],
     )
+
+
+def _beside(score: Score, test: Test, summary: Mapping[str, Any]) -> PaperComparison:
+    """Compare a test with that of the paper."""
+    written = score.predictions
+    return compare_with_paper(
+        written.backbone.name,
+        parameters=written.backbone.parameters,
+        beams=written.decode.beams,
+        scores={test: summary},
+        splits={test: written.data.params.split},
+    )
+
+
+def _stages_of(score: Score) -> list[Train]:
+    """Return the trainings of a plan that the tested checkpoint went through, the last one first."""
+    found: list[Train] = []
+    model = score.predictions.model
+    while isinstance(model, Train):
+        found.append(model)
+        model = model.model
+    return found
+
+
+def _explanation(score: Score, run: RunContext) -> str:
+    """Say what a test shows, as far as it can be known from the sentences themselves."""
+    stages = _stages_of(score)
+    start = backbone_of(score.predictions.model)
+    if isinstance(start, Stored):
+        then = f", then {', '.join(one.title for one in reversed(stages))}" if stages else ""
+        return f"mean F1 of {start.title}{then}"
+    if not stages:
+        return "mean F1 before any training"
+    tested = types_in(run.path(score.predictions.data) / SENTENCES)
+    seen = {kind for one in stages for kind in types_in(run.path(one.data) / SENTENCES)}
+    unseen = len({kind.lower() for kind in tested} - {kind.lower() for kind in seen})
+    if not unseen:
+        return "mean F1; all types were trained on"
+    if unseen == len(tested):
+        return "mean F1; none of the types was trained on"
+    return f"mean F1; {unseen} of {len(tested)} types were not trained on"
 
 
 def _stage(step: Train, run: RunContext, *, leak: str) -> StageView:

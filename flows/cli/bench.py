@@ -48,8 +48,8 @@ def train(
     params: Params,
     overrides: Overrides = None,
     stage: Annotated[
-        Literal["adaptation", "finetuning"], typer.Option(help="Which training stage.")
-    ] = "adaptation",
+        str | None, typer.Option(metavar="NAME", help="Training stage of the file; its first.")
+    ] = None,
     updates: Annotated[int, typer.Option(min=1, help="Weight updates that are measured.")] = 4,
     warm_up: Annotated[int, typer.Option(min=0, help="Weight updates before them.")] = 1,
     one_in: Annotated[
@@ -71,6 +71,7 @@ def train(
     from tasks.standalone.training_bench import measure_training
 
     experiment = read_experiment(params, overrides=overrides or [])
+    stage = stage or next(iter(experiment.stages), "")
     sides = measure_training(
         experiment,
         stage=stage,
@@ -84,7 +85,7 @@ def train(
     if as_json:
         print_json(sides)
     else:
-        Output().print(training_table(experiment.backbone.name, stage, sides))
+        Output().print(training_table(experiment.name, stage, sides))
 
 
 @app.command()
@@ -92,8 +93,11 @@ def generate(
     params: Params,
     overrides: Overrides = None,
     evaluation: Annotated[
-        Literal["zero-shot", "supervised"], typer.Option(help="Whose sentences and checkpoint.")
-    ] = "zero-shot",
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Test of the file, for sentences and checkpoint; its first."
+        ),
+    ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Folder of a checkpoint; else the published one.")
     ] = None,
@@ -113,6 +117,7 @@ def generate(
     from tasks.standalone.generation_bench import Mode, measure_generation
 
     experiment = read_experiment(params, overrides=overrides or [])
+    evaluation = evaluation or next(iter(experiment.tests), "")
     modes: list[Mode] = ["free", "guided"] if mode == "both" else [mode]
     rows = measure_generation(
         experiment,
@@ -124,4 +129,4 @@ def generate(
     if as_json:
         print_json([asdict(row) for row in rows])
     else:
-        Output().print(generation_table(experiment.backbone.name, rows))
+        Output().print(generation_table(experiment.name, rows))

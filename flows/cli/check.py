@@ -21,7 +21,7 @@ def check(
         kind = check_file(file)
         if kind.startswith(("sweep", "study")):
             from gner_core.config.reading.sweeps import read_runnable
-            from tasks.steps.points import planned_points, shared_steps
+            from tasks.plans.points import planned_points, shared_steps
 
             points = planned_points(read_runnable(file, overrides=[]))
             kind += f": {len(points)} points, {len(shared_steps(points))} steps"

@@ -189,10 +189,9 @@ def lengths(
     from gner_core.corpora.lengths import TokenCounter
     from gner_core.systems.gner.targets import BIO
     from tasks.standalone.token_lengths import count_corpus, tokenizer_folder
-    from tasks.steps.data import CACHE
 
     model = read_params(BackboneParams, backbone)
-    counter = TokenCounter(tokenizer or tokenizer_folder(model, data_root=CACHE), model, BIO)
+    counter = TokenCounter(tokenizer or tokenizer_folder(model), model, BIO)
     reports = []
     for name, corpus in _chosen(names, catalog, source).items():
         splits = tuple(known for known in corpus.splits if split in (None, known))

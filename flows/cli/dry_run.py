@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from flows.views.dry_run import cost_lines, plain_lines, step_values
+from flows.views.dry_run import cost_lines, default_lines, plain_lines, step_values
 from gner_core.config.reading.sweeps import Runnable
 from gner_core.errors import InputError
 from tasks.paths import open_store
-from tasks.steps.points import (
+from tasks.plans.points import (
     PlannedStep,
     SharedStep,
+    labelled,
     plan_sweep_reports,
     planned_points,
     planned_steps,
@@ -35,9 +36,11 @@ def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None
     steps = planned_steps(_steps(found), open_store())
     if not devices:
         yield from plain_lines(steps)
+        yield from default_lines(experiment for _, experiment in labelled(found))
         return
     priced, device, energy = _priced(steps, devices, grid)
     yield from cost_lines(priced, device, energy)
+    yield from default_lines(experiment for _, experiment in labelled(found))
 
 
 def dry_run_values(

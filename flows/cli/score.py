@@ -57,7 +57,8 @@ LeaveOut = Annotated[
 Scoring = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", help="Level, draws and seed of intervals: as params/scoring.yaml."
+        metavar="FILE",
+        help="Level, draws and seed of intervals: as `scoring` of params/defaults.yaml.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print all counts as JSON.")]
@@ -222,8 +223,7 @@ def setup_of(
     Raises:
         InputError: for options that contradict one another, and a faulty file.
     """
-    from gner_core.config.reading.files import SCORING, read_params
-    from gner_core.config.scoring import ScoringParams
+    from gner_core.config.reading.files import read_scoring
     from gner_core.config.system import MatchParams, TargetForm
     from gner_core.scoring.files import FileScoring
     from gner_core.scoring.metrics.pairs import normalised
@@ -237,5 +237,5 @@ def setup_of(
         metrics=metrics,
         without=frozenset(map(normalised, leave_out or ())) | frozenset(leave_out or ()),
         errors=errors,
-        scoring=read_params(ScoringParams, scoring or SCORING),
+        scoring=read_scoring(scoring),
     )

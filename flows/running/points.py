@@ -19,11 +19,11 @@ from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import Study, Sweep
 from gner_core.errors import InputError
 from tasks.context import RunContext
+from tasks.plans.experiment import plan_experiment, used_corpora
+from tasks.plans.points import PlannedPoint, labelled, plan_sweep_report, shared_steps
 from tasks.progress import logger
 from tasks.results import REPORT, SCORES
 from tasks.steps.data import CACHE
-from tasks.steps.experiment import plan_experiment, used_corpora
-from tasks.steps.points import PlannedPoint, labelled, plan_sweep_report, shared_steps
 from tasks.steps.results import Report, SweepReport
 from tasks.steps.step_key import Step
 from tasks.sweeps import FILES, PAGE, table, write_sweep_report
@@ -252,7 +252,7 @@ def _params_of(point: PlannedPoint, sweep: Sweep | None) -> dict[str, Any]:
     if sweep:
         name = point.experiment.name
         labels = next(one.labels for one in sweep.points if one.experiment.name == name)
-    values = point.experiment.model_dump(mode="json", exclude={"corpora"})
+    values = point.experiment.values()
     return {**{f"axis.{axis}": label for axis, label in labels.items()}, **values}
 
 

@@ -3,15 +3,17 @@
 Plain lines, not a table cut to the width of a terminal, so that other programs can read them.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from gner_core.config.costs import DeviceProfile, EnergyParams
+from gner_core.config.experiment import Experiment
 from gner_core.costs.estimate import footprint
 from gner_core.reports.paper.numbers import paper_gpu_hours, paper_kg
+from tasks.plans.points import PlannedStep
 from tasks.steps.models import Generate, Train
-from tasks.steps.points import PlannedStep
 from tasks.steps.step_key import Step
 
 HEAD = f"{'state':<10} {'step':<12} {'key':<20} {'tokens':>7} {'FLOP':>7} {'memory':>8} {'GPU h':>8}  title"
@@ -40,6 +42,19 @@ def step_values(steps: Sequence[PlannedStep]) -> list[dict[str, Any]]:
         }
         for planned in steps
     ]
+
+
+def default_lines(experiments: Iterable[Experiment]) -> Iterator[str]:
+    """Yield the values that come from params/defaults.yaml, a line a section, each line once."""
+    lines: dict[str, None] = {}
+    for experiment in experiments:
+        sections: dict[str, list[str]] = {}
+        for key, value in experiment.taken_defaults().items():
+            section, _, name = key.rpartition(".")
+            sections.setdefault(section, []).append(f"{name}={json.dumps(value)}")
+        lines |= dict.fromkeys(f"{name}: {', '.join(v)}" for name, v in sections.items())
+    for line in lines:
+        yield f"default    {line.removeprefix(': ')}"
 
 
 def cost_lines(

@@ -49,7 +49,8 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
             cells = [f"{100 * row[name]:.1f}" for name in ("precision", "recall", "f1")]
             last = corpus == "mean"
             table.add_row(title, corpus, *cells, style="bold" if last else None, end_section=last)
-    console.print(table)
+    if outcome.scores:
+        console.print(table)
     console.print(f"report    {outcome.report}", soft_wrap=True)
     console.print(f"tracking  {outcome.tracking_uri}", soft_wrap=True)
     for title, url in outcome.links.items():

@@ -33,21 +33,17 @@ from gner_core.config.backbone import (
     RandomSource,
 )
 from gner_core.errors import InputError
-from gner_core.hub import hub_errors, refuse_damaged
+from gner_core.hub import model_files, snapshot
 
 HEAD_WIDTH = 16
 """Width of an attention head of random models."""
 PAD, END = "<pad>", "</s>"  # ids 0 and 1 of random models' tokenizers
-HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]  # never pickles
 
 
-def import_backbone(
-    params: BackboneParams, *, folder: Path, data_root: Path, texts: Iterable[str]
-) -> None:
+def import_backbone(params: BackboneParams, *, folder: Path, texts: Iterable[str]) -> None:
     """Write the backbone's weights and tokenizer into `folder`.
 
     Args:
-        data_root: folder to which the paths of folder sources are relative.
         texts: what a random model's tokenizer is trained on; other sources ignore it.
 
     Raises:
@@ -55,36 +51,19 @@ def import_backbone(
     """
     source = params.source
     if isinstance(source, HubSource):
-        _from_hub(source, folder)
+        _from_folder(snapshot(source.repo, source.revision), folder)
     elif isinstance(source, FolderSource):
-        _from_folder(data_root / source.path, folder)
+        _from_folder(Path(source.path), folder)
     elif isinstance(source, PackageSource):
         _from_package(source, folder)
     else:
         _random(source, folder, texts)
 
 
-def _from_hub(source: HubSource, folder: Path) -> None:
-    from huggingface_hub import snapshot_download
-
-    label = f"{source.repo} at {source.revision}"
-    with hub_errors(label):
-        snapshot = snapshot_download(
-            source.repo, revision=source.revision, allow_patterns=HUB_FILES
-        )
-    for file in _model_files(Path(snapshot)):
-        refuse_damaged(file, label=f"{label}, file {file.name}")
-    _from_folder(Path(snapshot), folder)
-
-
 def _from_folder(source: Path, folder: Path) -> None:
     _refuse_broken_weights(source)
-    for file in _model_files(source):
+    for file in model_files(source):
         shutil.copyfile(file, folder / file.name)
-
-
-def _model_files(folder: Path) -> list[Path]:
-    return sorted({file for form in HUB_FILES for file in folder.glob(form) if file.is_file()})
 
 
 def _refuse_broken_weights(folder: Path) -> None:

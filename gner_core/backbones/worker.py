@@ -16,7 +16,6 @@ class ImportRequest(Request):
     """A backbone to import."""
 
     backbone: BackboneParams
-    data_root: str
     sentences: tuple[str, ...]
     """Parquet files of sentences on which a random model's tokenizer is trained."""
 
@@ -28,7 +27,6 @@ def work(request: ImportRequest, report: Report) -> dict[str, Any]:
     import_backbone(
         request.backbone,
         folder=Path(request.output),
-        data_root=Path(request.data_root),
         texts=[_text(sentence) for sentence in sentences],
     )
     backbone = Description(version=VERSION, backbone=request.backbone, target=None, types=())

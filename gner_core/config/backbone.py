@@ -23,7 +23,7 @@ class FolderSource(StrictModel):
 
     kind: Literal["folder"]
     path: str
-    """Relative to the experiment's `data_root`, or absolute."""
+    """Relative to the file that names it, or absolute."""
 
 
 class PackageSource(StrictModel):

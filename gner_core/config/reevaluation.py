@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from gner_core.config.corpus import CorpusParams
 from gner_core.config.execution import ExecutionParams
-from gner_core.config.sample import SampleParams, known_sample
+from gner_core.config.sample import SampleParams, faults_of_sample
 from gner_core.config.scoring import BootstrapParams, ScoringParams
 from gner_core.config.system import DecodeParams, MatchParams
 from gner_core.strict import StrictModel
@@ -44,7 +44,7 @@ class ScanParams(StrictModel):
     registry: bool
     """Versions of the registered model: what other machines registered and this one can read."""
     stages: tuple[str, ...] | None
-    """Only checkpoints of training stages with these titles (adaptation, finetuning); null for all.
+    """Only checkpoints of training stages with these names; null for all.
     A checkpoint that no stage is known of always counts."""
 
 
@@ -71,10 +71,12 @@ class Reevaluation(StrictModel):
     @model_validator(mode="after")
     def _tests_name_known_corpora_once(self) -> "Reevaluation":
         seen: dict[str, str] = {}
+        faults: list[str] = []
         for title, sample in self.tests.items():
-            known_sample(f"tests.{title}", sample, self.corpora)
+            faults += faults_of_sample(f"tests.{title}", sample, self.corpora)
             for corpus in sample.corpora:
-                if corpus in seen:
-                    raise ValueError(f"tests.{title} and tests.{seen[corpus]} both name {corpus}")
-                seen[corpus] = title
+                if seen.setdefault(corpus, title) != title:
+                    faults.append(f"tests.{title} and tests.{seen[corpus]} both name {corpus}")
+        if faults:
+            raise ValueError("\n".join(faults))
         return self

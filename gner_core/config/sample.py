@@ -1,11 +1,12 @@
 """Which sentences of which corpora are drawn."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from gner_core.config.corpus import CorpusParams, Split
+from gner_core.errors import did_you_mean
 from gner_core.strict import StrictModel
 
 
@@ -30,19 +31,18 @@ class SampleParams(StrictModel):
         return self
 
 
-def known_sample(key: str, sample: SampleParams, corpora: Mapping[str, CorpusParams]) -> None:
-    """Refuse a sample whose corpora the catalog does not hold, or not with its split.
+def faults_of_sample(
+    key: str, sample: SampleParams, corpora: Mapping[str, CorpusParams]
+) -> Iterator[str]:
+    """Yield which corpora of a sample the catalog does not hold, or not with its split.
 
     Args:
-        key: key path of the sample, for the message.
-
-    Raises:
-        ValueError: which pydantic turns into a fault of the file.
+        key: key path of the sample in its file.
     """
     for name in sample.corpora:
         if name not in corpora:
-            known = ", ".join(sorted(corpora))
-            raise ValueError(f"{key}.corpora names {name!r}; known: {known}")
-        if sample.split not in corpora[name].splits:
+            hint = did_you_mean(name, corpora) or f"; known: {', '.join(sorted(corpora))}"
+            yield f"{key}.corpora: no corpus {name!r} in corpora{hint}"
+        elif sample.split not in corpora[name].splits:
             splits = ", ".join(corpora[name].splits)
-            raise ValueError(f"{key}: {name} has no split {sample.split!r}, only {splits}")
+            yield f"{key}.split: {name} has no split {sample.split!r}, only {splits}"

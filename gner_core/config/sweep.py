@@ -9,7 +9,7 @@ from gner_core.strict import StrictModel
 FIGURES = {
     "parameters": ("backbone", "base"),
     "beams": ("decode.beams", "decode"),
-    "context": ("target.context", "target"),
+    "context": ("system.context", "system"),
     "table": (),
 }
 """Kind of figure → the keys of an experiment of which an axis must set one: its x."""
@@ -22,9 +22,9 @@ Value = Annotated[dict[KeyPath, Any], Field(min_length=1)]
 Axis = Annotated[dict[Label, Value], Field(min_length=1)]
 Score = Annotated[
     str,
-    Field(pattern=r"^(baseline|zero-shot|supervised)/(f1|precision|recall|strict_f1|UE|NE|BE)$"),
+    Field(pattern=r"^[a-z0-9][a-z0-9-]*/(f1|precision|recall|strict_f1|UE|NE|BE)$"),
 ]
-"""An evaluation and a figure of it: a mean over corpora, or an error class of Table 1."""
+"""A test and a figure of it: a mean over corpora, or an error class of Table 1."""
 
 
 class SweepParams(StrictModel):

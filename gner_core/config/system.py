@@ -1,4 +1,4 @@
-"""Params of the model's output: its form (Fig. 3), its generation, and how it becomes tags."""
+"""Params of a system: what its model writes (Fig. 3), its generation, and how it becomes tags."""
 
 from typing import Literal
 
@@ -22,6 +22,17 @@ class TargetForm(StrictModel):
         if isinstance(self.context, int) and self.context < 0:
             raise ValueError("context must be at least 0, or full")
         return self
+
+
+class GnerSystem(TargetForm):
+    """The system of the paper: a model that writes the sentence with its labels."""
+
+    kind: Literal["gner"]
+
+    @property
+    def target(self) -> TargetForm:
+        """What the model learns to write."""
+        return TargetForm(labels=self.labels, context=self.context, gap=self.gap)
 
 
 class DecodeParams(StrictModel):

@@ -48,7 +48,7 @@ class TrainParams(StrictModel):
     """External entity sampling (§4.2): absent types per present one, or all of a closed corpus."""
     frozen_layers: int = Field(ge=0)
     """Lowest layers of each stack that are frozen, with the embeddings; 0 trains all."""
-    lora: LoraParams | None = None
+    lora: LoraParams | None
     """Train adapters and freeze all weights; null trains the weights (the paper)."""
     seed: int
     """Seed of the order of sentences, of type shuffling and of external types."""
@@ -84,8 +84,8 @@ class ChooseHeldOut(StrictModel):
 class ChooseOnSample(StrictModel):
     """Publish the weights with the lowest loss on the sentences of a sample, prompted with all types.
 
-    The published code does so on 200 validation sentences of each zero-shot corpus (by F1 of
-    generated texts); the report then states a leak.
+    The published code does so on 200 validation sentences of each corpus of its first test (by F1
+    of generated texts); the report then states a leak.
     """
 
     kind: Literal["sample"]
@@ -98,9 +98,33 @@ class ChooseOnSample(StrictModel):
 Choice = Annotated[ChooseLast | ChooseHeldOut | ChooseOnSample, Field(discriminator="kind")]
 
 
-class StageParams(StrictModel):
-    """A training stage: its sentences, its recipe, and which of its weights are published."""
+class HubCheckpoint(StrictModel):
+    """A checkpoint of gner on the Hugging Face hub (or a mirror named by HF_ENDPOINT)."""
 
+    hub: str
+    """Its repository."""
+    revision: str = Field(min_length=7)
+    """Commit hash; a branch name would let the weights change under the same name."""
+
+
+class StoredCheckpoint(StrictModel):
+    """A checkpoint that was trained before; its gner.json says backbone and system."""
+
+    checkpoint: str | HubCheckpoint
+    """A step of the store such as train/KEY, a folder, or a repository of the hub."""
+
+
+BACKBONE = "backbone"
+"""Names the untrained model where a stage could be named."""
+Origin = str | StoredCheckpoint
+"""The backbone, a stage by its name, or a stored checkpoint."""
+
+
+class StageParams(StrictModel):
+    """A training stage: where it starts, its sentences, its recipe, which weights it publishes."""
+
+    origin: Origin = Field(alias="from")
+    """The weights that it starts from."""
     data: SampleParams
     train: TrainParams
     choose: Choice

@@ -67,8 +67,8 @@ class ReportContent:
     """The whole report."""
 
     name: str
-    backbone: str
-    parameters: int
+    models: Sequence[tuple[str, int]]
+    """Names and parameters of the backbones."""
     decode: Mapping[str, Any]
     match: Mapping[str, Any]
     level: float
@@ -78,9 +78,12 @@ class ReportContent:
     """Stage or evaluation → corpus → counts of the sentences that it took from there."""
     stages: Sequence[StageView]
     evaluations: Sequence[EvaluationView]
-    paper: PaperComparison
+    paper: Mapping[str, PaperComparison]
+    """Test → its comparison, of those that are set beside a table of the paper."""
     examples: Sequence[ExampleView]
     prompt: str
+    values: Sequence[tuple[str, Any, bool]]
+    """Key path → value of the experiment, and whether it is a default."""
     steps: Sequence[Mapping[str, Any]]
     """Manifests: what was made, and the seconds that it took."""
     packages: Mapping[str, str]

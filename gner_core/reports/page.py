@@ -22,25 +22,27 @@ def render(content: ReportContent) -> str:
     for column in (view.ours, view.interval, view.paper, view.difference):
         environment.filters[column.__name__] = column
     curves = loss_curves({stage.title: stage.curve for stage in content.stages})
-    bars = f1_bars(
-        {
-            one.title: {name: row["f1"] for name, row in one.scores["corpora"].items()}
-            for one in content.evaluations
-        }
-    )
+    f1 = {
+        one.title: {name: row["f1"] for name, row in one.scores["corpora"].items()}
+        for one in content.evaluations
+    }
     calibrated = {
         one.title: one.scores["calibration"]["all"]
         for one in content.evaluations
         if "calibration" in one.scores
     }
-    return environment.get_template("page.html.j2").render(
+    return environment.get_template(
+        "page.html.j2"
+    ).render(
         content=content,
         links=NO_LINKS,
         curves=Markup(curves),  # noqa: S704 (made here, from numbers and escaped titles)
-        bars=Markup(bars),  # noqa: S704
+        bars=Markup(f1_bars(f1) if f1 else ""),  # noqa: S704
         calibrated=calibrated,
         reliability=Markup(reliability(calibrated)),  # noqa: S704
-        fault_names=[name for name in content.evaluations[0].scores["texts"] if name != "all"],
+        fault_names=[
+            name for one in content.evaluations[:1] for name in one.scores["texts"] if name != "all"
+        ],
         inside=view.INSIDE,
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from gner_core.config.checkpoint import DESCRIPTION, Description, description_of
 from gner_core.errors import InputError
+from gner_core.hub import snapshot
 from gner_core.store.artifacts import MANIFEST, ArtifactRef, Store
 from gner_core.store.fingerprint import file_sha256
 from tasks.checkpoints.find import find_checkpoint, published_checkpoint
@@ -80,6 +81,15 @@ def named(name: str, store: Store) -> Checkpoint:
     folder = find_checkpoint(name).resolve()
     ref = _in_store(folder, store)
     return published(ref, store) if ref else in_folder(folder)
+
+
+def on_hub(repo: str, revision: str) -> Checkpoint:
+    """Return a checkpoint of the Hugging Face hub, fetched if need be.
+
+    Raises:
+        InputError: when it cannot be fetched, or is no checkpoint of gner.
+    """
+    return in_folder(find_checkpoint(str(snapshot(repo, revision))))
 
 
 def below(folder: Path) -> list[Path]:

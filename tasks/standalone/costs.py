@@ -22,9 +22,9 @@ from gner_core.errors import InputError
 from gner_core.records import read_sentences
 from gner_core.store.artifacts import Store
 from gner_core.systems.gner.targets import BIO
+from tasks.plans.points import PlannedStep
 from tasks.steps.data import Corpus, Sample
 from tasks.steps.models import Generate, Train, backbone_of
-from tasks.steps.points import PlannedStep
 from tasks.steps.step_key import Step
 
 COUNTED = 200

@@ -10,18 +10,18 @@ from rich.console import Console
 from gner_core.config.experiment import Experiment
 from gner_core.config.system import DecodeParams
 from gner_core.corpora.artifact import SENTENCES
-from gner_core.errors import InputError
+from gner_core.errors import InputError, did_you_mean
 from gner_core.scoring.metrics.tally import tally
 from gner_core.scoring.scored import Scored, read_scored
 from tasks.context import RunContext
+from tasks.plans.experiment import plan_experiment
 from tasks.standalone.bench import measured, publish_samples, untracked_run
-from tasks.steps.experiment import Plan, plan_experiment
+from tasks.steps.models import Generate, Stored
 from tasks.steps.step_key import values
 
 WORKER = "gner_core.generation.bench"
 SCORED = "scored.parquet"
 Mode = Literal["free", "guided"]
-Evaluation = Literal["zero-shot", "supervised"]
 Way = tuple[Mode, int, int]
 """Mode, beams and batch."""
 Measured = tuple[Mapping[str, Any], list[Scored]]
@@ -49,7 +49,7 @@ class GenerationRow:
 def measure_generation(
     experiment: Experiment,
     *,
-    evaluation: Evaluation,
+    evaluation: str,
     checkpoint: Path | None,
     ways: Iterable[Way],
     console: Console,
@@ -62,31 +62,31 @@ def measure_generation(
     Raises:
         InputError: for faults of corpora or checkpoint, and where no checkpoint is published.
     """
-    if evaluation not in experiment.evaluations():
-        raise InputError(f"{experiment.name}: has no evaluation {evaluation}")
+    if evaluation not in experiment.tests:
+        hint = did_you_mean(evaluation, experiment.tests)
+        hint = hint or f"; there are: {', '.join(experiment.tests)}"
+        raise InputError(f"{experiment.file}: no test {evaluation!r}{hint}")
     plan = plan_experiment(experiment)
-    sample = plan.samples[evaluation]
+    sample, written = plan.samples[evaluation], plan.tests[evaluation].predictions
     found: dict[Way, Measured] = {}
     with untracked_run(experiment.execution, console=console) as run:
         publish_samples([sample], run)
         common = {
             "sentences": str(run.path(sample) / SENTENCES),
-            "model": str(
-                checkpoint.absolute() if checkpoint else _published(plan, run, evaluation)
-            ),
+            "model": str(checkpoint.absolute() if checkpoint else _published(written, run)),
         }
         for mode, beams, batch in ways:
             decode = experiment.decode.model_copy(update={"mode": mode, "beams": beams})
-            request = {**common, **_decoding(experiment, decode, batch)}
+            request = {**common, **_decoding(experiment, written, decode, batch)}
             title = f"{mode}, beams {beams}, batch {batch}"
             with measured(WORKER, request, run, title=title) as (figures, folder):
                 found[mode, beams, batch] = (figures, read_scored(folder / SCORED))
     return [_row(way, found) for way in found]
 
 
-def _published(plan: Plan, run: RunContext, evaluation: Evaluation) -> Path:
-    step = plan.tests[evaluation].predictions.model
-    if not run.store.has(step.ref):
+def _published(written: Generate, run: RunContext) -> Path:
+    step = written.model
+    if not isinstance(step, Stored) and not run.store.has(step.ref):
         raise InputError(
             f"{step.title}: no checkpoint is published yet; run the experiment first, or name a "
             "folder with --checkpoint"
@@ -94,10 +94,12 @@ def _published(plan: Plan, run: RunContext, evaluation: Evaluation) -> Path:
     return run.path(step)
 
 
-def _decoding(experiment: Experiment, decode: DecodeParams, batch: int) -> dict[str, Any]:
+def _decoding(
+    experiment: Experiment, written: Generate, decode: DecodeParams, batch: int
+) -> dict[str, Any]:
     return {
-        "backbone": values(experiment.backbone),
-        "target": values(experiment.target),
+        "backbone": values(written.backbone),
+        "target": values(written.target),
         "decode": values(decode),
         "batch": batch,
         "batch_tokens": experiment.execution.generate_tokens,

@@ -17,17 +17,17 @@ from tasks.steps.step_key import values
 from tasks.workers import Workers
 
 
-def tokenizer_folder(backbone: BackboneParams, *, data_root: str) -> Path:
+def tokenizer_folder(backbone: BackboneParams) -> Path:
     """Return a folder with a backbone's tokenizer; the backbone is imported where need be.
 
     Raises:
         InputError: when it cannot be imported, or is a random model, which has no tokenizer yet.
     """
     if isinstance(backbone.source, FolderSource):
-        return Path(data_root) / backbone.source.path
+        return Path(backbone.source.path)
     if isinstance(backbone.source, RandomSource):
         raise InputError(f"{backbone.name} learns its tokenizer in an experiment; give --tokenizer")
-    step, store = plan_backbone(backbone, data_root, sentences=[]), open_store()
+    step, store = plan_backbone(backbone, sentences=[]), open_store()
     with store.lock(step.ref):
         if not store.has(step.ref):
             with (
@@ -36,7 +36,6 @@ def tokenizer_folder(backbone: BackboneParams, *, data_root: str) -> Path:
             ):
                 request: dict[str, Any] = {
                     "backbone": values(backbone),
-                    "data_root": data_root,
                     "sentences": [],
                     "output": str(folder),
                     "scratch": str(store.unfinished(step.ref)),

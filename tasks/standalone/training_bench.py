@@ -1,29 +1,29 @@
 """The speed of a training stage for `gner bench train`: gner and the plain baseline, alternately."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 
 from gner_core.config.experiment import Experiment
 from gner_core.corpora.artifact import SENTENCES
-from gner_core.errors import InputError
+from gner_core.errors import InputError, did_you_mean
 from tasks.context import RunContext
 from tasks.models import import_backbone
+from tasks.plans.experiment import plan_experiment
 from tasks.standalone.bench import measured, publish_samples, untracked_run
-from tasks.steps.experiment import Plan, plan_experiment
+from tasks.steps.models import Backbone, Train, backbone_of
 from tasks.steps.step_key import values
 
 WORKER = "gner_core.training.bench.worker"
 SIDES = ("plain", "gner")
-Stage = Literal["adaptation", "finetuning"]
 Figures = dict[str, Any]
 
 
 def measure_training(
     experiment: Experiment,
     *,
-    stage: Stage,
+    stage: str,
     updates: int,
     warm_up: int,
     one_in: int,
@@ -33,7 +33,7 @@ def measure_training(
 ) -> dict[str, list[Figures]]:
     """Return the figures of every round of both sides.
 
-    The weights to start from are the backbone's for both stages: they do not change the speed.
+    The weights to start from are those of the first stage of a chain: they do not change the speed.
 
     Args:
         updates: weight updates that are measured, after `warm_up` others.
@@ -44,14 +44,20 @@ def measure_training(
     Raises:
         InputError: for faults of corpora or backbone, and a stage that the experiment has not.
     """
-    if stage not in experiment.stages():
-        raise InputError(f"{experiment.name}: has no stage {stage}")
+    if stage not in experiment.stages:
+        hint = (
+            did_you_mean(stage, experiment.stages) or f"; there are: {', '.join(experiment.stages)}"
+        )
+        raise InputError(f"{experiment.file}: no stage {stage!r}{hint}")
     plan = plan_experiment(experiment)
     with untracked_run(experiment.execution, console=console) as run:
-        publish_samples({*plan.backbone.sentences, plan.samples[stage]}, run)
-        import_backbone.fn(plan.backbone, run)
+        start = backbone_of(plan.stages[stage])
+        learned_from = start.sentences if isinstance(start, Backbone) else ()
+        publish_samples({*learned_from, plan.samples[stage]}, run)
+        if isinstance(start, Backbone):
+            import_backbone.fn(start, run)
         common = {
-            **_request(experiment, plan, run, stage),
+            **_request(experiment, plan.stages[stage], run),
             "updates": updates,
             "warm_up": warm_up,
             "one_in": one_in,
@@ -66,17 +72,15 @@ def measure_training(
     return sides
 
 
-def _request(
-    experiment: Experiment, plan: Plan, run: RunContext, stage: Stage
-) -> Mapping[str, Any]:
+def _request(experiment: Experiment, step: Train, run: RunContext) -> Mapping[str, Any]:
     return {
-        "backbone": values(experiment.backbone),
-        "target": values(experiment.target),
-        "train": values(experiment.stages()[stage].train),
+        "backbone": values(step.backbone),
+        "target": values(step.target),
+        "train": values(step.stage.train),
         "choose": {"kind": "last"},  # validation steps are not measured
         "validation": None,
-        "model": str(run.path(plan.backbone)),
-        "sentences": str(run.path(plan.samples[stage]) / SENTENCES),
+        "model": str(run.path(backbone_of(step))),
+        "sentences": str(run.path(step.data) / SENTENCES),
         "execution": values(experiment.execution),
         "threads": experiment.execution.threads,
     }

@@ -1,1 +1,1 @@
-"""Typed steps: what determines each artifact, and the plans of experiments, sweeps and re-evaluations."""
+"""Typed steps: what determines each artifact, and so its key."""

@@ -26,8 +26,6 @@ class Backbone(Step):
     in_worker = True
 
     params: BackboneParams
-    data_root: str
-    """What the path of a local folder is relative to; not in the key."""
     files: Mapping[str, str] | None
     """Name → SHA-256 of the files of a local folder, None for another source."""
     sentences: tuple[Sample, ...]
@@ -124,13 +122,10 @@ class Generate(Step):
 Model = Backbone | Train | Stored
 
 
-def plan_backbone(
-    params: BackboneParams, data_root: str, *, sentences: Sequence[Sample]
-) -> Backbone:
+def plan_backbone(params: BackboneParams, *, sentences: Sequence[Sample]) -> Backbone:
     """Return the step that imports a pretrained model.
 
     Args:
-        data_root: what the path of a local folder is relative to.
         sentences: all that the experiment trains on; only a random model reads them.
 
     Raises:
@@ -138,7 +133,7 @@ def plan_backbone(
     """
     files = None
     if isinstance(params.source, FolderSource):
-        folder = Path(data_root) / params.source.path
+        folder = Path(params.source.path)
         found = sorted(file for file in folder.glob("*") if file.is_file())
         if not found:
             raise InputError(f"{folder}: no such model folder, or it is empty")
@@ -147,7 +142,6 @@ def plan_backbone(
     return Backbone(
         title=params.name,
         params=params,
-        data_root=data_root,
         files=files,
         sentences=learned_from,
     )

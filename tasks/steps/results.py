@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gner_core.config.experiment import ReportParams
+from gner_core.config.experiment import Experiment
 from gner_core.config.reevaluation import ComparisonParams
 from gner_core.config.scoring import ScoringParams
 from gner_core.config.system import MatchParams
 from tasks.steps.data import Corpus, Sample
-from tasks.steps.models import Backbone, Generate, Train
+from tasks.steps.models import Generate, Train, backbone_of
 from tasks.steps.step_key import Step, values, with_prefix
 
 
@@ -65,36 +65,36 @@ class Report(Step):
     """The page that shows a whole experiment."""
 
     kind = "report"
-    version = 6
+    version = 7
 
-    experiment: str
-    """Its name."""
-    params: ReportParams
+    experiment: Experiment
     corpora: Mapping[str, Corpus]
     samples: Mapping[str, Sample]
-    backbone: Backbone
     stages: Mapping[str, Train]
     tests: Mapping[str, Score]
-    leaks: Mapping[str, str]
-    """Stage → how the choice of its weights used what it is tested on."""
 
     def identity(self) -> dict[str, Any]:
         """Return what is shown besides the inputs."""
+        models = [*self.stages.values(), *(one.predictions for one in self.tests.values())]
         return {
-            "experiment": self.experiment,
-            "backbone": self.backbone.params.name,
-            "parameters": self.backbone.params.parameters,
+            "experiment": self.experiment.name,
+            "values": self.experiment.shown(),
+            "backbones": {
+                one.title: [one.backbone.name, one.backbone.parameters] for one in models
+            },
             "licences": {name: step.params.licence for name, step in self.corpora.items()},
-            "leaks": dict(self.leaks),
-            **values(self.params),
+            "leaks": self.experiment.leaks(),
         }
 
     def inputs(self) -> dict[str, Step]:
         """Return every other step of the experiment."""
+        models = [step.model for step in self.stages.values()]
+        models += [one.predictions.model for one in self.tests.values()]
+        given = dict.fromkeys(backbone_of(model) for model in models)
         return {
             **with_prefix("corpus", self.corpora),
             **with_prefix("sample", self.samples),
-            "backbone": self.backbone,
+            **with_prefix("model", {one.title: one for one in given}),
             **with_prefix("train", self.stages),
             **with_prefix("generate", {name: one.predictions for name, one in self.tests.items()}),
             **with_prefix("score", self.tests),
@@ -116,7 +116,7 @@ class SweepReport(Step):
     """Figure, table and page of a sweep."""
 
     kind = "sweep-report"
-    version = 2
+    version = 3
 
     figure: str
     show: tuple[str, ...]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-ALWAYS = ("backbone.name", "decode.mode", "decode.beams", "adaptation.train.seed")
+ALWAYS = ("backbone.name", "decode.mode", "decode.beams")
 """Parameters that are shown even if they are the same in all runs."""
 DIFFERENT = 6
 """Further parameters at most: those that differ between the runs."""
@@ -25,8 +25,7 @@ class FlowRun:
 
 def columns(runs: Sequence[FlowRun]) -> list[str]:
     """Return MLflow's names of the columns: macro F1, F1 per corpus, parameters that matter."""
-    f1 = {name for run in runs for name in run.metrics if name.endswith("/f1")}
-    metrics = {name for name in f1 if not name.startswith("baseline/") or name.count("/") == 1}
+    metrics = {name for run in runs for name in run.metrics if name.endswith("/f1")}
     params = {name for run in runs for name in run.params}
     fixed = [name for name in ALWAYS if name in params]
     differing = [

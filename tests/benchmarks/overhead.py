@@ -30,10 +30,10 @@ from rich.table import Table
 from flows.cli.messages import input_errors
 from flows.running.walk import run_steps
 from gner_core.config.reading.files import read_experiment
+from tasks.plans.experiment import plan_experiment
 from tasks.services.machine import Services
 from tasks.services.settings import Settings
 from tasks.standalone.bench import untracked_run
-from tasks.steps.experiment import plan_experiment
 
 BARE, RUN, DEPLOYMENT = "bare steps", "gner run", "deployment"
 DEPLOYED_AS = "gner/tiny"

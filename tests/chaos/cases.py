@@ -46,7 +46,7 @@ TARGETS: tuple[tuple[Way, Launcher, str], ...] = (
     ("deployment", "ranks", "rank"),
 )
 """Each is drawn once before any is drawn again; cancel is that of the Prefect server."""
-LONGER = ("adaptation.train.epochs=8", "finetuning.train.epochs=8")
+LONGER = ("stages.adaptation.train.epochs=8", "stages.finetuning.train.epochs=8")
 """Of params/tiny.yaml: trainings of 32 and more updates, with a checkpoint every two."""
 RANKS = ("execution.launcher={kind: torchrun, processes: 2}",)
 MARKED = ("flow", "fork-server", "worker", "launcher", "rank")

@@ -24,11 +24,11 @@ TESTS = [  # what the good model has learned by heart, so that it is clearly bet
     "tests={learned: {corpora: [news, sports], split: train, per_corpus: 2, method: random, seed: 1}}",
     "execution.threads=1",
 ]
-GOOD = ["finetuning.train.epochs=300", "finetuning.train.learning_rate=5.0e-3"]
+GOOD = ["stages.finetuning.train.epochs=300", "stages.finetuning.train.learning_rate=5.0e-3"]
 COMMON = [
-    "finetuning.data.per_corpus=2",
-    "finetuning.choose={kind: last}",
-    "baseline=false",
+    "stages.finetuning.data.per_corpus=2",
+    "stages.finetuning.choose={kind: last}",
+    "tests.baseline=null",
     "execution.checkpoint_every=1000",
 ]
 
@@ -216,7 +216,7 @@ def test_each_new_checkpoint_is_evaluated_once_by_its_event_or_by_the_scan(site:
 
     site.stop("worker")  # the event of the next one is lost
     site.stop("server")
-    site.train("finetuning.train.seed=2", connected=False)
+    site.train("stages.finetuning.train.seed=2", connected=False)
     assert site.verdicts() == ["first", "worse", "none"]  # registered, and nothing more
     site.start_server()
     site.start("worker", *PREFECT, "worker", "start", "--pool", "cpu", "--type", "process")

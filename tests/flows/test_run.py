@@ -99,7 +99,9 @@ def test_the_log_of_a_training_does_not_repeat_the_figures_of_its_progress(tiny_
 
 def test_secrets_of_the_environment_are_written_nowhere(tiny_home: Home) -> None:
     assert files_holding(tiny_home.folder, PLANTED.values()) == []  # with what it printed
-    names = files_holding(tiny_home.folder, ["adaptation.train.seed"])  # the search does find
+    names = files_holding(
+        tiny_home.folder, ["stages.adaptation.train.seed"]
+    )  # the search does find
     assert tiny_home.folder / "mlflow.db" in names
 
 
@@ -174,7 +176,9 @@ def test_another_batch_per_device_redoes_nothing(tiny_home: Home) -> None:
 
 
 def test_a_dry_run_lists_steps_and_what_is_published(tiny_home: Home) -> None:
-    dry = tiny_home.gner("run", "params/tiny.yaml", "--dry-run", "--set", "finetuning.train.seed=9")
+    dry = tiny_home.gner(
+        "run", "params/tiny.yaml", "--dry-run", "--set", "stages.finetuning.train.seed=9"
+    )
     assert dry.code == 0
     assert dry.seconds < BESIDE_OTHERS
     state = {

@@ -177,7 +177,7 @@ def test_runs_end_properly_and_keep_no_secrets(machine: Machine) -> None:
     report = (machine.home.folder / "reports" / "tiny.html").read_text()
     assert f"http://127.0.0.1:{machine.mlflow}/#/experiments/" in report
 
-    slow = ["adaptation.train.seed=7", "adaptation.train.epochs=200"]
+    slow = ["stages.adaptation.train.seed=7", "stages.adaptation.train.epochs=200"]
     second = machine.start("gner/tiny", params="params/tiny.yaml", overrides=slow)
     running = machine.home.folder.glob
     wait_for(lambda: list(running("work/unfinished/train/*/checkpoint-*")), seconds=240)

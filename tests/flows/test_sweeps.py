@@ -15,8 +15,8 @@ from tests.flows.conftest import Home, ran_steps, skipped_steps
 BEAMS = ("run", "params/sweeps/beam-size.yaml", "--set", "base=params/tiny.yaml")
 SIZES = (
     *("run", "params/sweeps/scaling-law.yaml", "--set", "show=[zero-shot/f1]"),
-    *("--set", "finetuning=null", "--set", "supervised=null"),
-    *("--set", "adaptation.train.epochs=1", "--set", "zero_shot.per_corpus=2"),
+    *("--set", "stages.finetuning=null", "--set", "tests.supervised=null"),
+    *("--set", "stages.adaptation.train.epochs=1", "--set", "tests.zero-shot.data.per_corpus=2"),
 )
 
 
@@ -92,7 +92,7 @@ def faulty(tmp_path: Path, root: Path) -> Path:
     values = {
         "name": "limits",
         "base": str(root / "params" / "tiny.yaml"),
-        "fixed": {"baseline": False},
+        "fixed": {"tests.baseline": None},
         "axes": {
             "limit": {
                 "narrow": {"backbone.max_source_tokens": 16},

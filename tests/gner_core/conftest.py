@@ -74,7 +74,7 @@ def tiny_of(
     @cache
     def make(family: Family) -> TinyModel:
         params, folder = backbone(family), tmp_path_factory.mktemp(family)
-        import_backbone(params, folder=folder, data_root=Path(), texts=texts)
+        import_backbone(params, folder=folder, texts=texts)
         return TinyModel(folder, params)
 
     return make
@@ -107,6 +107,7 @@ def recipe() -> TrainParams:
         too_long="drop",
         external_types="all",
         frozen_layers=0,
+        lora=None,
         seed=3,
     )
 

@@ -10,7 +10,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from gner_core.config.reading.files import read_experiment
 from tasks import events
 from tasks.events import announce
-from tasks.steps.experiment import plan_experiment
+from tasks.plans.experiment import plan_experiment
 
 API = "http://127.0.0.1:9/api"
 

@@ -1,50 +1,39 @@
-"""Validates any file of params/, whose kind is told by its folder or else by its keys."""
+"""Validates any file of params/."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.costs import DeviceProfile, EnergyParams
-from gner_core.config.reading.costs import ENERGY, read_lengths
-from gner_core.config.reading.files import read_catalog, read_params, read_values
-from gner_core.config.reading.sweeps import Study, Sweep, read_runnable
+from gner_core.config.reading.costs import read_lengths
+from gner_core.config.reading.files import read_catalog, read_params, read_scoring, read_values
+from gner_core.config.reading.kinds import Kind, kind_of
+from gner_core.config.reading.sweeps import read_runnable
 from gner_core.config.reevaluation import Reevaluation
-from gner_core.config.scoring import ScoringParams
 
-
-def _read_costs(path: Path) -> None:
-    read_params(EnergyParams, path) if path.name == ENERGY.name else read_lengths(path)
-
-
-READERS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "corpora": (read_catalog, "catalog"),
-    "costs": (_read_costs, "costs"),
-    "devices": (partial(read_params, DeviceProfile), "device"),
-    "models": (partial(read_params, BackboneParams), "backbone"),
+READERS: Mapping[Kind, Callable[[Path], object]] = {
+    "catalog": read_catalog,
+    "lengths": read_lengths,
+    "energy": partial(read_params, EnergyParams),
+    "device": partial(read_params, DeviceProfile),
+    "backbone": partial(read_params, BackboneParams),
+    "scoring": read_scoring,
+    "re-evaluation": partial(read_params, Reevaluation),
+    "defaults": lambda _: read_scoring(None),  # every experiment reads the rest
 }
-"""Folder of files that are no experiments → their reader, and what they are."""
+"""Kind of files that are not run → their reader."""
 
 
-def check_file(path: Path) -> str:
+def check_file(path: Path) -> Kind:
     """Validate any file of params/; return its kind.
 
     Raises:
         InputError: as `read_runnable`.
     """
-    for folder in path.absolute().parent.parts[-2:]:
-        if folder in READERS:
-            read, kind = READERS[folder]
-            read(path)
-            return kind
-    keys = read_values(path).keys()
-    if keys & ScoringParams.model_fields.keys():
-        read_params(ScoringParams, path)
-        return "scoring"
-    if "champion" in keys:
-        read_params(Reevaluation, path)
-        return "re-evaluation"
-    found = read_runnable(path, overrides=[])
-    if isinstance(found, Sweep):
-        return "sweep"
-    return "study" if isinstance(found, Study) else "experiment"
+    kind = kind_of(read_values(path))
+    if kind in READERS:
+        READERS[kind](path)
+    else:
+        read_runnable(path, overrides=[])
+    return kind

@@ -1,30 +1,47 @@
 """Reads the YAML files of params/, with other files included and values overridden.
 
-A string at `backbone`, `corpora` or `scoring` is the path of another YAML file, relative to the
-file that holds it; a catalog may also be a folder of YAML files. Overrides are applied last, with
-values written as in YAML: `decode.beams=4`.
+A string at `backbone`, `corpora` or `scoring` is the path of another YAML file; a catalog may also
+be a folder of YAML files. Paths in a file are relative to it, those in overrides to the working
+directory. Overrides are applied last, with values written as in YAML: `decode.beams=4`.
 
 With `extends: other.yaml` a file holds only what differs from another one. Sections are merged,
-except those that can be included, which are replaced as a whole.
+except a backbone and a catalog, which are replaced as a whole, and sections of another `kind`.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from gner_core.config.backbone import BackboneParams
 from gner_core.config.corpus import CorpusParams
 from gner_core.config.experiment import Experiment
-from gner_core.errors import InputError
+from gner_core.config.reading.defaults import EVERY, added_keys, completed, defaults_of, merged
+from gner_core.config.reading.faults import explain
+from gner_core.config.reading.old_form import new_key, refuse_old_form
+from gner_core.config.reading.plain_yaml import read_text
+from gner_core.config.scoring import ScoringParams
+from gner_core.errors import InputError, did_you_mean
 from gner_core.strict import StrictModel
 
-INCLUDES = ("backbone", "corpora", "scoring")
-SCORING = Path(__file__).parents[3] / "params" / "scoring.yaml"
-"""How predictions are scored without an experiment."""
+WHOLE = ("backbone", "corpora")
+"""Sections that a file which extends another one replaces as a whole."""
+INCLUDES = (*WHOLE, "scoring")
+PATHS = (
+    ("data_root",),
+    ("backbone", "source", "path"),
+    ("stages", EVERY, "from", "checkpoint"),
+    ("tests", EVERY, "of", "checkpoint"),
+    ("execution", "launcher", "config"),
+    ("execution", "launcher", "hostfile"),
+)
+"""Keys whose values are paths."""
+NO_PATHS = ("package", "cache")
 EXTENDS = "extends"
 Catalog = dict[str, CorpusParams]
+Key = tuple[str, ...]
 M = TypeVar("M", bound=StrictModel)
 T = TypeVar("T")
 
@@ -39,49 +56,112 @@ def read_params(kind: type[M], path: Path, *, overrides: Sequence[str] = ()) -> 
 
     Raises:
         InputError: for a missing or malformed file, a bad override, or any value that does not
-            fit; all faults of the values are named at once.
+            fit; a line a fault.
     """
-    values = read_values(path)
+    values = read_values(path, at=("backbone",) if kind is BackboneParams else ())
     for override in overrides:
-        apply_override(values, override)
-    return validated(kind, values, path)
+        apply_override(values, override, beneath=defaults_of(kind))
+    return validated_with_defaults(kind, values, path, folder=path.parent)
 
 
-def read_values(path: Path, *, extending: tuple[Path, ...] = ()) -> dict[str, Any]:
+def read_scoring(path: Path | None) -> ScoringParams:
+    """Read how predictions are scored; without a file, the defaults of experiments."""
+    if path is None:
+        return ScoringParams.model_validate(defaults_of(Experiment)["scoring"])
+    return read_params(ScoringParams, path)
+
+
+def read_values(path: Path, *, at: Key = (), extending: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read the values of a file with all that it extends and includes, without validation.
 
     Args:
+        at: key of the section that the file is.
         extending: files that extend it, which it must not extend itself.
 
     Raises:
-        InputError: for a missing or malformed file.
+        InputError: for a missing or malformed file, or one in the form of earlier versions.
     """
     if path.resolve() in extending:
-        raise InputError(f"{path}: extends itself")
-    values = read_yaml(path)
-    for key in INCLUDES:
-        if isinstance(values.get(key), str):
-            values[key] = read_included(path.parent / values[key])
+        raise InputError(f"{path}: extends: extends itself")
+    raw = read_yaml(path)
+    if not at:
+        refuse_old_form(raw, path)
+    values: dict[str, Any] = located(raw, path.parent, at)
     base = values.pop(EXTENDS, None)
     if base is None:
         return values
-    below = read_values(path.parent / str(base), extending=(*extending, path.resolve()))
-    return {**_merged(below, values), **{k: values[k] for k in INCLUDES if k in values}}
+    if not isinstance(base, str):
+        raise InputError(f"{path}: extends: must be the path of a file, got {base!r}")
+    below = read_values(path.parent / base, extending=(*extending, path.resolve()))
+    return {**merged(below, values), **{key: values[key] for key in WHOLE if key in values}}
 
 
-def validated(kind: type[T], values: Mapping[str, Any], where: Path | str) -> T:
+def located(value: Any, folder: Path, key: Key = ()) -> Any:
+    """Return a value with included files read, and paths that hold for the working directory.
+
+    Args:
+        folder: what paths are relative to.
+        key: where the value stands.
+    """
+    if isinstance(value, dict):
+        return {name: located(item, folder, (*key, str(name))) for name, item in value.items()}
+    if not isinstance(value, str):
+        return value
+    if len(key) == 1 and key[0] in INCLUDES:
+        return read_included(folder / value, key)
+    if any(_matches(key, path) for path in PATHS):
+        return _path(value, folder, key)
+    return value
+
+
+def _matches(key: Key, path: Key) -> bool:
+    pairs = zip(key, path, strict=False)
+    return len(key) == len(path) and all(part in (name, EVERY) for name, part in pairs)
+
+
+def _path(value: str, folder: Path, key: Key) -> str:
+    """Return a path that holds for the working directory; a step of the store is none."""
+    if value in NO_PATHS:
+        return value
+    file = folder / Path(value).expanduser()
+    if key[-1] == "checkpoint" and not file.exists() and not value.startswith((".", "/")):
+        return value
+    return str(file.absolute()) if key[0] == "backbone" else os.path.normpath(file)
+
+
+def validated_with_defaults(
+    kind: type[M], values: Mapping[str, Any], where: Path | str, *, folder: Path
+) -> M:
+    """Return the values of a file in a folder, completed by the defaults, as params.
+
+    Raises:
+        InputError: as `validated`.
+    """
+    whole = completed(values, kind, folder=folder)
+    return validated(kind, whole, where, defaulted=frozenset(added_keys(whole, values)))
+
+
+def validated(
+    kind: type[T],
+    values: Mapping[str, Any],
+    where: Path | str,
+    *,
+    defaulted: frozenset[str] = frozenset(),
+) -> T:
     """Return the values of a file as params: a model, or a `Catalog`.
 
     Args:
         where: the file, or a part of it, for messages.
+        defaulted: key paths of the values that are not from the file.
 
     Raises:
-        InputError: that names all faults at once.
+        InputError: with a line for each fault.
     """
+    context = {"file": str(where), "defaulted": defaulted}
     try:
-        return TypeAdapter(kind).validate_python(values)
+        return TypeAdapter(kind).validate_python(values, context=context)
     except ValidationError as error:
-        raise InputError(_explain(where, error, kind)) from None
+        raise InputError(explain(where, error, kind, values)) from None
 
 
 def read_catalog(path: Path) -> Catalog:
@@ -93,18 +173,15 @@ def read_catalog(path: Path) -> Catalog:
     return validated(Catalog, read_included(path), path)
 
 
-def _merged(below: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in values.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merged(merged[key], value) if both else value
-    return merged
+def read_included(path: Path, key: Key = ()) -> dict[str, Any]:
+    """Read an included YAML file, or a folder of them.
 
-
-def read_included(path: Path) -> dict[str, Any]:
-    """Read an included YAML file, or a folder of them."""
+    Args:
+        key: of the section that it is.
+    """
     if not path.is_dir():
-        return read_yaml(path)
+        included: dict[str, Any] = located(read_yaml(path), path.parent, key)
+        return included
     values: dict[str, Any] = {}
     for file in sorted(path.glob("*.yaml")):
         part = read_yaml(file)
@@ -123,11 +200,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         InputError: for a missing or malformed file, or one that holds no mapping.
     """
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        values = read_text(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: must hold a mapping of keys to values")
     unshared: dict[str, Any] = copied(values)
@@ -141,27 +218,37 @@ def copied(value: Any) -> Any:
     return [copied(item) for item in value] if isinstance(value, list) else value
 
 
-def apply_override(values: dict[str, Any], override: str) -> None:
+def apply_override(values: dict[str, Any], override: str, *, beneath: Mapping[str, Any]) -> None:
     """Set one value in the form `key.path=value`, as written in YAML.
+
+    Args:
+        beneath: values that hold where `values` has none.
 
     Raises:
         InputError: for another form, or a section that is not there.
     """
     path, equals, text = override.partition("=")
+    where = f"--set {override}"
     if not equals:
-        raise InputError(f"--set {override}: must have the form key.path=value")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise InputError(f"--set {override}: {text!r} is not a YAML value") from None
-    assign(values, path, value, where=f"--set {override}")
+        raise InputError(f"{where}: must have the form key.path=value")
+    assign(values, path, read_text(text, where), where=where, folder=Path(), beneath=beneath)
 
 
-def assign(values: dict[str, Any], path: str, value: Any, *, where: str) -> None:
+def assign(
+    values: dict[str, Any],
+    path: str,
+    value: Any,
+    *,
+    where: str,
+    folder: Path,
+    beneath: Mapping[str, Any],
+) -> None:
     """Set the value at a dotted key path.
 
     Args:
         where: the option or file that sets it, for messages.
+        folder: what paths in it are relative to.
+        beneath: values that hold where `values` has none.
 
     Raises:
         InputError: for an empty key, or a section that is not there.
@@ -169,51 +256,18 @@ def assign(values: dict[str, Any], path: str, value: Any, *, where: str) -> None
     keys = path.split(".")
     if not all(keys):
         raise InputError(f"{where}: must have the form key.path=value")
-    section: Any = values
+    section, lower = values, beneath
     for depth, key in enumerate(keys[:-1]):
-        if not isinstance(section.get(key), dict):
-            known = ", ".join(str(name) for name in section)
-            raise InputError(
-                f"{where}: no section {'.'.join(keys[: depth + 1])!r}; there are: {known}"
-            )
+        if isinstance(section.get(key), dict):
+            lower = lower.get(key, lower.get(EVERY, {}))
+        elif key not in section and isinstance(lower.get(key), Mapping):
+            lower = lower[key]
+            section[key] = {}
+        else:
+            known = [str(name) for name in {**section, **lower} if name != EVERY]
+            hint = new_key(path) if depth == 0 else ""
+            hint = hint or did_you_mean(key, known) or f"; there are: {', '.join(known)}"
+            raise InputError(f"{where}: no section {'.'.join(keys[: depth + 1])!r}{hint}")
         section = section[key]
-    section[keys[-1]] = value
-
-
-def _explain(where: Path | str, error: ValidationError, kind: type) -> str:
-    """Return all faults in one line."""
-    lines = []
-    for fault in error.errors(include_url=False):
-        key = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            message = f"unknown key; allowed: {', '.join(_fields_at(kind, fault['loc'][:-1]))}"
-        elif fault["type"] != "value_error" and not isinstance(fault["input"], dict):
-            message += f", got {fault['input']!r}"
-        lines.append(f"{where}: {key}: {message}")
-    return "; ".join(lines)
-
-
-def _fields_at(kind: type, loc: tuple[int | str, ...]) -> list[str]:
-    """Return the names of the fields of the model at the location of a validation error."""
-    part: dict[str, Any] = TypeAdapter(kind).json_schema()
-    definitions = part.get("$defs", {})
-    for key in loc:
-        part = _resolve(part, definitions)
-        if "properties" in part and key in part["properties"]:
-            part = part["properties"][key]
-        elif "discriminator" in part and key in part["discriminator"]["mapping"]:
-            part = {"$ref": part["discriminator"]["mapping"][key]}
-        elif isinstance(part.get("additionalProperties"), dict):
-            part = part["additionalProperties"]
-    return sorted(_resolve(part, definitions).get("properties", {}))
-
-
-def _resolve(part: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in part or "anyOf" in part:
-        if "$ref" in part:
-            part = definitions[part["$ref"].rsplit("/", 1)[1]]
-        else:  # a section that may be null, else none
-            sections = [one for one in part["anyOf"] if "$ref" in one]
-            part = sections[0] if len(sections) == 1 else {}
-    return part
+        lower = lower if isinstance(lower, Mapping) else {}
+    section[keys[-1]] = located(value, folder, tuple(keys))

@@ -14,21 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.config.experiment import Experiment
+from gner_core.config.reading.defaults import defaults_of
 from gner_core.config.reading.files import (
     EXTENDS,
-    INCLUDES,
     Catalog,
     apply_override,
     assign,
     copied,
     read_experiment,
-    read_included,
     read_values,
     read_yaml,
     validated,
+    validated_with_defaults,
 )
+from gner_core.config.reading.kinds import refuse_other_kind
 from gner_core.config.sweep import StudyParams, SweepParams
-from gner_core.errors import InputError
+from gner_core.errors import InputError, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,12 @@ class Sweep:
         """
         experiment = point.experiment
         if self.params.figure == "parameters":
-            return float(experiment.backbone.parameters), _short(experiment.backbone.parameters)
+            size = experiment.backbone.parameters if experiment.backbone else 0
+            return float(size), _short(size)
         if self.params.figure == "beams":
             return float(experiment.decode.beams), str(experiment.decode.beams)
         if self.params.figure == "context":
-            words = experiment.target.context
+            words = experiment.system.context
             return (None, "full") if words == "full" else (float(words), str(words))
         return None, ""
 
@@ -77,10 +79,11 @@ class Sweep:
         left_out = (self.params.x_axis, self.params.seeds)
         names = [label for axis, label in point.labels.items() if axis not in left_out]
         if self.params.figure == "context":
-            names.append(point.experiment.target.labels)
-        families = {one.experiment.backbone.family for one in self.points}
-        if self.params.figure == "parameters" and len(families) > 1:
-            names.append(point.experiment.backbone.family.replace("_", "-"))
+            names.append(point.experiment.system.labels)
+        models = [one.experiment.backbone for one in (point, *self.points)]
+        families = [model.family for model in models if model]
+        if self.params.figure == "parameters" and len({*families}) > 1:
+            names.append(families[0].replace("_", "-"))
         return ", ".join(names)
 
 
@@ -111,12 +114,8 @@ def read_runnable(path: Path, *, overrides: Sequence[str]) -> Runnable:
 def _part(path: Path, values: dict[str, Any], overrides: Sequence[str]) -> Experiment | Sweep:
     if "axes" in values:
         return _sweep(path, values, overrides)
-    if EXTENDS in values or values.keys() & Experiment.model_fields.keys():
-        return read_experiment(path, overrides=overrides)
-    raise InputError(
-        f"{path}: neither an experiment (with adaptation or extends), a sweep (with axes) nor a "
-        "study (with parts)"
-    )
+    refuse_other_kind(read_values(path) if EXTENDS in values else values, path)
+    return read_experiment(path, overrides=overrides)
 
 
 def _study(path: Path, values: dict[str, Any], overrides: Sequence[str]) -> Study:
@@ -149,7 +148,7 @@ def _sweep(path: Path, values: dict[str, Any], overrides: Sequence[str]) -> Swee
         common = read_values(base)
         _set_all(common, params.fixed, where="fixed", file=path)
         for override in passed_on:
-            apply_override(common, override)
+            apply_override(common, override, beneath=defaults_of(Experiment))
         if "corpora" in common and not any(
             key.startswith("corpora") for _, key in params.keys_of_axes()
         ):
@@ -158,11 +157,11 @@ def _sweep(path: Path, values: dict[str, Any], overrides: Sequence[str]) -> Swee
 
     points = list(_points(path, params, below))
     for point in points:
-        lacking = {score.split("/")[0] for score in params.show} - {*point.experiment.evaluations()}
-        if lacking:
-            raise InputError(
-                f"{path}: show: {point.label} has no evaluation {', '.join(sorted(lacking))}"
-            )
+        tests = point.experiment.tests
+        for name in dict.fromkeys(score.split("/")[0] for score in params.show):
+            if name not in tests:
+                hint = did_you_mean(name, tests) or f"; there are: {', '.join(tests)}"
+                raise InputError(f"{path}: show: {point.label} has no test {name}{hint}")
     return Sweep(params, points)
 
 
@@ -173,14 +172,18 @@ def _points(
     for chosen in product(*(values.items() for values in params.axes.values())):
         labels = {axis: label for axis, (label, _) in zip(params.axes, chosen, strict=True)}
         base = next((path.parent / keys["base"] for _, keys in chosen if "base" in keys), None)
-        values = copied(below(base or Path(params.base or "")))
+        base = base or Path(params.base or "")
+        values = copied(below(base))
         for axis, (label, keys) in zip(params.axes, chosen, strict=True):
             set_here = {key: value for key, value in keys.items() if key != "base"}
             _set_all(values, set_here, where=f"axes.{axis}.{label}", file=path)
         name = "-".join([params.name, *(_slug(label) for label in labels.values())])
         values["name"] = name
         label = ", ".join(f"{axis}={label}" for axis, label in labels.items())
-        point = SweepPoint(labels, validated(Experiment, values, f"{path}: {label}"))
+        experiment = validated_with_defaults(
+            Experiment, values, f"{path}: {label}", folder=base.parent
+        )
+        point = SweepPoint(labels, experiment)
         if name in names:
             raise InputError(f"{path}: {names[name]} and {label} are both named {name}")
         names[name] = label
@@ -188,10 +191,10 @@ def _points(
 
 
 def _set_all(values: dict[str, Any], keys: Mapping[str, Any], *, where: str, file: Path) -> None:
+    beneath = defaults_of(Experiment)
     for key, value in keys.items():
-        included = key in INCLUDES and isinstance(value, str)
-        new = read_included(file.parent / value) if included else copied(value)
-        assign(values, key, new, where=f"{file}: {where}.{key}")
+        at = f"{file}: {where}.{key}"
+        assign(values, key, copied(value), where=at, folder=file.parent, beneath=beneath)
 
 
 def _own_overrides(
@@ -201,7 +204,7 @@ def _own_overrides(
     others = []
     for override in overrides:
         if override.partition("=")[0].split(".")[0] in kind.model_fields:
-            apply_override(values, override)
+            apply_override(values, override, beneath={})
         else:
             others.append(override)
     return others

@@ -106,7 +106,7 @@ class RowsOfTest:
 
 @dataclass(frozen=True, slots=True)
 class PaperComparison:
-    """An experiment compared with the paper."""
+    """Scores of a model compared with the paper's."""
 
     backbone: str
     model: str
@@ -138,18 +138,20 @@ def compare_with_paper(
     scores: Mapping[str, Mapping[str, Any]],
     splits: Mapping[str, str],
 ) -> PaperComparison:
-    """Compare the scores of an experiment with the paper's.
+    """Compare scores with those of the paper's tests that they belong to.
 
     Args:
         backbone: its name, as in params/models/.
-        scores: `scoring.evaluate.summarise` of the evaluations "zero-shot" and "supervised".
+        scores: `scoring.evaluate.summarise` by the paper's test, one of them or both.
         splits: the split that each was run on; the paper's is "test".
     """
     model, same = model_of(backbone, parameters=parameters)
     elsewhere = [test for test in COMPARED if test in scores and splits[test] != PAPERS_SPLIT]
     compared = {test: found for test, found in scores.items() if test not in elsewhere}
     tests = [
-        _Counterpart(test, model, beams).rows(compared.get(test, NOTHING)) for test in COMPARED
+        _Counterpart(test, model, beams).rows(compared.get(test, NOTHING))
+        for test in COMPARED
+        if test in scores
     ]
     ran = any(row.ours for one in tests for row in one.rows)
     return PaperComparison(

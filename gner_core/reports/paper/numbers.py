@@ -19,6 +19,8 @@ MEAN = "mean"
 RERUN = "Rerun (chrisjihee/GNER)"
 PAPER = "Appendix B and G"
 Test = Literal["zero-shot", "supervised"]
+PAPERS_TESTS: dict[str, Test] = {"table-2": "zero-shot", "table-3": "supervised"}
+"""What an experiment's test is set beside → the setting of the paper's tables."""
 
 MODELS = {
     "Flan-T5-small": "GNER-T5-small",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gner_core.reports.paper.compared import DETAILS, Key, Measured, Row, compare_table
-from gner_core.reports.paper.numbers import MEAN, MODELS, find, model_of
+from gner_core.reports.paper.numbers import MEAN, MODELS, PAPERS_TESTS, find, model_of
 from gner_core.reports.sweep_content import Cell
 from gner_core.reports.sweep_content import Row as SweepRow
 
@@ -36,6 +36,8 @@ class SweepComparison:
     source: str
     rows: Sequence[Row]
     """Empty where nothing of the table was run."""
+    beside: bool
+    """Whether a test of the sweep is set beside a table of the paper."""
     elsewhere: bool
     """Whether means over other sentences than the paper's were left out."""
 
@@ -44,11 +46,15 @@ def compare_sweep(figure: str, rows: Sequence[SweepRow]) -> SweepComparison:
     """Compare the rows of a sweep with the table that belongs to its kind of figure."""
     source = TABLES[figure]
     measured: list[tuple[Key, Measured]] = []
-    elsewhere = False
+    beside = elsewhere = False
     for row in rows:
         for score, cell in row.cells.items():
-            test, measure = score.split("/")
-            if not _on_the_papers_sentences(source, row.place["tests"][test], test):
+            title, measure = score.split("/")
+            sample = row.place["tests"][title]
+            if sample["beside"] is None:
+                continue
+            beside, test = True, PAPERS_TESTS[sample["beside"]]
+            if not _on_the_papers_sentences(source, sample, test):
                 elsewhere = True
                 continue
             measured += [
@@ -56,7 +62,8 @@ def compare_sweep(figure: str, rows: Sequence[SweepRow]) -> SweepComparison:
                 for key, another in _keys(source, row, test, measure)
             ]
     found = compare_table(source, measured)
-    return SweepComparison(source, found if any(one.ours for one in found) else (), elsewhere)
+    ran = any(one.ours for one in found)
+    return SweepComparison(source, found if ran else (), beside, elsewhere)
 
 
 def _on_the_papers_sentences(source: str, sample: Mapping[str, Any], test: str) -> bool:

@@ -190,7 +190,7 @@ def _thin_out(stage: Stage, request: BenchRequest, size: int) -> None:
     if len(updates) < count:
         raise InputError(
             f"the sentences make {len(updates)} whole updates of {request.train.global_batch}; "
-            f"{count} are wanted: lower --updates or adaptation.train.global_batch"
+            f"{count} are wanted: lower --updates or train.global_batch of the stage"
         )
     stage.updates = updates[:count]
     train = stage.request.train.model_copy(update={"global_batch": len(updates[0])})

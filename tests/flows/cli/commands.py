@@ -29,10 +29,14 @@ WRONG = (
     "run params/tiny.yaml --set decode.beams",
     "run params/tiny.yaml --set decode.beams=0",
     "run params/tiny.yaml --set decode.wrong.key=1",
-    "run params/tiny.yaml --set adaptation.data.corpora=[nowhere]",
+    "run params/tiny.yaml --set stages.adaptation.data.corpora=[nowhere]",
     "run params/tiny.yaml --dry-run --device PC",
     "run params/tiny.yaml --grid 0.1",
     "run params/models/tiny-t5.yaml",
+    "run params/corpora/demo.yaml",
+    "run params/reevaluate.yaml",
+    "run old.yaml",
+    "run twice.yaml",
     "check params/tiny.yaml list.yaml",
     "score missing.jsonl",
     "score empty.txt",
@@ -77,6 +81,10 @@ def answers(folder: Path) -> dict[str, dict[str, Any]]:
     (folder / "broken.yaml").write_text("name: [")
     (folder / "list.yaml").write_text("- 1\n")
     (folder / "empty.txt").write_text("")
+    (folder / "old.yaml").write_text(
+        "extends: params/tiny.yaml\nadaptation: {train: {epochs: 1}}\n"
+    )
+    (folder / "twice.yaml").write_text("name: a\ndecode: {beams: 2}\nname: b\n")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_API", "MLFLOW_T"))}
     environment = {**kept, "GNER_HOME": "home", "TERM": "dumb", "COLUMNS": "200"}
     found = {}

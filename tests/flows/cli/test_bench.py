@@ -8,7 +8,7 @@ import pytest
 from flows.views.bench import training_table
 from tests.flows.conftest import Home
 
-FAST = ("--set", "zero_shot.per_corpus=2")
+FAST = ("--set", "tests.zero-shot.data.per_corpus=2")
 
 
 def test_ways_of_decoding_stand_beside_each_other(tiny_home: Home) -> None:
@@ -27,7 +27,7 @@ def test_ways_of_decoding_stand_beside_each_other(tiny_home: Home) -> None:
     ("arguments", "message"),
     [
         (
-            ("--set", "adaptation.train.seed=99"),
+            ("--set", "stages.adaptation.train.seed=99"),
             "no checkpoint is published yet; run the experiment",
         ),
         (("--checkpoint", "params"), "params: no usable tokenizer"),

@@ -9,6 +9,7 @@ import pytest
 from typer.main import get_command
 
 from flows.cli.main import app
+from gner_core.config.reading.check import check_file
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -39,6 +40,29 @@ def test_commands_are_accepted(page: Path) -> None:
 def test_files_are_there(page: Path) -> None:
     named = FILE.findall(page.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+YAML = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def test_experiments_and_sweeps_of_the_manual_are_valid(tmp_path: Path) -> None:
+    given = {"models/x.yaml": "models/tiny-t5.yaml", "corpora.yaml": "corpora/demo.yaml"}
+    (tmp_path / "docs" / "models").mkdir(parents=True)
+    for name, file in given.items():
+        (tmp_path / "docs" / name).write_bytes((ROOT / "params" / file).read_bytes())
+    for link in (tmp_path / "docs" / "params", tmp_path / "demo.yaml", tmp_path / "corpora"):
+        named = ROOT / "params" / link.name
+        link.symlink_to(named if named.exists() else ROOT / "params")
+    (tmp_path / "models").symlink_to(ROOT / "params" / "models")
+    blocks = [block for page in PAGES for block in YAML.findall(page.read_text(encoding="utf-8"))]
+    (catalog,) = [block for block in blocks if "labels_to_o" in block]
+    (tmp_path / "docs" / "my-corpora.yaml").write_text(catalog)
+    whole = [block for block in blocks if "stages:" in block or "axes:" in block]
+    assert len(whole) >= 3
+    for number, block in enumerate(whole):
+        file = tmp_path / "docs" / f"{number}.yaml"
+        file.write_text(block)
+        assert check_file(file) in ("experiment", "sweep")
 
 
 def test_every_group_of_commands_is_shown() -> None:

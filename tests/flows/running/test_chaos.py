@@ -13,8 +13,8 @@ from tests.chaos.house import House
 from tests.chaos.marked import gone_after, marked
 
 QUICK = (
-    *("execution.checkpoint_every=1", "zero_shot.per_corpus=2"),
-    *("finetuning=null", "supervised=null", "baseline=false"),
+    *("execution.checkpoint_every=1", "tests.zero-shot.data.per_corpus=2"),
+    *("stages.finetuning=null", "tests.supervised=null", "tests.baseline=null"),
 )
 """One training and one test of params/tiny.yaml."""
 
@@ -46,7 +46,7 @@ def test_after_sigkill_the_repeat_ends_as_if_nothing_had_been(
 def test_sigterm_ends_a_run_in_order(house: House) -> None:
     """Exit code 143, a checkpoint, MLflow's runs KILLED, no process, within seconds."""
     home, mark = house.folder / "ended", f"ended-{time.time_ns()}"
-    run = house.command(home, ["adaptation.train.epochs=60"], mark, server=False)
+    run = house.command(home, ["stages.adaptation.train.epochs=60"], mark, server=False)
     deadline = time.monotonic() + 90
     while not list(home.glob("work/unfinished/train/*/checkpoint-*")):
         assert time.monotonic() < deadline and run.is_running()

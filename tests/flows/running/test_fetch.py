@@ -10,8 +10,8 @@ from flows.running.submit import in_process
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.files import read_experiment
 from gner_core.errors import InputError
+from tasks.plans.experiment import plan_experiment, used_corpora
 from tasks.standalone.bench import untracked_run
-from tasks.steps.experiment import plan_experiment, used_corpora
 from tasks.workers import Workers
 from tests.gner_core.faulty_server import FaultyServer, faulty_server, status
 
@@ -20,7 +20,7 @@ DEMO = Path("gner_core") / "corpora" / "demo"
 
 def from_server(experiment: Experiment, server: FaultyServer, root: Path) -> Experiment:
     """Return the experiment with corpora that come from the server."""
-    values = experiment.model_dump(mode="json")
+    values = experiment.model_dump(mode="json", by_alias=True)
     values["data_root"] = "cache"
     for corpus in values["corpora"].values():
         names = [name for files in corpus["files"].values() for name in files]

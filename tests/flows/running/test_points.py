@@ -23,7 +23,7 @@ from tests.flows.known_checkpoints import Place
 
 SWEEP = {
     "name": "limits",
-    "fixed": {"baseline": False, "finetuning": None, "supervised": None},
+    "fixed": {"tests.baseline": None, "stages.finetuning": None, "tests.supervised": None},
     "axes": {
         "limit": {
             "narrow": {"backbone.max_source_tokens": 16},

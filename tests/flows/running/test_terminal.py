@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from flows.cli.terminal import lasting_output
 from tests.flows.conftest import GNER, Home
 
-MANY_UPDATES = ("adaptation.train.epochs=60", "execution.checkpoint_every=1")
+MANY_UPDATES = ("stages.adaptation.train.epochs=60", "execution.checkpoint_every=1")
 
 
 def test_a_run_whose_terminal_is_closed_ends_in_order(

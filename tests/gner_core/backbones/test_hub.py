@@ -34,7 +34,7 @@ for number, params in enumerate(json.load(sys.stdin)):
     folder = Path(sys.argv[1]) / f"model{number}"
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        import_backbone(BackboneParams.model_validate(params), folder=folder, data_root=Path(),
+        import_backbone(BackboneParams.model_validate(params), folder=folder,
                         texts=[])
         answers.append("")
     except InputError as error:
@@ -53,7 +53,7 @@ def hub() -> Iterator[HubServer]:
 def model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The files of a tiny random model, and one that must stay where it is."""
     folder = tmp_path_factory.mktemp("tiny")
-    import_backbone(backbone("decoder_only"), folder=folder, data_root=Path(), texts=["Ada slept."])
+    import_backbone(backbone("decoder_only"), folder=folder, texts=["Ada slept."])
     files = {file.name: file.read_bytes() for file in folder.iterdir()}
     return {**files, "pytorch_model.bin": b"a pickle"}
 

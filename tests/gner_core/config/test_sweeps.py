@@ -25,7 +25,10 @@ class Files:
             "base": str(base),
             "axes": {
                 "beams": {"one": {"decode.beams": 1}, "two": {"decode.beams": 2}},
-                "seed": {"1": {"adaptation.train.seed": 1}, "2": {"adaptation.train.seed": 2}},
+                "seed": {
+                    "1": {"stages.adaptation.train.seed": 1},
+                    "2": {"stages.adaptation.train.seed": 2},
+                },
             },
             "show": ["zero-shot/f1"],
             "figure": "beams",
@@ -57,9 +60,11 @@ def test_points_are_all_combinations_in_order(files: Files) -> None:
     ]
     names = [point.experiment.name for point in points]
     assert names == ["toy-one-1", "toy-one-2", "toy-two-1", "toy-two-2"]
-    values = [(p.experiment.decode.beams, p.experiment.adaptation.train.seed) for p in points]
+    values = [
+        (p.experiment.decode.beams, p.experiment.stages["adaptation"].train.seed) for p in points
+    ]
     assert values == [(1, 1), (1, 2), (2, 1), (2, 2)]
-    assert {point.experiment.finetuning.train.seed for point in points if point.experiment.finetuning} == {1}  # fmt: skip
+    assert {point.experiment.stages["finetuning"].train.seed for point in points} == {1}
 
 
 def test_one_value_sets_several_keys_and_a_file_counts_from_the_sweep(root: Path) -> None:
@@ -70,14 +75,14 @@ def test_one_value_sets_several_keys_and_a_file_counts_from_the_sweep(root: Path
     assert isinstance(paper, Sweep)
     recipes = {
         point.labels["backbone"]: (
-            point.experiment.adaptation.train.epochs,
-            point.experiment.adaptation.train.schedule,
-            point.experiment.finetuning,
+            point.experiment.stages["adaptation"].train.epochs,
+            point.experiment.stages["adaptation"].train.schedule,
+            [*point.experiment.stages],
         )
         for point in paper.points
     }
-    assert recipes["Flan-T5-small"] == (20, "constant", None)
-    assert recipes["LLaMA-7B"] == (3, "cosine", None)
+    assert recipes["Flan-T5-small"] == (20, "constant", ["adaptation"])
+    assert recipes["LLaMA-7B"] == (3, "cosine", ["adaptation"])
     assert {paper.line_of(point) for point in paper.points} == {"encoder-decoder", "decoder-only"}
 
 
@@ -86,7 +91,8 @@ def test_overrides_go_to_the_sweep_or_to_every_point(files: Files, root: Path) -
     assert changed.points[0].experiment.name == "other-one-1"
     assert {point.experiment.decode.mode for point in changed.points} == {"guided"}
     demo = files.sweep(f"base={root}/params/demo.yaml")
-    assert demo.points[0].experiment.backbone.name == "SmolLM2-135M"
+    backbone = demo.points[0].experiment.backbone
+    assert backbone and backbone.name == "SmolLM2-135M"
     with pytest.raises(InputError, match=r"decode.beams=3: decode.beams is set by the axis beams"):
         files.sweep("decode.beams=3")
 
@@ -109,15 +115,15 @@ def test_overrides_go_to_the_sweep_or_to_every_point(files: Files, root: Path) -
             r"axes.b.x.decoding.beams: no section 'decoding'",
         ),
         ({"seeds": "runs"}, r"seeds: no axis 'runs'; there are: beams, seed"),
-        ({"figure": "context"}, r"figure: no axis sets target.context"),
+        ({"figure": "context"}, r"figure: no axis sets system.context"),
         ({"figure": "pie"}, r"figure: Input should be 'parameters', 'beams'"),
         ({"show": ["zero-shot/accuracy"]}, r"show.0: .*got 'zero-shot/accuracy'"),
         (
-            {"fixed": {"finetuning": None, "supervised": None, "baseline": False},
+            {"fixed": {"stages.finetuning": None, "tests.supervised": None, "tests.baseline": None},
              "show": ["supervised/f1"]},
-            r"show: beams=one, seed=1 has no evaluation supervised",
+            r"show: beams=one, seed=1 has no test supervised; there are: zero-shot",
         ),
-        ({"fixed": {"finetuning": None}}, r"finetuning and supervised belong together"),
+        ({"fixed": {"stages.finetuning": None}}, r"tests.supervised.of: no stage 'finetuning'"),
         (
             {"axes": {"a": {"1": {"decode.beams": 1}}, "b": {"1": {"decode.beams": 2}}}},
             r"axes.b sets decode.beams, and so does a",
@@ -157,8 +163,13 @@ def test_a_study_reads_its_parts_and_hands_overrides_on(files: Files, tiny: Path
 
 def test_a_file_that_is_nothing_of_all_that_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text("points: 3")
-    with pytest.raises(InputError, match=r"x.yaml: neither an experiment .* a sweep .* a study"):
+    with pytest.raises(InputError) as fault:
         read_runnable(tmp_path / "x.yaml", overrides=[])
+    missing, unknown = str(fault.value).splitlines()
+    assert missing == f"{tmp_path}/x.yaml: missing: name, corpora"
+    assert unknown.startswith(
+        f"{tmp_path}/x.yaml: points: unknown key; allowed: backbone, corpora,"
+    )
 
 
 def test_the_study_of_the_paper_has_every_backbone_seed_and_beam_size(root: Path) -> None:
@@ -175,9 +186,10 @@ def test_the_study_of_the_paper_has_every_backbone_seed_and_beam_size(root: Path
         "paper-matching-ablation": 2 * 4,
     }
     first = sweeps["paper-schema-ablation"].points[0].experiment
-    assert first.backbone.name == "Flan-T5-large"
-    assert (first.adaptation.data.per_corpus, first.zero_shot.per_corpus) == (10_000, 200)
-    assert (len(first.zero_shot.corpora), first.zero_shot.split) == (5, "valid")
+    assert first.backbone and first.backbone.name == "Flan-T5-large"
+    zero_shot = first.tests["zero-shot"].data
+    assert (first.stages["adaptation"].data.per_corpus, zero_shot.per_corpus) == (10_000, 200)
+    assert (len(zero_shot.corpora), zero_shot.split) == (5, "valid")
     assert "BIOES, full context" in {
         point.labels["target"] for point in sweeps["paper-schema-ablation"].points
     }

@@ -95,10 +95,10 @@ def test_roles_are_those_of_the_paper(catalog: dict[str, CorpusParams], root: Pa
         "zero-shot": 7,
         "supervised": 18,
     }
-    assert set(full.adaptation.data.corpora) == by_role["adaptation"]
-    assert set(full.zero_shot.corpora) == by_role["zero-shot"]
-    assert set(full.finetuning.data.corpora) == by_role["supervised"]
-    assert set(full.supervised.corpora) == by_role["supervised"]
+    assert set(full.stages["adaptation"].data.corpora) == by_role["adaptation"]
+    assert set(full.tests["zero-shot"].data.corpora) == by_role["zero-shot"]
+    assert set(full.stages["finetuning"].data.corpora) == by_role["supervised"]
+    assert set(full.tests["supervised"].data.corpora) == by_role["supervised"]
     assert full.data_root == "cache"
 
 

@@ -53,6 +53,14 @@ def test_every_type_of_a_corpus_occurs(demo: Demo) -> None:
 
 def test_zero_shot_types_are_unseen_in_adaptation(demo: Demo, root: Path) -> None:
     experiment = read_experiment(root / "params" / "demo.yaml", overrides=[])
-    seen = {t for name in experiment.adaptation.data.corpora for t in demo[name, "train"][0].types}
-    unseen = {t for name in experiment.zero_shot.corpora for t in demo[name, "test"][0].types}
+    seen = {
+        t
+        for name in experiment.stages["adaptation"].data.corpora
+        for t in demo[name, "train"][0].types
+    }
+    unseen = {
+        t
+        for name in experiment.tests["zero-shot"].data.corpora
+        for t in demo[name, "test"][0].types
+    }
     assert not seen & unseen

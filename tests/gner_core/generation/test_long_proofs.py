@@ -114,7 +114,7 @@ def test_guided_decoding_takes_hardly_more_memory_than_free(
     model = tmp_path / "model"
     model.mkdir()
     texts = [" ".join(s.words) for s in news]
-    import_backbone(backbone, folder=model, data_root=Path(), texts=texts)
+    import_backbone(backbone, folder=model, texts=texts)
     words = tuple(word for s in news for word in s.words)
     words = words[: 640 * len(words) // _tokens(model, words)]
     types = tuple("abcdefghijklmnopqrst")

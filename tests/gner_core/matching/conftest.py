@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from gner_core.config.reading.files import SCORING, read_params
-from gner_core.config.scoring import ScoringParams
+from gner_core.config.reading.files import read_scoring
 from gner_core.config.system import MatchParams
 from gner_core.scoring.files import FileScoring, score_file
 from gner_core.systems.gner.targets import BIO
@@ -27,7 +26,7 @@ def published_scores(shared: Path) -> Callable[[MatchParams], dict[str, Any]]:
             metrics=("pair",),
             without=frozenset(),
             errors=False,
-            scoring=read_params(ScoringParams, SCORING),
+            scoring=read_scoring(None),
         )
         file = shared / "predictions" / "gner-t5-base-dev700.jsonl.gz"
         found = score_file(file, setup, workers=1, report=lambda _: None)

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from gner_core.config.reading.files import SCORING, read_params
-from gner_core.config.scoring import ScoringParams
+from gner_core.config.reading.files import read_scoring
 from gner_core.config.system import MatchParams
 from gner_core.matching.modes import Matcher
 from gner_core.records import Prediction
@@ -23,7 +22,7 @@ from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.scored import Scored, score
 from gner_core.systems.gner.targets import BIO
 
-PARAMS = read_params(ScoringParams, SCORING)
+PARAMS = read_scoring(None)
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -61,8 +60,7 @@ def content() -> ReportContent:
     }
     return ReportContent(
         name="toy",
-        backbone="Tiny <b>",
-        parameters=77_000_000,
+        models=[("Tiny <b>", 77_000_000)],
         decode={"beams": 2, "mode": "free"},
         match={"mode": "paper"},
         level=0.9,
@@ -72,9 +70,10 @@ def content() -> ReportContent:
         samples={"supervised": {"toy": {**counts, "of": 2000, "method": "random"}}},
         stages=[StageView("adaptation", recipe, summary, curve, leak="")],
         evaluations=[EvaluationView("supervised", "held out", summarise(sentences, PARAMS))],
-        paper=compare_with_paper("Tiny <b>", parameters=77_000_000, beams=2, scores={}, splits={}),
+        paper={},
         examples=choose_examples({"supervised": sentences}, count=2),
         prompt=HOSTILE,
+        values=[("decode.beams", 2, False), ("decode.seed", 1, True)],
         steps=[manifest],
         packages={"torch": "2.13.0"},
     )
@@ -118,7 +117,7 @@ def test_the_page_says_which_weights_were_chosen_and_whether_that_leaks(
 
 
 def test_the_page_compares_scores_with_the_papers(content: ReportContent) -> None:
-    assert "No corpus of the paper was tested" in render(content)
+    assert "Compared with the paper" not in render(content)
     scores = {"f1": 0.4, "interval": [0.3, 0.45], "sentences": 50}
     summary = {"corpora": {"mit-movie": scores}, "macro": scores}
     found = compare_with_paper(
@@ -128,7 +127,22 @@ def test_the_page_compares_scores_with_the_papers(content: ReportContent) -> Non
         scores={"zero-shot": summary},
         splits={"zero-shot": "test"},
     )
-    page = render(replace(content, paper=found))
+    others = compare_with_paper(
+        "LLaMA-7B",
+        parameters=6_738_415_616,
+        beams=1,
+        scores={"supervised": {"corpora": {"toy": scores}, "macro": scores}},
+        splits={"supervised": "test"},
+    )
+    again = compare_with_paper(
+        "LLaMA-7B",
+        parameters=6_738_415_616,
+        beams=1,
+        scores={"supervised": {"corpora": {"ncbi": scores}, "macro": scores}},
+        splits={"supervised": "test"},
+    )
+    page = render(replace(content, paper={"new": found, "none": others, "again": again}))
+    assert "none tests no corpus of the paper" in page
     text = re.sub(r"<[^>]+>", " ", page)
     row = " ".join(text[text.index("mit-movie") :].split())
     # tested, ours, interval, the paper's with its deviation, difference, inside, compared systems

@@ -35,7 +35,7 @@ def point(beams: int, seed: int, f1: float) -> PointView:
 
 
 def place(beams: int, **changes: Any) -> dict[str, Any]:
-    tested = {"split": "test", "corpora": ["music"]}
+    tested = {"split": "test", "corpora": ["music"], "beside": "table-2"}
     values = {"backbone": "tiny", "beams": beams, "labels": "BIO", "context": "full"}
     rest = {"matching": "gner", "back_tokenization": True, "tests": {"zero-shot": tested}}
     return {**values, **rest, **changes}
@@ -122,7 +122,8 @@ def test_a_beam_sweep_is_compared_with_table_7(content: SweepContent) -> None:
     assert "not over the sentences that the paper tests" in page
     assert "not run" not in page
     crossner = [f"crossner-{part}" for part in ("ai", "literature", "music", "politics", "science")]
-    tests = {"zero-shot": {"split": "test", "corpora": [*crossner, "mit-movie", "mit-restaurant"]}}
+    corpora = [*crossner, "mit-movie", "mit-restaurant"]
+    tests = {"zero-shot": {"split": "test", "corpora": corpora, "beside": "table-2"}}
     large = replace(
         content.rows[0],
         parameters=783_150_080,
@@ -140,7 +141,7 @@ def test_a_beam_sweep_is_compared_with_table_7(content: SweepContent) -> None:
 
 def test_each_kind_of_sweep_has_its_table() -> None:
     crossner = [f"crossner-{part}" for part in ("ai", "literature", "music", "politics", "science")]
-    tests = {"zero-shot": {"split": "valid", "corpora": crossner}}
+    tests = {"zero-shot": {"split": "valid", "corpora": crossner, "beside": "table-2"}}
     one = point(1, 1, 0.61)
     brackets = place(1, backbone="Flan-T5-large", labels="brackets", context=1, tests=tests)
     rows = rows_of([replace(one, place=brackets)], show=SHOW, seeds=None)
@@ -152,7 +153,8 @@ def test_each_kind_of_sweep_has_its_table() -> None:
     assert ran[f"{name}F1"].inside is True
     assert compare_sweep("parameters", rows).rows == ()  # validation sentences are no test
     names = [r.corpus for r in find("Table 11", system="GNER-T5-xl", setting="supervised")]
-    tested = {"supervised": {"split": "test", "corpora": [n for n in names if n != "mean"]}}
+    corpora = [name for name in names if name != "mean"]
+    tested = {"supervised": {"split": "test", "corpora": corpora, "beside": "table-3"}}
     plain = place(1, backbone="LLaMA-7B", matching="text", back_tokenization=False, tests=tested)
     scores = {"supervised": summary(0.8599)}
     view = replace(one, place=plain, scores=scores, parameters=6_738_415_616)

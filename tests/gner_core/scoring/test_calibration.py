@@ -8,8 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
-from gner_core.config.reading.files import SCORING, read_params
-from gner_core.config.scoring import ScoringParams
+from gner_core.config.reading.files import read_scoring
 from gner_core.config.system import MatchParams
 from gner_core.matching.modes import Matcher
 from gner_core.records import Prediction, write_predictions
@@ -18,7 +17,7 @@ from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.scored import Scored, read_scored, score, write_scored
 from gner_core.systems.gner.targets import BIO
 
-PARAMS = read_params(ScoringParams, SCORING)
+PARAMS = read_scoring(None)
 WORDS = ("Ada", "saw", "New", "York")
 GOLD = ("B-person", "O", "B-city", "I-city")
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from gner_core.config.reading.files import SCORING, read_params
-from gner_core.config.scoring import ScoringParams
+from gner_core.config.reading.files import read_scoring
 from gner_core.config.system import MatchParams
 from gner_core.errors import InputError
 from gner_core.records import Prediction, write_predictions
@@ -30,7 +29,7 @@ def setup(**changes: Any) -> FileScoring:
         "metrics": ("pair", "span", "partial"),
         "without": frozenset(),
         "errors": True,
-        "scoring": read_params(ScoringParams, SCORING),
+        "scoring": read_scoring(None),
     }
     return FileScoring(**{**values, **changes})
 
@@ -176,8 +175,7 @@ SCALE = """
 import json, os, resource, sys, time
 os.sched_setaffinity(0, set(list(os.sched_getaffinity(0))[: int(sys.argv[3])]))
 from pathlib import Path
-from gner_core.config.scoring import ScoringParams
-from gner_core.config.reading.files import SCORING, read_params
+from gner_core.config.reading.files import read_scoring
 from gner_core.config.system import MatchParams
 from gner_core.systems.gner.targets import BIO
 from gner_core.scoring.evaluate import metric_summary
@@ -185,7 +183,7 @@ from gner_core.scoring.files import FileScoring, score_file
 if __name__ == "__main__":
     started = time.perf_counter()
     match = MatchParams(mode="paper", back_tokenization=True)
-    scoring = read_params(ScoringParams, SCORING)
+    scoring = read_scoring(None)
     setup = FileScoring(match, BIO, Path(sys.argv[2]), ("pair",), frozenset(), False, scoring)
     scores = score_file(Path(sys.argv[1]), setup, workers=int(sys.argv[3]), report=lambda n: None)
     metric_summary(scores.tallies["pair"], scoring)

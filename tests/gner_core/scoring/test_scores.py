@@ -8,8 +8,7 @@ import pytest
 from nervaluate.evaluator import Evaluator
 from seqeval.metrics import classification_report
 
-from gner_core.config.reading.files import SCORING, read_params
-from gner_core.config.scoring import ScoringParams
+from gner_core.config.reading.files import read_scoring
 from gner_core.config.system import MatchParams
 from gner_core.errors import InputError
 from gner_core.matching.modes import Matched, Matcher
@@ -23,7 +22,7 @@ from gner_core.scoring.metrics.tally import Tally, tally
 from gner_core.scoring.scored import Scored, read_scored, score, write_scored
 from gner_core.systems.gner.targets import BIO
 
-PARAMS = read_params(ScoringParams, SCORING)
+PARAMS = read_scoring(None)
 MATCH = Matcher(MatchParams(mode="gner", back_tokenization=False), BIO, back={})
 
 

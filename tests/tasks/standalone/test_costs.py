@@ -8,9 +8,9 @@ from gner_core.config.reading.files import read_experiment
 from gner_core.costs.devices import read_device
 from gner_core.reports.paper.numbers import paper_gpu_hours
 from gner_core.store.artifacts import Store
+from tasks.plans.experiment import plan_experiment
+from tasks.plans.points import PlannedPoint, PlannedStep, planned_steps, shared_steps
 from tasks.standalone.costs import CostReader
-from tasks.steps.experiment import plan_experiment
-from tasks.steps.points import PlannedPoint, PlannedStep, planned_steps, shared_steps
 
 PAPER = ("flan-t5-small", "flan-t5-base", "flan-t5-large", "flan-t5-xl", "flan-t5-xxl", "llama-7b")
 LAUNCH = "execution.launcher={kind: deepspeed, processes: 8, config: params/deepspeed/zero3.json}"
@@ -75,7 +75,7 @@ def test_what_does_not_fit_one_device_fits_eight_with_zero(root: Path, tmp_path:
 
 
 def test_looks_at_held_out_sentences_are_counted(root: Path, tmp_path: Path) -> None:
-    held_out = "adaptation.choose={kind: held_out, sentences: 4000, seed: 1, every: epoch}"
+    held_out = "stages.adaptation.choose={kind: held_out, sentences: 4000, seed: 1, every: epoch}"
     plain, looking = (
         next(s.cost for s in priced(root, tmp_path, {"": case}) if s.step.kind == "train")
         for case in (("paper/flan-t5-large.yaml", []), ("paper/flan-t5-large.yaml", [held_out]))

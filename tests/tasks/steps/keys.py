@@ -11,8 +11,8 @@ from gner_core.config.reading.files import read_params
 from gner_core.config.reading.sweeps import read_runnable
 from gner_core.config.reevaluation import Reevaluation
 from tasks.checkpoints.suite import plan_suite
+from tasks.plans.points import planned_points
 from tasks.steps.models import Stored
-from tasks.steps.points import planned_points
 
 FILE = Path(__file__).with_name("keys.json")
 PARAMS = Path(__file__).parents[3] / "params"

@@ -7,7 +7,7 @@ from tasks.tracking.comparison import FlowRun, columns, links, view, without_sec
 
 ONE = FlowRun(
     "a1",
-    params={"decode.beams": "1", "decode.mode": "free", "target.labels": "BIO", "same": "x"},
+    params={"decode.beams": "1", "decode.mode": "free", "system.labels": "BIO", "same": "x"},
     metrics={
         "baseline/news/f1": 0.0,
         "supervised/f1": 0.5,
@@ -16,17 +16,18 @@ ONE = FlowRun(
     },
 )
 FOUR = FlowRun("b2", params={**ONE.params, "decode.beams": "4"}, metrics={"zero-shot/f1": 0.1})
-OTHER = FlowRun("c3", params={**ONE.params, "target.labels": "BIOES"}, metrics={})
+OTHER = FlowRun("c3", params={**ONE.params, "system.labels": "BIOES"}, metrics={})
 
 
 def test_columns_are_mean_f1_then_corpora_then_parameters_that_matter() -> None:
     assert columns([ONE, FOUR, OTHER]) == [
         "metrics.`supervised/f1`",
         "metrics.`zero-shot/f1`",
+        "metrics.`baseline/news/f1`",
         "metrics.`supervised/news/f1`",
         "params.`decode.mode`",
         "params.`decode.beams`",
-        "params.`target.labels`",  # differs; `same` does not
+        "params.`system.labels`",  # differs; `same` does not
         "attributes.`Duration`",
     ]
 

@@ -87,7 +87,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
     """A tiny random model in an MLflow of its own: the model's URI and MLflow's."""
     folder, home = tmp_path_factory.mktemp("checkpoint"), tmp_path_factory.mktemp("home")
     params = backbone("encoder_decoder")
-    import_backbone(params, folder=folder, data_root=Path(), texts=[INSTRUCTION * 9])
+    import_backbone(params, folder=folder, texts=[INSTRUCTION * 9])
     describe(folder, Description(version=VERSION, backbone=params, target=BIO, types=()))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", "")  # MLflow sets it itself, too

@@ -12,7 +12,7 @@ from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import Runnable, Study, Sweep, SweepPoint
 from gner_core.costs.estimate import StepCost
 from gner_core.store.artifacts import ArtifactRef, Store
-from tasks.steps.experiment import Plan, plan_experiment
+from tasks.plans.experiment import Plan, plan_experiment
 from tasks.steps.results import SweepReport, SweepRow
 from tasks.steps.step_key import Step
 
@@ -137,7 +137,7 @@ def _shown(sweep: Sweep, point: SweepPoint) -> dict[str, Any]:
     return {
         "name": point.experiment.name,
         "labels": dict(point.labels),
-        "parameters": point.experiment.backbone.parameters,
+        "parameters": _model(point.experiment)[1],
         "series": sweep.line_of(point),
         "x": x,
         "x_label": x_label,
@@ -147,17 +147,28 @@ def _shown(sweep: Sweep, point: SweepPoint) -> dict[str, Any]:
 
 def _compared_by(experiment: Experiment) -> Mapping[str, Any]:
     """Return what tells the numbers of the paper's tables apart."""
-    samples = {"zero-shot": experiment.zero_shot, "supervised": experiment.supervised}
     return {
-        "backbone": experiment.backbone.name,
+        "backbone": _model(experiment)[0],
         "beams": experiment.decode.beams,
-        "labels": experiment.target.labels,
-        "context": experiment.target.context,
+        "labels": experiment.system.labels,
+        "context": experiment.system.context,
         "matching": experiment.match.mode,
         "back_tokenization": experiment.match.back_tokenization,
         "tests": {
-            title: {"split": sample.split, "corpora": list(sample.corpora)}
-            for title, sample in samples.items()
-            if sample
+            title: {
+                "split": test.data.split,
+                "corpora": list(test.data.corpora),
+                "beside": test.beside,
+            }
+            for title, test in experiment.tests.items()
         },
     }
+
+
+def _model(experiment: Experiment) -> tuple[str, int]:
+    """Return name and parameters of the backbone; of none, as of stored checkpoints, nothing."""
+    return (
+        (experiment.backbone.name, experiment.backbone.parameters)
+        if experiment.backbone
+        else ("", 0)
+    )
