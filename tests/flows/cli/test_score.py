@@ -97,7 +97,7 @@ def test_another_file_of_scoring_counts_for_all_commands(
     ):
         result = run(*[word.format(**files) for word in command], *given)
         assert result.exit_code == 2
-        assert "own.yaml: confidence_bins: Field required" in result.stderr
+        assert "own.yaml: missing: confidence_bins" in result.stderr
 
 
 def record(**changed: Any) -> str:
