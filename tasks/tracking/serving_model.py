@@ -25,8 +25,8 @@ from gner_core.errors import InputError
 
 CHECKPOINT = "checkpoint"
 """Name of the artifact that holds the weights."""
-PARAMS, TYPES = "params", "types"
-"""Keys of a request."""
+PARAMS, TYPES, TEXT = "params", "types", "text"
+"""Keys of a request, and its column."""
 
 
 class EntityModel(PythonModel):
@@ -50,7 +50,7 @@ class EntityModel(PythonModel):
         Raises:
             MlflowException: for a request that is at fault; the server answers with status 400.
         """
-        texts, types = model_input["text"].tolist(), list((params or {}).get("types", ()))
+        texts, types = model_input[TEXT].tolist(), list((params or {}).get("types", ()))
         try:
             _refuse_other_than_texts(texts)
             with self.lock:
@@ -78,7 +78,7 @@ def refusing(answer: Callable[..., Any]) -> Callable[..., Any]:
     """Return MLflow's function for requests, which refuses with 4xx what MLflow does not.
 
     That is a missing content type, JSON that is nested too deep to be read (it answers with 500),
-    and unknown parameters (it ignores them).
+    unknown parameters (it ignores them), and rows without a text (it names none of them).
     """
 
     def answered(data: Any, content_type: str | None, *rest: Any) -> Any:
@@ -86,31 +86,41 @@ def refusing(answer: Callable[..., Any]) -> Callable[..., Any]:
         if not content_type:
             return refusal("the header content-type is missing", 415, "text/plain")
         try:
-            if unknown := _unknown_keys(data) if "json" in content_type else "":
-                return refusal(unknown, 400, "text/plain")
+            if "json" in content_type:
+                _check(data)
             return answer(data, content_type, *rest)
+        except InputError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from None
         except RecursionError:
             return refusal("the request is nested too deep to be read", 400, "text/plain")
 
     return answered
 
 
-def _unknown_keys(data: str | bytes) -> str:
-    """Return what is wrong with the keys of a request, or nothing; MLflow finds other faults."""
+def _check(data: str | bytes) -> None:
+    """Check what MLflow lets pass or does not name; it finds other faults.
+
+    Raises:
+        InputError: for an unknown key or parameter, and for a record whose text is none.
+    """
     try:
         request = json.loads(data)
     except ValueError:
-        return ""
+        return
     if not isinstance(request, dict):
-        return ""
+        return
     params = request.get(PARAMS)
     for what, found, known in (
         ("key", request, {*scoring_server.SUPPORTED_FORMATS, PARAMS}),
         ("parameter", params if isinstance(params, dict) else {}, {TYPES}),
     ):
         if unknown := sorted(found.keys() - known):
-            return f"unknown {what} {unknown[0]!r}; known: {', '.join(sorted(known))}"
-    return ""
+            raise InputError(f"unknown {what} {unknown[0]!r}; known: {', '.join(sorted(known))}")
+    records = request.get(scoring_server.DF_RECORDS)
+    if isinstance(records, list):
+        rows = [row for row in records if isinstance(row, dict) and TEXT in row]
+        if len(rows) == len(records):
+            _refuse_other_than_texts([row[TEXT] for row in rows])
 
 
 mlflow.models.set_model(EntityModel())

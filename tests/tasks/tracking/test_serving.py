@@ -126,9 +126,14 @@ def test_requests_get_entities_or_one_clear_line(
         (True, "true or false"),
     ):
         said = post(records({"text": "a"}, {"text": value}), JSON)
-        assert f"row 2: text is {kind}; give a text" in said.json()["message"]
+        assert f"row 2: text is {kind}; give a text" in said.text
+        assert f"row 1: text is {kind}; give a text" in post(records({"text": value}), JSON).text
+    table = {"columns": ["text"], "data": [["a"], [None]]}
+    body = json.dumps({"dataframe_split": table, "params": TYPES}).encode()
+    assert "row 2: text is null; give a text, empty where there is none" in post(body, JSON).text
     unknown = post(records({"text": "a"}, typs=["person"]), JSON)
-    assert (unknown.status_code, unknown.text) == (400, "unknown parameter 'typs'; known: types")
+    assert unknown.status_code == 400
+    assert unknown.json()["message"] == "unknown parameter 'typs'; known: types"
     misspelled = post(
         json.dumps({"dataframe_records": [{"text": "a"}], "parms": TYPES}).encode(), JSON
     )
