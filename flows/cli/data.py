@@ -130,7 +130,7 @@ def stats(
     console = Output()
     console.print(table8_table(corpora, counted, rows))
     for line in differences(rows):
-        console.print(line, soft_wrap=True)
+        console.print(line)
 
 
 @app.command()

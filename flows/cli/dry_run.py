@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from flows.views.dry_run import cost_lines, default_lines, plain_lines, step_values
+from flows.views.dry_run import costs_of, default_lines, plain_table_of, step_values
+from flows.views.tables import WholeTable
 from gner_core.config.reading.sweeps import Runnable
 from gner_core.errors import InputError
 from tasks.paths import open_store
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from gner_core.config.costs import DeviceProfile, EnergyParams
 
 
-def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None) -> Iterator[str]:
-    """Yield the lines of a dry run: every step of every point once.
+def dry_run_parts(
+    found: Runnable, *, devices: Sequence[str], grid: float | None
+) -> Iterator[str | WholeTable]:
+    """Yield what a dry run prints: every step of every point once.
 
     Args:
         found: an experiment, a sweep or a study.
@@ -35,18 +38,18 @@ def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None
     _refuse_grid_alone(devices, grid)
     steps = planned_steps(_steps(found), open_store())
     if not devices:
-        yield from plain_lines(steps)
+        yield plain_table_of(steps)
         yield from default_lines(experiment for _, experiment in labelled(found))
         return
     priced, device, energy = _priced(steps, devices, grid)
-    yield from cost_lines(priced, device, energy)
+    yield from costs_of(priced, device, energy)
     yield from default_lines(experiment for _, experiment in labelled(found))
 
 
 def dry_run_values(
     found: Runnable, *, devices: Sequence[str], grid: float | None
 ) -> list[dict[str, Any]]:
-    """Return the steps of a dry run, for JSON; arguments and errors are those of `dry_run_lines`."""
+    """Return the steps of a dry run, for JSON; arguments and errors are those of `dry_run_parts`."""
     _refuse_grid_alone(devices, grid)
     steps = planned_steps(_steps(found), open_store())
     return step_values(_priced(steps, devices, grid)[0] if devices else steps)

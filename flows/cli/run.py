@@ -49,13 +49,14 @@ def run(
 
     found = read_runnable(params, overrides=overrides or [])
     if dry_run:
-        from flows.cli.dry_run import dry_run_lines, dry_run_values
+        from flows.cli.dry_run import dry_run_parts, dry_run_values
 
         if as_json:
             print_json(dry_run_values(found, devices=device or [], grid=grid))
             return
-        for line in dry_run_lines(found, devices=device or [], grid=grid):
-            typer.echo(line)
+        console = Output()
+        for part in dry_run_parts(found, devices=device or [], grid=grid):
+            console.print(part)
         return
     if device or grid is not None:
         raise InputError("--device and --grid need --dry-run")

@@ -56,7 +56,7 @@ def print_entities(
         console = Output()
         styles = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(types)}
         for text, entities in zip(texts, found, strict=True):
-            console.print(coloured(text, entities, styles), soft_wrap=True)
+            console.print(coloured(text, entities, styles))
         if any(found):
             console.print()
             console.print(_table(found, styles))

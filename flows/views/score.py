@@ -289,14 +289,14 @@ def _print_case(case: Case, console: Output) -> None:
     head = Text(f"\nbeam {case.name}  ", style="bold")
     head.append(case.kind, style=STYLES[case.kind])
     head.append(f"  {case.before.corpus}  {case.before.id}", style="dim")
-    console.print(head, soft_wrap=True)
+    console.print(head)
     low, high = _changed(case.before, case.after)
     for title, tags in (
         ("gold  ", case.before.gold),
         ("before", case.before.predicted),
         ("after ", case.after.predicted),
     ):
-        console.print(_line(title, case.before.words, tags, low, high), soft_wrap=True)
+        console.print(_line(title, case.before.words, tags, low, high))
 
 
 def _changed(before: Scored, after: Scored) -> tuple[int, int]:
