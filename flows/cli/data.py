@@ -73,7 +73,7 @@ def fetch(
                 show_fault(str(error))
                 failed = True
                 continue
-        console.print(f"{name}  {folder}", soft_wrap=True)
+        console.print(f"{name}  {folder}")
     if failed:
         raise typer.Exit(2)
 
@@ -99,7 +99,7 @@ def prepare(
     console = Output()
     for name, folder in prepared:
         console.print(preparation_table(name, _statistics(folder)))
-        console.print(f"{folder}\n", soft_wrap=True)
+        console.print(f"{folder}\n")
 
 
 @app.command()

@@ -281,7 +281,7 @@ class FetchBars(Progress):
 
     def note(self, line: str) -> None:
         """Print a line, such as that of a retry."""
-        self.console.print(line, style="dim", soft_wrap=True)
+        self.console.print(line, style="dim")
 
     def progress(self, file: str, done: int, total: int | None) -> None:
         """Move the bar of a file."""

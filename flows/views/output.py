@@ -7,6 +7,7 @@ import re
 import sys
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -28,8 +29,12 @@ class Output(Console):
             self.width = UNLIMITED
 
     def print(self, *objects: Any, **how: Any) -> None:
-        """Print as Rich does, without cutting lines at the width of the terminal."""
-        super().print(*objects, **{"crop": False, **how})
+        """Print as Rich does, but cut no line, and leave one with a longer word, as a path, whole."""
+        words = (
+            word for one in objects if isinstance(one, str | Text) for word in str(one).split()
+        )
+        long = any(cell_len(word) > self.width for word in words)
+        super().print(*objects, **{"crop": False, "soft_wrap": long, **how})
 
     def render_str(self, text: str, **how: Any) -> Text:
         """Return a text as it is shown."""
@@ -47,7 +52,7 @@ class LogLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a message."""
-        self.console.print(self.format(record), soft_wrap=True)
+        self.console.print(self.format(record))
 
 
 def visible(text: str) -> str:

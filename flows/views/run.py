@@ -28,14 +28,14 @@ def show_points(outcome: PointsOutcome, console: Console) -> None:
             table.add_row(*row.values())
         console.print(table)
     for name, page in outcome.pages.items():
-        console.print(f"{name:<24} {page}", soft_wrap=True)
-    console.print(f"{'tracking':<24} {outcome.tracking_uri}", soft_wrap=True)
+        console.print(f"{name:<24} {page}")
+    console.print(f"{'tracking':<24} {outcome.tracking_uri}")
     if outcome.failures:
         console.print(
             f"{len(outcome.failures)} of {outcome.points} points failed:", style="bold red"
         )
         for label, cause in outcome.failures.items():
-            console.print(f"  {label}: {cause}", soft_wrap=True)
+            console.print(f"  {label}: {cause}")
         console.print("The same command again does only what is missing.")
 
 
@@ -51,7 +51,7 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
             table.add_row(title, corpus, *cells, style="bold" if last else None, end_section=last)
     if outcome.scores:
         console.print(table)
-    console.print(f"report    {outcome.report}", soft_wrap=True)
-    console.print(f"tracking  {outcome.tracking_uri}", soft_wrap=True)
+    console.print(f"report    {outcome.report}")
+    console.print(f"tracking  {outcome.tracking_uri}")
     for title, url in outcome.links.items():
-        console.print(f"{title:<18} {url}", soft_wrap=True)
+        console.print(f"{title:<18} {url}")

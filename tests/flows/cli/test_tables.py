@@ -1,6 +1,7 @@
 """What is printed is whole at any width, in pipes and on ASCII terminals, and is never markup."""
 
 import io
+import logging
 import re
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.cli.terminal import show_any_text
-from flows.views.output import Output, json_text
+from flows.views.output import LogLines, Output, json_text
 from flows.views.tables import WholeTable, table_of
 
 NAMES = ("news [v2]", "a corpus [/v2] with a longer :car: name", "antidisestablishmentarianism")
@@ -72,6 +73,22 @@ def test_a_pipe_has_one_line_a_row(printed: Callable[..., str]) -> None:
     rows = [line for line in printed(None).splitlines() if CELLS[0] in line]
     assert [row.startswith(name) for row, name in zip(rows, NAMES, strict=True)] == [True] * 3
     assert all(cell in row for row in rows for cell in CELLS)
+
+
+def test_lines_and_the_log_break_between_words_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    line = "train adaptation: published in 12,345,678.9 seconds as 7ca3c3ad8d2c1f0e"
+    path = "report /a/path/that/is/longer/than/the/terminal"
+    Output().print(line)
+    Output().print(path)
+    LogLines(Output()).emit(logging.LogRecord("gner", logging.INFO, "", 1, line, (), None))
+    printed, logged = capsys.readouterr().out.split(f"{path}\n")
+    for part in (printed, logged.split(" ", 1)[1]):
+        assert part.split() == line.split()
+        assert len(part.splitlines()) > 1
+        assert max(map(len, part.splitlines())) <= 30
 
 
 def test_control_characters_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
