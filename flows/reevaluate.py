@@ -32,7 +32,7 @@ from tasks.checkpoints.registry import Registry, RegistryAwayError, Version, ans
 from tasks.checkpoints.scan import find_checkpoints, is_wanted
 from tasks.checkpoints.suite import Evaluation, Suite, plan_suite, tested_corpora
 from tasks.context import RunContext
-from tasks.paths import home_folder, open_store
+from tasks.paths import made_home, open_store
 from tasks.progress import logger
 from tasks.reevaluation import compare_checkpoints, mean_f1
 from tasks.steps.results import Compare
@@ -107,7 +107,7 @@ def _run(
 ) -> list[Row]:
     fetch_corpora(tested_corpora(params), params.data_root, submitter)
     suite, store = plan_suite(params), open_store()
-    registry = Registry(tracking_store(home_folder()), params.champion.model)
+    registry = Registry(tracking_store(made_home()), params.champion.model)
     versions = _versions(registry)
     unread: dict[str, InputError] = {}
     if names is None:

@@ -13,10 +13,10 @@ from gner_core.config.execution import ExecutionParams
 from gner_core.runtime.machine import USAGE, total
 from gner_core.runtime.worker import PROGRESS
 from gner_core.store.artifacts import ArtifactRef, Store
-from tasks.progress import Event, LogSample, Progress, logger
+from tasks.progress import LogSample, Progress, logger
 from tasks.steps.step_key import Step, refuse_unfetched
 from tasks.tracking.tracker import Tracker
-from tasks.workers import LOG, Workers
+from tasks.workers import LOG, Event, Workers
 
 
 class Slots:

@@ -17,11 +17,11 @@ from tasks.checkpoints.identity import published
 from tasks.checkpoints.registry import register_later
 from tasks.context import RunContext
 from tasks.events import announce
-from tasks.progress import Event
 from tasks.provenance import costs, facts, tags
 from tasks.steps.models import Backbone, Generate, Train
 from tasks.steps.step_key import values
 from tasks.tracking.mlflow_run import StepRun
+from tasks.workers import Event
 
 JOURNAL = "metrics.jsonl"
 SUMMARY = "summary.json"

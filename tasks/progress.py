@@ -5,8 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import Any, Self, cast
+from typing import Self, cast
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -14,8 +13,10 @@ from prefect.context import TaskRunContext
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+
+from tasks.workers import Event, TimeLeft
 
 SECONDS_BETWEEN_LINES = 15.0  # in a log; a terminal gets live bars
 SECONDS_BETWEEN_ARTIFACTS = 30.0
@@ -35,8 +36,6 @@ FIGURES = {
 """Which of a worker's figures are shown, and how; MLflow has all of them."""
 NOTED = re.compile(r"^gner: |warning|error|exception|traceback", re.IGNORECASE)
 
-Event = dict[str, Any]
-
 
 def logger() -> logging.Logger:
     """Return the logger of the Prefect run around us, or the one of the command line."""
@@ -53,13 +52,12 @@ class Progress:
         """Show bars on `console` where it is a terminal, else lines in the log."""
         self.live = console.is_terminal
         self.bars = Bars(
-            TextColumn("{task.description:<14}"),
+            TextColumn("{task.description:<14}", markup=False),
             BarColumn(bar_width=30),
             TextColumn("{task.completed:g}/{task.total:g}"),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[detail]}", markup=False),
             console=console,
             transient=True,
             disable=not self.live,
@@ -75,7 +73,7 @@ class Progress:
     @contextmanager
     def bar(self, title: str) -> Iterator[Callable[[Event], None]]:
         """Give a function that shows one event of a worker's progress."""
-        bar = self.bars.add_task(title, total=1, detail="starting")
+        bar = self.bars.add_task(title, total=1, left="", detail="starting")
         shown = _Shown(self, title, bar)
         try:
             yield shown
@@ -127,7 +125,7 @@ class _Shown:
         self.last_line = time.monotonic()
         self.next_artifact = 0.0
         self.artifact: UUID | None = None
-        self.first: tuple[float, int] | None = None
+        self.left = TimeLeft()
         self.metrics: dict[str, float] = {}
 
     def __call__(self, event: Event) -> None:
@@ -135,23 +133,15 @@ class _Shown:
         self.metrics |= event["metrics"]
         known = {name: value for name, value in self.metrics.items() if name in FIGURES}
         detail = "  ".join(FIGURES[name].format(value) for name, value in known.items())
-        self.progress.bars.update(self.bar, completed=done, total=total, detail=detail)
-        self.first = self.first or (event["time"], done)
+        left = self.left(event)
+        self.progress.bars.update(self.bar, completed=done, total=total, left=left, detail=detail)
         if not self.progress.live and now - self.last_line > SECONDS_BETWEEN_LINES:
             self.last_line = now
-            parts = [f"{self.title}: {done}/{total}", detail, self._left(event)]
+            parts = [f"{self.title}: {done}/{total}", detail, left]
             self.log.info("  ".join(part for part in parts if part))
         if TaskRunContext.get() and (now > self.next_artifact or done == total):
             self.next_artifact = now + SECONDS_BETWEEN_ARTIFACTS
             self._publish(100.0 * done / max(total, 1), detail)
-
-    def _left(self, event: Event) -> str:
-        assert self.first is not None
-        seconds, done = event["time"] - self.first[0], event["done"] - self.first[1]
-        if not done:
-            return ""
-        left = seconds / done * (event["total"] - event["done"])
-        return f"{timedelta(seconds=round(left))} left"
 
     def _publish(self, share: float, detail: str) -> None:
         """Show progress in the Prefect UI; if the server is away, warn and pause."""

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,24 @@ SERVER_ENVIRONMENT = {
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # asks for GPUs without touching CUDA before the fork
 }
 Event = dict[str, Any]
+
+
+class TimeLeft:
+    """Reckons the time that a worker still needs from the share of the work that it has done."""
+
+    def __init__(self) -> None:
+        """Begin with the first event."""
+        self._first: tuple[float, float] | None = None
+
+    def __call__(self, event: Event) -> str:
+        """Return the time left after an event, in words; nothing while it is not known."""
+        time_now, share = event["time"], event["share"]
+        self._first = self._first or (time_now, share)
+        done = share - self._first[1]
+        if done <= 0:
+            return ""
+        seconds = (time_now - self._first[0]) / done * (1 - share)
+        return f"{timedelta(seconds=round(seconds))} left"
 
 
 class Tail:

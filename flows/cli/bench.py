@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from flows.cli.messages import print_json
 from flows.cli.run import Overrides
 from flows.cli.score import Tokenizer
+from flows.views.output import Output
 
 app = typer.Typer(no_args_is_help=True, help="Time parts of gner on your own files.")
 
@@ -25,6 +25,7 @@ def matching(
     ] = None,
     tokenizer: Tokenizer = None,
     seconds: Annotated[float, typer.Option(min=0.01, help="Time for each figure.")] = 1.0,
+    as_json: Json = False,
 ) -> None:
     """Time alignment as Table 5 of the paper does, on one core."""
     from flows.views.bench import print_matching
@@ -35,7 +36,11 @@ def matching(
     pairs = read_pairs(file) if file else made_pairs(per_bin=200, seed=1)
     if back:
         back.learn({word for pair in pairs for word in pair.source})
-    print_matching(bench(pairs, back=back.changed if back else {}, seconds=seconds))
+    rows = bench(pairs, back=back.changed if back else {}, seconds=seconds)
+    if as_json:
+        print_json([asdict(row) for row in rows])
+    else:
+        print_matching(rows)
 
 
 @app.command()
@@ -75,12 +80,12 @@ def train(
         one_in=one_in,
         rounds=rounds,
         device=device,
-        console=Console(stderr=True),
+        console=Output(stderr=True),
     )
     if as_json:
         print_json(sides)
     else:
-        Console().print(training_table(experiment.name, stage, sides))
+        Output().print(training_table(experiment.name, stage, sides))
 
 
 @app.command()
@@ -122,9 +127,9 @@ def generate(
         evaluation=evaluation,
         checkpoint=checkpoint,
         ways=product(modes, beams or (1,), batch or (4,)),
-        console=Console(stderr=True),
+        console=Output(stderr=True),
     )
     if as_json:
         print_json([asdict(row) for row in rows])
     else:
-        Console().print(generation_table(experiment.name, rows))
+        Output().print(generation_table(experiment.name, rows))

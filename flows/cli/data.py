@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from flows.cli.messages import print_json, show_fault
+from flows.views.output import Output
 from gner_core.config.corpus import CorpusParams, Split
 from gner_core.config.reading.files import read_catalog, read_params
 from gner_core.errors import InputError
@@ -42,13 +42,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 
 
 @app.command("list")
-def list_corpora(catalog: Catalog = PUBLISHED) -> None:
+def list_corpora(as_json: Json = False, catalog: Catalog = PUBLISHED) -> None:
     """List the catalog: roles, Table 8's counts, licence, verified or not, in the cache or not."""
-    from flows.views.data import catalog_table
+    from flows.views.data import catalog_table, catalog_values
 
     corpora = read_catalog(catalog)
     cached = {name for name, corpus in corpora.items() if _is_cached(name, corpus)}
-    Console().print(catalog_table(corpora, cached))
+    if as_json:
+        print_json(catalog_values(corpora, cached))
+    else:
+        Output().print(catalog_table(corpora, cached))
 
 
 @app.command()
@@ -61,7 +64,7 @@ def fetch(
     """Fetch files into the cache and verify them; a corpus that fails does not stop the others."""
     from flows.views.data import FetchBars
 
-    console, failed = Console(), False
+    console, failed = Output(), False
     for name, corpus in _chosen(names, catalog).items():
         with FetchBars(console) as bars:
             try:
@@ -70,7 +73,7 @@ def fetch(
                 show_fault(str(error))
                 failed = True
                 continue
-        console.print(f"{name}  {folder}", soft_wrap=True, highlight=False)
+        console.print(f"{name}  {folder}")
     if failed:
         raise typer.Exit(2)
 
@@ -80,15 +83,23 @@ def prepare(
     names: Names,
     source: Source = None,
     offline: Offline = False,
+    as_json: Json = False,
     catalog: Catalog = PUBLISHED,
 ) -> None:
     """Turn corpora into BIO sentences in the store, under the keys that `gner run` uses."""
     from flows.views.data import preparation_table
 
-    console = Console()
-    for name, folder in _prepared(_chosen(names, catalog), source, offline=offline):
+    prepared = _prepared(_chosen(names, catalog), source, offline=offline)
+    if as_json:
+        found = {name: (folder, _statistics(folder)) for name, folder in prepared}
+        print_json(
+            {name: {"folder": str(where), "splits": it} for name, (where, it) in found.items()}
+        )
+        return
+    console = Output()
+    for name, folder in prepared:
         console.print(preparation_table(name, _statistics(folder)))
-        console.print(f"{folder}\n", soft_wrap=True, highlight=False)
+        console.print(f"{folder}\n")
 
 
 @app.command()
@@ -116,10 +127,10 @@ def stats(
         found = [{**asdict(row), "differs": row.differs} for row in rows]
         print_json({"table8": found, "counts": counted})
         return
-    console = Console()
+    console = Output()
     console.print(table8_table(corpora, counted, rows))
     for line in differences(rows):
-        console.print(line, soft_wrap=True, highlight=False)
+        console.print(line)
 
 
 @app.command()
@@ -149,7 +160,7 @@ def audit(
     if as_json:
         print_json({"corpora": [asdict(audit) for audit in audits], "zero_shot_types": types})
         return
-    console = Console()
+    console = Output()
     for part in audit_tables(audits, tested, trained, types):
         console.print(part)
 
@@ -194,7 +205,7 @@ def lengths(
             [{**asdict(whole), "cut": pieces and asdict(pieces)} for whole, pieces in reports]
         )
         return
-    Console().print(lengths_table(model, reports, cut=cut))
+    Output().print(lengths_table(model, reports, cut=cut))
 
 
 @app.command()
@@ -217,9 +228,9 @@ def show(
         raise InputError(f"{name} has no split {split!r}, only {', '.join(corpus.splits)}")
     folder = _fetched(name, corpus, source, offline=offline)
     stream = stream_any_split(name, corpus, split=wanted, folder=folder, repairs=Counter())
-    console = Console()
+    console = Output()
     for part in coloured(list(islice(stream, sentences))):
-        console.print(part, highlight=False)
+        console.print(part)
 
 
 @app.command()
@@ -234,15 +245,15 @@ def check(
         raise InputError(f"{file}: no such file or folder")
     name = f"{file.name}/" if file.is_dir() else file.name
     found = recognise(file.parent, {"train": (name,)}, name=plain_name(file.stem))
-    console = Console()
+    console = Output()
     if not found.splits:
         for problem in found.problems:
             show_fault(problem)
         if getattr(found.params.format, "tag_names", None):  # an entry to be filled in
-            console.print(found.snippet, soft_wrap=True, highlight=False, markup=False)
+            console.print(found.snippet, soft_wrap=True)
         raise typer.Exit(2)
     for part in check_report(found):
-        console.print(part, soft_wrap=True, highlight=False, markup=False)
+        console.print(part, soft_wrap=True)
 
 
 def _chosen(
@@ -292,7 +303,7 @@ def _fetched(
     from flows.views.data import FetchBars
     from tasks.standalone.corpora import fetched_corpus
 
-    report = report or FetchBars(Console(stderr=True))
+    report = report or FetchBars(Output(stderr=True))
     return fetched_corpus(name, corpus, mirror=source, offline=offline, report=report)
 
 

@@ -1,12 +1,15 @@
 """What `gner run FILE --dry-run` prints: the steps, and their costs where a device is named."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from flows.views.dry_run import cost_lines, default_lines, plain_lines
+from flows.views.dry_run import costs_of, default_lines, plain_table_of, step_values
+from flows.views.tables import WholeTable
 from gner_core.config.reading.sweeps import Runnable
 from gner_core.errors import InputError
 from tasks.paths import open_store
 from tasks.plans.points import (
+    PlannedStep,
     SharedStep,
     labelled,
     plan_sweep_reports,
@@ -15,9 +18,14 @@ from tasks.plans.points import (
     shared_steps,
 )
 
+if TYPE_CHECKING:
+    from gner_core.config.costs import DeviceProfile, EnergyParams
 
-def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None) -> Iterator[str]:
-    """Yield the lines of a dry run: every step of every point once.
+
+def dry_run_parts(
+    found: Runnable, *, devices: Sequence[str], grid: float | None
+) -> Iterator[str | WholeTable]:
+    """Yield what a dry run prints: every step of every point once.
 
     Args:
         found: an experiment, a sweep or a study.
@@ -27,14 +35,35 @@ def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None
     Raises:
         InputError: for an unknown device, a faulty file, or a grid without a device.
     """
-    if not devices and grid is not None:
-        raise InputError("--grid needs --device")
-    store = open_store()
-    steps = planned_steps(_steps(found), store)
+    _refuse_grid_alone(devices, grid)
+    steps = planned_steps(_steps(found), open_store())
     if not devices:
-        yield from plain_lines(steps)
+        yield plain_table_of(steps)
         yield from default_lines(experiment for _, experiment in labelled(found))
         return
+    priced, device, energy = _priced(steps, devices, grid)
+    yield from costs_of(priced, device, energy)
+    yield from default_lines(experiment for _, experiment in labelled(found))
+
+
+def dry_run_values(
+    found: Runnable, *, devices: Sequence[str], grid: float | None
+) -> list[dict[str, Any]]:
+    """Return the steps of a dry run, for JSON; arguments and errors are those of `dry_run_parts`."""
+    _refuse_grid_alone(devices, grid)
+    steps = planned_steps(_steps(found), open_store())
+    return step_values(_priced(steps, devices, grid)[0] if devices else steps)
+
+
+def _refuse_grid_alone(devices: Sequence[str], grid: float | None) -> None:
+    if not devices and grid is not None:
+        raise InputError("--grid needs --device")
+
+
+def _priced(
+    steps: Sequence[PlannedStep], devices: Sequence[str], grid: float | None
+) -> "tuple[list[PlannedStep], DeviceProfile, EnergyParams]":
+    """Return the steps with their costs, and the values that these follow from."""
     from gner_core.config.costs import EnergyParams
     from gner_core.config.reading.costs import ENERGY
     from gner_core.config.reading.files import read_params
@@ -44,9 +73,8 @@ def dry_run_lines(found: Runnable, *, devices: Sequence[str], grid: float | None
     device, energy = read_device(devices), read_params(EnergyParams, ENERGY)
     if grid is not None:
         energy = energy.model_copy(update={"kg_per_kwh": grid})
-    reader = CostReader(store, device)
-    yield from cost_lines([reader.priced(step) for step in steps], device, energy)
-    yield from default_lines(experiment for _, experiment in labelled(found))
+    reader = CostReader(open_store(), device)
+    return [reader.priced(step) for step in steps], device, energy
 
 
 def _steps(found: Runnable) -> list[SharedStep]:

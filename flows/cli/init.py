@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from flows.views.output import Output
 from gner_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def init(
         command=f"gner init {shlex.join(map(str, files))}",
         notes=notes,
     )
-    console = Console()
+    console = Output()
     for part in draft_report(draft):
-        console.print(part, soft_wrap=True, highlight=False)
+        console.print(part, soft_wrap=True)
     target.write_text(text, encoding="utf-8")
     typer.echo(f"\nwrote {target}; train and test with:\n\n  gner run {shlex.quote(str(target))}\n")
 
@@ -89,7 +89,7 @@ def _draft(files: list[Path], *, name: str, seed: int, changed_at_most: float) -
         folder, splits = corpus_files(files)
         return draft_corpus(folder, splits, name=name, seed=seed, changed_at_most=changed_at_most)
     source, splits = hub_files(repo)
-    with FetchBars(Console(stderr=True)) as bars:
+    with FetchBars(Output(stderr=True)) as bars:
         entry = unread(splits, source)
         folder = fetched_corpus(name, entry, mirror=None, offline=False, report=bars)
     return draft_corpus(

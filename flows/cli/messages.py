@@ -4,7 +4,6 @@ A fault of the input is one line and exit code 2. A signal is one line, too, and
 shells know: 128 and its number.
 """
 
-import json
 import logging
 import signal
 import sys
@@ -16,12 +15,13 @@ import typer
 from rich.console import Console
 
 from flows.cli.terminal import lasting_terminal
+from flows.views.output import LogLines, json_text
 from gner_core.errors import InputError
 
 
 def print_json(value: Any) -> None:
     """Print a result on standard output."""
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
+    typer.echo(json_text(value, indent=1))
 
 
 def show_fault(message: str) -> None:
@@ -43,18 +43,9 @@ def input_errors() -> Iterator[None]:
             sys.exit(getattr(end, "exit_code", 128 + signal.SIGINT))
 
 
-def log_to(console: "Console") -> None:
+def log_to(console: Console) -> None:
     """Show the log of gner on a console, above its live bars."""
-    from rich.logging import RichHandler
-
-    handler = RichHandler(
-        console=console,
-        show_path=False,
-        show_level=False,
-        log_time_format="%X",
-        omit_repeated_times=False,
-    )
     log = logging.getLogger("gner")
-    log.handlers = [handler]
+    log.handlers = [LogLines(console)]
     log.setLevel(logging.INFO)
     log.propagate = False

@@ -1,4 +1,4 @@
-"""The commands that use a trained checkpoint: `gner predict` and `gner log-model`."""
+"""The commands that use a trained checkpoint: `gner predict`, `gner test` and `gner log-model`."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,17 @@ from typing import Annotated, Literal
 
 import typer
 
+from flows.cli.messages import print_json
+from flows.cli.score import (
+    AsJson,
+    ErrorsOption,
+    LeaveOut,
+    Metrics,
+    Scoring,
+    Types,
+    names_of,
+    setup_of,
+)
 from gner_core.errors import InputError
 
 STDIN = "-"
@@ -15,16 +26,24 @@ Checkpoint = Annotated[
 ]
 
 
+TypeList = Annotated[
+    str,
+    typer.Option(
+        "--types", help='What to look for: "person, location". In the order of the prompt.'
+    ),
+]
+OneType = Annotated[
+    list[str] | None,
+    typer.Option("--type", metavar="TYPE", help="One type, also with commas; repeatable."),
+]
+Beams = Annotated[int, typer.Option(min=1, max=16, help="Beam size over decisions.")]
+
+
 def predict(
     checkpoint: Checkpoint,
     file: Annotated[str, typer.Argument(help="Texts, one a line; - reads standard input.")] = STDIN,
-    types: Annotated[
-        str, typer.Option(help='What to look for: "person, location". In the order of the prompt.')
-    ] = "",
-    one_type: Annotated[
-        list[str] | None,
-        typer.Option("--type", metavar="TYPE", help="One type, also with commas; repeatable."),
-    ] = None,
+    types: TypeList = "",
+    one_type: OneType = None,
     form: Annotated[
         Literal["table", "json", "html"],
         typer.Option("--format", help="table: coloured text; json: a line a text; html: a page."),
@@ -32,17 +51,22 @@ def predict(
     whole: Annotated[
         bool, typer.Option("--whole", help="The file is one text, not one a line.")
     ] = False,
-    beams: Annotated[int, typer.Option(min=1, max=16, help="Beam size over decisions.")] = 1,
+    beams: Beams = 1,
     batch: Annotated[int, typer.Option(min=1, help="Windows decoded side by side.")] = 16,
 ) -> None:
-    """Find entities in texts of any language and length."""
+    """Find entities in texts of any language and length.
+
+    Without types, it looks for those that the checkpoint was trained on last.
+    """
     from flows.views.predict import print_entities, progress
-    from gner_core.predicting.entities import listed_types
+    from gner_core.config.checkpoint import description_of
+    from gner_core.predicting.entities import listed_types, own_types
     from tasks.checkpoints.find import find_checkpoint
     from tasks.standalone.predict import predict as predict_there
 
     wanted = listed_types(types, one_type or [])
     folder = find_checkpoint(checkpoint)
+    wanted = wanted or own_types(description_of(folder))
     texts = _texts(file, whole=whole)
     with progress() as show:
         found = predict_there(folder, texts, wanted, beams=beams, batch=batch, on_event=show)
@@ -50,18 +74,64 @@ def predict(
     print_entities(texts, found, types=wanted, form=form, title=title)
 
 
+def score_checkpoint(
+    checkpoint: Checkpoint,
+    file: Annotated[Path, typer.Argument(help="Tagged sentences: CoNLL, JSON lines and the like.")],
+    types: TypeList = "",
+    one_type: OneType = None,
+    beams: Beams = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Sentences decoded side by side.")] = 16,
+    metric: Metrics = None,
+    leave_out: LeaveOut = None,
+    scoring: Scoring = None,
+    by_type: Types = False,
+    errors: ErrorsOption = False,
+    as_json: AsJson = False,
+) -> None:
+    """Test a checkpoint on your own tagged sentences: predict them, and print the scores.
+
+    Without types, it looks for those of the file.
+    """
+    from flows.views.predict import progress
+    from flows.views.score import print_scores, score_values
+    from gner_core.predicting.entities import listed_types
+    from gner_core.scoring.files import score_file
+    from tasks.checkpoints.find import find_checkpoint
+    from tasks.standalone.predict import predictions_for, sentences_to_test
+
+    wanted = listed_types(types, one_type or [])
+    folder = find_checkpoint(checkpoint)
+    setup = setup_of(
+        *("gner", None, "BIO", ""),
+        metrics=names_of(metric),
+        leave_out=leave_out,
+        scoring=scoring,
+        errors=errors,
+    )
+    sentences = sentences_to_test(file, wanted, without=leave_out or [])
+    with (
+        progress() as show,
+        predictions_for(folder, sentences, beams=beams, batch=batch, on_event=show) as predictions,
+    ):
+        scores = score_file(predictions, setup, workers=1, report=lambda _: None)
+    if as_json:
+        print_json(score_values(scores, setup))
+    else:
+        print_scores(scores, setup, types=by_type)
+
+
 def log_model(
     checkpoint: Checkpoint,
     name: Annotated[str, typer.Option(help="Name of the model in MLflow.")] = "gner",
-    beams: Annotated[int, typer.Option(min=1, max=16, help="Beam size over decisions.")] = 1,
+    beams: Beams = 1,
 ) -> None:
     """Log a checkpoint as an MLflow model that `mlflow models serve` answers requests with."""
     from tasks.checkpoints.find import find_checkpoint
-    from tasks.paths import home_folder
+    from tasks.paths import made_home
     from tasks.tracking.pyfunc import log_pyfunc
 
-    folder = find_checkpoint(checkpoint)
-    uri, tracking = log_pyfunc(folder, name=name, beams=beams, home=home_folder())
+    home, folder = made_home(), find_checkpoint(checkpoint)
+    uri, tracking = log_pyfunc(folder, name=name, beams=beams, home=home)
     typer.echo(f"model     {uri}")
     typer.echo(f"tracking  {tracking}")
     typer.echo(

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from flows.cli.messages import log_to
+from flows.cli.messages import log_to, print_json
 from flows.cli.run import Overrides
+from flows.views.output import Output
 from gner_core.errors import InputError
 
 Arguments = Annotated[
@@ -25,6 +25,7 @@ def reevaluate(
         bool, typer.Option("--scan", help="Look for checkpoints, as the file says.")
     ] = False,
     overrides: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """Evaluate checkpoints on fixed tests; the alias moves to one that beats the champion.
 
@@ -43,14 +44,20 @@ def reevaluate(
     from flows import reevaluate as flows
     from flows.views.reevaluate import print_table, raise_faults, table_rows, title_of
 
+    def show(table: list[dict[str, str]]) -> None:
+        if as_json:
+            print_json(table)
+        else:
+            print_table(table, title=title_of(params))
+
     if get_current_settings().api.url:
         given = (file, overrides or [])
         found = flows.scan(*given) if scan else []
         table = [*found, *(row for name in names for row in flows.evaluate(name, *given))]
-        print_table(table, title=title_of(params))
+        show(table)
         return
-    console = Console()
+    console = Output(stderr=as_json)
     log_to(console)
     rows = flows.reevaluate_here(params, names=None if scan else names, console=console)
-    print_table(table_rows(rows), title=title_of(params))
+    show(table_rows(rows))
     raise_faults(rows)

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from flows.cli.messages import log_to, show_fault
+from flows.cli.messages import log_to, print_json, show_fault
+from flows.views.output import Output
 from gner_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ def run(
     dry_run: DryRun = False,
     device: Device = None,
     grid: Grid = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print scores, or steps, as JSON.")
+    ] = False,
 ) -> None:
     """Run an experiment, a sweep or a study: finished steps are skipped, interrupted ones go on.
 
@@ -46,23 +49,31 @@ def run(
 
     found = read_runnable(params, overrides=overrides or [])
     if dry_run:
-        from flows.cli.dry_run import dry_run_lines
+        from flows.cli.dry_run import dry_run_parts, dry_run_values
 
-        for line in dry_run_lines(found, devices=device or [], grid=grid):
-            typer.echo(line)
+        if as_json:
+            print_json(dry_run_values(found, devices=device or [], grid=grid))
+            return
+        console = Output()
+        for part in dry_run_parts(found, devices=device or [], grid=grid):
+            console.print(part)
         return
     if device or grid is not None:
         raise InputError("--device and --grid need --dry-run")
     from prefect.settings import get_current_settings
 
     if server := get_current_settings().api.url:
-        _run_on(server, found, params, overrides or [])
+        report = _run_on(server, found, params, overrides or [])
+        if as_json:
+            print_json({"report": report})
+        else:
+            typer.echo(f"report: {report}")
     else:
-        _run_here(found)
+        _run_here(found, as_json=as_json)
 
 
-def _run_on(server: str, found: "Runnable", params: Path, overrides: list[str]) -> None:
-    """Run as a flow run of a Prefect server."""
+def _run_on(server: str, found: "Runnable", params: Path, overrides: list[str]) -> str:
+    """Run as a flow run of a Prefect server; return where its report is."""
     from flows.experiment import gner
     from flows.running.outcome import PointsFailedError
     from flows.sweep import sweep
@@ -73,29 +84,36 @@ def _run_on(server: str, found: "Runnable", params: Path, overrides: list[str]) 
         raise InputError(f"PREFECT_API_URL: no Prefect server answers at {server}")
     flow = gner if isinstance(found, Experiment) else sweep
     try:
-        typer.echo(f"report: {flow(str(params), overrides)}")
+        return str(flow(str(params), overrides))
     except PointsFailedError as error:
         show_fault(str(error))
         raise typer.Exit(1) from None
 
 
-def _run_here(found: "Runnable") -> None:
+def _run_here(found: "Runnable", *, as_json: bool) -> None:
     """Run in this process, without a Prefect server."""
     from gner_core.config.experiment import Experiment
 
-    console = Console()
+    console = Output(stderr=as_json)
     log_to(console)
     if isinstance(found, Experiment):
         from flows.experiment import run_here
-        from flows.views.run import show_outcome
+        from flows.views.run import outcome_values, show_outcome
 
-        show_outcome(run_here(found, console=console), console)
+        one = run_here(found, console=console)
+        if as_json:
+            print_json(outcome_values(one))
+        else:
+            show_outcome(one, console)
         return
     from flows.running.points import run_points
     from flows.running.submit import in_process
-    from flows.views.run import show_points
+    from flows.views.run import points_values, show_points
 
     outcome = run_points(found, in_process, console)
-    show_points(outcome, console)
+    if as_json:
+        print_json(points_values(outcome))
+    else:
+        show_points(outcome, console)
     if outcome.failures:
         raise typer.Exit(1)

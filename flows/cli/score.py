@@ -30,6 +30,14 @@ File = Annotated[
     typer.Argument(help="Predictions: .parquet of gner, .jsonl(.gz) records, or generate/KEY."),
 ]
 OneMetric = Annotated[Literal["pair", "span"], typer.Option(help="pair or span.")]
+Metrics = Annotated[
+    list[Metric] | None,
+    typer.Option(help="pair (the paper's, default), span or partial; repeatable."),
+]
+Types = Annotated[bool, typer.Option(help="Also a table per type.")]
+ErrorsOption = Annotated[
+    bool, typer.Option(help="Also error classes (Table 1), confusions, faults of texts (Table 9).")
+]
 ModeOption = Annotated[
     Mode,
     typer.Option(help="How text becomes tags: gner, paper (as published), or w/o LCS (Table 6)."),
@@ -57,22 +65,24 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print all counts as JSON."
 
 
 def score(
-    file: File,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[GOLD] PREDICTIONS",
+            help="Predictions with their gold: .parquet of gner, .jsonl(.gz) records, or "
+            "generate/KEY. Or two files of the same sentences: gold, and what was predicted, as "
+            "CoNLL or the like, or as gner predict --format json prints it.",
+        ),
+    ],
     mode: ModeOption = "gner",
-    metric: Annotated[
-        list[Metric] | None,
-        typer.Option(help="pair (the paper's, default), span or partial; repeatable."),
-    ] = None,
+    metric: Metrics = None,
     tokenizer: Tokenizer = None,
     labels: LabelsOption = "BIO",
     gap: Gap = "......",
     leave_out: LeaveOut = None,
     scoring: Scoring = None,
-    types: Annotated[bool, typer.Option(help="Also a table per type.")] = False,
-    errors: Annotated[
-        bool,
-        typer.Option(help="Also error classes (Table 1), confusions, faults of texts (Table 9)."),
-    ] = False,
+    types: Types = False,
+    errors: ErrorsOption = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 takes every core.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -81,12 +91,17 @@ def score(
     from gner_core.scoring.files import score_file
     from tasks.checkpoints.find import find_predictions
 
-    setup = _setup(
+    *gold, file = files
+    if len(gold) > 1:
+        raise InputError("give one file of predictions, or two files: gold and predictions")
+    if gold and (tokenizer or mode != "gner"):
+        raise InputError("--mode and --tokenizer are for generated texts; leave them out")
+    setup = setup_of(
         mode,
         tokenizer,
         labels,
         gap,
-        metrics=tuple(one.value for one in metric or [Metric.pair]),
+        metrics=names_of(metric),
         leave_out=leave_out,
         scoring=scoring,
         errors=errors,
@@ -94,7 +109,11 @@ def score(
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     with progress() as report:
         scores = score_file(
-            find_predictions(file), setup, workers=workers or cores or 1, report=report
+            find_predictions(file),
+            setup,
+            workers=workers or cores or 1,
+            report=report,
+            gold=gold[0] if gold else None,
         )
     if as_json:
         print_json(score_values(scores, setup))
@@ -125,7 +144,7 @@ def compare(
     from tasks.checkpoints.find import find_predictions
 
     first, second = (
-        _setup(*how, labels, gap, leave_out=leave_out, metrics=(metric,), scoring=scoring)
+        setup_of(*how, labels, gap, leave_out=leave_out, metrics=(metric,), scoring=scoring)
         for how in ((mode, tokenizer), (mode_b or mode, tokenizer_b or tokenizer))
     )
     files = find_predictions(a), find_predictions(b)
@@ -158,7 +177,7 @@ def beams(
     from flows.views.score import print_study, study_values
     from gner_core.scoring.analysis.beams import study_beams
 
-    setup = _setup(
+    setup = setup_of(
         mode, tokenizer, labels, gap, leave_out=leave_out, metrics=(metric,), scoring=scoring
     )
     study = study_beams(_named(files), setup, metric=metric)
@@ -166,6 +185,11 @@ def beams(
         print_json(study_values(study))
     else:
         print_study(study, level=setup.scoring.level, show=show)
+
+
+def names_of(metrics: list[Metric] | None) -> tuple[str, ...]:
+    """Return the names of metrics; of none, that of the paper's."""
+    return tuple(one.value for one in metrics or [Metric.pair])
 
 
 def _named(files: list[str]) -> dict[str, Path]:
@@ -183,7 +207,7 @@ def _named(files: list[str]) -> dict[str, Path]:
     return named
 
 
-def _setup(
+def setup_of(
     mode: Mode,
     tokenizer: Path | None,
     labels: Labels,
@@ -194,6 +218,11 @@ def _setup(
     scoring: Path | None,
     errors: bool = False,
 ) -> "FileScoring":
+    """Return how files are scored.
+
+    Raises:
+        InputError: for options that contradict one another, and a faulty file.
+    """
     from gner_core.config.reading.files import read_scoring
     from gner_core.config.system import MatchParams, TargetForm
     from gner_core.scoring.files import FileScoring

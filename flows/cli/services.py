@@ -36,14 +36,15 @@ def up(
 ) -> None:
     """Start Prefect, MLflow and workers, and store the deployments; what runs is left alone."""
     from gner_core.runtime.gpus import VISIBLE, list_gpus
-    from tasks.paths import home_folder
+    from tasks.paths import made_home
     from tasks.services.machine import ServiceError, Services, locked
     from tasks.services.settings import Settings
 
     pools = ("cpu", "gpu") if list_gpus(os.environ.get(VISIBLE)) else ("cpu",)
     settings = Settings(str(_checkout()), host, prefect_port, mlflow_port, pools)
-    with locked(home_folder()):
-        services = Services(home_folder())
+    home = made_home()
+    with locked(home):
+        services = Services(home)
         try:
             started = services.up(settings, say=typer.echo)
         except ServiceError as error:
@@ -63,11 +64,12 @@ def down(now: Now = False) -> None:
 
     Trainings save their state first, for which they have GNER_GRACE_SECONDS, 300 by default.
     """
-    from tasks.paths import home_folder
+    from tasks.paths import made_home
     from tasks.services.machine import Services, locked
 
-    with locked(home_folder()):
-        ended = Services(home_folder()).down(say=typer.echo, now=now)
+    home = made_home()
+    with locked(home):
+        ended = Services(home).down(say=typer.echo, now=now)
     typer.echo("all ended" if ended else "nothing was up")
 
 

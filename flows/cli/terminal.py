@@ -4,12 +4,33 @@ The kernel says so by SIGHUP, which may come late or be ignored; ending for it i
 `flows.running.signals`.
 """
 
+import codecs
 import errno
 import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
+
+IN_ASCII = "in-ascii"
+ASCII = {"–": "-", "×": "x", "→": ">", "…": "...", "²": "2", "█": "#", "’": "'"}
+"""Signs that commands print themselves."""
+
+
+def show_any_text() -> None:
+    """Have signs that the encoding of the terminal lacks written in ASCII, or as their codes."""
+    codecs.register_error(IN_ASCII, _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=IN_ASCII)
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str | bytes, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    sign = error.object[error.start]
+    if sign in ASCII:
+        return ASCII[sign], error.start + 1
+    return codecs.backslashreplace_errors(error)
 
 
 @contextmanager

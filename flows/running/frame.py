@@ -15,7 +15,7 @@ from flows.running.signals import ENDINGS, ended_by_signals
 from gner_core.config.execution import ExecutionParams
 from gner_core.runtime.priority import take_priority
 from tasks.context import RunContext, Workspace
-from tasks.paths import home_folder, open_store
+from tasks.paths import made_home, open_store
 from tasks.progress import Progress, logger
 from tasks.steps.step_key import Step
 from tasks.tracking.tracker import Tracker
@@ -50,10 +50,10 @@ def opened_run(
         console: for progress bars.
     """
     take_priority()
-    store, workers = open_store(), Workers()
+    home, store, workers = made_home(), open_store(), Workers()
     if any(step.in_worker and not store.has(step.ref) for step in steps):
         workers.start_server()  # imports while corpora are prepared
-    tracker = Tracker.start(name=name, params=params, tags=tags, home=home_folder())
+    tracker = Tracker.start(name=name, params=params, tags=tags, home=home)
     status = "FAILED"
     with ended_by_signals(), Progress(console) as progress, workers:
         run = RunContext(Workspace(store, progress, workers), execution, tracker)

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
-from flows.views.tables import numbers, plain_table, table_of, texts
+from flows.views.output import Output
+from flows.views.tables import WholeTable, numbers, plain_table, table_of, texts
 from gner_core.scoring.analysis.matching_speed import Row
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ def print_matching(rows: Sequence[Row]) -> None:
         table.add_row(
             f"{row.low}–{row.high}", row.which, f"{row.pairs:,}", f"{row.plain:,.1f}", *times
         )
-    Console().print(table)
+    Output().print(table)
 
 
-def training_table(backbone: str, stage: str, sides: Mapping[str, Rounds]) -> Table:
+def training_table(backbone: str, stage: str, sides: Mapping[str, Rounds]) -> WholeTable:
     """Return label tokens a second, padding, memory and utilisation of both sides.
 
     Args:
@@ -71,7 +71,7 @@ def training_table(backbone: str, stage: str, sides: Mapping[str, Rounds]) -> Ta
     return table
 
 
-def generation_table(backbone: str, rows: "Sequence[GenerationRow]") -> Table:
+def generation_table(backbone: str, rows: "Sequence[GenerationRow]") -> WholeTable:
     """Return speed, passes, texts and F1 of every way of decoding."""
     some = rows[0].figures
     table = plain_table(

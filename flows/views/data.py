@@ -5,10 +5,10 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
-from flows.views.tables import COLOURS, numbers, plain_table, texts
+from flows.views.tables import COLOURS, WholeTable, numbers, plain_table, texts
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.corpus import CorpusParams
 from gner_core.corpora.audit import CorpusAudit
@@ -20,13 +20,12 @@ from gner_core.records import Sentence, spans_of
 NONE = "–"
 
 
-def catalog_table(corpora: Mapping[str, CorpusParams], cached: Collection[str]) -> Table:
+def catalog_table(corpora: Mapping[str, CorpusParams], cached: Collection[str]) -> WholeTable:
     """Return a row per corpus."""
-    table = Table(
+    table = plain_table(
         *texts("corpus", "role"),
         *numbers("train", "valid", "test", "types"),
-        "licence",
-        *texts("source", "cached"),
+        *texts("licence", "source", "cached"),
         title="Corpora (counts as in Table 8 of the paper)",
     )
     for name, corpus in corpora.items():
@@ -39,6 +38,23 @@ def catalog_table(corpora: Mapping[str, CorpusParams], cached: Collection[str]) 
     return table
 
 
+def catalog_values(
+    corpora: Mapping[str, CorpusParams], cached: Collection[str]
+) -> list[dict[str, Any]]:
+    """Return the rows of the catalog, for JSON."""
+    return [
+        {
+            "corpus": name,
+            "roles": corpus.roles,
+            "table8": corpus.table8.model_dump() if corpus.table8 else None,
+            "licence": corpus.licence,
+            "source": _trust(corpus).plain,
+            "cached": name in cached,
+        }
+        for name, corpus in corpora.items()
+    ]
+
+
 def _trust(corpus: CorpusParams) -> Text:
     if corpus.verified:
         return Text("verified", style="green")
@@ -47,10 +63,10 @@ def _trust(corpus: CorpusParams) -> Text:
     return Text("your own files", style="yellow")
 
 
-def preparation_table(name: str, statistics: Mapping[str, Mapping[str, Any]]) -> Table:
+def preparation_table(name: str, statistics: Mapping[str, Mapping[str, Any]]) -> WholeTable:
     """Return a row per split with its counts and repairs."""
     headings = ("sentences", "words", "entities", "types", "longest")
-    table = Table("split", *_right(*headings), "repairs", title=name, title_justify="left")
+    table = plain_table("split", *_right(*headings), "repairs", title=name)
     for split, counts in statistics.items():
         shown = {**counts, "types": len(counts["entities_by_type"])}
         repairs = "\n".join(f"{n:,} {kind}" for kind, n in counts["repairs"].items())
@@ -63,7 +79,7 @@ def lengths_table(
     reports: Sequence[tuple[LengthReport, LengthReport | None]],
     *,
     cut: int,
-) -> Table:
+) -> WholeTable:
     """Return a row per corpus: tokens of prompts and targets, what is over the limits, and cut."""
     together = backbone.family == "decoder_only"
     limits = (
@@ -75,7 +91,7 @@ def lengths_table(
     spread = "mean\n95 %\nlongest"
     pieces = f"cut at\n{cut}\nover"
     table = plain_table(
-        Column("corpus", overflow="fold", min_width=12),
+        "corpus",
         *numbers("", f"prompt\n{spread}", f"target\n{spread}", f"over\n{over}", pieces),
         title=f"{backbone.name}, {limits}",
     )
@@ -106,9 +122,9 @@ def table8_table(
     corpora: Mapping[str, CorpusParams],
     counted: Mapping[str, Mapping[str, Mapping[str, Any]]],
     rows: Sequence[Comparison],
-) -> Table:
+) -> WholeTable:
     """Return a row per corpus: counts here, and the paper's number where it is another one."""
-    table = Table(
+    table = plain_table(
         *texts("corpus"),
         *numbers(*WHATS),
         title="Table 8, recounted",
@@ -158,7 +174,9 @@ def audit_tables(
     noisy = [audit for audit in audits if audit.noise.repeated_texts]
     if noisy:
         title = "Label noise: the same words with different tags"
-        table = Table("corpus", *_right("repeated texts", "differ"), "for example", title=title)
+        table = plain_table(
+            "corpus", *_right("repeated texts", "differ"), "for example", title=title
+        )
         for audit in noisy:
             noise = audit.noise
             example = _short(noise.examples[0]) if noise.examples else NONE
@@ -172,14 +190,14 @@ def audit_tables(
         yield Text("Zero-shot types: no adaptation corpus is at hand to compare them with.")
         return
     title = f"Zero-shot types that the training data name: {', '.join(trained)}"
-    table = Table("corpus", *_right("known"), "types", title=title)
+    table = plain_table("corpus", *_right("known"), "types", title=title)
     for corpus, known in types.items():
         table.add_row(corpus, f"{len(known)} of {len(tested[corpus])}", ", ".join(known) or NONE)
     yield table
 
 
-def _sentences_table(audits: Sequence[CorpusAudit]) -> Table:
-    table = Table(
+def _sentences_table(audits: Sequence[CorpusAudit]) -> WholeTable:
+    table = plain_table(
         *texts("corpus", "split"),
         *_right("sentences", "repeated", "also in train", "also in valid"),
         title="Sentences that stand in more than one place",
@@ -253,7 +271,7 @@ class FetchBars(Progress):
     def __init__(self, console: Console) -> None:
         """Show bars on `console` where it is a terminal, lines elsewhere."""
         super().__init__(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             console=console,
@@ -264,7 +282,7 @@ class FetchBars(Progress):
 
     def note(self, line: str) -> None:
         """Print a line, such as that of a retry."""
-        self.console.print(line, style="dim", soft_wrap=True, highlight=False)
+        self.console.print(line, style="dim")
 
     def progress(self, file: str, done: int, total: int | None) -> None:
         """Move the bar of a file."""

@@ -1,11 +1,11 @@
-"""Prints `gner run --dry-run`: a line a step, then the totals and those of the paper.
-
-Plain lines, not a table cut to the width of a terminal, so that other programs can read them.
-"""
+"""Prints `gner run --dry-run`: a row a step, then the totals and those of the paper."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
 
+from flows.views.tables import WholeTable, numbers, plain_table, texts
 from gner_core.config.costs import DeviceProfile, EnergyParams
 from gner_core.config.experiment import Experiment
 from gner_core.costs.estimate import footprint
@@ -14,17 +14,34 @@ from tasks.plans.points import PlannedStep
 from tasks.steps.models import Generate, Train
 from tasks.steps.step_key import Step
 
-HEAD = f"{'state':<10} {'step':<12} {'key':<20} {'tokens':>7} {'FLOP':>7} {'memory':>8} {'GPU h':>8}  title"
 NAMED = 3
 """Experiments that are named behind a step; of others only the number is given."""
 SCALES = ("", "k", "M", "G", "T", "P", "E", "Z")
 NO_KEY = "(after-fetching)"
 
 
-def plain_lines(steps: Sequence[PlannedStep]) -> Iterator[str]:
-    """Yield state, kind, key and title of every step."""
+def plain_table_of(steps: Sequence[PlannedStep]) -> WholeTable:
+    """Return state, kind, key and title of every step."""
+    table = plain_table(*texts("state", "step", "key", "title"))
+    table.show_header = False
     for planned in steps:
-        yield f"{_head(planned)}  {_title(planned)}"
+        table.add_row(*_head(planned), _title(planned))
+    return table
+
+
+def step_values(steps: Sequence[PlannedStep]) -> list[dict[str, Any]]:
+    """Return every step with its costs, as far as they are known, for JSON."""
+    return [
+        {
+            "state": "published" if planned.published else "pending",
+            "step": planned.step.kind,
+            "key": None if planned.step.unfetched else planned.step.ref.key,
+            "title": planned.step.title,
+            "users": list(planned.users),
+            "cost": asdict(planned.cost) if planned.cost else None,
+        }
+        for planned in steps
+    ]
 
 
 def default_lines(experiments: Iterable[Experiment]) -> Iterator[str]:
@@ -40,37 +57,37 @@ def default_lines(experiments: Iterable[Experiment]) -> Iterator[str]:
         yield f"default    {line.removeprefix(': ')}"
 
 
-def cost_lines(
+def costs_of(
     steps: Sequence[PlannedStep], device: DeviceProfile, energy: EnergyParams
-) -> Iterator[str]:
+) -> Iterator[str | WholeTable]:
     """Yield every step with its costs, then what all of them cost.
 
     Tokens are those of prompts and targets in all epochs of a training, or those generated.
     """
-    yield HEAD
+    figures = numbers("tokens", "FLOP", "memory", "GPU h")
+    table = plain_table(*texts("state", "step", "key"), *figures, *texts("title"))
     for planned in steps:
-        yield _line(planned, device)
+        note = planned.note and f"  ({planned.note})"
+        table.add_row(*_head(planned), *_figures(planned, device), f"{_title(planned)}{note}")
+    yield table
     yield ""
     yield from _device_lines(device)
     yield from _totals(steps, device, energy)
 
 
-def _line(planned: PlannedStep, device: DeviceProfile) -> str:
+def _figures(planned: PlannedStep, device: DeviceProfile) -> tuple[str, str, str, str]:
     cost = planned.cost
-    cells = ("?",) * 4 if planned.note else ("",) * 4
-    note = planned.note and f"  ({planned.note})"
-    if cost:
-        trained = isinstance(planned.step, Train)
-        tokens = cost.target_tokens + (cost.prompt_tokens if trained else 0)
-        too_large = device.memory_bytes is not None and cost.memory_bytes > device.memory_bytes
-        cells = (
-            _scaled(tokens),
-            _scaled(cost.flops),
-            f"{_scaled(cost.memory_bytes)}B{'!' if too_large else ''}",
-            "?" if cost.gpu_hours is None else _hours_text(cost.gpu_hours),
-        )
-    numbers = f"{cells[0]:>7} {cells[1]:>7} {cells[2]:>8} {cells[3]:>8}"
-    return f"{_head(planned)} {numbers}  {_title(planned)}{note}"
+    if cost is None:
+        return ("?",) * 4 if planned.note else ("",) * 4
+    trained = isinstance(planned.step, Train)
+    tokens = cost.target_tokens + (cost.prompt_tokens if trained else 0)
+    too_large = device.memory_bytes is not None and cost.memory_bytes > device.memory_bytes
+    return (
+        _scaled(tokens),
+        _scaled(cost.flops),
+        f"{_scaled(cost.memory_bytes)}B{'!' if too_large else ''}",
+        "?" if cost.gpu_hours is None else _hours_text(cost.gpu_hours),
+    )
 
 
 def _scaled(value: float) -> str:
@@ -86,10 +103,9 @@ def _hours_text(hours: float) -> str:
     return f"{hours:,.2f}" if hours >= 0.1 else f"{hours:.2g}"
 
 
-def _head(planned: PlannedStep) -> str:
+def _head(planned: PlannedStep) -> tuple[str, str, str]:
     state = "published" if planned.published else "pending"
-    key = NO_KEY if planned.step.unfetched else planned.step.ref.key
-    return f"{state:<10} {planned.step.kind:<12} {key:<20}"
+    return state, planned.step.kind, NO_KEY if planned.step.unfetched else planned.step.ref.key
 
 
 def _title(planned: PlannedStep) -> str:

@@ -1,24 +1,20 @@
 """Prints the entities of `gner predict`: coloured texts and a table, JSON lines, or an HTML page."""
 
-import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.table import Column, Table
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.text import Text
 
-from flows.views.tables import COLOURS, bar_of, plain_table, texts
+from flows.views.output import Output, json_text, visible
+from flows.views.tables import COLOURS, WholeTable, bar_of, numbers, plain_table, texts
 from gner_core.predicting.entities import Entity
 from gner_core.reports.entities import render_entities, stretches
-from tasks.workers import Event
+from tasks.workers import Event, TimeLeft
 
 SURE = 0.5
 """Entities below this confidence are dimmed."""
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @contextmanager
@@ -28,13 +24,16 @@ def progress() -> Iterator[Callable[[Event], None]]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}"),
     )
     with bar_of(*columns) as bar:
-        task = bar.add_task("loading the model", total=None)
-        yield lambda event: bar.update(
-            task, description="windows of text", completed=event["done"], total=event["total"]
-        )
+        task, left = bar.add_task("loading the model", total=None, left=""), TimeLeft()
+
+        def show(event: Event) -> None:
+            now = {"completed": event["done"], "total": event["total"], "left": left(event)}
+            bar.update(task, description="windows of text", **now)
+
+        yield show
 
 
 def print_entities(
@@ -49,14 +48,15 @@ def print_entities(
     if form == "json":
         for text, entities in zip(texts, found, strict=True):
             line = {"text": text, "entities": [entity.values() for entity in entities]}
-            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+            sys.stdout.write(json_text(line) + "\n")
     elif form == "html":
-        sys.stdout.write(render_entities(texts, found, types=types, title=title) + "\n")
+        page = render_entities(texts, found, types=types, title=title)
+        sys.stdout.buffer.write(f"{page}\n".encode())  # as the page says, whatever a terminal reads
     else:
-        console = Console()
+        console = Output()
         styles = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(types)}
         for text, entities in zip(texts, found, strict=True):
-            console.print(coloured(text, entities, styles), soft_wrap=True)
+            console.print(coloured(text, entities, styles))
         if any(found):
             console.print()
             console.print(_table(found, styles))
@@ -70,28 +70,21 @@ def coloured(text: str, entities: Sequence[Entity], styles: dict[str, str]) -> T
     for stretch in stretches(text, entities):
         entity = stretch.entity
         if entity is None:
-            line.append(_visible(stretch.text))
+            line.append(visible(stretch.text))
             continue
         colour = styles[entity.label]
         weight = "bold" if entity.confidence >= SURE else "dim"
-        line.append(f"[{_visible(stretch.text)}]", style=f"{weight} {colour}")
+        line.append(f"[{visible(stretch.text)}]", style=f"{weight} {colour}")
         line.append(f"({entity.label} {100 * entity.confidence:.0f})", style=f"dim {colour}")
     return line
 
 
-def _table(found: Sequence[Sequence[Entity]], styles: dict[str, str]) -> Table:
-    text, start, end, confidence = (
-        Column(name, justify="right") for name in ("text", "from", "to", "confidence")
-    )
-    table = plain_table(text, start, end, *texts("type"), confidence, "entity")
+def _table(found: Sequence[Sequence[Entity]], styles: dict[str, str]) -> WholeTable:
+    where = numbers("text", "from", "to")
+    table = plain_table(*where, *texts("type"), *numbers("confidence"), *texts("entity"))
     for number, entities in enumerate(found, start=1):
         for e in entities:
             position = [str(number), str(e.start), str(e.end)]
             label = Text(e.label, style=styles[e.label])
-            table.add_row(*position, label, f"{100 * e.confidence:.1f} %", Text(_visible(e.text)))
+            table.add_row(*position, label, f"{100 * e.confidence:.1f} %", Text(visible(e.text)))
     return table
-
-
-def _visible(text: str) -> str:
-    """Return a text without control characters, which could act on the terminal."""
-    return _CONTROL.sub("\ufffd", text)

@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.markup import escape
-
+from flows.views.output import Output
 from flows.views.tables import percent, points, signed, signed_bounds, table_of
 from gner_core.config.reevaluation import Reevaluation
 from gner_core.errors import InputError
@@ -53,11 +51,11 @@ def table_rows(rows: Sequence[Row]) -> list[dict[str, str]]:
 def print_table(rows: Sequence[Mapping[str, str]], *, title: str) -> None:
     """Print the rows of `table_rows`; figures are points."""
     table = table_of(title, ["checkpoint"], NUMBERS)
-    table.add_column("verdict", overflow="fold")
+    table.add_column("verdict")
     for row in rows:
-        shown = [escape(row[column]) for column in ("checkpoint", *NUMBERS, "verdict")]
+        shown = [row[column] for column in ("checkpoint", *NUMBERS, "verdict")]
         table.add_row(*shown, style=STYLES.get(row["verdict"].split(":")[0], "dim"))
-    Console().print(table)
+    Output().print(table)
 
 
 def title_of(params: Reevaluation) -> str:

@@ -1,35 +1,48 @@
 """Prints the outcome of `gner run`: scores, pages, and what failed."""
 
+from dataclasses import asdict
+from typing import Any
+
 from rich.console import Console
-from rich.table import Column, Table
 
 from flows.running.outcome import Outcome, PointsOutcome
+from flows.views.tables import numbers, plain_table, table_of, texts
+
+
+def outcome_values(outcome: Outcome) -> dict[str, Any]:
+    """Return what an experiment leaves, for JSON."""
+    return {**asdict(outcome), "report": str(outcome.report)}
+
+
+def points_values(outcome: PointsOutcome) -> dict[str, Any]:
+    """Return what a sweep or a study leaves, for JSON."""
+    return {**asdict(outcome), "pages": {name: str(page) for name, page in outcome.pages.items()}}
 
 
 def show_points(outcome: PointsOutcome, console: Console) -> None:
     """Print the table of every sweep, what failed and why, and where the pages are."""
     for name, rows in outcome.tables.items():
-        columns = [Column(c, justify="right" if "/" in c else "left") for c in rows[0]]
-        table = Table(*columns, title=f"{name} (in points)")
+        columns = [column for c in rows[0] for column in (numbers(c) if "/" in c else texts(c))]
+        table = plain_table(*columns, title=f"{name} (in points)")
         for row in rows:
             table.add_row(*row.values())
         console.print(table)
     for name, page in outcome.pages.items():
-        console.print(f"{name:<24} {page}", soft_wrap=True, highlight=False)
-    console.print(f"{'tracking':<24} {outcome.tracking_uri}", soft_wrap=True, highlight=False)
+        console.print(f"{name:<24} {page}")
+    console.print(f"{'tracking':<24} {outcome.tracking_uri}")
     if outcome.failures:
         console.print(
             f"{len(outcome.failures)} of {outcome.points} points failed:", style="bold red"
         )
         for label, cause in outcome.failures.items():
-            console.print(f"  {label}: {cause}", soft_wrap=True, highlight=False, markup=False)
+            console.print(f"  {label}: {cause}")
         console.print("The same command again does only what is missing.")
 
 
 def show_outcome(outcome: Outcome, console: Console) -> None:
     """Print the scores of every test, the report and where the run is tracked."""
-    figures = [Column(name, justify="right") for name in ("precision", "recall", "F1")]
-    table = Table("test", "corpus", *figures, title="Scores (the paper's metric, in points)")
+    figures = ("precision", "recall", "F1")
+    table = table_of("Scores (the paper's metric, in points)", ("test", "corpus"), figures)
     for title, summary in outcome.scores.items():
         rows = {**summary["corpora"], "mean": summary["macro"]}
         for corpus, row in rows.items():
@@ -38,7 +51,7 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
             table.add_row(title, corpus, *cells, style="bold" if last else None, end_section=last)
     if outcome.scores:
         console.print(table)
-    console.print(f"report    {outcome.report}", soft_wrap=True)
-    console.print(f"tracking  {outcome.tracking_uri}", soft_wrap=True)
+    console.print(f"report    {outcome.report}")
+    console.print(f"tracking  {outcome.tracking_uri}")
     for title, url in outcome.links.items():
-        console.print(f"{title:<18} {url}", soft_wrap=True)
+        console.print(f"{title:<18} {url}")

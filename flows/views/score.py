@@ -5,13 +5,20 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
-from flows.views.tables import bar_of, bounds, percent, points, signed, signed_bounds, table_of
+from flows.views.output import Output
+from flows.views.tables import (
+    WholeTable,
+    bar_of,
+    bounds,
+    percent,
+    points,
+    signed,
+    signed_bounds,
+    table_of,
+)
 from gner_core.records import spans_of
 from gner_core.scoring.analysis.beams import KINDS, BeamStudy, Case
 from gner_core.scoring.analysis.calibration import Calibration
@@ -46,11 +53,13 @@ def progress() -> Iterator[Callable[[int], None]]:
 
 def print_scores(scores: FileScores, setup: FileScoring, *, types: bool) -> None:
     """Print a table per metric, then errors and faults where they were counted."""
-    console = Console()
+    console = Output()
     back = "with" if setup.match.back_tokenization else "without"
     console.print(
         f"{scores.texts['all']:,} sentences, mode {setup.match.mode}, {back} back tokenization"
     )
+    if skipped := scores.texts["skipped"]:
+        console.print(f"{skipped:,} sentences are over the limits of the model and were skipped")
     for name, tally in scores.tallies.items():
         summary = metric_summary(tally, setup.scoring)
         left_out = f", without {', '.join(sorted(tally.without))}" if tally.without else ""
@@ -59,7 +68,7 @@ def print_scores(scores: FileScores, setup: FileScoring, *, types: bool) -> None
         if "without" in summary:
             names = ", ".join(summary["without"]["types"])
             mean = points(summary["without"]["macro"]["f1"])
-            console.print(f"mean F1 without {escape(names)}: {mean}")
+            console.print(f"mean F1 without {names}: {mean}")
         if types:
             console.print(_type_table(name, summary["corpora"]))
     if scores.partial.counts:
@@ -73,9 +82,9 @@ def print_scores(scores: FileScores, setup: FileScoring, *, types: bool) -> None
         console.print(_confusion_table(scores.errors))
         console.print(_fault_table(scores))
         for name, examples in scores.examples.items():
-            console.print(f"[bold]Words {name}[/]")
+            console.print(f"Words {name}", style="bold")
             for words, written in examples:
-                console.print(f"  raw  {escape(words)}\n  text {escape(written)}")
+                console.print(f"  raw  {words}\n  text {written}")
 
 
 def score_values(scores: FileScores, setup: FileScoring) -> dict[str, Any]:
@@ -103,13 +112,13 @@ def comparison_values(comparison: Comparison) -> dict[str, Any]:
 
 def print_comparison(comparison: Comparison, *, level: float, show: int) -> None:
     """Print the differences and the sentences that changed most."""
-    console = Console()
+    console = Output()
     figures = ("A", "B", "B - A", percent(level), "p")
     table = table_of("F1 in points: B against A", ["corpus"], figures)
     for name, d in comparison.differences.items():
         row = (points(d.a), points(d.b), signed(d.value), signed_bounds(d.low, d.high))
         style = "bold" if name == MEAN else None
-        table.add_row(escape(name), *row, f"{d.p:.3f}", style=style)
+        table.add_row(name, *row, f"{d.p:.3f}", style=style)
     console.print(table)
     better = sum(change.gain > 0 for change in comparison.changes)
     worse = sum(change.gain < 0 for change in comparison.changes)
@@ -118,10 +127,10 @@ def print_comparison(comparison: Comparison, *, level: float, show: int) -> None
         f"{better} gained right entities, {worse} lost some"
     )
     for change in comparison.changes[:show]:
-        console.print(f"\n[bold]{escape(change.a.id)}[/]  {escape(' '.join(change.a.words))}")
-        console.print(f"  gold  {_entities(change.a.words, change.a.gold)}")
-        console.print(f"  A     {_predicted(change.a)}")
-        console.print(f"  B     {_predicted(change.b)}")
+        console.print(Text(f"\n{change.a.id}", style="bold"), " ".join(change.a.words))
+        console.print("  gold ", _entities(change.a.words, change.a.gold))
+        console.print("  A    ", _predicted(change.a))
+        console.print("  B    ", _predicted(change.b))
 
 
 def study_values(study: BeamStudy) -> dict[str, Any]:
@@ -136,7 +145,7 @@ def study_values(study: BeamStudy) -> dict[str, Any]:
 
 def print_study(study: BeamStudy, *, level: float, show: int) -> None:
     """Print Table 7, how many sentences change, and `show` cases of each beam and kind (Table 10)."""
-    console = Console()
+    console = Output()
     console.print(_beam_table(study, level=level))
     counts = table_of("Sentences whose entities change", ["beam"], (*KINDS, "all"))
     for name, kinds in study.counts().items():
@@ -152,13 +161,13 @@ def print_study(study: BeamStudy, *, level: float, show: int) -> None:
                 _print_case(case, console)
 
 
-def _metric_table(title: str, summary: Mapping[str, Any], *, level: float) -> Table:
+def _metric_table(title: str, summary: Mapping[str, Any], *, level: float) -> WholeTable:
     figures = ("texts", "gold", "found", "right", "P", "R", "F1", percent(level))
     table = table_of(title, ["corpus"], figures)
     for name, row in summary["corpora"].items():
         counts = [f"{row[key]:,}" for key in ("sentences", "gold", "predicted", "right")]
         ratios = [points(row[key]) for key in RATIOS]
-        table.add_row(escape(name), *counts, *ratios, bounds(*row["interval"]))
+        table.add_row(name, *counts, *ratios, bounds(*row["interval"]))
     table.add_section()
     mean, micro = summary["macro"], summary["micro"]
     table.add_row(
@@ -169,25 +178,25 @@ def _metric_table(title: str, summary: Mapping[str, Any], *, level: float) -> Ta
     return table
 
 
-def _type_table(metric: str, corpora: Mapping[str, Any]) -> Table:
+def _type_table(metric: str, corpora: Mapping[str, Any]) -> WholeTable:
     figures = ("gold", "found", "right", "P", "R", "F1")
     table = table_of(f"{metric}: by type", ("corpus", "type"), figures)
     for corpus, row in corpora.items():
         for name, one in row["types"].items():
             counts = [f"{one[key]:,}" for key in COUNTS]
-            table.add_row(escape(corpus), escape(name), *counts, *[points(one[k]) for k in RATIOS])
+            table.add_row(corpus, name, *counts, *[points(one[k]) for k in RATIOS])
         table.add_section()
     return table
 
 
-def _partial_table(corpora: Mapping[str, Any]) -> Table:
+def _partial_table(corpora: Mapping[str, Any]) -> WholeTable:
     table = table_of("partial: F1 in the sense of SemEval 2013", ["corpus"], SCHEMES)
     for corpus, schemes in corpora.items():
-        table.add_row(escape(corpus), *[points(one["f1"]) for one in schemes.values()])
+        table.add_row(corpus, *[points(one["f1"]) for one in schemes.values()])
     return table
 
 
-def _calibration_table(calibration: Calibration) -> Table:
+def _calibration_table(calibration: Calibration) -> WholeTable:
     table = table_of("Entities by confidence", ("confidence",), ("entities", "mean", "right"))
     for row in calibration.values()["bins"]:
         if row["entities"]:
@@ -197,28 +206,28 @@ def _calibration_table(calibration: Calibration) -> Table:
     return table
 
 
-def _error_table(errors: Mapping[str, Errors]) -> Table:
+def _error_table(errors: Mapping[str, Errors]) -> WholeTable:
     figures = ("gold", "right", *CLASSES, "NE+", "false")
     title = "Errors (Table 1). NE+: NE whose words differ too. false: found where nothing is"
     table = table_of(title, ["corpus"], figures)
     for corpus, one in errors.items():
         names = ("gold", "right", *CLASSES, "NE, boundary wrong too", "false positive")
-        table.add_row(escape(corpus), *[f"{one.counts[name]:,}" for name in names])
+        table.add_row(corpus, *[f"{one.counts[name]:,}" for name in names])
     return table
 
 
-def _share_table(errors: Mapping[str, Errors]) -> Table:
+def _share_table(errors: Mapping[str, Errors]) -> WholeTable:
     figures = [f"{name}/{of[0]}" for of in DENOMINATORS for name in CLASSES]
     title = "Errors in percent of gold (g), of the union of gold and found (u), of words (w)"
     table = table_of(title, ["corpus"], figures)
     for corpus, one in errors.items():
         shares = one.values()["shares"]
         cells = [f"{100 * shares[name][of]:.1f}" for of in DENOMINATORS for name in CLASSES]
-        table.add_row(escape(corpus), *cells)
+        table.add_row(corpus, *cells)
     return table
 
 
-def _confusion_table(errors: Mapping[str, Errors]) -> Table:
+def _confusion_table(errors: Mapping[str, Errors]) -> WholeTable:
     title = f"The {CONFUSIONS} most frequent confusions (O: no entity)"
     table = table_of(title, ("corpus", "gold", "found"), ("entities",))
     wrong = [
@@ -228,11 +237,11 @@ def _confusion_table(errors: Mapping[str, Errors]) -> Table:
         if pair[0] != pair[1]
     ]
     for count, *names in sorted(wrong, reverse=True)[:CONFUSIONS]:
-        table.add_row(*map(escape, names), f"{count:,}")
+        table.add_row(*names, f"{count:,}")
     return table
 
 
-def _fault_table(scores: FileScores) -> Table:
+def _fault_table(scores: FileScores) -> WholeTable:
     title = "Texts (Table 9): a text can be in several rows"
     table = table_of(title, ("fault",), ("number", "percent"))
     texts = scores.texts["all"]
@@ -245,19 +254,19 @@ def _fault_table(scores: FileScores) -> Table:
     return table
 
 
-def _predicted(scored: Scored) -> str:
+def _predicted(scored: Scored) -> Text:
     return _entities(scored.written or scored.words, scored.predicted)
 
 
-def _entities(words: Sequence[str], tags: Sequence[str]) -> str:
+def _entities(words: Sequence[str], tags: Sequence[str]) -> Text:
     found = [
-        f"{escape(' '.join(words[s.start : s.end]))} [dim]{escape(s.label)}[/]"
+        Text.assemble(" ".join(words[s.start : s.end]), " ", (s.label, "dim"))
         for s in spans_of(tags)
     ]
-    return "; ".join(found) or "–"
+    return Text("; ").join(found) if found else Text("–")
 
 
-def _beam_table(study: BeamStudy, *, level: float) -> Table:
+def _beam_table(study: BeamStudy, *, level: float) -> WholeTable:
     first, *others = study.columns
     headings = [first]
     for name in others:
@@ -276,18 +285,18 @@ def _beam_table(study: BeamStudy, *, level: float) -> Table:
     return table
 
 
-def _print_case(case: Case, console: Console) -> None:
+def _print_case(case: Case, console: Output) -> None:
     head = Text(f"\nbeam {case.name}  ", style="bold")
     head.append(case.kind, style=STYLES[case.kind])
     head.append(f"  {case.before.corpus}  {case.before.id}", style="dim")
-    console.print(head, soft_wrap=True)
+    console.print(head)
     low, high = _changed(case.before, case.after)
     for title, tags in (
         ("gold  ", case.before.gold),
         ("before", case.before.predicted),
         ("after ", case.after.predicted),
     ):
-        console.print(_line(title, case.before.words, tags, low, high), soft_wrap=True)
+        console.print(_line(title, case.before.words, tags, low, high))
 
 
 def _changed(before: Scored, after: Scored) -> tuple[int, int]:

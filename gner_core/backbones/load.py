@@ -1,10 +1,14 @@
-"""Loads tokenizer and model from a folder of safetensors weights, with clear errors."""
+"""Loads tokenizer and model from a folder of safetensors weights, and checks that they are whole."""
 
+import logging
 import resource
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
@@ -15,6 +19,13 @@ from transformers import (
 
 from gner_core.config.backbone import BackboneParams
 from gner_core.errors import InputError
+
+CONFIG = "config.json"
+NAMED = 3
+"""Weights that a message names."""
+logging.getLogger("transformers.modeling_utils").addFilter(
+    lambda record: "LOAD REPORT" not in record.getMessage()
+)  # its table of faults: our errors name them in a line
 
 
 def device() -> torch.device:
@@ -33,17 +44,39 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """Load a tokenizer; one without a padding token pads with its end token.
 
     Raises:
-        InputError: when the folder holds no usable tokenizer.
+        InputError: when the folder holds no usable tokenizer, or one with more tokens than the
+            model.
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder}: no usable tokenizer: {_first_line(error)}") from None
+    except Exception as error:  # of a file that it does not know, the library raises no more
+        raise InputError(
+            f"{folder}: no usable tokenizer: {_first_line(error)}; get its files again, or, if a "
+            "newer version of tokenizers wrote them, install that one"
+        ) from error
     if tokenizer.eos_token_id is None:
         raise InputError(f"{folder}: the tokenizer names no end token (eos_token)")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if (folder / CONFIG).is_file():
+        known = _vocabulary(folder)
+        highest = max(tokenizer.get_vocab().values(), default=-1)
+        if known is not None and highest >= known:
+            raise InputError(
+                f"{folder}: the tokenizer has {highest + 1:,} tokens, the model only {known:,}; "
+                "take the tokenizer with which it was trained"
+            )
     return tokenizer
+
+
+def _vocabulary(folder: Path) -> int | None:
+    """Return how many tokens a model knows, where its configuration says so."""
+    try:
+        config = AutoConfig.from_pretrained(folder)
+    except Exception as error:
+        raise InputError(f"{folder}: no usable {CONFIG}: {_first_line(error)}") from error
+    found: int | None = getattr(config.get_text_config(), "vocab_size", None)
+    return found
 
 
 def load_model(
@@ -55,7 +88,8 @@ def load_model(
         attention: transformers' name of the implementation; None lets it choose.
 
     Raises:
-        InputError: when weights are missing, damaged or of another architecture.
+        InputError: when weights are missing, damaged, not numbers, of another size than the
+            configuration says or of another architecture, or have no place in the model.
     """
     auto = AutoModelForSeq2SeqLM if backbone.family == "encoder_decoder" else AutoModelForCausalLM
     try:
@@ -64,14 +98,50 @@ def load_model(
             dtype=getattr(torch, dtype),
             use_safetensors=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused below, by name
             **({"attn_implementation": attention} if attention else {}),
         )
     except Exception as error:  # every fault of a foreign file ends here, as one clear line
         raise InputError(f"{folder}: cannot load {backbone.name}: {_first_line(error)}") from error
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise InputError(f"{folder}: weights are missing: {', '.join(missing[:3])} …")
+    _refuse_faulty(folder, model, report)
     return model
+
+
+def _refuse_faulty(folder: Path, model: PreTrainedModel, report: Mapping[str, Any]) -> None:
+    sizes = [
+        f"{name} is {_size(found)}, {CONFIG} says {_size(wanted)}"
+        for name, found, wanted in sorted(report["mismatched_keys"])
+    ]
+    faults = {
+        "weights are missing": sorted(map(str, report["missing_keys"])),
+        "weights of another size": sizes,
+        "weights without a place in the model": sorted(map(str, report["unexpected_keys"])),
+    }
+    for fault, names in faults.items():
+        if names:
+            raise InputError(
+                f"{folder}: {fault}: {_some(names)}; take the {CONFIG} and the weights of one model"
+            )
+    broken = [name for name, values in model.named_parameters() if not _are_numbers(values)]
+    if broken:
+        raise InputError(
+            f"{folder}: the weights hold NaN or infinity ({_some(broken)}); train again or take "
+            "another checkpoint"
+        )
+
+
+def _are_numbers(values: torch.Tensor) -> bool:
+    """Say whether no value is NaN or infinite, in one pass without a copy."""
+    return not values.numel() or all(bool(end.isfinite()) for end in values.detach().aminmax())
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
+
+
+def _size(shape: Iterable[int]) -> str:
+    return "×".join(map(str, shape))
 
 
 def load_for_inference(

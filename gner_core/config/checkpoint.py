@@ -63,7 +63,7 @@ def description_of(folder: Path) -> Description:
             "use the gner that wrote the checkpoint"
         )
     try:
-        return Description.model_validate_json(file.read_bytes())
+        return Description.model_validate(found)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))

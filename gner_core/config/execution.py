@@ -6,6 +6,8 @@ from pydantic import Field
 
 from gner_core.strict import StrictModel
 
+GENERATE_TOKENS = 65_536
+
 
 class PlainLauncher(StrictModel):
     """Training in one process, on one device."""
@@ -47,7 +49,7 @@ class ExecutionParams(StrictModel):
     auto: as many as the device's memory should hold. Halved when memory runs out."""
     generate_batch: int = Field(ge=1)
     """Sentences per batch of a generation, at most."""
-    generate_tokens: int = Field(default=65_536, ge=1)
+    generate_tokens: int = Field(default=GENERATE_TOKENS, ge=1)
     """Tokens of prompts and longest answers per batch, at most: of long sentences it holds fewer."""
     generate_processes: int = Field(default=1, ge=1)
     """Processes that share a generation: one per GPU, or some on a CPU."""

@@ -44,6 +44,17 @@ def kept(folder: Path) -> dict[str, Prediction]:
     return {p.id: p for file in folder.glob("*.parquet") for p in read_predictions(file)}
 
 
-def count_kept(folder: Path) -> int:
-    """Return the number of sentences in finished parts, from the names of their files."""
-    return sum(int(file.stem.rpartition("-")[2]) for file in folder.glob("*.parquet"))
+def progress_of(folder: Path, sizes: Sequence[int]) -> tuple[int, float]:
+    """Return how many sentences finished parts hold, and their share of all tokens (0 to 1).
+
+    Both follow from the names of the files: the sentences of a part are of similar length.
+
+    Args:
+        sizes: tokens of each sentence.
+    """
+    done, tokens = 0, 0.0
+    for file in folder.glob("*.parquet"):
+        first, last, number = map(int, file.stem.split("-"))
+        done += number
+        tokens += number * (sizes[first] + sizes[last]) / 2
+    return done, min(1.0, tokens / max(sum(sizes), 1))

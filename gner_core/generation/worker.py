@@ -18,7 +18,7 @@ from typing import Any
 
 from gner_core.errors import InputError
 from gner_core.generation.job import GenerateRequest, Job
-from gner_core.generation.parts import count_kept, keep_part, kept
+from gner_core.generation.parts import keep_part, kept, progress_of
 from gner_core.records import write_predictions
 from gner_core.runtime.gpus import TAKEN, join_gpus, taken_gpus, use_gpus
 from gner_core.runtime.machine import took_gpus
@@ -43,12 +43,11 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     job = Job(request)
     folder = Path(request.scratch) / PARTS
     folder.mkdir(exist_ok=True)
-    resumed = len(kept(folder))
-    report(resumed, len(job.sentences))
+    resumed = report_parts(job, folder, report)
     if request.processes == 1:
         share(job, folder, report, rank=0)
     else:
-        _run_ranks(request, folder, report, total=len(job.sentences))
+        _run_ranks(job, folder, report)
     done = kept(folder)
     predictions = [job.skipped(n) or done[s.id] for n, s in enumerate(job.sentences)]
     output = Path(request.output)
@@ -73,16 +72,24 @@ def share(job: Job, folder: Path, report: Report, *, rank: int) -> None:
         left = [index for index in part if job.sentences[index].id not in done]
         if left:
             keep_part(folder, left, job.answer(left))
-            report(count_kept(folder), len(job.sentences))
+            report_parts(job, folder, report)
 
 
-def _run_ranks(request: GenerateRequest, folder: Path, report: Report, *, total: int) -> None:
+def report_parts(job: Job, folder: Path, report: Report) -> int:
+    """Report the finished parts; return how many sentences they hold."""
+    done, share = progress_of(folder, job.budgets)
+    report(done, len(job.sentences), share=share)
+    return done
+
+
+def _run_ranks(job: Job, folder: Path, report: Report) -> None:
     """Share the batches among several processes, each with a GPU of its own if there are any.
 
     Raises:
         InputError: with the message of a process that found a fault in the input.
         RuntimeError: when a process died; this process' log has its output.
     """
+    request = job.request
     command = [sys.executable, "-m", "gner_core.generation.worker"]
     path = str(Path(request.scratch) / REQUEST)
     gpus = taken_gpus()
@@ -92,13 +99,13 @@ def _run_ranks(request: GenerateRequest, folder: Path, report: Report, *, total:
         environment = {**os.environ, **gpu, RANK: str(rank)}
         process = subprocess.Popen([*command, path], stdin=subprocess.PIPE, env=environment)
         ranks.append(process)
-    reported = count_kept(folder)
+    reported = len([*folder.glob("*.parquet")])
     try:
         while None in (codes := [process.poll() for process in ranks]) and not any(codes):
             time.sleep(POLL_SECONDS)
-            if (done := count_kept(folder)) != reported:
-                report(done, total)
-                reported = done
+            if (files := len([*folder.glob("*.parquet")])) != reported:
+                report_parts(job, folder, report)
+                reported = files
     finally:
         for process in ranks:
             process.kill()

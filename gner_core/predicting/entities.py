@@ -7,11 +7,17 @@ Example:
     ('person', 'New York places')
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from gner_core.config.checkpoint import Description
 from gner_core.errors import InputError
+
+BYTES = bytes | bytearray | memoryview
+SHOWN = 60
+"""Characters of a text that a message repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +47,8 @@ def checked_types(types: Iterable[str]) -> tuple[str, ...]:
         InputError: when there is none, one is blank or no text, or two differ only in case or
             blanks.
     """
-    if isinstance(types, str):
-        raise InputError(f"types is one text, {types!r}; give a list: [{types!r}]")
     names: dict[str, str] = {}
-    for number, given in enumerate(types, start=1):
+    for number, given in enumerate(listed(types, "types"), start=1):
         if not isinstance(given, str):
             raise InputError(f"type {number} is {given!r}, no text; name every type with a text")
         if any("\ud800" <= character <= "\udfff" for character in given):
@@ -63,6 +67,50 @@ def checked_types(types: Iterable[str]) -> tuple[str, ...]:
     return tuple(names.values())
 
 
+def listed(values: Iterable[Any], name: str) -> Iterable[Any]:
+    """Return the values of a list, or of what can be read as one in its own order.
+
+    Raises:
+        InputError: for one text, bytes, a mapping, a set, and what holds no values at all.
+    """
+    if isinstance(values, str):
+        raise InputError(f"{name} is one text, {_short(values)}; give a list: [{_short(values)}]")
+    if isinstance(values, BYTES):
+        raise InputError(f"{name} is {kind_of(values)}; decode it, and give a list of texts")
+    if isinstance(values, Mapping | AbstractSet) or not isinstance(values, Iterable):
+        raise InputError(f"{name} is {kind_of(values)}; give a list of texts")
+    return values
+
+
+def kind_of(value: object) -> str:
+    """Return what a value is, in words: bytes, a mapping, None, of type int."""
+    if value is None:
+        return "None"
+    if isinstance(value, BYTES):
+        return "bytes"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return "a set" if isinstance(value, AbstractSet) else f"of type {type(value).__name__}"
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}…")
+
+
 def listed_types(text: str, single: Sequence[str]) -> tuple[str, ...]:
     """Return the types of a list with commas, followed by those given one by one."""
-    return checked_types([*(text.split(",") if text.strip() else ()), *single])
+    given = [*(text.split(",") if text.strip() else ()), *single]
+    return checked_types(given) if given else ()
+
+
+def own_types(description: Description) -> tuple[str, ...]:
+    """Return the types that a checkpoint was trained on last.
+
+    Raises:
+        InputError: where it has none, as an imported backbone.
+    """
+    if not description.types:
+        raise InputError(
+            f"no types; name at least one to look for: {description.backbone.name} has none of its own"
+        )
+    return description.types

@@ -1,15 +1,16 @@
 """A trained model that finds entities in texts: `gner_core.load(checkpoint).predict(texts, types)`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_for_inference, load_tokenizer
 from gner_core.config.checkpoint import Description, description_of
 from gner_core.errors import InputError
 from gner_core.generation.guided.decoding import GuidedAnswer, GuidedGenerator, GuidedQuery
-from gner_core.predicting.entities import Entity, checked_types
+from gner_core.predicting.entities import BYTES, Entity, checked_types, kind_of, listed, own_types
 from gner_core.predicting.windows import Window, merged, windows
 from gner_core.predicting.words import Word, line_ends, sentence_ends, split_words
 from gner_core.records import Span, confidence_of, spans_of
@@ -18,8 +19,13 @@ from gner_core.systems.gner.targets import BIO
 BATCH = 16
 Text = str | Sequence[str]
 """A raw text, or the words of one that is split already."""
-Progress = Callable[[int, int], None]
-"""Called with the number of windows that are done and of all windows."""
+
+
+class Progress(Protocol):
+    """Called after every batch of windows."""
+
+    def __call__(self, done: int, total: int, *, share: float) -> None:
+        """Take the number of windows that are done, of all, and the share of their tokens."""
 
 
 @dataclass(frozen=True)
@@ -55,36 +61,48 @@ class Predictor:
         self.batch = batch
 
     def predict(
-        self, texts: Sequence[Text], types: Sequence[str], *, report: Progress | None = None
+        self,
+        texts: Iterable[Text],
+        types: Iterable[str] | None = None,
+        *,
+        report: Progress | None = None,
     ) -> list[list[Entity]]:
         """Return the entities of every text, left to right.
 
         Args:
             texts: raw texts, or sequences of words, whose entities count words. Texts without
                 words have no entities. Long ones are cut into overlapping windows.
-            types: entity types, in the order in which the prompt names them.
-            report: called with the number of windows that are done and of all windows.
+            types: entity types, in the order in which the prompt names them; None takes those
+                that the checkpoint was trained on last.
+            report: called after every batch of windows.
 
         Raises:
             InputError: for types that are missing, blank, repeated or too many for the prompt,
                 and for texts that are no texts, or hold a word too long for the model.
         """
-        names = checked_types(types)
-        if isinstance(texts, str):
-            raise InputError("texts is one text; give a list of texts")
+        names = own_types(self.description) if types is None else checked_types(types)
+        given = listed(texts, "texts")
         self._refuse_too_many(names)
-        split = [self._split(text, names, number) for number, text in enumerate(texts, start=1)]
+        split = [self._split(text, names, number) for number, text in enumerate(given, start=1)]
         queries = [text.query(window, names) for text in split for window in text.windows]
         answers: dict[int, GuidedAnswer] = {}
-        for chosen in _batches(queries, self.batch):
+        sizes = [self.encoder.target_length(q.words, ["O"] * len(q.words)) for q in queries]
+        if report:
+            report(0, len(queries), share=0.0)
+        for chosen in _batches(sizes, self.batch):
             found = self.generator([queries[n] for n in chosen])
             answers.update(zip(chosen, found, strict=True))
             if report:
-                report(len(answers), len(queries))
+                share = sum(sizes[n] for n in answers) / sum(sizes)
+                report(len(answers), len(queries), share=share)
         in_order = iter([answers[n] for n in range(len(queries))])
         return [_entities(text, [next(in_order) for _ in text.windows]) for text in split]
 
     def _split(self, source: Text, types: tuple[str, ...], number: int) -> Split:
+        if isinstance(source, BYTES):
+            raise InputError(f"text {number} is bytes; decode it")
+        if not isinstance(source, Sequence):
+            raise InputError(f"text {number} is {kind_of(source)}; give a text, or its words")
         try:
             words = split_words(source) if isinstance(source, str) else _given_words(source)
         except InputError as error:
@@ -115,6 +133,11 @@ class Predictor:
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self._fits(["a"], types[:middle]) else (low, middle)
+        if not self._fits(["a"], types[low : low + 1]):
+            raise InputError(
+                f"type {low + 1} ({len(types[low]):,} characters) is too long for the "
+                f"{self._limit()}; name it in fewer words"
+            )
         raise InputError(
             f"{len(types)} types are too many for the {self._limit()}: the first {low} fit; "
             "ask for fewer types at a time"
@@ -152,8 +175,6 @@ def load(checkpoint: Path, *, beams: int = 1, batch: int = BATCH) -> Predictor:
 
 def _given_words(source: Sequence[str]) -> list[Word]:
     """Return words that were split already; their offsets count words."""
-    if not isinstance(source, Sequence):
-        raise InputError(f"{source!r} is no text; give texts, or sequences of words")
     words = []
     for number, text in enumerate(source):
         if not isinstance(text, str) or not text.strip():
@@ -163,9 +184,9 @@ def _given_words(source: Sequence[str]) -> list[Word]:
     return words
 
 
-def _batches(queries: Sequence[GuidedQuery], size: int) -> Iterator[list[int]]:
-    """Yield the indices of queries of similar length, the longest first to fail early on memory."""
-    order = sorted(range(len(queries)), key=lambda n: -sum(map(len, queries[n].words)))
+def _batches(sizes: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Yield the indices of queries of similar size, the largest first to fail early on memory."""
+    order = sorted(range(len(sizes)), key=lambda n: -sizes[n])
     for start in range(0, len(order), size):
         yield order[start : start + size]
 

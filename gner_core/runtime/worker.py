@@ -70,8 +70,14 @@ def _end_last_line(path: Path) -> None:
                 handle.write(b"\n")
 
 
-def _report(path: Path, done: int, total: int, **metrics: float) -> None:
-    """Append one event: `done` of `total` units, and metrics by name."""
-    event = {"time": time.time(), "done": done, "total": total, "metrics": metrics}
+def _report(
+    path: Path, done: int, total: int, *, share: float | None = None, **metrics: float
+) -> None:
+    """Append one event: `done` of `total` units, and metrics by name.
+
+    `share` (0 to 1) is that of the work, where units differ in what they need.
+    """
+    share = done / max(total, 1) if share is None else share
+    event = {"time": time.time(), "done": done, "total": total, "share": share, "metrics": metrics}
     with path.open("a") as handle:
         handle.write(json.dumps(event) + "\n")

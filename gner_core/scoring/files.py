@@ -122,14 +122,18 @@ class PartScorer:
         return result
 
 
-def score_file(path: Path, setup: FileScoring, *, workers: int, report: Report) -> FileScores:
+def score_file(
+    path: Path, setup: FileScoring, *, workers: int, report: Report, gold: Path | None = None
+) -> FileScores:
     """Score a whole file; the result does not depend on `workers`.
+
+    `gold` is the file of the gold sentences where `path` holds predictions alone.
 
     Raises:
         InputError: for a fault in the file or the tokenizer.
     """
     result = FileScores(Calibration(setup.scoring.confidence_bins))
-    parts = read_parts(path)
+    parts = read_parts(path, gold=gold)
     with _no_cycles():
         if workers == 1:
             scored: Iterator[FileScores] = map(PartScorer(setup).scores, parts)

@@ -8,8 +8,11 @@ A part is sent to another process unparsed, mostly as a position in the file.
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from codecs import BOM_UTF8
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -18,6 +21,7 @@ import pyarrow.parquet as pq
 
 from gner_core.errors import InputError
 from gner_core.records import PREDICTION_SCHEMA, Prediction, with_tuples
+from gner_core.scoring.file_pairs import read_pair
 
 BATCH = 64
 """Sentences that are handled together: few enough to stay in the processor's cache."""
@@ -71,15 +75,34 @@ class JsonPart:
             return handle.read(self.size)
 
 
-Part = ParquetPart | JsonPart
+@dataclass(frozen=True)
+class PairPart:
+    """Some sentences of a pair of files."""
+
+    predictions: list[Prediction]
+
+    def batches(self) -> Iterator[list[Prediction]]:
+        """Yield the records of this part."""
+        yield self.predictions
 
 
-def read_parts(path: Path) -> Iterator[Part]:
-    """Yield the parts of a file in order.
+Part = ParquetPart | JsonPart | PairPart
+
+
+def read_parts(path: Path, *, gold: Path | None = None) -> Iterator[Part]:
+    """Yield the parts of a file in order, or of a pair of files.
+
+    Args:
+        gold: the file of the gold sentences, where `path` holds predictions alone.
 
     Raises:
         InputError: when the file is missing, broken, or of another form.
     """
+    if gold:
+        pairs = read_pair(gold, path)
+        while some := list(islice(pairs, PART_ROWS)):
+            yield PairPart(some)
+        return
     if not path.is_file():
         raise InputError(f"{path}: no such file of predictions")
     if path.suffix == ".parquet":
@@ -87,7 +110,10 @@ def read_parts(path: Path) -> Iterator[Part]:
     elif path.name.endswith((".jsonl", ".jsonl.gz")):
         yield from _json_parts(path)
     else:
-        raise InputError(f"{path}: predictions are .parquet, .jsonl or .jsonl.gz files")
+        raise InputError(
+            f"{path}: predictions are .parquet, .jsonl or .jsonl.gz files; with the gold in a file "
+            "of its own, of any format: gner score GOLD PREDICTED"
+        )
 
 
 def read_predictions_of(path: Path) -> Iterator[Prediction]:
@@ -139,24 +165,37 @@ class _Record(msgspec.Struct):
     id: str | int | None = None
 
 
-_TAGS = {"O"}
-"""Gold tags that were found to be right: files hold few different ones."""
+ENTITIES = b'"entities"'
+"""A key in the output of `gner predict`, which says nothing of the gold."""
 _DECODER = msgspec.json.Decoder(_Record)
 
 
 def _prediction(line: bytes, where: str) -> Prediction:
     try:
-        record = _DECODER.decode(line)
+        record = _DECODER.decode(line.removeprefix(BOM_UTF8))  # also of files that were joined
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{where}: not a record of a prediction: {error}") from None
+        hint = "; give the gold before it: gner score GOLD PREDICTED" if ENTITIES in line else ""
+        raise InputError(f"{where}: not a record of a prediction: {error}{hint}") from None
     words, tags = record.instance.words, record.instance.labels
     if len(words) != len(tags):
         raise InputError(f"{where}: {len(words)} words but {len(tags)} labels")
-    for tag in {*tags} - _TAGS:
-        if not tag.startswith(("B-", "I-")):
-            raise InputError(f"{where}: gold label {tag!r}; expected O, B-<type> or I-<type>")
-        _TAGS.add(tag)
-    name = record.id or record.instance.id or where.rpartition(" ")[2]
     corpus, types = record.dataset, record.label_list
+    if not _tags(types).issuperset(tags):
+        raise InputError(f"{where}: {_wrong_tag(tags, types)}")
+    name = record.id or record.instance.id or where.rpartition(" ")[2]
     identity = f"{corpus}/{name}"
     return Prediction(identity, corpus, words, tags, types, record.prediction, True, None)
+
+
+@lru_cache(maxsize=4096)
+def _tags(types: tuple[str, ...]) -> frozenset[str]:
+    """Return the gold tags that a list of types allows."""
+    return frozenset(["O", *(f"{prefix}-{name}" for name in types if name for prefix in "BI")])
+
+
+def _wrong_tag(tags: Sequence[str], types: tuple[str, ...]) -> str:
+    tag = next(tag for tag in tags if tag not in _tags(types))
+    if not tag.startswith(("B-", "I-")) or not tag[2:].strip():
+        return f"gold label {tag!r}; expected O, B-<type> or I-<type>"
+    listed = f"only {', '.join(types)}" if types else "which is empty"
+    return f"gold type {tag[2:]!r} is not in label_list, {listed}; a model cannot find it"

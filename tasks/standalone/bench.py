@@ -11,7 +11,7 @@ from rich.console import Console
 from gner_core.config.execution import ExecutionParams
 from tasks.context import RunContext, Workspace
 from tasks.data import draw_sample, prepare_corpus
-from tasks.paths import home_folder, open_store
+from tasks.paths import made_home, open_store
 from tasks.progress import Progress
 from tasks.steps.data import Sample
 from tasks.tracking.tracker import Tracker
@@ -21,6 +21,7 @@ from tasks.workers import Workers
 @contextmanager
 def untracked_run(execution: ExecutionParams, *, console: Console) -> Iterator[RunContext]:
     """Give a run whose steps go into the store and of which nothing is sent to MLflow."""
+    made_home()
     workers = Workers()
     workers.start_server()
     with Progress(console) as progress, workers:
@@ -41,7 +42,7 @@ def measured(
     module: str, request: Mapping[str, Any], run: RunContext, *, title: str
 ) -> Iterator[tuple[dict[str, Any], Path]]:
     """Run a worker; give its figures, and its folder, which exists as long as the block."""
-    scratch = home_folder() / "work"
+    scratch = made_home() / "work"
     scratch.mkdir(parents=True, exist_ok=True)
     with (
         run.workspace.progress.bar(title) as show,

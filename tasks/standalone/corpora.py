@@ -6,7 +6,7 @@ from gner_core.config.corpus import CorpusParams
 from gner_core.corpora.artifact import write_corpus
 from gner_core.corpora.fetch import Report, fetch_corpus
 from gner_core.store.artifacts import Store
-from tasks.paths import corpora_cache, is_offline
+from tasks.paths import corpora_cache, is_offline, made_home
 from tasks.steps.data import plan_corpus
 from tasks.steps.step_key import refuse_unfetched
 
@@ -24,6 +24,7 @@ def fetched_corpus(
     Raises:
         InputError: when a file cannot be fetched; says how to get a corpus that has no free source.
     """
+    made_home()
     return fetch_corpus(
         name,
         corpus,
@@ -42,6 +43,7 @@ def prepared_corpus(name: str, corpus: CorpusParams, *, data_root: str, store: S
     """
     step = plan_corpus(name, corpus, data_root)
     refuse_unfetched(step)
+    made_home()
     with store.lock(step.ref):
         if not store.has(step.ref):
             with store.publish(step.ref, about=step.manifest_facts()) as folder:

@@ -4,14 +4,15 @@ A request has texts in the column `text` and entity types in the parameter `type
 
     {"dataframe_records": [{"text": "Ada was born in London."}], "params": {"types": ["person"]}}
 
-and gets {"predictions": [{"entities": [{"start": 0, "end": 3, "label": "person", …}]}]}. Faults of a
+(without types, the model looks for those that it was trained on last) and gets {"predictions": [{"entities": [{"start": 0, "end": 3, "label": "person", …}]}]}. Faults of a
 request are answered with status 400 and one clear line.
 
 `tasks.tracking.pyfunc` gives MLflow the path of this file; it is not imported otherwise.
 """
 
+import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlflow
@@ -24,6 +25,8 @@ from gner_core.errors import InputError
 
 CHECKPOINT = "checkpoint"
 """Name of the artifact that holds the weights."""
+PARAMS, TYPES, TEXT = "params", "types", "text"
+"""Keys of a request, and its column."""
 
 
 class EntityModel(PythonModel):
@@ -47,21 +50,35 @@ class EntityModel(PythonModel):
         Raises:
             MlflowException: for a request that is at fault; the server answers with status 400.
         """
-        texts, types = model_input["text"].tolist(), list((params or {}).get("types", ()))
-        if not all(isinstance(text, str) for text in texts):
-            raise MlflowException.invalid_parameter_value("the column text holds more than texts")
+        texts, types = model_input[TEXT].tolist(), list((params or {}).get("types", ()))
         try:
+            _refuse_other_than_texts(texts)
             with self.lock:
-                found = self.model.predict(texts, types)
+                found = self.model.predict(texts, types or None)
         except InputError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
         return [{"entities": [entity.values() for entity in entities]} for entities in found]
 
 
-def refusing(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """Return MLflow's function for requests, which answers two faults with 4xx instead of 500.
+def _refuse_other_than_texts(texts: Sequence[Any]) -> None:
+    for number, text in enumerate(texts, start=1):
+        if isinstance(text, str):
+            continue
+        if pd.api.types.is_scalar(text) and pd.isna(text):
+            raise InputError(f"row {number}: text is null; give a text, empty where there is none")
+        raise InputError(f"row {number}: text is {_kind(text)}; give a text")
 
-    They are a missing content type, and JSON that is nested too deep to be read.
+
+def _kind(value: object) -> str:
+    kinds = {bool: "true or false", int: "a number", float: "a number", list: "a list"}
+    return kinds.get(type(value), "an object")
+
+
+def refusing(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """Return MLflow's function for requests, which refuses with 4xx what MLflow does not.
+
+    That is a missing content type, JSON that is nested too deep to be read (it answers with 500),
+    unknown parameters (it ignores them), and rows without a text (it names none of them).
     """
 
     def answered(data: Any, content_type: str | None, *rest: Any) -> Any:
@@ -69,11 +86,41 @@ def refusing(answer: Callable[..., Any]) -> Callable[..., Any]:
         if not content_type:
             return refusal("the header content-type is missing", 415, "text/plain")
         try:
+            if "json" in content_type:
+                _check(data)
             return answer(data, content_type, *rest)
+        except InputError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from None
         except RecursionError:
             return refusal("the request is nested too deep to be read", 400, "text/plain")
 
     return answered
+
+
+def _check(data: str | bytes) -> None:
+    """Check what MLflow lets pass or does not name; it finds other faults.
+
+    Raises:
+        InputError: for an unknown key or parameter, and for a record whose text is none.
+    """
+    try:
+        request = json.loads(data)
+    except ValueError:
+        return
+    if not isinstance(request, dict):
+        return
+    params = request.get(PARAMS)
+    for what, found, known in (
+        ("key", request, {*scoring_server.SUPPORTED_FORMATS, PARAMS}),
+        ("parameter", params if isinstance(params, dict) else {}, {TYPES}),
+    ):
+        if unknown := sorted(found.keys() - known):
+            raise InputError(f"unknown {what} {unknown[0]!r}; known: {', '.join(sorted(known))}")
+    records = request.get(scoring_server.DF_RECORDS)
+    if isinstance(records, list):
+        rows = [row for row in records if isinstance(row, dict) and TEXT in row]
+        if len(rows) == len(records):
+            _refuse_other_than_texts([row[TEXT] for row in rows])
 
 
 mlflow.models.set_model(EntityModel())

@@ -76,6 +76,14 @@ def test_progress_is_sent_to_prefect_now_and_then_and_never_stops_the_work(
     with Progress(Console(quiet=True)) as bars, bars.bar("adaptation") as show:
         for number in range(1, 2001):
             metrics = {"loss": 2 / number} if number % 10 else {"validation_loss": 1 / number}
-            show({"time": number, "done": number, "total": 2000, "metrics": metrics})
+            show(
+                {
+                    "time": number,
+                    "done": number,
+                    "total": 2000,
+                    "share": number / 2000,
+                    "metrics": metrics,
+                }
+            )
     assert 2 <= len(shown) <= 4  # the first, the last, and one every half minute
     assert shown[-1] == "loss 0.001  validation loss 0.0005"

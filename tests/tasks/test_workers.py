@@ -15,7 +15,7 @@ import pytest
 
 from gner_core.errors import InputError, Stopped
 from gner_core.runtime.priority import session_nice, take_priority
-from tasks.workers import Workers
+from tasks.workers import TimeLeft, Workers
 
 MODULE = "tests.tasks.toy_worker"
 
@@ -32,6 +32,21 @@ def no_imports() -> Iterator[None]:
 def workers() -> Iterator[Workers]:
     with Workers() as started:
         yield started
+
+
+def test_the_time_left_follows_the_share_of_the_work() -> None:
+    """Half of the sentences, the short ones, are a tenth of the work and took a minute."""
+    left = TimeLeft()
+    begun = {"done": 0, "total": 100, "metrics": {}}
+    assert left({**begun, "time": 1000.0, "share": 0.0}) == ""
+    assert left({**begun, "done": 50, "time": 1060.0, "share": 0.1}) == "0:09:00 left"
+    assert left({**begun, "done": 100, "time": 1600.0, "share": 1.0}) == "0:00:00 left"
+
+
+def test_what_an_earlier_attempt_did_took_this_one_no_time() -> None:
+    left = TimeLeft()
+    assert left({"time": 0.0, "share": 0.5}) == ""
+    assert left({"time": 10.0, "share": 0.75}) == "0:00:10 left"
 
 
 def request(place: Path, act: str) -> dict[str, Any]:

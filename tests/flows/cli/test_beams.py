@@ -74,6 +74,21 @@ def test_bad_input_is_one_line(files: list[str], arguments: list[str], message: 
     assert len(result.stderr.strip().splitlines()) == 1
 
 
+def test_names_of_corpora_are_not_read_as_markup(tmp_path: Path) -> None:
+    names = ("news [v2]", "news [/v2]", "[bold]news", ":car:", "[link=x]a[/link]")
+    files = []
+    for beam, decided in (("1", NONE), ("2", GOLD)):
+        rows = [
+            Prediction(f"[{n}]", name, (*WORDS[:5], "[/url]"), GOLD, ("title",), "", True, None, decided)
+            for n, name in enumerate(names)
+        ]  # fmt: skip
+        write_predictions(tmp_path / f"{beam}.parquet", rows)
+        files.append(str(tmp_path / f"{beam}.parquet"))
+    out = run(*files).output
+    assert all(f"\n{name} " in out for name in names), out
+    assert "[/url](O)" in out
+
+
 def test_other_sentences_are_refused_and_files_without_names_are_numbered(
     files: list[str], tmp_path: Path
 ) -> None:

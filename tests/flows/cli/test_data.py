@@ -73,19 +73,23 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Data:
 
 
 def test_list_shows_roles_counts_trust_and_the_cache(data: Data) -> None:
-    before = {line.split("│")[1].strip(): line for line in data.run("list").output.splitlines()
-              if "│" in line}  # fmt: skip
+    lines = [line for line in data.run("list").output.splitlines() if line.strip()]
+    before = {line.split()[0]: line for line in lines}
     assert "zero-shot" in before["toy"] and "CC0-1.0" in before["toy"]
     assert "your own files" in before["own"]
     assert "yes" not in before["toy"]
     assert data.from_mirror("fetch", "toy").exit_code == 0
-    row = next(line for line in data.run("list").output.splitlines() if " toy " in line)
+    lines = data.run("list").output.splitlines()
+    row = next(line for line in lines if line.startswith("toy "))
     assert "yes" in row
+    listed = {one["corpus"]: one for one in json.loads(data.run("list", "--json").stdout)}
+    assert listed["toy"]["cached"]
+    assert not listed["own"]["cached"]
 
 
 def test_the_published_catalog_says_what_is_verified() -> None:
     done = CliRunner().invoke(app, ["data", "list"], env={"COLUMNS": "200"})
-    rows = {line.split("│")[1].strip(): line for line in done.output.splitlines() if "│" in line}
+    rows = {line.split()[0]: line for line in done.output.splitlines() if line.strip()}
     assert " verified" in rows["crossner-ai"]
     assert "unverified" in rows["fabner"]
     assert "your own files" in rows["ontonotes"]
@@ -102,7 +106,10 @@ def test_prepare_publishes_under_the_key_of_the_pipeline(data: Data, tmp_path: P
         "statistics.json",
         "manifest.json",
     }
-    assert str(folder) in done.output.replace("\n", "")
+    assert str(folder) in done.output
+    found = json.loads(data.from_mirror("prepare", "toy", "--json").stdout)["toy"]
+    assert found["folder"] == str(folder)
+    assert found["splits"]["train"]["sentences"] == 3
 
 
 def test_stats_mark_each_difference_with_its_reason(data: Data) -> None:

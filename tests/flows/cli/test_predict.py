@@ -63,10 +63,54 @@ def test_a_whole_file_is_one_text(checkpoint: Path, tiny_home: Home, tmp_path: P
     ]
 
 
+def test_without_types_those_of_the_training_are_looked_for(
+    checkpoint: Path, tiny_home: Home
+) -> None:
+    types = description_of(checkpoint).types
+    without = tiny_home.gner("predict", str(checkpoint), "-", "--format", "json", given=TEXT)
+    named = [word for one in types for word in ("--type", one)]
+    by_name = tiny_home.gner(
+        "predict", str(checkpoint), "-", "--format", "json", *named, given=TEXT
+    )
+    assert without.code == 0, without.err
+    assert without.out == by_name.out
+    (backbone,) = (tiny_home.folder / "store" / "backbone").iterdir()
+    refused = tiny_home.gner("predict", str(backbone), "-", given=TEXT)
+    assert refused.code == 2
+    assert "no types; name at least one to look for" in refused.err
+
+
+OWN = "Ada\tB-PER\nwaves\tO\nto\tO\nRome\tB-LOC\n\nBo\tB-PER\nwaits\tO\n"
+
+
+def test_a_checkpoint_is_tested_on_a_file_without_an_experiment(
+    checkpoint: Path, tiny_home: Home, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.tsv"
+    file.write_text(OWN)
+    done = tiny_home.gner("test", str(checkpoint), str(file), "--by-type")
+    assert done.code == 0, done.err
+    assert "2 sentences" in done.out
+    assert "location" in done.out
+    found = json.loads(tiny_home.gner("test", str(checkpoint), str(file), "--json").out)
+    assert found["texts"]["all"] == 2
+    assert {
+        name: one["gold"] for name, one in found["pair"]["corpora"]["own"]["types"].items()
+    } == {
+        "location": 1,
+        "person": 2,
+    }
+    some = tiny_home.gner("test", checkpoint.name, str(file), "--types", "person")
+    assert some.code == 2
+    assert "has entities of types that are not looked for: location (1)" in some.err
+    left = ("--types", "PER", "--leave-out", "LOC", "--json")
+    assert tiny_home.gner("test", checkpoint.name, str(file), *left).code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{folder}", "{file}"], "no types"),
+        (["{folder}", "{file}", "--types", " "], "version None, this gner reads"),
         (["{folder}", "{file}", "--types", "a, A"], "type 2, ' A', is there twice"),
         (["{folder}", "{file}", "--types", "a,,b"], "type 2 is blank"),
         (["{folder}", "nowhere.txt", "--types", "a"], "nowhere.txt: cannot be read"),

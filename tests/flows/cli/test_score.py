@@ -97,13 +97,124 @@ def test_another_file_of_scoring_counts_for_all_commands(
     ):
         result = run(*[word.format(**files) for word in command], *given)
         assert result.exit_code == 2
-        assert "own.yaml: confidence_bins: Field required" in result.stderr
+        assert "own.yaml: missing: confidence_bins" in result.stderr
+
+
+def record(**changed: Any) -> str:
+    good = {
+        "dataset": "d",
+        "label_list": ["person", "city"],
+        "instance": {"words": WORDS, "labels": LABELS},
+        "prediction": GOOD,
+    }
+    return json.dumps({**good, **changed}) + "\n"
+
+
+def test_byte_order_marks_are_no_part_of_a_record(tmp_path: Path) -> None:
+    file = tmp_path / "marked.jsonl"
+    file.write_bytes(2 * (b"\xef\xbb\xbf" + record().encode()))  # as of two files joined
+    found = json.loads(run("score", str(file), "--json", "--workers", "1").stdout)
+    assert found["pair"]["micro"]["right"] == 4
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"label_list": ["person", "place"]}, "gold type 'city' is not in label_list, only person, place"),
+        ({"label_list": []}, "gold type 'person' is not in label_list, which is empty"),
+        ({"instance": {"words": WORDS, "labels": ["B-", *LABELS[1:]]}}, "gold label 'B-'; expected O"),
+        ({"label_list": ["person", "city", ""], "instance": {"words": ["a"], "labels": ["I-"]}}, "gold label 'I-'"),
+        ({"instance": {"words": ["a"], "labels": ["person"]}}, "gold label 'person'; expected O"),
+    ],
+)  # fmt: skip
+def test_gold_that_no_prompt_asked_for_is_named_with_its_line(
+    tmp_path: Path, changed: dict[str, Any], message: str
+) -> None:
+    file = tmp_path / "p.jsonl"
+    file.write_text(record() + record(**changed))
+    result = run("score", str(file), "--workers", "1")
+    assert result.exit_code == 2
+    assert f"p.jsonl, line 2: {message}" in result.stderr
+
+
+PAIR = {
+    "gold.conll": "Ada B-PER\nof O\nNew B-LOC\nYork I-LOC\n\nBo B-PER\nwaits O\nin O\nRio-based B-MISC\n",
+    "predicted.conll": "Ada B-PER\nof O\nNew B-LOC\nYork O\n\nBo B-PER\nwaits O\nin O\nRio-based B-MISC\n",
+    "predicted.jsonl": '{"text": "Ada of  New York", "entities": [{"start": 0, "end": 3, "label": "person"}, '
+    '{"start": 8, "end": 16, "label": "LOC"}]}\n{"text": "", "entities": []}\n'
+    '{"text": "Bo waits in Rio-based", "entities": [{"start": 12, "end": 15, "label": "MISC"}]}\n',
+}  # fmt: skip
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> dict[str, Path]:
+    """Gold sentences, and predictions for them as tagged words and as the output of predict."""
+    for name, text in PAIR.items():
+        (tmp_path / name).write_text(text)
+    return {name: tmp_path / name for name in PAIR}
+
+
+def counts(gold: Path, predicted: Path) -> dict[str, tuple[int, int, int]]:
+    """Gold, found and right entities of each type."""
+    result = run("score", str(gold), str(predicted), "--json", "--workers", "1")
+    assert result.exit_code == 0, result.stderr
+    (corpus,) = json.loads(result.stdout)["pair"]["corpora"].values()
+    return {
+        name: (one["gold"], one["predicted"], one["right"]) for name, one in corpus["types"].items()
+    }
+
+
+def test_two_files_of_tagged_words_are_gold_and_predictions(pair: dict[str, Path]) -> None:
+    found = counts(pair["gold.conll"], pair["predicted.conll"])
+    assert found == {"location": (1, 1, 0), "misc": (1, 1, 1), "person": (2, 2, 2)}
+
+
+def test_entities_of_predict_are_compared_with_their_exact_bounds(pair: dict[str, Path]) -> None:
+    """`Rio` is not `Rio-based`, and the whole file as one text gives the same."""
+    wanted = {"location": (1, 1, 1), "misc": (1, 1, 0), "person": (2, 1, 1)}
+    assert counts(pair["gold.conll"], pair["predicted.jsonl"]) == wanted
+    lines = [json.loads(line) for line in PAIR["predicted.jsonl"].splitlines()]
+    whole = {"text": "\n".join(line["text"] for line in lines), "entities": []}
+    for line, start in ((lines[0], 0), (lines[2], len(lines[0]["text"]) + 2)):
+        for e in line["entities"]:
+            moved = {**e, "start": e["start"] + start, "end": e["end"] + start}
+            whole["entities"].append(moved)
+    pair["predicted.jsonl"].write_text(json.dumps(whole))
+    assert counts(pair["gold.conll"], pair["predicted.jsonl"]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "message"),
+    [
+        ("predicted.conll", "Bo", "Bob", "sentence 2, word 1 is 'Bob', in the gold 'Bo'"),
+        ("predicted.conll", "waits O\n", "", "sentence 2, word 2 is 'in', in the gold 'waits'"),
+        ("predicted.conll", "York O\n\n", "York O\n\nx O\n\n", "sentence 2, word 1 is 'x'"),
+        ("predicted.conll", "Rio-based B-MISC\n", "Rio-based B-MISC\n\ny O\n", "3 sentences, the gold has 2"),
+        ("predicted.jsonl", "Bo waits", "Bob", "sentence 2 of the gold has the word 'waits'"),
+        ("predicted.jsonl", '{"text": "Bo', '{"text": 1, "x": "Bo', "line 3: not a line of gner predict"),
+        ("predicted.jsonl", "Rio-based", "Rio-based and", "'and' is behind the last sentence of the gold"),
+    ],
+)  # fmt: skip
+def test_files_of_other_sentences_are_refused(
+    pair: dict[str, Path], name: str, before: str, after: str, message: str
+) -> None:
+    pair[name].write_text(PAIR[name].replace(before, after))
+    result = run("score", str(pair["gold.conll"]), str(pair[name]), "--workers", "1")
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_predictions_without_gold_say_how_to_give_it(pair: dict[str, Path]) -> None:
+    for name in ("predicted.jsonl", "predicted.conll"):
+        assert "gner score GOLD PREDICTED" in run("score", str(pair[name]), "--workers", "1").stderr
 
 
 def test_bench_prints_a_row_per_bin(files: dict[str, str]) -> None:
     result = run("bench", "matching", files["bad"], "--seconds", "0.01")
     assert result.exit_code == 0, result.output
     assert "0–60" in result.output
+    rows = json.loads(run("bench", "matching", files["bad"], "--seconds", "0.01", "--json").stdout)
+    assert {row["which"] for row in rows} <= {"all", "LCS"}
     made = run("bench", "matching", "--seconds", "0.01")
     assert [row in made.output for row in ("0–60", "60–100", "100–200")] == [True] * 3
     assert made.output.count("LCS") == 3

@@ -110,16 +110,19 @@ def test_two_processes_write_what_one_writes_and_report_what_is_new(
     tiny_llama: TinyModel, news: list[Sentence], tmp_path: Path
 ) -> None:
     found = []
-    reported: list[int] = []
+    reported: list[tuple[int, float]] = []
     for processes in (1, 2):
         place = tmp_path / str(processes)
         request = asked(tiny_llama, news, place, batch=4, mode="guided", processes=processes)
         (place / "scratch" / REQUEST).write_text(request.model_dump_json())
         reported.clear()
-        work(request, lambda done, total: reported.append(done))
+        work(request, lambda done, total, share: reported.append((done, share)))
         found.append(read_predictions(place / "out" / "predictions.parquet"))
     assert found[0] == found[1]
     assert reported == sorted(set(reported))
+    assert all(share < done / len(news) for done, share in reported[1:-1])  # short ones come first
+    assert reported[0] == (0, 0.0)
+    assert reported[-1] == (len(news), pytest.approx(1, abs=0.05))
     assert all(p.decided and p.probabilities for p in found[0])
 
 

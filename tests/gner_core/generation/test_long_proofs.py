@@ -17,7 +17,7 @@ from gner_core.backbones.load import load_tokenizer
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.system import DecodeParams
 from gner_core.generation.job import GenerateRequest
-from gner_core.generation.parts import count_kept
+from gner_core.generation.parts import kept
 from gner_core.records import Sentence, read_predictions, write_sentences
 from gner_core.runtime.worker import REQUEST, RESULT
 from gner_core.systems.gner.targets import BIO
@@ -71,7 +71,7 @@ def test_2000_sentences_with_kills_are_what_they_are_without(
     draw = random.Random(1)
     for share in sorted(draw.uniform(0.02, 0.95) for _ in range(4)):
         process = start(broken, worker)
-        while count_kept(parts) < share * len(sentences) and process.poll() is None:
+        while len(kept(parts)) < share * len(sentences) and process.poll() is None:
             time.sleep(0.01)
         before = {file.name: file.stat().st_mtime_ns for file in parts.glob("*.parquet")}
         process.send_signal(signal.SIGKILL)

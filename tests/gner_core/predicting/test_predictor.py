@@ -76,16 +76,27 @@ def test_batches_hold_texts_of_like_length(rule: Predictor) -> None:
         (["ok", "a \ud83d"], ["x"], "text 2: character 2 is half a surrogate pair"),
         ([["a", " "]], ["x"], "text 1: word 2 is ' '"),
         ([["a", None]], ["x"], "text 1: word 2 is None"),
+        ([b"Ada"], ["x"], "text 1 is bytes; decode it"),
+        (["a", bytearray(b"Ada")], ["x"], "text 2 is bytes; decode it"),
+        (["a", 5], ["x"], "text 2 is of type int; give a text, or its words"),
+        (["a", None], ["x"], "text 2 is None; give a text"),
+        (["a", {"a": "Ada"}], ["x"], "text 2 is a mapping; give a text"),
+        (b"Ada", ["x"], "texts is bytes; decode it"),
+        ({"a": "Ada"}, ["x"], "texts is a mapping; give a list of texts"),
+        ({"Ada", "Bo"}, ["x"], "texts is a set; give a list of texts"),
+        (None, ["x"], "texts is None; give a list of texts"),
+        (5, ["x"], "texts is of type int; give a list of texts"),
+        (["a"], {"person": "a human"}, "types is a mapping; give a list of texts"),
+        (["a"], {"person"}, "types is a set; give a list of texts"),
+        (["a"], b"person", "types is bytes; decode it"),
+        (["a"], 5, "types is of type int; give a list of texts"),
+        (["a"], "x" * 900, "types is one text, 'x{60}…'; give a list"),
+        (["a"], None, "no types; name at least one to look for: tiny has none of its own"),
     ],
 )
 def test_bad_input_is_named(rule: Predictor, texts: Any, types: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         rule.predict(texts, types)
-
-
-def test_a_text_that_is_none_is_named(rule: Predictor) -> None:
-    with pytest.raises(InputError, match="text 2: 5 is no text"):
-        rule.predict(["a", 5], ["x"])  # type: ignore[list-item]
 
 
 def test_types_with_commas_come_one_by_one() -> None:
@@ -120,6 +131,27 @@ def test_too_many_types_and_too_long_a_word_are_named(checkpoint: Path) -> None:
     model.predict(["a"], [f"kind of thing {n}" for n in range(number)])
     with pytest.raises(InputError, match=r"text 1, word 2 \('xxx.*: too long for the 640 tokens"):
         model.predict(["a " + "x" * 4000], ["x"])
+    for types, number in ((["x" * 9000], 1), (["x", "y", "z" * 9000, "a"], 3)):
+        with pytest.raises(InputError, match=rf"type {number} \(9,000 characters\) is too long for the 640 tokens"):  # fmt: skip
+            model.predict(["a"], types)
+
+
+def test_without_types_it_looks_for_those_of_its_training(checkpoint: Path) -> None:
+    model = gner_core.load(checkpoint)
+    assert model.predict(["Ada waves"]) == model.predict(["Ada waves"], ["city", "person"])
+
+
+def test_the_share_of_the_work_counts_long_texts_more(rule: Predictor) -> None:
+    told: list[tuple[int, int, float]] = []
+
+    def tell(done: int, total: int, *, share: float) -> None:
+        told.append((done, total, share))
+
+    rule.predict([*["a b c d e f g h"] * 4, *["a"] * 4], ["t"], report=tell)
+    assert [(done, total) for done, total, _ in told] == [(0, 8), (4, 8), (8, 8)]
+    assert told[0][2] == 0
+    assert 0.75 < told[1][2] < 1
+    assert told[2][2] == 1
 
 
 def test_two_hundred_types_fit_a_model_that_reads_enough(checkpoint: Path, tmp_path: Path) -> None:
@@ -141,6 +173,7 @@ def test_two_hundred_types_fit_a_model_that_reads_enough(checkpoint: Path, tmp_p
         ("[]", "version None, this gner reads version 1"),
         ('{"version": 9}', "version 9, this gner reads version 1"),
         ('{"version": 1}', "backbone: Field required"),
+        ('\ufeff{"version": 1}', "backbone: Field required"),
     ],
 )
 def test_what_is_no_checkpoint_is_named(tmp_path: Path, content: str | None, message: str) -> None:

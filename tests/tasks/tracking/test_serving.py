@@ -61,6 +61,7 @@ BAD_BODIES = [
     records({"texts": "a"}),
     records({"text": "a"}, {"text": None}),
     records({"text": "a \ud83d b"}),
+    records({"text": "a"}, typs=["person"]),
     records("a"),
     records(),
     json.dumps({"dataframe_records": [{"text": "a"}]}).encode(),
@@ -118,6 +119,26 @@ def test_requests_get_entities_or_one_clear_line(
     codes = {body[:60]: post(body, headers).status_code for body, headers in BAD}
     assert all(400 <= code < 500 for code in codes.values()), codes
     assert "no types; name at least one" in post(BAD_BODIES[0], JSON).json()["message"]
+    for value, kind in (
+        (None, "null"),
+        (5, "a number"),
+        (["a"], "a list"),
+        (True, "true or false"),
+    ):
+        said = post(records({"text": "a"}, {"text": value}), JSON)
+        assert f"row 2: text is {kind}; give a text" in said.text
+        assert f"row 1: text is {kind}; give a text" in post(records({"text": value}), JSON).text
+    table = {"columns": ["text"], "data": [["a"], [None]]}
+    body = json.dumps({"dataframe_split": table, "params": TYPES}).encode()
+    assert "row 2: text is null; give a text, empty where there is none" in post(body, JSON).text
+    unknown = post(records({"text": "a"}, typs=["person"]), JSON)
+    assert unknown.status_code == 400
+    assert unknown.json()["message"] == "unknown parameter 'typs'; known: types"
+    misspelled = post(
+        json.dumps({"dataframe_records": [{"text": "a"}], "parms": TYPES}).encode(), JSON
+    )
+    assert misspelled.status_code == 400
+    assert "unknown key 'parms'" in misspelled.text
     assert "content-type is missing" in post(GOOD[0], {}).text
 
 

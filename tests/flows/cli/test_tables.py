@@ -1,0 +1,118 @@
+"""What is printed is whole at any width, in pipes and on ASCII terminals, and is never markup."""
+
+import io
+import logging
+import re
+import sys
+from collections.abc import Callable
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli.main import app
+from flows.cli.terminal import show_any_text
+from flows.views.output import LogLines, Output, json_text
+from flows.views.tables import WholeTable, table_of
+
+NAMES = ("news [v2]", "a corpus [/v2] with a longer :car: name", "antidisestablishmentarianism")
+FIGURES = ("gold", "found", "right", "P", "R", "F1", "95 %")
+CELLS = ("1,234,567", "23,456", "7,890", "98.76", "100.00", "54.32", "+12.3 … +45.6")
+
+
+def table() -> WholeTable:
+    made = table_of("Title [b]of[/b] the table", ["corpus"], FIGURES)
+    for name in NAMES:
+        made.add_row(name, *CELLS)
+    return made
+
+
+@pytest.fixture
+def printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., str]:
+    """Print the table at a width; None is a pipe without COLUMNS."""
+
+    def show(width: int | None) -> str:
+        monkeypatch.delenv("COLUMNS", raising=False)
+        if width:
+            monkeypatch.setenv("COLUMNS", str(width))
+        Output().print(table())
+        return capsys.readouterr().out
+
+    return show
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 100])
+def test_every_number_and_every_word_is_whole_at_any_width(
+    printed: Callable[..., str], width: int
+) -> None:
+    out = printed(width)
+    for cell in CELLS:
+        assert len(re.findall(rf"(?<!\S){re.escape(cell)}(?!\S)", out)) == len(NAMES), cell
+    words = {
+        word for text in (*NAMES, *FIGURES, "Title [b]of[/b] the table") for word in text.split()
+    }
+    assert words <= {*out.split()}
+    needed = len(NAMES[2]) + len(CELLS[-1]) + 4
+    assert max(map(len, out.splitlines())) <= max(width, needed)
+
+
+def test_columns_that_do_not_fit_follow_below_with_the_names_of_their_rows(
+    printed: Callable[..., str],
+) -> None:
+    out = printed(50)
+    headings = [line.split() for line in out.splitlines() if line.startswith("corpus ")]
+    assert len(headings) > 1
+    assert [name for line in headings for name in line[1:] if name != "%"] == [
+        name.removesuffix(" %") for name in FIGURES
+    ]
+    assert out.count(NAMES[2]) == len(headings)
+
+
+def test_a_pipe_has_one_line_a_row(printed: Callable[..., str]) -> None:
+    rows = [line for line in printed(None).splitlines() if CELLS[0] in line]
+    assert [row.startswith(name) for row, name in zip(rows, NAMES, strict=True)] == [True] * 3
+    assert all(cell in row for row in rows for cell in CELLS)
+
+
+def test_lines_and_the_log_break_between_words_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    line = "train adaptation: published in 12,345,678.9 seconds as 7ca3c3ad8d2c1f0e"
+    path = "report /a/path/that/is/longer/than/the/terminal"
+    Output().print(line)
+    Output().print(path)
+    LogLines(Output()).emit(logging.LogRecord("gner", logging.INFO, "", 1, line, (), None))
+    printed, logged = capsys.readouterr().out.split(f"{path}\n")
+    for part in (printed, logged.split(" ", 1)[1]):
+        assert part.split() == line.split()
+        assert len(part.splitlines()) > 1
+        assert max(map(len, part.splitlines())) <= 30
+
+
+def test_control_characters_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    made = table_of("a\x1b[31mb", ["corpus"], ["F1"])
+    made.add_row("x\x1b]0;title\x07y", "1")
+    Output().print(made)
+    Output().print("log \x9b31m")
+    assert not re.search(r"[\x1b\x07\x9b]", capsys.readouterr().out)
+
+
+def test_an_ascii_terminal_gets_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    show_any_text()
+    Output().print(table())
+    Output().print("Zoë – 東")
+    sys.stdout.write(json_text({"text": "Zoë"}))
+    sys.stdout.flush()
+    out = raw.getvalue().decode("ascii")
+    assert "+12.3 ... +45.6" in out
+    assert "Zo\\xeb - \\u6771" in out
+    assert '{"text": "Zo\\u00eb"}' in out
+
+
+def test_help_comes_on_an_ascii_terminal() -> None:
+    done = CliRunner(charset="ascii").invoke(app, ["data", "--help"])
+    assert done.exit_code == 0, done.exception

@@ -1,0 +1,43 @@
+"""A home folder that cannot be used is told in one line, before anything runs."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli.main import app
+from tasks.paths import home_folder, made_home
+
+
+@pytest.mark.parametrize(
+    "command", [["run", "params/tiny.yaml"], ["log-model", "train/0"], ["down"], ["data", "prepare", "ncbi"]]
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("{file}", "File exists"),
+        ("{file}/below", "Not a directory"),
+        ("/proc/gner", "No such file"),
+    ],
+)
+def test_a_home_that_is_no_folder(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], place: str, reason: str
+) -> None:  # fmt: skip
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("GNER_HOME", place.format(file=file))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 2, done.output
+    assert f"GNER_HOME {place.format(file=file)}: no folder ({reason}" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_home_is_made_when_something_is_to_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GNER_HOME", str(tmp_path / "new" / "home"))
+    assert not home_folder().exists()
+    assert made_home().is_dir()
+    assert not [*made_home().iterdir()]
