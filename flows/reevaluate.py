@@ -36,6 +36,7 @@ from tasks.paths import home_folder, open_store
 from tasks.progress import logger
 from tasks.reevaluation import compare_checkpoints, mean_f1
 from tasks.steps.results import Compare
+from tasks.tracking.run_logging import DESCRIPTION
 from tasks.tracking.server import tracking_store
 
 PARAMS = "params/reevaluate.yaml"
@@ -168,7 +169,7 @@ def _row(
                 candidate.steps(),
                 name=params.name,
                 params=params.model_dump(mode="json", exclude={"corpora"}),
-                tags={"gner.suite": suite.key},
+                tags={"gner.suite": suite.key, DESCRIPTION: f"Re-evaluation of `{one.where}`."},
                 console=console,
             ) as opened:
                 _evaluate(candidate, suite, opened.run, submitter)

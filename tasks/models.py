@@ -21,7 +21,8 @@ from tasks.progress import Event
 from tasks.provenance import costs, facts, tags
 from tasks.steps.models import Backbone, Generate, Train
 from tasks.steps.step_key import values
-from tasks.tracking.run_logging import StepRun
+from tasks.tracking.run_logging import DESCRIPTION, StepRun
+from tasks.tracking.tracker import CHECKPOINT
 
 JOURNAL = "metrics.jsonl"
 SUMMARY = "summary.json"
@@ -139,7 +140,9 @@ def _finish(mlrun: StepRun, step: Train, folder: Path, manifest: Mapping[str, An
     mlrun.tags(
         {
             **tags(manifest),
-            "gner.checkpoint": step.ref.path,
+            CHECKPOINT: step.ref.path,
+            DESCRIPTION: f"Training of `{step.ref.path}`. "
+            f"Use it: `gner predict {step.ref.path} FILE`",
             "gner.chosen": f"update {chosen['update']}",
         }
     )

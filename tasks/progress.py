@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-SECONDS_BETWEEN_LINES = 15.0  # in a log; a terminal gets live bars
+SECONDS_BETWEEN_LINES = 10.0  # in a log; a terminal gets live bars
 SECONDS_BETWEEN_ARTIFACTS = 30.0
 """Each costs time of a server, which is often on the same machine."""
 SECONDS_AFTER_FAULT = 60.0

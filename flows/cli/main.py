@@ -1,6 +1,7 @@
 """The command line `gner`. Heavy imports stand inside the commands, so that help comes at once."""
 
-from typing import Any
+from importlib import metadata
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -14,10 +15,15 @@ from flows.cli.reevaluate import reevaluate
 from flows.cli.run import run
 from flows.cli.score import beams, compare, score
 from flows.cli.services import deploy, down, up
+from flows.cli.store import clean, models, runs
 
 
 class Commands(TyperGroup):
     """The commands, whose faults of the input all end in the same way."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names for the help: single commands in their order, then groups."""
+        return sorted(super().list_commands(ctx), key=lambda name: name in GROUPS)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was given."""
@@ -25,24 +31,31 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
 
 
-app = typer.Typer(
-    cls=Commands,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Generative named entity recognition: run experiments, compare checkpoints.",
-)
+def print_version(wanted: bool) -> None:
+    """Print the version and end, if that is wanted."""
+    if wanted:
+        typer.echo(f"gner {metadata.version('gner')}")
+        raise typer.Exit
 
-app.add_typer(data, name="data")
-app.add_typer(bench, name="bench")
-app.command()(score)
-app.command()(compare)
-app.command()(beams)
-app.command()(predict)
-app.command()(reevaluate)
-app.command("log-model")(log_model)
-app.command()(up)
-app.command()(down)
-app.command()(deploy)
-app.command()(run)
-app.command()(check)
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+Version = Annotated[
+    bool,
+    typer.Option("--version", is_eager=True, callback=print_version, help="Print the version."),
+]
+
+
+@app.callback(help="Generative named entity recognition: run experiments, compare checkpoints.")
+def _gner(version: Version = False) -> None:
+    """Take the options that stand before a command."""
+
+
+GROUPS = {"data": data, "bench": bench}
+COMMANDS = (
+    *(run, check, predict, score, compare, beams, runs, models, clean),
+    *(reevaluate, log_model, up, down, deploy),
+)
+for command in COMMANDS:
+    app.command()(command)
+for name, group in GROUPS.items():
+    app.add_typer(group, name=name)

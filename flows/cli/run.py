@@ -10,6 +10,7 @@ from flows.cli.messages import log_to, show_fault
 from gner_core.errors import InputError
 
 if TYPE_CHECKING:
+    from flows.running.command import Command
     from gner_core.config.reading.sweeps import Runnable
 
 ParamsFile = Annotated[Path, typer.Argument(help="Experiment file, for example params/demo.yaml.")]
@@ -55,31 +56,39 @@ def run(
         raise InputError("--device and --grid need --dry-run")
     from prefect.settings import get_current_settings
 
+    from flows.running.command import Command
+
+    command = Command(str(params), overrides or [])
     if server := get_current_settings().api.url:
-        _run_on(server, found, params, overrides or [])
+        _run_on(server, found, command)
     else:
-        _run_here(found)
+        _run_here(found, command)
 
 
-def _run_on(server: str, found: "Runnable", params: Path, overrides: list[str]) -> None:
+def _run_on(server: str, found: "Runnable", command: "Command") -> None:
     """Run as a flow run of a Prefect server."""
     from flows.experiment import gner
     from flows.running.outcome import PointsFailedError
     from flows.sweep import sweep
+    from flows.views.run import show_checkpoints
     from gner_core.config.experiment import Experiment
     from tasks.services.prefect import answers
+    from tasks.steps.experiment import plan_experiment
 
     if not answers(f"{server}/health"):
         raise InputError(f"PREFECT_API_URL: no Prefect server answers at {server}")
     flow = gner if isinstance(found, Experiment) else sweep
     try:
-        typer.echo(f"report: {flow(str(params), overrides)}")
+        typer.echo(f"report: {flow(command.params, command.overrides)}")
     except PointsFailedError as error:
         show_fault(str(error))
         raise typer.Exit(1) from None
+    if isinstance(found, Experiment):
+        stages = plan_experiment(found).stages
+        show_checkpoints({title: step.ref for title, step in stages.items()}, Console())
 
 
-def _run_here(found: "Runnable") -> None:
+def _run_here(found: "Runnable", command: "Command") -> None:
     """Run in this process, without a Prefect server."""
     from gner_core.config.experiment import Experiment
 
@@ -89,13 +98,13 @@ def _run_here(found: "Runnable") -> None:
         from flows.experiment import run_here
         from flows.views.run import show_outcome
 
-        show_outcome(run_here(found, console=console), console)
+        show_outcome(run_here(found, command, console=console), console)
         return
     from flows.running.points import run_points
     from flows.running.submit import in_process
     from flows.views.run import show_points
 
-    outcome = run_points(found, in_process, console)
+    outcome = run_points(found, command, in_process, console)
     show_points(outcome, console)
     if outcome.failures:
         raise typer.Exit(1)

@@ -1,9 +1,14 @@
 """Prints the outcome of `gner run`: scores, pages, and what failed."""
 
+from collections.abc import Mapping
+
 from rich.console import Console
 from rich.table import Column, Table
 
 from flows.running.outcome import Outcome, PointsOutcome
+from flows.views.store import short
+from gner_core.store.artifacts import ArtifactRef
+from tasks.paths import open_store
 
 
 def show_points(outcome: PointsOutcome, console: Console) -> None:
@@ -17,6 +22,7 @@ def show_points(outcome: PointsOutcome, console: Console) -> None:
     for name, page in outcome.pages.items():
         console.print(f"{name:<24} {page}", soft_wrap=True, highlight=False)
     console.print(f"{'tracking':<24} {outcome.tracking_uri}", soft_wrap=True, highlight=False)
+    console.print("`gner models` lists the checkpoints", highlight=False)
     if outcome.failures:
         console.print(
             f"{len(outcome.failures)} of {outcome.points} points failed:", style="bold red"
@@ -41,3 +47,16 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
     console.print(f"tracking  {outcome.tracking_uri}", soft_wrap=True)
     for title, url in outcome.links.items():
         console.print(f"{title:<18} {url}", soft_wrap=True)
+    show_checkpoints(outcome.checkpoints, console)
+
+
+def show_checkpoints(checkpoints: Mapping[str, ArtifactRef], console: Console) -> None:
+    """Print where the checkpoint of each training stage is, and the command that uses it."""
+    store = open_store()
+    for title, ref in checkpoints.items():
+        lines = (
+            f"checkpoint {title}: {store.objects.url(ref.path)}",
+            f"  gner predict {short(ref.path)} FILE",
+        )
+        for line in lines:
+            console.print(line, soft_wrap=True, highlight=False, markup=False)

@@ -12,6 +12,7 @@ request are answered with status 400 and one clear line.
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -21,9 +22,11 @@ from mlflow.pyfunc import PythonModel, PythonModelContext, scoring_server
 
 import gner_core
 from gner_core.errors import InputError
+from gner_core.store.artifacts import ArtifactRef, Store
+from tasks.paths import home_folder
 
 CHECKPOINT = "checkpoint"
-"""Name of the artifact that holds the weights."""
+"""Name of the artifact that holds the weights, or of the value that says where they are."""
 
 
 class EntityModel(PythonModel):
@@ -32,7 +35,9 @@ class EntityModel(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Load the checkpoint once, when the server starts."""
         beams = int(context.model_config["beams"])
-        self.model = gner_core.load(context.artifacts[CHECKPOINT], beams=beams)
+        given = context.artifacts or {}
+        folder = given.get(CHECKPOINT) or stored(context.model_config[CHECKPOINT])
+        self.model = gner_core.load(folder, beams=beams)
         self.lock = threading.Lock()  # the server answers requests on several threads
         scoring_server.invocations = refusing(scoring_server.invocations)
 
@@ -56,6 +61,14 @@ class EntityModel(PythonModel):
         except InputError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
         return [{"entities": [entity.values() for entity in entities]} for entities in found]
+
+
+def stored(where: str) -> Path:
+    """Return the folder of a checkpoint that is kept elsewhere: in a folder, or in a remote store."""
+    if "://" not in where:
+        return Path(where)
+    store, step, key = where.rsplit("/", 2)
+    return Store(store, scratch=home_folder() / "work").fetch(ArtifactRef(step, key))
 
 
 def refusing(answer: Callable[..., Any]) -> Callable[..., Any]:

@@ -19,7 +19,8 @@ from tasks.services.machine import RECORD, Services, marked
 from tests.benchmarks.overhead import measure_overhead
 from tests.flows.conftest import GNER, PLANTED, Home, files_holding
 
-SWEEPS = ("scaling-law", "beam-size", "schema-ablation", "matching-ablation")
+DEMOS = ("scaling-law", "beam-size", "schema-ablation", "matching-ablation")
+SWEEPS = (*DEMOS, "paper-zero-shot", *(f"paper-{name}" for name in DEMOS))
 DEPLOYED = {
     "gner": {"demo", "tiny", "full-paper"},
     "sweep": {*SWEEPS},
@@ -185,7 +186,7 @@ def test_runs_end_properly_and_keep_no_secrets(machine: Machine) -> None:
     assert workers
     down = machine.home.gner("down")
     assert down.code == 0, down.out + down.err
-    assert "run tiny is cancelled" in down.out
+    assert "run tiny, adaptation.train.epochs=200, adaptation.train.seed=7 is cancelled" in down.out
     assert marked(mark) == []
     assert not any(worker.is_running() for worker in workers)
     states = dict(machine.database("select id, state_type from flow_run"))
