@@ -36,7 +36,7 @@ from tasks.paths import home_folder, open_store
 from tasks.progress import logger
 from tasks.reevaluation import compare_checkpoints, mean_f1
 from tasks.steps.results import Compare
-from tasks.tracking.run_logging import DESCRIPTION
+from tasks.tracking.mlflow_run import DESCRIPTION
 from tasks.tracking.server import tracking_store
 
 PARAMS = "params/reevaluate.yaml"

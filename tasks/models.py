@@ -21,7 +21,7 @@ from tasks.progress import Event
 from tasks.provenance import costs, facts, tags
 from tasks.steps.models import Backbone, Generate, Train
 from tasks.steps.step_key import values
-from tasks.tracking.run_logging import DESCRIPTION, StepRun
+from tasks.tracking.mlflow_run import DESCRIPTION, StepRun
 from tasks.tracking.tracker import CHECKPOINT
 
 JOURNAL = "metrics.jsonl"

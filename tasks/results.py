@@ -34,7 +34,7 @@ from tasks.provenance import costs, tags
 from tasks.steps.models import Train
 from tasks.steps.results import Report, Score
 from tasks.steps.step_key import values
-from tasks.tracking.run_logging import DESCRIPTION
+from tasks.tracking.mlflow_run import DESCRIPTION
 from tasks.tracking.tracker import CHECKPOINT
 
 PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"

@@ -35,12 +35,16 @@ def _unchanged_gpu_choice() -> Iterator[None]:
     assert [os.environ.get(name) for name in (VISIBLE, TAKEN)] == before
 
 
-@pytest.fixture(autouse=True)
-def _plain_log() -> Iterator[None]:
+def plain_log() -> None:
     """Take back what a command run in this process has set up for the log of gner."""
-    yield
     log = logging.getLogger("gner")
     log.handlers, log.propagate = [], True
+
+
+@pytest.fixture(autouse=True)
+def _plain_log() -> Iterator[None]:
+    yield
+    plain_log()
 
 
 @pytest.fixture(scope="session")

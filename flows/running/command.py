@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from gner_core.store.fingerprint import fingerprint
 from tasks.provenance import facts
-from tasks.tracking.run_logging import DESCRIPTION
+from tasks.tracking.mlflow_run import DESCRIPTION
 
 FILE_CHARACTERS = 100
 """Of the name of a report's file, without its suffix."""

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from gner_core.runtime.processes import UNKNOWN, has_died, this_process
-from tasks.tracking.run_logging import COMPLETE
+from tasks.tracking.mlflow_run import COMPLETE
 from tasks.tracking.server import TrackingStore
 
 if TYPE_CHECKING:

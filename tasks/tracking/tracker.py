@@ -24,9 +24,9 @@ from gner_core.runtime.processes import this_process
 from tasks import provenance
 from tasks.tracking.comparison import EXPERIMENT, FlowRun, links, view, without_secrets
 from tasks.tracking.dead_runs import PROCESS, RUNNING, close_dead_runs, is_free
+from tasks.tracking.mlflow_run import COMPLETE, StepRun, run_tags
 from tasks.tracking.names import mlflow_name
 from tasks.tracking.outbox import NoOutbox, Outbox
-from tasks.tracking.run_logging import COMPLETE, StepRun, run_tags
 from tasks.tracking.server import TrackingStore, is_away, tracking_store
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from flows.cli.main import app
 from gner_core.runtime.locks import file_lock
 from tasks.workers import ForkServer
+from tests.conftest import plain_log
 from tests.flows.known_checkpoints import place  # noqa: F401  (a fixture)
 
 GNER = [sys.executable, "-m", "flows"]
@@ -84,6 +85,7 @@ class Home:
             patch("tasks.workers.ForkServer", LastingForkServer.one),
         ):
             done = CliRunner().invoke(app, arguments, input=given)
+        plain_log()
         fault = "".join(traceback.format_exception(*done.exc_info)) if done.exc_info else ""
         said = done.stderr + (fault if not isinstance(done.exception, SystemExit) else "")
         return Ran(done.exit_code, done.stdout, said, time.monotonic() - started)

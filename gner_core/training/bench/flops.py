@@ -8,14 +8,24 @@ from transformers import PretrainedConfig
 
 from gner_core.backbones.load import device
 from gner_core.config.costs import ModelShape
+from gner_core.errors import InputError
 
 SECONDS = 1.0
 SIZE_ON_CPU, SIZE_ON_GPU = 2048, 8192
 
 
 def shape_of(config: PretrainedConfig) -> ModelShape:
-    """Return the shape of a T5-like or LLaMA-like model."""
+    """Return the shape of a T5-like or LLaMA-like model.
+
+    Raises:
+        InputError: for another model.
+    """
     encoder_decoder = bool(config.is_encoder_decoder)
+    if not hasattr(config, "d_kv" if encoder_decoder else "intermediate_size"):
+        raise InputError(
+            f"{config.model_type}: neither T5-like nor LLaMA-like, so its operations are not "
+            "counted; state its shape in the backbone's file"
+        )
     heads = config.num_attention_heads
     own_width = config.d_kv if encoder_decoder else getattr(config, "head_dim", None)
     return ModelShape(
