@@ -54,7 +54,9 @@ def gner(params: str, overrides: list[str] | None = None) -> str:
     if not isinstance(experiment, Experiment):
         return show_on_prefect(run_points(experiment, command, on_prefect, console))
     outcome = _run(experiment, command, on_prefect, console)
-    create_markdown_artifact(_markdown(experiment, outcome), key=f"report-{experiment.name}")
+    create_markdown_artifact(
+        _markdown(command.titled(experiment.name), outcome), key=f"report-{experiment.name}"
+    )
     show_links(outcome.links)
     return str(outcome.report)
 
@@ -89,9 +91,9 @@ def _run(
     return Outcome(report, scores, checkpoints, tracker.shown_uri, tracker.links)
 
 
-def _markdown(experiment: Experiment, outcome: Outcome) -> str:
+def _markdown(title: str, outcome: Outcome) -> str:
     lines = [
-        f"# {experiment.name}",
+        f"# {title}",
         "",
         "| test | corpus | precision | recall | F1 |",
         "|---|---|---|---|---|",

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from flows.running.fetch import fetch_corpora
 from flows.running.frame import opened_run
+from flows.running.publish import failing_in_one_line
 from flows.running.submit import TASKS_AT_ONCE, Submitter, in_process, on_prefect
 from flows.running.walk import run_steps
 from flows.views.reevaluate import Row, raise_faults, table_rows, title_of
@@ -49,6 +50,7 @@ Versions = Mapping[str, Version]
     flow_run_name="{checkpoint}",
     task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
 )
+@failing_in_one_line
 def evaluate(
     checkpoint: str, params: str = PARAMS, overrides: list[str] | None = None
 ) -> list[dict[str, str]]:
@@ -70,6 +72,7 @@ def evaluate(
     flow_run_name="{params}",
     task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
 )
+@failing_in_one_line
 def scan(params: str = PARAMS, overrides: list[str] | None = None) -> list[dict[str, str]]:
     """Find checkpoints that were not evaluated or not compared yet, and do so.
 
