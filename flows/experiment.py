@@ -98,9 +98,9 @@ def _markdown(title: str, outcome: Outcome) -> str:
         "| test | corpus | precision | recall | F1 |",
         "|---|---|---|---|---|",
     ]
-    for title, summary in outcome.scores.items():
+    for test, summary in outcome.scores.items():
         for corpus, row in {**summary["corpora"], "**mean**": summary["macro"]}.items():
             cells = (f"{100 * row[name]:.1f}" for name in ("precision", "recall", "f1"))
-            lines.append(f"| {title} | {corpus} | {' | '.join(cells)} |")
-    found = [f"[{title}]({url})" for title, url in outcome.links.items()]
+            lines.append(f"| {test} | {corpus} | {' | '.join(cells)} |")
+    found = [f"[{name}]({url})" for name, url in outcome.links.items()]
     return "\n".join([*lines, "", " · ".join([*found, f"report: `{outcome.report}`"])])

@@ -135,8 +135,14 @@ def test_the_life_of_a_machine(machine: Machine) -> None:
     assert marked(mark) == processes
 
     assert {pool["name"] for pool in machine.post("/work_pools/filter")} >= {"cpu", "gpu"}
-    automations = {a["name"] for a in machine.post("/automations/filter")}
-    assert automations >= {"crash-zombies", "crash-unstarted", "reevaluate-new-checkpoint"}
+    automations = {a["name"]: a["enabled"] for a in machine.post("/automations/filter")}
+    event = "reevaluate-new-checkpoint"
+    assert {*automations} >= {"crash-zombies", "crash-unstarted", event}
+    assert all(automations.values())
+    switched = machine.home.gner("up", *machine.ports, "--no-reevaluate")
+    assert switched.code == 0, switched.err
+    automations = {a["name"]: a["enabled"] for a in machine.post("/automations/filter")}
+    assert [name for name, enabled in automations.items() if not enabled] == [event]
     deployments = machine.post("/deployments/filter")
     for flow, names in DEPLOYED.items():
         (known,) = machine.post("/flows/filter", flows={"name": {"any_": [flow]}})
