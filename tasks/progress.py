@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from threading import Event as Signal
+from threading import Thread
 from typing import Any, Self, cast
 from uuid import UUID
 
@@ -17,7 +19,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-SECONDS_BETWEEN_LINES = 10.0  # in a log; a terminal gets live bars
+SECONDS_BETWEEN_LINES = 10.0
+"""Of each running step, where there is no terminal; also while its worker says nothing."""
 SECONDS_BETWEEN_ARTIFACTS = 30.0
 """Each costs time of a server, which is often on the same machine."""
 SECONDS_AFTER_FAULT = 60.0
@@ -52,6 +55,9 @@ class Progress:
     def __init__(self, console: Console) -> None:
         """Show bars on `console` where it is a terminal, else lines in the log."""
         self.live = console.is_terminal
+        self.running: list[_Shown] = []
+        self._ended = Signal()
+        self._lines = Thread(target=self._write_lines, daemon=True)
         self.bars = Bars(
             TextColumn("{task.description:<14}"),
             BarColumn(bar_width=30),
@@ -67,19 +73,29 @@ class Progress:
 
     def __enter__(self) -> Self:
         self.bars.start()
+        if not self.live:
+            self._lines.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.bars.stop()
+        self._ended.set()
+
+    def _write_lines(self) -> None:
+        while not self._ended.wait(SECONDS_BETWEEN_LINES):
+            for shown in [*self.running]:
+                shown.log.info(shown.line)
 
     @contextmanager
     def bar(self, title: str) -> Iterator[Callable[[Event], None]]:
         """Give a function that shows one event of a worker's progress."""
         bar = self.bars.add_task(title, total=1, detail="starting")
         shown = _Shown(self, title, bar)
+        self.running.append(shown)
         try:
             yield shown
         finally:
+            self.running.remove(shown)
             self.bars.remove_task(bar)
 
 
@@ -124,7 +140,7 @@ class _Shown:
     def __init__(self, progress: Progress, title: str, bar: TaskID) -> None:
         self.progress, self.title, self.bar = progress, title, bar
         self.log = logger()
-        self.last_line = time.monotonic()
+        self.line = f"{title}: starting"
         self.next_artifact = 0.0
         self.artifact: UUID | None = None
         self.first: tuple[float, int] | None = None
@@ -137,10 +153,8 @@ class _Shown:
         detail = "  ".join(FIGURES[name].format(value) for name, value in known.items())
         self.progress.bars.update(self.bar, completed=done, total=total, detail=detail)
         self.first = self.first or (event["time"], done)
-        if not self.progress.live and now - self.last_line > SECONDS_BETWEEN_LINES:
-            self.last_line = now
-            parts = [f"{self.title}: {done}/{total}", detail, self._left(event)]
-            self.log.info("  ".join(part for part in parts if part))
+        parts = [f"{self.title}: {done}/{total}", detail, self._left(event)]
+        self.line = "  ".join(part for part in parts if part)
         if TaskRunContext.get() and (now > self.next_artifact or done == total):
             self.next_artifact = now + SECONDS_BETWEEN_ARTIFACTS
             self._publish(100.0 * done / max(total, 1), detail)

@@ -116,7 +116,7 @@ def test_servers_start_side_by_side_and_workers_after_them(
     monkeypatch.setattr("tasks.services.prefect.cancel_runs", lambda *_: [])
     services = Services(tmp_path)
     try:
-        services.up(Settings(str(tmp_path)), say=len)
+        services.up(Settings(str(tmp_path), prefect_port=0, mlflow_port=0), say=len)
     finally:
         services.down(say=len, now=True)
     assert seen == [
