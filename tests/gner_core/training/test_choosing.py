@@ -89,11 +89,11 @@ def test_validation_changes_nothing_in_the_training(
 
 
 def test_a_killed_training_chooses_the_same_weights(
-    tiny_model: TinyModel, ask: Ask, tmp_path: Path
+    tiny_llama: TinyModel, ask: Ask, tmp_path: Path
 ) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    first = work(ask(tiny_model, whole, choose=HELD_OUT, train=RISING), silent)
-    asked = ask(tiny_model, broken, choose=HELD_OUT, train=RISING)
+    first = work(ask(tiny_llama, whole, choose=HELD_OUT, train=RISING), silent)
+    asked = ask(tiny_llama, broken, choose=HELD_OUT, train=RISING)
     with pytest.raises(Killed):
         work(asked, dying_after(5))
     shutil.rmtree(broken / "scratch" / "best")  # the newest ones may be lost with a kill

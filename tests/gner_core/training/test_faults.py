@@ -109,13 +109,13 @@ def _impatient(execution: Any) -> Any:
 
 
 def test_running_out_of_memory_halves_the_micro_batch_and_changes_nothing(
-    steady_model: TinyModel,
+    tiny_llama: TinyModel,
     ask: Ask,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    work(ask(steady_model, tmp_path / "whole"), silent)
+    work(ask(tiny_llama, tmp_path / "whole"), silent)
     plain = StageTrainer.compute_loss
 
     def greedy(self: StageTrainer, model: Any, inputs: Any, *args: Any, **options: Any) -> Any:
@@ -125,7 +125,7 @@ def test_running_out_of_memory_halves_the_micro_batch_and_changes_nothing(
 
     monkeypatch.setattr(StageTrainer, "compute_loss", greedy)
     place = tmp_path / "small"
-    summary = work(ask(steady_model, place), silent)["summary"]
+    summary = work(ask(tiny_llama, place), silent)["summary"]
     assert (summary["micro_batch"], summary["resumed_from"]) == (2, 2)
     assert "out of memory with micro-batches of 4; going on with 2" in capsys.readouterr().err
     for one, other in zip(journal(tmp_path / "whole"), journal(place), strict=True):
@@ -337,10 +337,10 @@ def test_a_system_that_takes_no_more_bytes_loses_nothing(
 
 
 def test_no_room_for_a_look_halves_the_micro_batch_and_chooses_the_same(
-    steady_model: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_llama: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose = {"kind": "held_out", "sentences": 8, "seed": 1, "every": 2}
-    whole = work(ask(steady_model, tmp_path / "whole", choose=choose), silent)["summary"]
+    whole = work(ask(tiny_llama, tmp_path / "whole", choose=choose), silent)["summary"]
     plain = trainer.predicted_labels
 
     def greedy(inputs: Any) -> Any:
@@ -349,7 +349,7 @@ def test_no_room_for_a_look_halves_the_micro_batch_and_chooses_the_same(
         return plain(inputs)
 
     monkeypatch.setattr(trainer, "predicted_labels", greedy)
-    summary = work(ask(steady_model, tmp_path / "small", choose=choose), silent)["summary"]
+    summary = work(ask(tiny_llama, tmp_path / "small", choose=choose), silent)["summary"]
     assert summary["micro_batch"] == 2
     assert summary["chosen"]["update"] == whole["chosen"]["update"]
     loss = whole["chosen"]["validation_loss"]

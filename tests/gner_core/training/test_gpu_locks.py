@@ -1,6 +1,6 @@
 """Whoever of a training's processes is killed: all of them end, and then its GPUs are free.
 
-With GPUs that nvidia-smi only pretends, so that it trains on the CPU. All cases:
+With GPUs that nvidia-smi only pretends, so that it trains on the CPU:
 
     pytest -m slow tests/gner_core/training/test_gpu_locks.py
 """
@@ -25,7 +25,6 @@ TORCHRUN = {"kind": "torchrun", "processes": 2}
 DEEPSPEED = {"kind": "deepspeed", "processes": 2, "config": "params/deepspeed/zero2.json"}
 PLAIN = {"kind": "plain"}
 FREE_SECONDS = 15.0
-slow = pytest.mark.slow
 
 
 def in_use(locks: Path, uuid: str) -> bool:
@@ -60,21 +59,22 @@ def victim_of(name: str, flow: psutil.Process) -> psutil.Process:
     return {"flow": flow, "server": server, "worker": worker}[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("launcher", "name", "number"),
     [
         (PLAIN, "flow", signal.SIGKILL),
-        pytest.param(PLAIN, "server", signal.SIGKILL, marks=slow),
-        pytest.param(PLAIN, "worker", signal.SIGKILL, marks=slow),
-        pytest.param(TORCHRUN, "flow", signal.SIGKILL, marks=slow),
-        pytest.param(TORCHRUN, "flow", signal.SIGTERM, marks=slow),
-        pytest.param(TORCHRUN, "flow", signal.SIGINT, marks=slow),
-        pytest.param(TORCHRUN, "server", signal.SIGKILL, marks=slow),
-        pytest.param(TORCHRUN, "worker", signal.SIGKILL, marks=slow),
-        pytest.param(TORCHRUN, "launcher", signal.SIGKILL, marks=slow),
-        pytest.param(TORCHRUN, "rank", signal.SIGKILL, marks=slow),
-        pytest.param(DEEPSPEED, "flow", signal.SIGKILL, marks=slow),
-        pytest.param(DEEPSPEED, "launcher", signal.SIGTERM, marks=slow),
+        (PLAIN, "server", signal.SIGKILL),
+        (PLAIN, "worker", signal.SIGKILL),
+        (TORCHRUN, "flow", signal.SIGKILL),
+        (TORCHRUN, "flow", signal.SIGTERM),
+        (TORCHRUN, "flow", signal.SIGINT),
+        (TORCHRUN, "server", signal.SIGKILL),
+        (TORCHRUN, "worker", signal.SIGKILL),
+        (TORCHRUN, "launcher", signal.SIGKILL),
+        (TORCHRUN, "rank", signal.SIGKILL),
+        (DEEPSPEED, "flow", signal.SIGKILL),
+        (DEEPSPEED, "launcher", signal.SIGTERM),
     ],
     ids=lambda value: value["kind"] if isinstance(value, dict) else getattr(value, "name", value),
 )

@@ -47,13 +47,13 @@ def assert_equal_curves(
 
 
 def test_a_resume_may_use_other_micro_batches(
-    steady_model: TinyModel, ask: Ask, tmp_path: Path
+    tiny_llama: TinyModel, ask: Ask, tmp_path: Path
 ) -> None:
-    work(ask(steady_model, tmp_path / "whole"), silent)
+    work(ask(tiny_llama, tmp_path / "whole"), silent)
     place = tmp_path / "broken"
     with pytest.raises(Killed):
-        work(ask(steady_model, place, train_batch=8), dying_after(3))
-    work(ask(steady_model, place, train_batch=3), silent)
+        work(ask(tiny_llama, place, train_batch=8), dying_after(3))
+    work(ask(tiny_llama, place, train_batch=3), silent)
     assert_equal_curves(journal(tmp_path / "whole"), journal(place))
 
 
