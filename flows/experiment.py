@@ -10,25 +10,34 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
+from flows.running.command import Command
 from flows.running.fetch import fetch_corpora
 from flows.running.frame import opened_run
 from flows.running.outcome import Outcome
 from flows.running.points import run_points, show_on_prefect
-from flows.running.publish import put_report, show_links
-from flows.running.submit import TASKS_AT_ONCE, Submitter, in_process, named_by_file, on_prefect
+from flows.running.publish import (
+    checkpoint_tags,
+    failing_in_one_line,
+    page_of,
+    put_report,
+    show_links,
+)
+from flows.running.submit import TASKS_AT_ONCE, Submitter, in_process, named_by_command, on_prefect
 from flows.running.walk import run_steps
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import read_runnable
 from gner_core.reports.page import with_links
 from tasks.plans.experiment import plan_experiment, used_corpora
 from tasks.results import REPORT, SCORES
+from tasks.tracking.comparison import EXPERIMENT
 
 
 @flow(
     name="gner",
-    flow_run_name=named_by_file,
+    flow_run_name=named_by_command,
     task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
 )
+@failing_in_one_line
 def gner(params: str, overrides: list[str] | None = None) -> str:
     """Run the file of an experiment, a sweep or a study under Prefect.
 
@@ -39,50 +48,59 @@ def gner(params: str, overrides: list[str] | None = None) -> str:
     Returns:
         The path of the report; of a sweep or a study the paths of its pages.
     """
-    experiment = read_runnable(Path(params), overrides=overrides or [])
+    command = Command(params, overrides or [])
+    experiment = read_runnable(Path(params), overrides=command.overrides)
+    console = Console(quiet=True)
     if not isinstance(experiment, Experiment):
-        return show_on_prefect(run_points(experiment, on_prefect, Console(quiet=True)))
-    outcome = _run(experiment, on_prefect, Console(quiet=True))
-    create_markdown_artifact(_markdown(experiment, outcome), key=f"report-{experiment.name}")
+        return show_on_prefect(run_points(experiment, command, on_prefect, console))
+    outcome = _run(experiment, command, on_prefect, console)
+    create_markdown_artifact(
+        _markdown(command.titled(experiment.name), outcome), key=f"report-{experiment.name}"
+    )
     show_links(outcome.links)
     return str(outcome.report)
 
 
-def run_here(experiment: Experiment, *, console: Console) -> Outcome:
+def run_here(experiment: Experiment, command: Command, *, console: Console) -> Outcome:
     """Run an experiment in this process, without a Prefect server."""
-    return _run(experiment, in_process, console)
+    return _run(experiment, command, in_process, console)
 
 
-def _run(experiment: Experiment, submitter: Submitter, console: Console) -> Outcome:
+def _run(
+    experiment: Experiment, command: Command, submitter: Submitter, console: Console
+) -> Outcome:
     fetch_corpora(used_corpora(experiment), experiment.data_root, submitter)
     plan = plan_experiment(experiment)
     with opened_run(
         experiment.execution,
         plan.steps(),
-        name=experiment.name,
-        params=experiment.model_dump(mode="json", by_alias=True),
-        tags={"gner.report": plan.report.ref.key},
+        name=command.titled(experiment.name),
+        params=experiment.values(),
+        tags={**command.tags(), EXPERIMENT: experiment.name, "gner.report": plan.report.ref.key},
         console=console,
     ) as opened:
-        run = opened.run
+        run, tracker = opened.run, opened.run.tracker
         run_steps(plan.steps(), run, submitter)
         scores = {title: run.json(score, SCORES) for title, score in plan.tests.items()}
-    tracker = run.tracker
-    page = (run.path(plan.report) / REPORT).read_text(encoding="utf-8")
-    report = put_report(f"{experiment.name}.html", with_links(page, tracker.links).encode())
-    return Outcome(report, scores, tracker.shown_uri, tracker.links)
+        page = page_of(plan, run, command.head())
+        tracker.parent.text(REPORT, page)
+        tracker.parent.tags(checkpoint_tags(plan))
+    name = f"{command.file_name(experiment.name)}.html"
+    report = put_report(name, with_links(page, tracker.links).encode())
+    checkpoints = {title: step.ref for title, step in plan.stages.items()}
+    return Outcome(report, scores, checkpoints, tracker.shown_uri, tracker.links)
 
 
-def _markdown(experiment: Experiment, outcome: Outcome) -> str:
+def _markdown(title: str, outcome: Outcome) -> str:
     lines = [
-        f"# {experiment.name}",
+        f"# {title}",
         "",
         "| test | corpus | precision | recall | F1 |",
         "|---|---|---|---|---|",
     ]
-    for title, summary in outcome.scores.items():
+    for test, summary in outcome.scores.items():
         for corpus, row in {**summary["corpora"], "**mean**": summary["macro"]}.items():
             cells = (f"{100 * row[name]:.1f}" for name in ("precision", "recall", "f1"))
-            lines.append(f"| {title} | {corpus} | {' | '.join(cells)} |")
-    found = [f"[{title}]({url})" for title, url in outcome.links.items()]
+            lines.append(f"| {test} | {corpus} | {' | '.join(cells)} |")
+    found = [f"[{name}]({url})" for name, url in outcome.links.items()]
     return "\n".join([*lines, "", " · ".join([*found, f"report: `{outcome.report}`"])])

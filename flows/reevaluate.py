@@ -18,6 +18,7 @@ from rich.console import Console
 
 from flows.running.fetch import fetch_corpora
 from flows.running.frame import opened_run
+from flows.running.publish import failing_in_one_line
 from flows.running.submit import TASKS_AT_ONCE, Submitter, in_process, on_prefect
 from flows.running.walk import run_steps
 from flows.views.reevaluate import Row, raise_faults, table_rows, title_of
@@ -36,6 +37,7 @@ from tasks.paths import made_home, open_store
 from tasks.progress import logger
 from tasks.reevaluation import compare_checkpoints, mean_f1
 from tasks.steps.results import Compare
+from tasks.tracking.mlflow_run import DESCRIPTION
 from tasks.tracking.server import tracking_store
 
 PARAMS = "params/reevaluate.yaml"
@@ -48,6 +50,7 @@ Versions = Mapping[str, Version]
     flow_run_name="{checkpoint}",
     task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
 )
+@failing_in_one_line
 def evaluate(
     checkpoint: str, params: str = PARAMS, overrides: list[str] | None = None
 ) -> list[dict[str, str]]:
@@ -69,6 +72,7 @@ def evaluate(
     flow_run_name="{params}",
     task_runner=ThreadPoolTaskRunner(max_workers=TASKS_AT_ONCE),
 )
+@failing_in_one_line
 def scan(params: str = PARAMS, overrides: list[str] | None = None) -> list[dict[str, str]]:
     """Find checkpoints that were not evaluated or not compared yet, and do so.
 
@@ -168,7 +172,7 @@ def _row(
                 candidate.steps(),
                 name=params.name,
                 params=params.model_dump(mode="json", exclude={"corpora"}),
-                tags={"gner.suite": suite.key},
+                tags={"gner.suite": suite.key, DESCRIPTION: f"Re-evaluation of `{one.where}`."},
                 console=console,
             ) as opened:
                 _evaluate(candidate, suite, opened.run, submitter)

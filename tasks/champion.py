@@ -1,6 +1,6 @@
 """Whether an evaluated checkpoint becomes champion.
 
-The first checkpoint does. After that the alias moves only to a candidate that is better beyond the
+The first checkpoint whose F1 is not 0 does. After that the alias moves only to a candidate that is better beyond the
 interval; one that is worse beyond it is a regression. A decision is one tag of the checkpoint's
 version in the registry. It is written before the alias moves, and closed when all that follows from
 it is done. One that was interrupted is resumed as it was decided, unless there is another champion
@@ -27,8 +27,9 @@ from tasks.progress import logger
 from tasks.reevaluation import mean_f1
 from tasks.steps.results import Compare
 
-Verdict = Literal["first", "named", "better", "even", "worse"]
-"""first: there was no champion; named: it held the alias before it was evaluated."""
+Verdict = Literal["first", "zero", "named", "better", "even", "worse"]
+"""first: there was no champion; zero: nor is there one now, since the F1 is 0; named: it held the
+alias before it was evaluated."""
 PROMOTING = ("first", "better")
 
 
@@ -151,7 +152,8 @@ class Promotion:
         number = holder.number if holder else None
         if champion is None:
             f1 = mean_f1(candidate, self.run, metric=params.metric)
-            return Decision("named" if holder else "first", f1, None, number, None)
+            verdict: Verdict = "named" if holder else "first" if f1 > 0 else "zero"
+            return Decision(verdict, f1, None, number, None)
         step = compared(champion, candidate, params)
         content = self.compare(step)
         mean = content["mean"]

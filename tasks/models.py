@@ -20,7 +20,8 @@ from tasks.events import announce
 from tasks.provenance import costs, facts, tags
 from tasks.steps.models import Backbone, Generate, Train
 from tasks.steps.step_key import values
-from tasks.tracking.mlflow_run import StepRun
+from tasks.tracking.mlflow_run import DESCRIPTION, StepRun
+from tasks.tracking.tracker import CHECKPOINT
 from tasks.workers import Event
 
 JOURNAL = "metrics.jsonl"
@@ -138,7 +139,9 @@ def _finish(mlrun: StepRun, step: Train, folder: Path, manifest: Mapping[str, An
     mlrun.tags(
         {
             **tags(manifest),
-            "gner.checkpoint": step.ref.path,
+            CHECKPOINT: step.ref.path,
+            DESCRIPTION: f"Training of `{step.ref.path}`. "
+            f"Use it: `gner predict {step.ref.path} FILE`",
             "gner.chosen": f"update {chosen['update']}",
         }
     )

@@ -5,6 +5,8 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Event as Signal
+from threading import Thread
 from typing import Self, cast
 from uuid import UUID
 
@@ -18,7 +20,8 @@ from rich.progress import Progress as Bars
 
 from tasks.workers import Event, TimeLeft
 
-SECONDS_BETWEEN_LINES = 15.0  # in a log; a terminal gets live bars
+SECONDS_BETWEEN_LINES = 10.0
+"""Of each running step, where there is no terminal; also while its worker says nothing."""
 SECONDS_BETWEEN_ARTIFACTS = 30.0
 """Each costs time of a server, which is often on the same machine."""
 SECONDS_AFTER_FAULT = 60.0
@@ -51,6 +54,9 @@ class Progress:
     def __init__(self, console: Console) -> None:
         """Show bars on `console` where it is a terminal, else lines in the log."""
         self.live = console.is_terminal
+        self.running: list[_Shown] = []
+        self._ended = Signal()
+        self._lines = Thread(target=self._write_lines, daemon=True)
         self.bars = Bars(
             TextColumn("{task.description:<14}", markup=False),
             BarColumn(bar_width=30),
@@ -65,19 +71,29 @@ class Progress:
 
     def __enter__(self) -> Self:
         self.bars.start()
+        if not self.live:
+            self._lines.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.bars.stop()
+        self._ended.set()
+
+    def _write_lines(self) -> None:
+        while not self._ended.wait(SECONDS_BETWEEN_LINES):
+            for shown in [*self.running]:
+                shown.log.info(shown.line)
 
     @contextmanager
     def bar(self, title: str) -> Iterator[Callable[[Event], None]]:
         """Give a function that shows one event of a worker's progress."""
         bar = self.bars.add_task(title, total=1, left="", detail="starting")
         shown = _Shown(self, title, bar)
+        self.running.append(shown)
         try:
             yield shown
         finally:
+            self.running.remove(shown)
             self.bars.remove_task(bar)
 
 
@@ -122,7 +138,7 @@ class _Shown:
     def __init__(self, progress: Progress, title: str, bar: TaskID) -> None:
         self.progress, self.title, self.bar = progress, title, bar
         self.log = logger()
-        self.last_line = time.monotonic()
+        self.line = f"{title}: starting"
         self.next_artifact = 0.0
         self.artifact: UUID | None = None
         self.left = TimeLeft()
@@ -135,10 +151,8 @@ class _Shown:
         detail = "  ".join(FIGURES[name].format(value) for name, value in known.items())
         left = self.left(event)
         self.progress.bars.update(self.bar, completed=done, total=total, left=left, detail=detail)
-        if not self.progress.live and now - self.last_line > SECONDS_BETWEEN_LINES:
-            self.last_line = now
-            parts = [f"{self.title}: {done}/{total}", detail, left]
-            self.log.info("  ".join(part for part in parts if part))
+        parts = [f"{self.title}: {done}/{total}", detail, left]
+        self.line = "  ".join(part for part in parts if part)
         if TaskRunContext.get() and (now > self.next_artifact or done == total):
             self.next_artifact = now + SECONDS_BETWEEN_ARTIFACTS
             self._publish(100.0 * done / max(total, 1), detail)

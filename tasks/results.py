@@ -37,6 +37,8 @@ from tasks.steps.data import Sample
 from tasks.steps.models import Generate, Stored, Train, backbone_of
 from tasks.steps.results import Report, Score
 from tasks.steps.step_key import values
+from tasks.tracking.mlflow_run import DESCRIPTION
+from tasks.tracking.tracker import CHECKPOINT
 
 PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"
 SCORED, SCORES = "scored.parquet", "scores.json"
@@ -63,7 +65,7 @@ def score_predictions(step: Score, run: RunContext) -> ArtifactRef:
 
 @task(name="report", cache_policy=NO_CACHE, task_run_name="report {step.title}{run.suffix}")
 def write_report(step: Report, run: RunContext) -> ArtifactRef:
-    """Publish the HTML page, and the comparison with the paper as JSON; track the page."""
+    """Publish the HTML page, and the comparison with the paper as JSON."""
 
     def build(folder: Path) -> None:
         from gner_core.reports.figures import DRAWING  # matplotlib: only where there is to draw
@@ -76,7 +78,6 @@ def write_report(step: Report, run: RunContext) -> ArtifactRef:
         (folder / PAPER).write_text(json.dumps(paper, indent=1))
 
     run.ensure(step, build)
-    run.tracker.parent.file(run.path(step) / REPORT)
     return step.ref
 
 
@@ -121,7 +122,14 @@ def _track(step: Score, run: RunContext) -> None:
             mlrun.values({"calibration_error": summary["calibration"]["all"]["error"]})
         mlrun.values({f"texts/{name}": count for name, count in summary["texts"].items()})
         mlrun.values(costs(made))
-        mlrun.tags({**tags(made), "gner.checkpoint": generate.model.ref.path})
+        mlrun.tags(
+            {
+                **tags(made),
+                CHECKPOINT: generate.model.ref.path,
+                DESCRIPTION: f"Score of `{generate.model.ref.path}` on {data.title}; what it wrote "
+                f"is `{generate.ref.path}`.",
+            }
+        )
         mlrun.table("predictions.json", partial(_columns, run.path(step) / SCORED))
 
 

@@ -1,25 +1,30 @@
 """The command line `gner`. Heavy imports stand inside the commands, so that help comes at once."""
 
-from typing import Any
+from importlib import metadata
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from flows.cli.bench import app as bench
-from flows.cli.check import check
 from flows.cli.data import app as data
 from flows.cli.init import init
 from flows.cli.messages import input_errors
 from flows.cli.predict import log_model, predict, score_checkpoint
 from flows.cli.reevaluate import reevaluate
-from flows.cli.run import run
+from flows.cli.run import check, run
 from flows.cli.score import beams, compare, score
 from flows.cli.services import deploy, down, up
-from flows.cli.terminal import show_any_text
+from flows.cli.store import clean, models, runs
+from flows.running.terminal import show_any_text
 
 
 class Commands(TyperGroup):
     """The commands, whose faults of the input all end in the same way."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names for the help: single commands in their order, then groups."""
+        return sorted(super().list_commands(ctx), key=lambda name: name in GROUPS)
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the command line on a terminal of any encoding."""
@@ -32,26 +37,31 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
 
 
-app = typer.Typer(
-    cls=Commands,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Generative named entity recognition: run experiments, compare checkpoints.",
-)
+def print_version(wanted: bool) -> None:
+    """Print the version and end, if that is wanted."""
+    if wanted:
+        typer.echo(f"gner {metadata.version('gner')}")
+        raise typer.Exit
 
-app.add_typer(data, name="data")
-app.add_typer(bench, name="bench")
-app.command()(score)
-app.command()(compare)
-app.command()(beams)
-app.command()(predict)
-app.command("test")(score_checkpoint)
-app.command()(reevaluate)
-app.command("log-model")(log_model)
-app.command()(up)
-app.command()(down)
-app.command()(deploy)
-app.command()(run)
-app.command()(init)
-app.command()(check)
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+Version = Annotated[
+    bool,
+    typer.Option("--version", is_eager=True, callback=print_version, help="Print the version."),
+]
+
+
+@app.callback(help="Generative named entity recognition: run experiments, compare checkpoints.")
+def _gner(version: Version = False) -> None:
+    """Take the options that stand before a command."""
+
+
+GROUPS = {"data": data, "bench": bench}
+COMMANDS = (
+    *(run, init, check, predict, score_checkpoint, score, compare, beams, runs, models, clean),
+    *(reevaluate, log_model, up, down, deploy),
+)
+for command in COMMANDS:
+    app.command("test" if command is score_checkpoint else None)(command)
+for name, group in GROUPS.items():
+    app.add_typer(group, name=name)

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from flows.cli.terminal import lasting_terminal
+from flows.running.terminal import lasting_terminal
 from flows.views.output import LogLines, json_text
 from gner_core.errors import InputError
 

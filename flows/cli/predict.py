@@ -22,7 +22,7 @@ from gner_core.errors import InputError
 STDIN = "-"
 
 Checkpoint = Annotated[
-    str, typer.Argument(help="Folder of a checkpoint, or the key of a published step train.")
+    str, typer.Argument(help="Folder, key or its beginning, run, stage or alias: see gner models.")
 ]
 
 

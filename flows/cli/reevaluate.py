@@ -14,7 +14,7 @@ Arguments = Annotated[
     list[str],
     typer.Argument(
         metavar="[CHECKPOINT…] PARAMS",
-        help="Folders of checkpoints or keys of steps train; last the re-evaluation file.",
+        help="Checkpoints, as gner models names them, or folders; last the re-evaluation file.",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""The command `gner run`: an experiment, a sweep or a study, with or without a Prefect server."""
+"""The commands `gner run | check`: experiments, sweeps and studies, with or without a Prefect server."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +10,7 @@ from flows.views.output import Output
 from gner_core.errors import InputError
 
 if TYPE_CHECKING:
+    from flows.running.command import Command
     from gner_core.config.reading.sweeps import Runnable
 
 ParamsFile = Annotated[Path, typer.Argument(help="Experiment file, for example params/demo.yaml.")]
@@ -62,35 +63,66 @@ def run(
         raise InputError("--device and --grid need --dry-run")
     from prefect.settings import get_current_settings
 
+    from flows.running.command import Command
+
+    command = Command(str(params), overrides or [])
     if server := get_current_settings().api.url:
-        report = _run_on(server, found, params, overrides or [])
-        if as_json:
-            print_json({"report": report})
-        else:
-            typer.echo(f"report: {report}")
+        _run_on(server, found, command, as_json=as_json)
     else:
-        _run_here(found, as_json=as_json)
+        _run_here(found, command, as_json=as_json)
 
 
-def _run_on(server: str, found: "Runnable", params: Path, overrides: list[str]) -> str:
-    """Run as a flow run of a Prefect server; return where its report is."""
+def check(
+    files: Annotated[
+        list[Path], typer.Argument(help="Files of experiments, sweeps, backbones or catalogs.")
+    ],
+) -> None:
+    """Validate parameter files; their kind is told by their keys.
+
+    Every point of a sweep is read and its steps are planned.
+    """
+    from gner_core.config.reading.check import check_file
+
+    for file in files:
+        kind: str = check_file(file)
+        if kind in ("sweep", "study"):
+            from gner_core.config.reading.sweeps import read_runnable
+            from tasks.plans.points import planned_points, shared_steps
+
+            points = planned_points(read_runnable(file, overrides=[]))
+            kind += f": {len(points)} points, {len(shared_steps(points))} steps"
+        typer.echo(f"ok  {file}  ({kind})")
+
+
+def _run_on(server: str, found: "Runnable", command: "Command", *, as_json: bool) -> None:
+    """Run as a flow run of a Prefect server."""
     from flows.experiment import gner
     from flows.running.outcome import PointsFailedError
     from flows.sweep import sweep
+    from flows.views.run import show_checkpoints
     from gner_core.config.experiment import Experiment
+    from tasks.plans.experiment import plan_experiment
     from tasks.services.prefect import answers
 
     if not answers(f"{server}/health"):
         raise InputError(f"PREFECT_API_URL: no Prefect server answers at {server}")
     flow = gner if isinstance(found, Experiment) else sweep
     try:
-        return str(flow(str(params), overrides))
+        report = str(flow(command.params, command.overrides))
     except PointsFailedError as error:
         show_fault(str(error))
         raise typer.Exit(1) from None
+    stages = plan_experiment(found).stages if isinstance(found, Experiment) else {}
+    checkpoints = {title: step.ref for title, step in stages.items()}
+    if as_json:
+        paths = {title: ref.path for title, ref in checkpoints.items()}
+        print_json({"report": report, "checkpoints": paths})
+    else:
+        typer.echo(f"report: {report}")
+        show_checkpoints(checkpoints, Output())
 
 
-def _run_here(found: "Runnable", *, as_json: bool) -> None:
+def _run_here(found: "Runnable", command: "Command", *, as_json: bool) -> None:
     """Run in this process, without a Prefect server."""
     from gner_core.config.experiment import Experiment
 
@@ -100,7 +132,7 @@ def _run_here(found: "Runnable", *, as_json: bool) -> None:
         from flows.experiment import run_here
         from flows.views.run import outcome_values, show_outcome
 
-        one = run_here(found, console=console)
+        one = run_here(found, command, console=console)
         if as_json:
             print_json(outcome_values(one))
         else:
@@ -110,7 +142,7 @@ def _run_here(found: "Runnable", *, as_json: bool) -> None:
     from flows.running.submit import in_process
     from flows.views.run import points_values, show_points
 
-    outcome = run_points(found, in_process, console)
+    outcome = run_points(found, command, in_process, console)
     if as_json:
         print_json(points_values(outcome))
     else:

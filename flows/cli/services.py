@@ -31,13 +31,22 @@ Now = Annotated[
 ]
 
 
+Reevaluate = Annotated[
+    bool, typer.Option(help="Evaluate every training that finishes against the champion.")
+]
+
+
 def up(
-    host: Host = "127.0.0.1", prefect_port: PrefectPort = 4200, mlflow_port: MlflowPort = 5000
+    host: Host = "127.0.0.1",
+    prefect_port: PrefectPort = 4200,
+    mlflow_port: MlflowPort = 5000,
+    reevaluate: Reevaluate = True,
 ) -> None:
     """Start Prefect, MLflow and workers, and store the deployments; what runs is left alone."""
     from gner_core.runtime.gpus import VISIBLE, list_gpus
     from tasks.paths import made_home
     from tasks.services.machine import ServiceError, Services, locked
+    from tasks.services.prefect import switch_reevaluation
     from tasks.services.settings import Settings
 
     pools = ("cpu", "gpu") if list_gpus(os.environ.get(VISIBLE)) else ("cpu",)
@@ -47,11 +56,14 @@ def up(
         services = Services(home)
         try:
             started = services.up(settings, say=typer.echo)
+            switch_reevaluation(settings.api, on=reevaluate)
         except ServiceError as error:
             show_fault(str(error))
             sys.exit(1)
     if not started:
         typer.echo("already up: " + ", ".join(services.alive()))
+    if not reevaluate:
+        typer.echo("trainings are not evaluated as they finish; the deployment nightly still is")
     if "gpu" not in pools:
         typer.echo("no GPU here: runs of the pool gpu wait for a worker on another machine")
     typer.echo(f"\nPrefect  {settings.prefect}\nMLflow   {settings.mlflow}\n\nIn each terminal:")

@@ -11,9 +11,12 @@ from typing import Any
 
 from rich.console import Console
 
+from flows.running.outcome import FAILED, cause_of
 from flows.running.signals import ENDINGS, ended_by_signals
 from gner_core.config.execution import ExecutionParams
 from gner_core.runtime.priority import take_priority
+from gner_core.store.artifacts import ArtifactRef
+from gner_core.store.usage import using
 from tasks.context import RunContext, Workspace
 from tasks.paths import made_home, open_store
 from tasks.progress import Progress, logger
@@ -50,12 +53,12 @@ def opened_run(
         console: for progress bars.
     """
     take_priority()
-    home, store, workers = made_home(), open_store(), Workers()
-    if any(step.in_worker and not store.has(step.ref) for step in steps):
+    home, store, workers, every = made_home(), open_store(), Workers(), list(steps)
+    if any(step.in_worker and not store.has(step.ref) for step in every):
         workers.start_server()  # imports while corpora are prepared
     tracker = Tracker.start(name=name, params=params, tags=tags, home=home)
-    status = "FAILED"
-    with ended_by_signals(), Progress(console) as progress, workers:
+    status, used = "FAILED", using(store, _needed(every))
+    with ended_by_signals(), used, Progress(console) as progress, workers:
         run = RunContext(Workspace(store, progress, workers), execution, tracker)
         opened = OpenedRun(run)
         try:
@@ -65,9 +68,20 @@ def opened_run(
             status = "KILLED"
             logger().warning("ending: workers write their checkpoints")
             raise
+        except Exception as error:
+            tracker.parent.tags({FAILED: cause_of(error)})
+            raise
         finally:
             tracker.parent.values(_used_by_workers(run))
             tracker.finish(status)
+
+
+def _needed(steps: Iterable[Step]) -> Iterator[ArtifactRef]:
+    """Yield the artifacts that steps make or read."""
+    for step in steps:
+        yield step.ref
+        locations = (given.location for given in step.inputs().values())
+        yield from (one for one in locations if isinstance(one, ArtifactRef))
 
 
 def _used_by_workers(run: RunContext) -> dict[str, float]:

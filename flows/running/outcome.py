@@ -5,6 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gner_core.store.artifacts import ArtifactRef
+
+CAUSE_CHARACTERS = 300
+FAILED = "gner.failed"
+"""The tag of a run in MLflow that says in one line why it failed."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -13,6 +19,8 @@ class Outcome:
     report: Path
     scores: Mapping[str, Mapping[str, Any]]
     """By test."""
+    checkpoints: Mapping[str, ArtifactRef]
+    """By training stage."""
     tracking_uri: str
     links: Mapping[str, str]
     """Addresses in MLflow by title; empty without a server."""
@@ -37,3 +45,10 @@ class PointsOutcome:
     tracking_uri: str = ""
     links: Mapping[str, str] = field(default_factory=dict)
     """Addresses in MLflow by title; empty without a server."""
+
+
+def cause_of(error: BaseException) -> str:
+    """Return the first and the last line of an error's message as one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = lines or [type(error).__name__]
+    return " … ".join(dict.fromkeys((lines[0], lines[-1])))[:CAUSE_CHARACTERS]

@@ -9,15 +9,17 @@ from typing import Any
 from prefect.artifacts import create_markdown_artifact
 from rich.console import Console
 
+from flows.running.command import Command
 from flows.running.fetch import faults_of_fetching
 from flows.running.frame import opened_run
-from flows.running.outcome import PointsFailedError, PointsOutcome
-from flows.running.publish import put_report, show_links
+from flows.running.outcome import FAILED, PointsFailedError, PointsOutcome, cause_of
+from flows.running.publish import checkpoint_tags, page_of, put_report, show_links
 from flows.running.submit import Submit, Submitter
 from flows.running.walk import submit_steps, submitting, wait_for
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import Study, Sweep
 from gner_core.errors import InputError
+from gner_core.reports.page import with_head
 from tasks.context import RunContext
 from tasks.plans.experiment import plan_experiment, used_corpora
 from tasks.plans.points import PlannedPoint, labelled, plan_sweep_report, shared_steps
@@ -27,9 +29,8 @@ from tasks.steps.data import CACHE
 from tasks.steps.results import Report, SweepReport
 from tasks.steps.step_key import Step
 from tasks.sweeps import FILES, PAGE, table, write_sweep_report
+from tasks.tracking.comparison import EXPERIMENT
 from tasks.tracking.tracker import Tracker
-
-CAUSE_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,12 @@ class Session:
     run: RunContext
     submit: Submit
     outcome: PointsOutcome
+    command: Command
 
 
-def run_points(found: Sweep | Study, submitter: Submitter, console: Console) -> PointsOutcome:
+def run_points(
+    found: Sweep | Study, command: Command, submitter: Submitter, console: Console
+) -> PointsOutcome:
     """Run all points; those that fail do not stop the others.
 
     Raises:
@@ -65,15 +69,15 @@ def run_points(found: Sweep | Study, submitter: Submitter, console: Console) -> 
     with opened_run(
         planned[0].experiment.execution,
         (one.step for one in shared.values()),
-        name=found.name,
+        name=command.titled(found.name),
         params=_summary(found),
-        tags={},
+        tags={**command.tags(), EXPERIMENT: found.name},
         console=console,
     ) as opened:
         run = opened.run
         with submitting(submitter, tasks=len(shared) + len(planned), run=run) as submit:
             parts = list(_parts(found, run.tracker, planned))
-            _run_parts(parts, Session(run, submit, outcome))
+            _run_parts(parts, Session(run, submit, outcome, command))
         if outcome.failures:
             opened.ends_as = "FAILED"
     outcome.tracking_uri, outcome.links = run.tracker.shown_uri, run.tracker.links
@@ -94,13 +98,6 @@ def show_on_prefect(outcome: PointsOutcome) -> str:
             f"{len(outcome.failures)} of {outcome.points} points failed; run again to go on: {causes}"
         )
     return ", ".join(str(page) for page in outcome.pages.values())
-
-
-def cause_of(error: BaseException) -> str:
-    """Return the first and the last line of an error's message as one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    lines = lines or [type(error).__name__]
-    return " … ".join(dict.fromkeys((lines[0], lines[-1])))[:CAUSE_CHARACTERS]
 
 
 def _plan(
@@ -178,29 +175,29 @@ def _run_parts(parts: Sequence[Part], session: Session) -> None:
             except Exception as error:  # noqa: BLE001 (whatever a step raises: the others go on)
                 cause = session.outcome.failures[point.label] = cause_of(error)
                 logger().warning("%s: failed: %s", point.label, cause)
-                tracker.parent.tags({"gner.failed": cause})
+                tracker.parent.tags({FAILED: cause})
                 tracker.parent.end("FAILED")
             else:
-                pages[point.experiment.name] = _finish(point, session.run, tracker)
+                pages[point.experiment.name] = _finish(point, session, tracker)
         if part.sweep:
             _end_sweep(part.sweep, part, pages, session)
         else:
             session.outcome.pages.update(pages)
 
 
-def _finish(point: PlannedPoint, run: RunContext, tracker: Tracker) -> Path:
+def _finish(point: PlannedPoint, session: Session, tracker: Tracker) -> Path:
     """Log the results of a point, also where another point ran its steps; return its report."""
-    plan = point.plan
+    plan, run = point.plan, session.run
     for title, score in plan.tests.items():
         macro = run.json(score, SCORES)["macro"]
         tracker.parent.values(
             {f"{title}/{name}": macro[name] for name in ("precision", "recall", "f1")}
         )
-    checkpoints = {f"gner.checkpoint.{t}": step.ref.path for t, step in plan.stages.items()}
-    tracker.parent.tags({"gner.report": plan.report.ref.key, **checkpoints})
+    tracker.parent.tags({"gner.report": plan.report.ref.key, **checkpoint_tags(plan)})
+    page = page_of(plan, run, {**session.command.head(), "point": point.label})
+    tracker.parent.text(REPORT, page)
     tracker.parent.complete()
-    page = (run.path(plan.report) / REPORT).read_bytes()
-    return put_report(f"{point.experiment.name}.html", page)
+    return put_report(f"{session.command.file_name(point.experiment.name)}.html", page.encode())
 
 
 def _end_sweep(sweep: Sweep, part: Part, done: Collection[str], session: Session) -> None:
@@ -226,9 +223,12 @@ def _report(step: SweepReport, session: Session, tracker: Tracker) -> None:
     """Have the report of a sweep published, and show it."""
     run = RunContext(session.run.workspace, session.run.execution, tracker)
     session.submit(write_sweep_report, step, run, after=[]).result()
-    for file in (PAGE, *FILES):
-        path = put_report(f"{step.title}{Path(file).suffix}", (run.path(step) / file).read_bytes())
-        session.outcome.pages.setdefault(step.title, path)  # the page is the first
+    name = session.command.file_name(step.title)
+    page = (run.path(step) / PAGE).read_text(encoding="utf-8")
+    shown = with_head(page, session.command.head()).encode()
+    session.outcome.pages[step.title] = put_report(f"{name}.html", shown)
+    for file in FILES:
+        put_report(f"{name}{Path(file).suffix}", (run.path(step) / file).read_bytes())
     session.outcome.tables[step.title] = table(step, run)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from prefect import Task
 from prefect.runtime import flow_run
 
+from flows.running.command import Command
 from gner_core.errors import Stopped
 
 TASKS_AT_ONCE = 64
@@ -97,6 +98,7 @@ def in_process(tasks: int) -> Iterator[Submit]:
             raise
 
 
-def named_by_file() -> str:
-    """Return the name of the Prefect flow run around us: that of its file of parameters."""
-    return Path(flow_run.get_parameters()["params"]).stem
+def named_by_command() -> str:
+    """Return the name of the Prefect flow run around us: that of its file, and what differs from it."""
+    given = flow_run.get_parameters()
+    return Command(given["params"], given["overrides"] or []).titled(Path(given["params"]).stem)

@@ -12,6 +12,7 @@ from tasks.champion import Decision
 NUMBERS = ("F1", "against champion", "interval", "p")
 VERDICTS = {
     "first": "champion: the first",
+    "zero": "no champion: F1 is 0",
     "named": "champion: holds the alias",
     "better": "better: becomes champion",
     "even": "even: champion stays",

@@ -1,17 +1,22 @@
 """Prints the outcome of `gner run`: scores, pages, and what failed."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 
 from flows.running.outcome import Outcome, PointsOutcome
+from flows.views.store import short
 from flows.views.tables import numbers, plain_table, table_of, texts
+from gner_core.store.artifacts import ArtifactRef
+from tasks.paths import open_store
 
 
 def outcome_values(outcome: Outcome) -> dict[str, Any]:
     """Return what an experiment leaves, for JSON."""
-    return {**asdict(outcome), "report": str(outcome.report)}
+    paths = {title: ref.path for title, ref in outcome.checkpoints.items()}
+    return {**asdict(outcome), "report": str(outcome.report), "checkpoints": paths}
 
 
 def points_values(outcome: PointsOutcome) -> dict[str, Any]:
@@ -30,6 +35,7 @@ def show_points(outcome: PointsOutcome, console: Console) -> None:
     for name, page in outcome.pages.items():
         console.print(f"{name:<24} {page}")
     console.print(f"{'tracking':<24} {outcome.tracking_uri}")
+    console.print("`gner models` lists the checkpoints")
     if outcome.failures:
         console.print(
             f"{len(outcome.failures)} of {outcome.points} points failed:", style="bold red"
@@ -55,3 +61,12 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
     console.print(f"tracking  {outcome.tracking_uri}")
     for title, url in outcome.links.items():
         console.print(f"{title:<18} {url}")
+    show_checkpoints(outcome.checkpoints, console)
+
+
+def show_checkpoints(checkpoints: Mapping[str, ArtifactRef], console: Console) -> None:
+    """Print where the checkpoint of each training stage is, and the command that uses it."""
+    store = open_store()
+    for title, ref in checkpoints.items():
+        console.print(f"checkpoint {title}: {store.objects.url(ref.path)}")
+        console.print(f"  gner predict {short(ref.path)} FILE")

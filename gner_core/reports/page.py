@@ -9,6 +9,7 @@ from gner_core.reports.paper import view
 from gner_core.reports.templates import templates
 
 HUES = 12  # colours of entity types
+TITLE_END = "</h1>"
 NO_LINKS = Markup('<p class="sub" id="links"></p>')
 
 
@@ -45,6 +46,17 @@ def render(content: ReportContent) -> str:
         ],
         inside=view.INSIDE,
     )
+
+
+def with_head(page: str, facts: Mapping[str, str]) -> str:
+    """Return a page, of an experiment or of a sweep, with facts about its run below its title.
+
+    The published page has none, since it is the same for every run of the same steps.
+    """
+    row = Markup('<tr><th>{}</th><td style="overflow-wrap: anywhere">{}</td></tr>')
+    rows = Markup("").join(row.format(*fact) for fact in facts.items())
+    table = Markup('<div class="box"><table id="run">{}</table></div>').format(rows)
+    return page.replace(TITLE_END, f"{TITLE_END}\n{table}", 1)
 
 
 def with_links(page: str, links: Mapping[str, str]) -> str:

@@ -20,11 +20,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import yaml
 
-from gner_core.config.corpus import CorpusParams
 from gner_core.corpora.readers.raw import text_lines
-from gner_core.corpora.recognition import recognise
+from gner_core.corpora.recognition import plain_name, recognise
 from gner_core.corpora.splits import stream_any_split
 from gner_core.errors import InputError
 from gner_core.records import Prediction, Sentence
@@ -63,13 +61,14 @@ def read_own(file: Path) -> OwnFile:
     Raises:
         InputError: when it is not recognised, or a line is faulty.
     """
-    found = recognise(file)
-    if not found.statistics:
+    found = recognise(file.parent, {"train": (file.name,)}, name=plain_name(file.stem))
+    if not found.splits:
         raise InputError("; ".join(found.problems))
-    ((name, values),) = yaml.safe_load(found.snippet).items()
-    params = CorpusParams.model_validate(values)
-    sentences = stream_any_split(name, params, split="train", folder=file.parent, repairs=Counter())
-    return OwnFile(list(sentences), {} if params.labels == "open" else dict(params.labels))
+    labels = found.params.labels
+    sentences = stream_any_split(
+        found.name, found.params, split="train", folder=file.parent, repairs=Counter()
+    )
+    return OwnFile(list(sentences), {} if labels == "open" else dict(labels))
 
 
 def read_pair(gold: Path, predicted: Path) -> Iterator[Prediction]:

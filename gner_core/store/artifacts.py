@@ -145,6 +145,7 @@ class Store:
                 "files": _inventory(folder),
             }
             manifest.setdefault("seconds", round(time.monotonic() - started, 3))
+            _share(folder)
             if self.objects.is_local:
                 self._move_into_place(folder, ref, manifest)
             else:
@@ -198,6 +199,18 @@ class Store:
         """Delete this machine's unfinished work on a published step; call it under `lock`."""
         shutil.rmtree(self.scratch / "unfinished" / ref.step / ref.key, ignore_errors=True)
         self._clear(ref)
+
+    def steps(self) -> list[str]:
+        """Return the kinds of step of which there are artifacts."""
+        return [name for name in self.objects.entries("") if not name.startswith(".")]
+
+    def remove(self, ref: ArtifactRef) -> None:
+        """Delete a published artifact, and this machine's copy of it; call it under `lock`."""
+        self.objects.remove([f"{ref.path}/{MANIFEST}"])  # from here on it does not exist
+        self.objects.remove([*self.objects.sizes(ref.path)])
+        if self.objects.is_local:
+            shutil.rmtree(self.objects.url(ref.path))
+        shutil.rmtree(self.scratch / "copies" / ref.step / ref.key, ignore_errors=True)
 
     def _staging(self, ref: ArtifactRef) -> Path:
         root = Path(self.objects.url()) if self.objects.is_local else self.scratch
@@ -302,6 +315,17 @@ def _inventory(folder: Path) -> dict[str, dict[str, Any]]:
         str(file.relative_to(folder)): {"size": file.stat().st_size, "sha256": file_sha256(file)}
         for file in files
     }
+
+
+def _share(folder: Path) -> None:
+    """Let whoever may read a new file here read all of them: libraries make some for us alone."""
+    made = folder / MANIFEST
+    made.touch()
+    mode = made.stat().st_mode
+    for file in folder.rglob("*"):
+        if file.is_file():
+            file.chmod(file.stat().st_mode | mode)
+    made.unlink()
 
 
 def _has_size(file: Path, entry: dict[str, Any]) -> bool:

@@ -1,25 +1,50 @@
-"""Finds a checkpoint or a file of predictions by its path or by the name of an artifact."""
+"""Finds a checkpoint or a file of predictions by what a user calls it: path, key, alias or name."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from gner_core.config.checkpoint import DESCRIPTION
 from gner_core.errors import InputError
 from gner_core.store.artifacts import ArtifactRef, Store
-from tasks.paths import open_store
+from tasks.checkpoints.registry import (
+    MODEL,
+    STEP,
+    WHERE,
+    Registry,
+    RegistryAwayError,
+    answering,
+)
+from tasks.paths import home_folder, open_store
+from tasks.tracking.server import TrackingStore, known_store
+from tasks.tracking.tracker import CHECKPOINT
 
 PREDICTIONS = "predictions.parquet"
 GENERATE = "generate"
 STEPS = ("train", "backbone")
 """Steps whose artifacts are checkpoints."""
+KEY = re.compile("[0-9a-f]+")
+NAMED = 5
+"""Artifacts that a message names, at most."""
 
 
 def find_checkpoint(name: str) -> Path:
-    """Return the folder of a checkpoint that is named by its folder, or by an artifact of the store.
+    """Return the local folder of a checkpoint, see `checkpoint_named`."""
+    store = open_store()
+    found = checkpoint_named(name, store)
+    return found if isinstance(found, Path) else store.fetch(found)
 
-    An artifact is named as `gner run --dry-run` shows it: `train/KEY`, or its key alone.
+
+def checkpoint_named(name: str, store: Store) -> Path | ArtifactRef:
+    """Return the folder or the artifact that a name means; nothing is fetched.
+
+    Tried in this order: a folder; an artifact, as `train/KEY` or by its key, of which the beginning
+    suffices; an alias of the registered model, such as `champion`; the name of a run, for the last
+    checkpoint of the latest run of that name, or `RUN/STAGE`; the name of a training stage that only
+    one checkpoint of the store has.
 
     Raises:
-        InputError: when there is no such checkpoint.
+        InputError: when there is no such checkpoint, or more than one.
     """
     if Path(name).is_dir():
         if not (Path(name) / DESCRIPTION).is_file():
@@ -28,25 +53,38 @@ def find_checkpoint(name: str) -> Path:
                 "the key of a published step train"
             )
         return Path(name)
-    store = open_store()
-    return store.fetch(published_checkpoint(name, store))
+    step, _, key = name.rpartition("/")
+    if found := artifact_named(key, [step] if step in STEPS else [] if step else STEPS, store):
+        return found
+    mlflow = known_store(home_folder())
+    if mlflow and (tracked := _tracked(name, mlflow, store)):
+        return tracked
+    if not step and (of_stage := _of_stage(name, store)):
+        return of_stage
+    raise InputError(
+        f"{name}: neither a folder nor a checkpoint in the store {store.url}, nor the name of a run "
+        "or an alias; `gner models` lists the checkpoints"
+    )
 
 
-def published_checkpoint(name: str, store: Store) -> ArtifactRef:
-    """Return the artifact that `train/KEY`, or a key alone, names; nothing is fetched.
+def artifact_named(key: str, steps: Sequence[str], store: Store) -> ArtifactRef | None:
+    """Return the published artifact of one of some steps whose key is, or begins with, `key`.
 
     Raises:
-        InputError: when it is not in the store.
+        InputError: when several keys begin so.
     """
-    step, _, key = name.rpartition("/")
-    refs = [ArtifactRef(one, key) for one in ([step] if step else STEPS)]
-    for ref in refs:
-        if ref.step in STEPS and key and store.has(ref):
-            return ref
-    raise InputError(
-        f"{name}: neither a folder nor a checkpoint in the store {store.url}; "
-        "gner run PARAMS --dry-run shows the keys of the steps train"
-    )
+    if not KEY.fullmatch(key):
+        return None
+    whole = [ArtifactRef(step, key) for step in steps]
+    if exact := next(filter(store.has, whole), None):
+        return exact
+    begun = [
+        ArtifactRef(step, one)
+        for step in steps
+        for one in store.objects.entries(step)
+        if one.startswith(key)
+    ]
+    return _only(key, [ref for ref in begun if store.has(ref)], "begin so")
 
 
 def find_predictions(name: Path) -> Path:
@@ -57,10 +95,68 @@ def find_predictions(name: Path) -> Path:
     """
     if name.exists() or name.parent != Path(GENERATE):
         return name
-    store, ref = open_store(), ArtifactRef(GENERATE, name.name)
-    if not store.has(ref):
+    store = open_store()
+    ref = artifact_named(name.name, [GENERATE], store)
+    if ref is None:
         raise InputError(
             f"{name}: neither a file nor an artifact in the store {store.url}; "
             "gner run PARAMS --dry-run shows the keys of the steps generate"
         )
     return store.fetch(ref) / PREDICTIONS
+
+
+def _tracked(name: str, mlflow: TrackingStore, store: Store) -> Path | ArtifactRef | None:
+    """Return the checkpoint of an alias or of a run in MLflow.
+
+    Raises:
+        InputError: when MLflow does not answer, or the checkpoint is not to be seen from here.
+    """
+    try:
+        with answering():
+            version = Registry(mlflow, MODEL).champion(name)
+            step = version.tags.get(STEP) if version else _of_run(name, mlflow)
+    except RegistryAwayError as fault:
+        raise InputError(
+            f"{name}: neither a folder nor a key in the store {store.url}; MLflow, which knows the "
+            f"names of runs, does not answer ({fault})"
+        ) from None
+    ref = ArtifactRef(*step.split("/", 1)) if step else None
+    if ref and store.has(ref):
+        return ref
+    where = version.tags.get(WHERE) if version else None
+    if where and (Path(where) / DESCRIPTION).is_file():
+        return Path(where)
+    if version or ref:
+        raise InputError(
+            f"{name}: its checkpoint {step or where} is neither in the store {store.url} nor in a "
+            "folder of this machine"
+        )
+    return None
+
+
+def _of_run(name: str, mlflow: TrackingStore) -> str | None:
+    """Return the checkpoint, as `train/KEY`, of the latest run of a name that has one."""
+    run, _, stage = name.rpartition("/")
+    for title, tag in ((name, CHECKPOINT), (run, f"{CHECKPOINT}.{stage}")):
+        if title and "'" not in title:
+            for one in mlflow.runs(f"attributes.run_name = '{title}'"):
+                found = one.data.tags.get(tag)
+                if found and one.data.tags.get("gner.kind") in {"flow", "point"}:
+                    return str(found)
+    return None
+
+
+def _of_stage(name: str, store: Store) -> ArtifactRef | None:
+    trained = store.published(STEPS[0])
+    named = [ref for ref in trained if store.manifest(ref)["title"] == name]
+    return _only(name, named, "have this name")
+
+
+def _only(name: str, found: Sequence[ArtifactRef], do: str) -> ArtifactRef | None:
+    if len(found) > 1:
+        several = ", ".join(ref.path for ref in found[:NAMED])
+        more = ", …" if len(found) > NAMED else ""
+        raise InputError(
+            f"{name}: {len(found)} artifacts {do} ({several}{more}); give more of a key"
+        )
+    return found[0] if found else None

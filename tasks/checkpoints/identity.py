@@ -13,7 +13,7 @@ from gner_core.errors import InputError
 from gner_core.hub import snapshot
 from gner_core.store.artifacts import MANIFEST, ArtifactRef, Store
 from gner_core.store.fingerprint import file_sha256
-from tasks.checkpoints.find import find_checkpoint, published_checkpoint
+from tasks.checkpoints.find import checkpoint_named, find_checkpoint
 from tasks.steps.models import Stored
 
 TRAIN = "train"
@@ -71,14 +71,15 @@ class Checkpoint:
 
 
 def named(name: str, store: Store) -> Checkpoint:
-    """Return the checkpoint of a folder or of an artifact of the store.
+    """Return the checkpoint that a name means, see `checkpoint_named`.
 
     Raises:
         InputError: when there is no such checkpoint.
     """
-    if not Path(name).is_dir():
-        return published(published_checkpoint(name, store), store)
-    folder = find_checkpoint(name).resolve()
+    found = checkpoint_named(name, store)
+    if isinstance(found, ArtifactRef):
+        return published(found, store)
+    folder = found.resolve()
     ref = _in_store(folder, store)
     return published(ref, store) if ref else in_folder(folder)
 

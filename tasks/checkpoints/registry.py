@@ -8,14 +8,17 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from tasks.checkpoints.identity import Checkpoint
 from tasks.tracking.server import TrackingStore, is_away
 from tasks.tracking.tracker import KEY, Tracker
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
+
+    from tasks.checkpoints.identity import Checkpoint
 
 MODEL = "gner"
 """The registered model under which every published training is registered."""
@@ -55,15 +58,11 @@ class Registry:
     def versions(self) -> dict[str, Version]:
         """Return the versions by the key of their checkpoint."""
         found: dict[str, Version] = {}
-        query, token = f"name = '{self.model}'", None
-        while True:
-            page = self.mlflow.client.search_model_versions(query, PAGE, page_token=token)
-            for one in sorted(map(_version, page), key=lambda version: version.number):
-                key = one.tags.get(CHECKPOINT)
-                if key and (key not in found or one.number < found[key].number):
-                    found[key] = one
-            if not (token := page.token):
-                return found
+        for one in _search(self.mlflow, f"name = '{self.model}'"):
+            key = one.tags.get(CHECKPOINT)
+            if key and (key not in found or one.number < found[key].number):
+                found[key] = one
+        return found
 
     def version(self, key: str) -> Version | None:
         """Return the version of a checkpoint, None where it is not registered."""
@@ -71,7 +70,7 @@ class Registry:
         found = map(_version, self.mlflow.client.search_model_versions(query, PAGE))
         return min(found, key=lambda version: version.number, default=None)
 
-    def register(self, checkpoint: Checkpoint) -> Version:
+    def register(self, checkpoint: "Checkpoint") -> Version:
         """Return the version of a checkpoint, which is made if there is none."""
         import mlflow
         from mlflow.exceptions import MlflowException
@@ -81,6 +80,7 @@ class Registry:
         mlflow.set_tracking_uri(self.mlflow.uri)  # which `create_external_model` uses
         tags, run_id = _tags(checkpoint), self._training(checkpoint)
         model = self._external(checkpoint, tags, run_id)
+        self._make_loadable(model, checkpoint.where)
         try:
             self.mlflow.client.create_registered_model(self.model)
         except MlflowException as error:
@@ -97,19 +97,29 @@ class Registry:
         """Return the version that holds an alias, None where none does.
 
         Raises:
+            MlflowException: as `aliases`.
+        """
+        # MLflow's call for one alias answers alike where there is none and where it is faulty
+        number = self.aliases().get(alias)
+        if number is None:
+            return None
+        return _version(self.mlflow.client.get_model_version(self.model, str(number)))
+
+    def aliases(self) -> dict[str, int]:
+        """Return the number of the version that holds each alias.
+
+        Raises:
             MlflowException: for every fault except that there is no registered model yet.
         """
         from mlflow.exceptions import MlflowException
 
-        try:  # MLflow's call for one alias answers alike where there is none and where it is faulty
-            number = self.mlflow.client.get_registered_model(self.model).aliases.get(alias)
+        try:
+            held = self.mlflow.client.get_registered_model(self.model).aliases
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return None
+                return {}
             raise
-        if number is None:
-            return None
-        return _version(self.mlflow.client.get_model_version(self.model, str(number)))
+        return {alias: int(number) for alias, number in held.items()}
 
     def promote(self, version: Version, alias: str) -> None:
         """Move an alias to a version."""
@@ -126,7 +136,7 @@ class Registry:
         for name, value in tags.items() if version.run_id else ():
             self.mlflow.client.set_tag(str(version.run_id), name, value)
 
-    def _training(self, checkpoint: Checkpoint) -> str | None:
+    def _training(self, checkpoint: "Checkpoint") -> str | None:
         """Return the run of a checkpoint's training, None where it is not known."""
         if checkpoint.trained_by is None:
             return None
@@ -134,7 +144,9 @@ class Registry:
         runs = self.mlflow.client.search_runs([self.mlflow.experiment], query, max_results=1)
         return str(runs[0].info.run_id) if runs else None
 
-    def _external(self, checkpoint: Checkpoint, tags: Mapping[str, str], run_id: str | None) -> str:
+    def _external(
+        self, checkpoint: "Checkpoint", tags: Mapping[str, str], run_id: str | None
+    ) -> str:
         """Return the id of the checkpoint's external model: of an earlier attempt, or a new one."""
         import mlflow
 
@@ -152,8 +164,31 @@ class Registry:
         )
         return str(made.model_id)
 
+    def _make_loadable(self, model: str, where: str) -> None:
+        """Let `mlflow.pyfunc.load_model` load a model, from where its weights are."""
+        from tasks.tracking.pyfunc import save_reference
 
-def register_later(tracker: Tracker, checkpoint: Checkpoint) -> None:
+        with TemporaryDirectory(prefix="gner-model-") as scratch:
+            folder = Path(scratch) / "model"
+            save_reference(folder, where=where)
+            self.mlflow.client.log_model_artifacts(model, str(folder))
+
+
+def referred(mlflow: TrackingStore) -> set[str]:
+    """Return what the versions of all models refer to: `train/KEY`, `compare/KEY`, `checkpoint/KEY`."""
+    found = set()
+    for version in _search(mlflow, ""):
+        tags = version.tags
+        decided = [json.loads(text) for name, text in tags.items() if name.startswith(DECISION)]
+        found |= {one["compare"] for one in decided if one.get("compare")}
+        if STEP in tags:
+            found.add(tags[STEP])
+        if CHECKPOINT in tags:
+            found.add(f"{CHECKPOINT}/{tags[CHECKPOINT]}")
+    return found
+
+
+def register_later(tracker: Tracker, checkpoint: "Checkpoint") -> None:
     """Have a published checkpoint registered after all earlier calls, above all those of its run."""
     registry = Registry(tracker.mlflow, MODEL)
     tracker.outbox.put(f"registration of {checkpoint.name}", lambda: registry.register(checkpoint))
@@ -173,7 +208,7 @@ def answering() -> Iterator[None]:
         raise RegistryAwayError(f"{type(error).__name__}: {error}".splitlines()[0][:200]) from error
 
 
-def _tags(checkpoint: Checkpoint) -> dict[str, str]:
+def _tags(checkpoint: "Checkpoint") -> dict[str, str]:
     trained_by = checkpoint.trained_by
     return {
         CHECKPOINT: checkpoint.key,
@@ -183,6 +218,15 @@ def _tags(checkpoint: Checkpoint) -> dict[str, str]:
         **({STEP: trained_by.path} if trained_by else {}),
         **({STAGE: checkpoint.stage} if checkpoint.stage else {}),
     }
+
+
+def _search(mlflow: TrackingStore, query: str) -> Iterator[Version]:
+    token = None
+    while True:
+        page = mlflow.client.search_model_versions(query or None, PAGE, page_token=token)
+        yield from map(_version, page)
+        if not (token := page.token):
+            return
 
 
 def _version(found: "ModelVersion") -> Version:

@@ -101,27 +101,25 @@ class Services:
         _ = own_store(self.home).experiment  # made before the server runs
         started: list[str] = []
         try:
-            for name in missing:
-                started.append(name)
-                began = time.monotonic()
-                self.start(name)
-                say(f"{name:<12} answers after {time.monotonic() - began:.1f} s")
-                if name == "prefect":
-                    prefect_setup.set_up(settings.api, settings.checkout, say=say)
+            for together in settings.waves():
+                names = [name for name in together if name in missing]
+                started += names
+                began, processes = time.monotonic(), {name: self._launch(name) for name in names}
+                for name, process in processes.items():
+                    self._await(name, process)
+                    say(f"{name:<12} answers after {time.monotonic() - began:.1f} s")
+                    if name == "prefect":
+                        prefect_setup.set_up(settings.api, settings.checkout, say=say)
         except BaseException:
             self.end(started, say=say, seconds=grace_seconds())
             raise
         return started
 
-    def start(self, name: str) -> None:
-        """Start one service and wait until it answers.
-
-        Raises:
-            ServiceError: when it ends, or does not answer in time.
-        """
+    def _launch(self, name: str) -> "subprocess.Popen[bytes]":
+        """Start one service; do not wait for it."""
         assert self.settings is not None
         command, environment = command_of(name, self.settings, home=self.home, mark=self.mark)
-        log = self.home / "logs" / f"{name}.log"
+        log = self._log(name)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out, _default_signals():
             process = subprocess.Popen(
@@ -136,13 +134,24 @@ class Services:
         running = Running(name, process.pid, psutil.Process(process.pid).create_time())
         self.running[name] = running
         self._write()
+        return process
+
+    def _await(self, name: str, process: "subprocess.Popen[bytes]") -> None:
+        """Wait until a service answers.
+
+        Raises:
+            ServiceError: when it ends, or does not answer in time.
+        """
         deadline = time.monotonic() + START_SECONDS
-        while not self._answers(running):
+        while not self._answers(self.running[name]):
             if process.poll() is not None:
-                raise ServiceError(f"{name} ended at once; {_end_of(log)}")
+                raise ServiceError(f"{name} ended at once; {_end_of(self._log(name))}")
             if time.monotonic() > deadline:
-                raise ServiceError(f"{name} does not answer; {_end_of(log)}")
+                raise ServiceError(f"{name} does not answer; {_end_of(self._log(name))}")
             time.sleep(0.2)
+
+    def _log(self, name: str) -> Path:
+        return self.home / "logs" / f"{name}.log"
 
     def down(self, *, say: Say, now: bool = False) -> list[str]:
         """End all services with all that they started; return the names of those that ran.

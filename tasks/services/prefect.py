@@ -21,6 +21,8 @@ from gner_core.errors import InputError
 
 POOLS = ("cpu", "gpu")
 DEPLOYMENTS = "prefect.yaml"
+REEVALUATE = "reevaluate-new-checkpoint"
+"""The automation, in that file, that evaluates a checkpoint as soon as it is published."""
 AUTOMATIONS = Path("deploy/dead-runs.yaml")
 WORKING = ("PENDING", "RUNNING", "CANCELLING")
 """States of runs that a worker has started."""
@@ -70,6 +72,14 @@ def deploy(api: str, checkout: str) -> None:
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-20:])
         raise InputError(f"{Path(checkout) / DEPLOYMENTS}: cannot be deployed\n{said}")
+
+
+def switch_reevaluation(api: str, *, on: bool) -> None:
+    """Have every training that finishes evaluated, or none: enable or pause the event's automation."""
+    with _client(api) as client:
+        for automation in client.read_automations_by_name(REEVALUATE):
+            switch = client.resume_automation if on else client.pause_automation
+            switch(automation.id)
 
 
 def answers(url: str) -> bool:

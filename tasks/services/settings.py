@@ -62,8 +62,12 @@ class Settings:
         return "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104
 
     def services(self) -> tuple[str, ...]:
-        """Return the names of all services, in the order in which they start."""
-        return ("prefect", "mlflow", *(f"{WORKER}{pool}" for pool in self.pools))
+        """Return the names of all services, servers first."""
+        return tuple(name for together in self.waves() for name in together)
+
+    def waves(self) -> tuple[tuple[str, ...], ...]:
+        """Return the services that start side by side; workers need the servers."""
+        return ("prefect", "mlflow"), tuple(f"{WORKER}{pool}" for pool in self.pools)
 
 
 def command_of(

@@ -10,6 +10,10 @@ ALWAYS = ("backbone.name", "decode.mode", "decode.beams")
 """Parameters that are shown even if they are the same in all runs."""
 DIFFERENT = 6
 """Further parameters at most: those that differ between the runs."""
+EXPERIMENT = "gner.experiment"
+"""The tag of a flow run that names its experiment; its own name also says what differs from the file."""
+TRAINING = "workflowType=machine_learning"
+"""Has the UI open its pages for model training, not those for traces of prompts."""
 SIDE_BY_SIDE = 6
 """Runs at most on MLflow's page that compares parameters, metrics and curves."""
 
@@ -46,7 +50,7 @@ def view(name: str, runs: Sequence[FlowRun]) -> str:
     shown = columns(runs)
     return json.dumps(
         {
-            "searchFilter": f"tags.`gner.kind` = 'flow' and attributes.run_name = '{name}'",
+            "searchFilter": f"tags.`gner.kind` = 'flow' and tags.`{EXPERIMENT}` = '{name}'",
             "orderByKey": "attributes.start_time",
             "orderByAsc": False,
             "selectedColumns": shown,
@@ -61,14 +65,16 @@ def links(uri: str, *, experiment: str, name: str, runs: Sequence[FlowRun]) -> d
     if not uri.startswith(("http://", "https://")):
         return {}
     base = f"{without_secrets(uri).rstrip('/')}/#"
+    all_runs = f"{base}/experiments/{experiment}/runs"
     found = {
-        "MLflow run": f"{base}/experiments/{experiment}/runs/{runs[0].run_id}",
-        "all runs compared": f"{base}/experiments/{experiment}/runs?viewStateShareKey={name}",
+        "MLflow run": f"{all_runs}/{runs[0].run_id}?{TRAINING}",
+        "all runs compared": f"{all_runs}?viewStateShareKey={name}&{TRAINING}",
     }
     if len(runs) > 1:
         chosen = quote(json.dumps([run.run_id for run in runs[:SIDE_BY_SIDE]]))
         listed = quote(json.dumps([experiment]))
-        found["side by side"] = f"{base}/compare-runs?runs={chosen}&experiments={listed}"
+        given = f"runs={chosen}&experiments={listed}&{TRAINING}"
+        found["side by side"] = f"{base}/compare-runs?{given}"
     return found
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mlflow.entities import RunTag
 
 COMPLETE = "gner.complete"
+DESCRIPTION = "mlflow.note.content"
+"""The tag whose Markdown the MLflow UI shows above a run."""
 TABLES = "mlflow.loggedArtifacts"
 """The tag by which the MLflow UI knows that a file is a table."""
 METRICS_BATCH = 1000
@@ -171,6 +173,10 @@ class StepRun:
     def file(self, path: Path) -> None:
         """Log a file."""
         self.call(f"file {path.name}", lambda c, run: c.log_artifact(run, str(path)))
+
+    def text(self, name: str, content: str) -> None:
+        """Log a file by its content."""
+        self.call(f"file {name}", lambda c, run: c.log_text(run, content, name))
 
     def complete(self) -> None:
         """End the run as FINISHED, with the mark that it needs not be logged again."""

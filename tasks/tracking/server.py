@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 EXPERIMENT = "gner"
+DATABASE = "mlflow.db"
 AWAY = (408, 429, 502, 503, 504)
 """HTTP statuses with which a server or a proxy says to try again later."""
 
@@ -67,6 +68,13 @@ def tracking_store(home: Path) -> TrackingStore:
     return own_store(home)
 
 
+def known_store(home: Path) -> TrackingStore | None:
+    """Return the tracking store that this machine uses, None where nothing was ever tracked."""
+    if "MLFLOW_TRACKING_URI" in os.environ or (home / DATABASE).exists():
+        return tracking_store(home)
+    return None
+
+
 def own_store(home: Path) -> TrackingStore:
     """Return the tracking store of the home folder: a database and a folder of artifacts.
 
@@ -75,7 +83,7 @@ def own_store(home: Path) -> TrackingStore:
     cannot log any.
     """
     folder = home.absolute()
-    return TrackingStore(f"sqlite:///{folder}/mlflow.db", str(folder / "mlartifacts"))
+    return TrackingStore(f"sqlite:///{folder}/{DATABASE}", str(folder / "mlartifacts"))
 
 
 def is_away(error: BaseException | None) -> bool:

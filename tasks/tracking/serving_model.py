@@ -13,6 +13,7 @@ request are answered with status 400 and one clear line.
 import json
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -22,9 +23,11 @@ from mlflow.pyfunc import PythonModel, PythonModelContext, scoring_server
 
 import gner_core
 from gner_core.errors import InputError
+from gner_core.store.artifacts import ArtifactRef, Store
+from tasks.paths import home_folder
 
 CHECKPOINT = "checkpoint"
-"""Name of the artifact that holds the weights."""
+"""Name of the artifact that holds the weights, or of the value that says where they are."""
 PARAMS, TYPES, TEXT = "params", "types", "text"
 """Keys of a request, and its column."""
 
@@ -35,7 +38,9 @@ class EntityModel(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Load the checkpoint once, when the server starts."""
         beams = int(context.model_config["beams"])
-        self.model = gner_core.load(context.artifacts[CHECKPOINT], beams=beams)
+        given = context.artifacts or {}
+        folder = given.get(CHECKPOINT) or stored(context.model_config[CHECKPOINT])
+        self.model = gner_core.load(folder, beams=beams)
         self.lock = threading.Lock()  # the server answers requests on several threads
         scoring_server.invocations = refusing(scoring_server.invocations)
 
@@ -67,6 +72,14 @@ def _refuse_other_than_texts(texts: Sequence[Any]) -> None:
         if pd.api.types.is_scalar(text) and pd.isna(text):
             raise InputError(f"row {number}: text is null; give a text, empty where there is none")
         raise InputError(f"row {number}: text is {_kind(text)}; give a text")
+
+
+def stored(where: str) -> Path:
+    """Return the folder of a checkpoint that is kept elsewhere: in a folder, or in a remote store."""
+    if "://" not in where:
+        return Path(where)
+    store, step, key = where.rsplit("/", 2)
+    return Store(store, scratch=home_folder() / "work").fetch(ArtifactRef(step, key))
 
 
 def _kind(value: object) -> str:

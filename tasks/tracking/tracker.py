@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from gner_core.runtime.processes import this_process
 from tasks import provenance
-from tasks.tracking.comparison import FlowRun, links, view, without_secrets
+from tasks.tracking.comparison import EXPERIMENT, FlowRun, links, view, without_secrets
 from tasks.tracking.dead_runs import PROCESS, RUNNING, close_dead_runs, is_free
 from tasks.tracking.mlflow_run import COMPLETE, StepRun, run_tags
 from tasks.tracking.names import mlflow_name
@@ -34,7 +34,11 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 KEY, KIND, FLOW = "gner.key", "gner.kind", "gner.flow"
+CHECKPOINT = "gner.checkpoint"
+"""The tag with the checkpoint that a run made or tested; with `.STAGE` that of one training stage."""
 PARENT = "mlflow.parentRunId"
+SOURCE = ("mlflow.source.name", "mlflow.source.type", "mlflow.user")
+"""Tags of a flow run that the runs of its steps have, too."""
 VIEW = "mlflow.sharedViewState."
 """Prefix of the tags of an experiment that hold a view of its runs for the MLflow UI."""
 COMPARED = 20
@@ -53,7 +57,8 @@ class Tracker:
         self.links: dict[str, str] = {}
         """To this flow run and its comparison with earlier ones; set by `finish`."""
         self.parent = StepRun(outbox, mlflow, name="the flow run", made=None)
-        self._on_prefect: Mapping[str, str] = {}
+        self._inherited: Mapping[str, str] = {}
+        """Tags that all runs of this flow run have: its source and its Prefect run."""
         self.logged: dict[str, StepRun] = {}
         """By key, those that this flow run logs."""
         self._runs: list[StepRun] = []
@@ -68,13 +73,18 @@ class Tracker:
     def start(
         cls, *, name: str, params: Mapping[str, Any], tags: Mapping[str, str], home: Path
     ) -> "Tracker":
-        """Open the parent run of a flow run; its tags say where it runs."""
+        """Open the parent run of a flow run; its tags say what it runs, from where, and where.
+
+        The tag `gner.experiment` groups it with earlier runs that it is compared with.
+        """
         mlflow = tracking_store(home)
         service = f"MLflow at {without_secrets(mlflow.uri)}"
         tracker = cls(mlflow, Outbox(service, is_away=is_away))
         flow = uuid.uuid4().hex
-        tracker._on_prefect = provenance.prefect_tags()
-        here = {**provenance.tags(provenance.facts()), **tracker._on_prefect}
+        on_prefect = provenance.prefect_tags()
+        source = {tag: tags[tag] for tag in SOURCE if tag in tags}
+        tracker._inherited = {**source, **on_prefect}
+        here = {**provenance.tags(provenance.facts()), **on_prefect, EXPERIMENT: name}
         given = {**here, **tags, KIND: "flow", FLOW: flow}
         began = int(time.time() * 1000)
 
@@ -143,7 +153,7 @@ class Tracker:
                     self.mlflow.client.set_tag(self.parent.run_id, reused, known)
                 return None
             parent = (above and above.run_id) or self.parent.run_id or ""
-            tags = {KEY: key, KIND: kind, PARENT: parent, **self._on_prefect}
+            tags = {KEY: key, KIND: kind, PARENT: parent, **self._inherited}
             left = [given for given in earlier if given not in complete and is_free(given)]
             return self._start(run, left[:1], title, tags, began=began)
 
@@ -181,8 +191,8 @@ class Tracker:
 
     def _compare(self, client: "MlflowClient", run_id: str) -> None:
         """Let the UI compare this flow run with earlier ones of the same experiment."""
-        name = client.get_run(run_id).info.run_name
-        query = f"tags.`{KIND}` = 'flow' and attributes.run_name = '{name}'"
+        name = client.get_run(run_id).data.tags[EXPERIMENT]
+        query = f"tags.`{KIND}` = 'flow' and tags.`{EXPERIMENT}` = '{name}'"
         found = client.search_runs([self.mlflow.experiment], query, max_results=COMPARED)
         runs = [FlowRun(r.info.run_id, r.data.params, r.data.metrics) for r in found]
         runs.sort(key=lambda run: run.run_id != run_id)  # this one first

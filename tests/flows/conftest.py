@@ -129,8 +129,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_home(tmp_path_factory: pytest.TempPathFactory, root: Path, database: Path) -> Home:
-    """A home in which params/tiny.yaml has run: a copy of one that all test processes share."""
+def first_run(tmp_path_factory: pytest.TempPathFactory, root: Path, database: Path) -> Path:
+    """A home in which only params/tiny.yaml has run; all test processes share it, so none changes it."""
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny"
     with file_lock(shared.with_suffix(".lock")):
@@ -141,4 +141,16 @@ def tiny_home(tmp_path_factory: pytest.TempPathFactory, root: Path, database: Pa
             assert done.code == 0, done.out + done.err
             (shared / "seconds.txt").write_text(str(done.seconds))
             (shared / "first.txt").write_text(done.out + done.err)
-    return Home(shutil.copytree(shared, tmp_path_factory.mktemp("home") / "tiny"), root)
+    return shared
+
+
+@pytest.fixture(scope="session")
+def tiny_home(tmp_path_factory: pytest.TempPathFactory, root: Path, first_run: Path) -> Home:
+    """A copy of that home, to which the tests of this process add."""
+    return Home(shutil.copytree(first_run, tmp_path_factory.mktemp("home") / "tiny"), root)
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, root: Path, first_run: Path) -> Home:
+    """A copy of that home for one test."""
+    return Home(shutil.copytree(first_run, tmp_path / "tiny"), root)

@@ -19,6 +19,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.events import DeploymentEventTrigger
 from prefect.testing.utilities import prefect_test_harness
 
+from gner_core.errors import InputError
 from gner_core.runtime.priority import NICE
 from tasks.services.prefect import POOLS, for_dead_runs
 from tasks.services.settings import HEARTBEAT_SECONDS
@@ -26,7 +27,8 @@ from tests.flows.conftest import Home
 from tests.flows.known_checkpoints import Place
 
 HEARTBEAT = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
-SWEEPS = ("scaling-law", "beam-size", "schema-ablation", "matching-ablation")
+DEMOS = ("scaling-law", "beam-size", "schema-ablation", "matching-ablation")
+SWEEPS = (*DEMOS, "paper-zero-shot", *(f"paper-{name}" for name in DEMOS))
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,24 @@ def test_the_flow_completes_with_its_task_runs_and_artifacts(
     mine = f"tags.`prefect.flow_run_id` = '{run.id}'"
     (tracked,) = mlflow.search_runs([experiment.experiment_id], mine)
     assert tracked.data.tags["prefect.flow_run_url"].endswith(f"/runs/flow-run/{run.id}")
+
+
+def test_a_run_says_what_differs_and_one_that_fails_says_why_in_one_line(
+    server: None, tiny_home: Home, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.experiment import gner
+
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("GNER_HOME", str(tiny_home.folder))
+    state = gner("params/tiny.yaml", ["decode.beams=0"], return_state=True)
+    assert state.is_failed()
+    assert state.message.startswith("params/tiny.yaml: decode.beams: ")
+    assert "\n" not in state.message
+    with get_client(sync_client=True) as client:
+        names = {run.name for run in client.read_flow_runs()}
+    assert "tiny, decode.beams=0" in names
+    with pytest.raises(InputError, match=r"decode\.beams"):
+        gner("params/tiny.yaml", ["decode.beams=0"])
 
 
 def _ended_task_runs(client: SyncPrefectClient, *, number: int, of: FlowRun) -> list[TaskRun]:
@@ -116,6 +136,8 @@ def test_every_deployment_fits_its_flow(root: Path) -> None:
         assert flow.validate_parameters(given) == given  # a missing or unknown name raises
         assert (root / deployment["parameters"]["params"]).is_file()
         assert deployment["work_pool"]["name"] in POOLS
+        for_gpus = given["params"].startswith("params/paper/")
+        assert deployment["work_pool"]["name"] == ("gpu" if for_gpus else "cpu")
         waits = {NICE} if flow.name.startswith("reevaluate") else set()
         variables = deployment["work_pool"]["job_variables"]
         assert variables["env"].keys() == {HEARTBEAT} | waits

@@ -66,6 +66,11 @@ def test_mlflow_holds_parent_children_metrics_data_and_tables(tiny_home: Home) -
         "supervised test": ids["finetuning"],
     }
     assert parent.data.params["decode.beams"] == "1"
+    assert not [name for name in parent.data.params if name.startswith("corpora.")]
+    assert parent.data.tags["mlflow.note.content"] == "`gner run params/tiny.yaml`"
+    for run in found:
+        assert run.data.tags["mlflow.source.name"] == "params/tiny.yaml"
+        assert run.data.tags["mlflow.note.content"]
     assert "supervised/f1" in parent.data.metrics
     training = children["adaptation"]
     client = MlflowClient(f"sqlite:///{tiny_home.folder}/mlflow.db")
@@ -160,6 +165,18 @@ def test_another_beam_size_redoes_generation_and_what_follows(tiny_home: Home) -
     changed = tiny_home.gner("run", "params/tiny.yaml", "--set", "decode.beams=5")
     assert changed.code == 0, changed.err
     assert sorted(ran_steps(changed.out)) == ["generate"] * 3 + ["report"] + ["score"] * 3
+    (run,) = (run for run in runs(tiny_home) if run.info.run_name == "tiny, decode.beams=5")
+    assert run.data.tags["gner.set"] == "decode.beams=5"
+    report = tiny_home.folder / "reports" / "tiny-decode.beams=5.html"
+    checkpoint = tiny_home.folder / "store" / run.data.tags["gner.checkpoint"]
+    head = report.read_text().partition("<h2>")[0]
+    for fact in ("gner run params/tiny.yaml --set decode.beams=5", socket.gethostname()):
+        assert fact in head
+    assert str(checkpoint) in head
+    *_, last, command = changed.out.strip().splitlines()
+    assert last == f"checkpoint finetuning: {checkpoint}"
+    assert command == f"  gner predict train/{checkpoint.name[:8]} FILE"
+    assert (tiny_home.folder / "reports" / "tiny.html").exists()
 
 
 def test_another_batch_per_device_redoes_nothing(tiny_home: Home) -> None:

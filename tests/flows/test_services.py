@@ -19,7 +19,8 @@ from tasks.services.machine import RECORD, Services, marked
 from tests.benchmarks.overhead import measure_overhead
 from tests.flows.conftest import GNER, PLANTED, Home, files_holding
 
-SWEEPS = ("scaling-law", "beam-size", "schema-ablation", "matching-ablation")
+DEMOS = ("scaling-law", "beam-size", "schema-ablation", "matching-ablation")
+SWEEPS = (*DEMOS, "paper-zero-shot", *(f"paper-{name}" for name in DEMOS))
 DEPLOYED = {
     "gner": {"demo", "tiny", "full-paper"},
     "sweep": {*SWEEPS},
@@ -134,8 +135,14 @@ def test_the_life_of_a_machine(machine: Machine) -> None:
     assert marked(mark) == processes
 
     assert {pool["name"] for pool in machine.post("/work_pools/filter")} >= {"cpu", "gpu"}
-    automations = {a["name"] for a in machine.post("/automations/filter")}
-    assert automations >= {"crash-zombies", "crash-unstarted", "reevaluate-new-checkpoint"}
+    automations = {a["name"]: a["enabled"] for a in machine.post("/automations/filter")}
+    event = "reevaluate-new-checkpoint"
+    assert {*automations} >= {"crash-zombies", "crash-unstarted", event}
+    assert all(automations.values())
+    switched = machine.home.gner("up", *machine.ports, "--no-reevaluate")
+    assert switched.code == 0, switched.err
+    automations = {a["name"]: a["enabled"] for a in machine.post("/automations/filter")}
+    assert [name for name, enabled in automations.items() if not enabled] == [event]
     deployments = machine.post("/deployments/filter")
     for flow, names in DEPLOYED.items():
         (known,) = machine.post("/flows/filter", flows={"name": {"any_": [flow]}})
@@ -185,7 +192,7 @@ def test_runs_end_properly_and_keep_no_secrets(machine: Machine) -> None:
     assert workers
     down = machine.home.gner("down")
     assert down.code == 0, down.out + down.err
-    assert "run tiny is cancelled" in down.out
+    assert "run tiny, adaptation.train.epochs=200, adaptation.train.seed=7 is cancelled" in down.out
     assert marked(mark) == []
     assert not any(worker.is_running() for worker in workers)
     states = dict(machine.database("select id, state_type from flow_run"))

@@ -146,6 +146,13 @@ def test_the_first_is_champion_and_after_it_only_what_is_clearly_better(machine:
     assert len(machine.compared) == 4
 
 
+def test_a_checkpoint_that_finds_nothing_is_no_champion(machine: Machine) -> None:
+    assert machine.decide(machine.candidate("none", 0.0)) == "zero"
+    assert machine.champion is None
+    assert machine.decide(machine.candidate("some", 0.01)) == "first"
+    assert machine.champion == "some"
+
+
 def test_what_was_decided_is_not_decided_again(machine: Machine) -> None:
     good, best = machine.candidate("good", 0.5), machine.candidate("best", 0.9)
     assert [machine.decide(one) for one in (good, best, good, best)] == [

@@ -1,6 +1,9 @@
 """What is shown of a worker's progress and log."""
 
 import logging
+import time
+from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -87,3 +90,24 @@ def test_progress_is_sent_to_prefect_now_and_then_and_never_stops_the_work(
             )
     assert 2 <= len(shown) <= 4  # the first, the last, and one every half minute
     assert shown[-1] == "loss 0.001  validation loss 0.0005"
+
+
+def test_without_a_terminal_a_line_comes_now_and_then_also_from_a_silent_worker(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, "gner")
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.02)
+    with Progress(Console(file=StringIO())) as bars, bars.bar("adaptation") as show:
+        until(lambda: "adaptation: starting" in caplog.messages)
+        show({"time": 1, "done": 3, "total": 9, "share": 1 / 3, "metrics": {"loss": 0.5}})
+        until(lambda: caplog.messages.count("adaptation: 3/9  loss 0.5") > 1)
+    told = len(caplog.messages)
+    time.sleep(0.1)
+    assert len(caplog.messages) <= told + 1
+
+
+def until(seen: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
-from flows.cli.terminal import show_any_text
+from flows.running.terminal import show_any_text
 from flows.views.output import LogLines, Output, json_text
 from flows.views.tables import WholeTable, table_of
 

@@ -11,8 +11,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from flows.cli.main import app
-from flows.running.outcome import PointsOutcome
-from flows.running.points import cause_of, run_points
+from flows.running.command import Command
+from flows.running.outcome import PointsOutcome, cause_of
+from flows.running.points import run_points
 from flows.running.submit import in_process
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import read_runnable
@@ -67,10 +68,11 @@ class Models(Place):
 
     def run(self, values: dict[str, Any]) -> PointsOutcome:
         """Run a sweep or a study."""
-        found = read_runnable(self.file(values), overrides=[])
+        file = self.file(values)
+        found = read_runnable(file, overrides=[])
         assert not isinstance(found, Experiment)
         self.ran.clear()
-        return run_points(found, in_process, Console(quiet=True))
+        return run_points(found, Command(str(file), []), in_process, Console(quiet=True))
 
     def statuses(self) -> dict[str, str]:
         """Status of the latest run in MLflow of each name."""

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from flows.cli.terminal import lasting_output
+from flows.running.terminal import lasting_output
 from tests.flows.conftest import GNER, Home
 
 MANY_UPDATES = ("stages.adaptation.train.epochs=60", "execution.checkpoint_every=1")

@@ -16,7 +16,7 @@ from gner_core.reports.content import (
     StageView,
     choose_examples,
 )
-from gner_core.reports.page import render, with_links
+from gner_core.reports.page import render, with_head, with_links
 from gner_core.reports.paper.compared import compare_with_paper
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.scored import Scored, score
@@ -200,3 +200,12 @@ def test_links_are_shown_below_the_title_and_escaped(content: ReportContent) -> 
     assert 'href="http://host/#/runs?a=&#34;b&#34;">all runs</a>' in shown
     assert HOSTILE not in shown
     assert with_links(page, {}) == page
+
+
+def test_the_head_of_a_page_holds_facts_about_its_run(content: ReportContent) -> None:
+    shown = with_head(
+        render(content), {"command": "gner run a.yaml --set 'b=<i>'", "commit": "abc"}
+    )
+    head = shown.partition("</h1>")[2].partition("<h2>")[0]
+    assert "<th>command</th>" in head
+    assert "gner run a.yaml --set &#39;b=&lt;i&gt;&#39;" in head

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -93,3 +94,33 @@ def test_runs_that_are_not_waited_for_lose_what_they_would_save(
     lost = "runs are killed: what they did since their last checkpoint is lost"
     assert (lost in said) == now
     assert not (tmp_path / RECORD).exists()
+
+
+def test_servers_start_side_by_side_and_workers_after_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleeping = [sys.executable, "-c", "import time; time.sleep(600)"], dict(os.environ)
+    seen: list[set[str]] = []
+
+    def answers(*_: object, **__: object) -> bool:
+        seen.append({*json.loads((tmp_path / RECORD).read_text())["running"]})
+        return True
+
+    monkeypatch.setattr("tasks.services.machine.command_of", lambda *_, **__: sleeping)
+    monkeypatch.setattr(
+        "tasks.services.machine.own_store", lambda home: SimpleNamespace(experiment="")
+    )
+    monkeypatch.setattr("tasks.services.prefect.answers", answers)
+    monkeypatch.setattr("tasks.services.prefect.has_worker", answers)
+    monkeypatch.setattr("tasks.services.prefect.set_up", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.services.prefect.cancel_runs", lambda *_: [])
+    services = Services(tmp_path)
+    try:
+        services.up(Settings(str(tmp_path), prefect_port=0, mlflow_port=0), say=len)
+    finally:
+        services.down(say=len, now=True)
+    assert seen == [
+        {"prefect", "mlflow"},
+        {"prefect", "mlflow"},
+        {"prefect", "mlflow", "worker-cpu"},
+    ]

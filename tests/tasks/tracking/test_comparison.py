@@ -39,14 +39,18 @@ def test_how_a_run_was_done_is_no_column() -> None:
 
 def test_the_view_shows_flow_runs_of_one_experiment() -> None:
     shown = json.loads(view("tiny", [ONE]))
-    assert shown["searchFilter"] == "tags.`gner.kind` = 'flow' and attributes.run_name = 'tiny'"
+    assert shown["searchFilter"] == "tags.`gner.kind` = 'flow' and tags.`gner.experiment` = 'tiny'"
     assert shown["selectedColumns"] == columns([ONE])
 
 
 def test_links_lead_to_the_run_the_view_and_the_comparison() -> None:
     found = links("http://me:word@host:5000/", experiment="7", name="tiny", runs=[ONE, FOUR])
-    assert found["MLflow run"] == "http://host:5000/#/experiments/7/runs/a1"
+    assert (
+        found["MLflow run"]
+        == "http://host:5000/#/experiments/7/runs/a1?workflowType=machine_learning"
+    )
     assert "viewStateShareKey=tiny" in found["all runs compared"]
+    assert all("workflowType=machine_learning" in link for link in found.values())
     compared = parse_qs(urlsplit(urlsplit(found["side by side"]).fragment).query)
     assert json.loads(compared["runs"][0]) == ["a1", "b2"]
     assert "side by side" not in links("http://h", experiment="7", name="tiny", runs=[ONE])

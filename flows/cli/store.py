@@ -1,0 +1,87 @@
+"""The commands that list runs and checkpoints, and free what nobody refers to."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from flows.cli.messages import print_json
+from gner_core.errors import InputError
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print a list of objects instead of text.")]
+
+
+def runs(as_json: AsJson = False) -> None:
+    """List the runs, the latest first: name, what differs from the file, scores, report, age."""
+    from flows.views.store import run_lines
+    from tasks.checkpoints.registry import RegistryAwayError, answering
+    from tasks.paths import home_folder
+    from tasks.tracking.listing import tracked_runs
+    from tasks.tracking.server import known_store
+
+    mlflow = known_store(home_folder())
+    try:
+        with answering():
+            found = tracked_runs(mlflow) if mlflow else []
+    except RegistryAwayError as fault:
+        raise InputError(f"MLflow does not answer ({fault})") from None
+    if as_json:
+        print_json([asdict(run) for run in found])
+        return
+    for line in run_lines(found):
+        typer.echo(line)
+
+
+def models(as_json: AsJson = False) -> None:
+    """List the trained checkpoints, the latest first: name, runs, scores, key, size, age."""
+    from flows.views.store import model_lines
+    from tasks.checkpoints.listing import list_models
+    from tasks.checkpoints.registry import RegistryAwayError, answering
+    from tasks.paths import home_folder, open_store
+    from tasks.tracking.server import known_store
+
+    mlflow = known_store(home_folder())
+    try:
+        with answering():
+            found = list_models(open_store(), mlflow)
+    except RegistryAwayError as fault:
+        raise InputError(f"MLflow does not answer ({fault})") from None
+    if as_json:
+        print_json([asdict(model) for model in found])
+        return
+    for line in model_lines(found):
+        typer.echo(line)
+
+
+def clean(
+    free: Annotated[bool, typer.Option("--free", help="Delete what is listed.")] = False,
+    shared: Annotated[
+        bool,
+        typer.Option(
+            "--shared",
+            help="Also in a remote store: what runs of other machines will need is not known here.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the results of steps that nobody refers to; with --free delete them.
+
+    Reports, registered checkpoints, what runs here need, what is locked, and all inputs of these are
+    kept.
+    """
+    from flows.views.store import unused_lines
+    from tasks.paths import home_folder, open_store
+    from tasks.standalone.clean import clean as clean_store
+    from tasks.tracking.server import known_store
+
+    store = open_store()
+    if free and not store.objects.is_local and not shared:
+        raise InputError(
+            f"{store.url}: other machines may share this store; --shared frees it, too"
+        )
+    found = clean_store(store, known_store(home_folder()), free=free)
+    if as_json:
+        print_json([{**asdict(one), "ref": one.ref.path} for one in found])
+        return
+    for line in unused_lines(found, freed=free):
+        typer.echo(line)

@@ -1,0 +1,90 @@
+"""Which artifacts of the store nobody refers to, and freeing them.
+
+Referred to are the reports, what MLflow's registry names (every registered checkpoint, and what was
+decided about it), what a run in progress on this machine needs, what is locked or leased, and all
+inputs of these. Deleting a version in MLflow, or a report in the store, lets go of what it refers to.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+from gner_core.errors import InputError, Stopped
+from gner_core.store.artifacts import ArtifactRef, Store
+from gner_core.store.usage import in_use, no_new_runs
+from tasks.checkpoints.registry import CHECKPOINT, RegistryAwayError, answering, referred
+from tasks.tracking.server import TrackingStore
+
+REPORTS = ("report/", "sweep-report/")
+
+
+@dataclass(frozen=True)
+class Unused:
+    """An artifact that nobody refers to."""
+
+    ref: ArtifactRef
+    title: str
+    created: str
+    """ISO time, UTC."""
+    bytes: int
+
+
+def clean(store: Store, mlflow: TrackingStore | None, *, free: bool) -> list[Unused]:
+    """Return the published artifacts that nobody refers to, the largest first; delete them if told.
+
+    Raises:
+        InputError: when MLflow does not answer.
+    """
+    with no_new_runs(store):
+        found = _unused(store, mlflow)
+        return [one for one in found if _is_removed(one.ref, store)] if free else found
+
+
+def _unused(store: Store, mlflow: TrackingStore | None) -> list[Unused]:
+    published = [ref for step in store.steps() for ref in store.published(step)]
+    manifests = {ref: store.manifest(ref) for ref in published}
+    inputs = {ref.path: tuple(one.get("inputs", {}).values()) for ref, one in manifests.items()}
+    kept: set[str] = set()
+    waiting = [*_roots(inputs, mlflow), *in_use(store, published)]
+    while waiting:
+        path = waiting.pop()
+        if path not in kept:
+            kept.add(path)
+            waiting += inputs.get(path, ())
+    found = [_described(ref, one) for ref, one in manifests.items() if ref.path not in kept]
+    return sorted(found, key=lambda one: (-one.bytes, one.ref.path))
+
+
+def _roots(inputs: Mapping[str, Sequence[str]], mlflow: TrackingStore | None) -> Iterator[str]:
+    """Yield the reports, and what the registry refers to: with it the tests of registered checkpoints."""
+    yield from (path for path in inputs if path.startswith(REPORTS))
+    try:
+        with answering():
+            named = referred(mlflow) if mlflow else set()
+    except RegistryAwayError as fault:
+        raise InputError(
+            f"MLflow does not answer ({fault}); without it nobody knows what is registered"
+        ) from None
+    yield from named
+    stored = {path for path in named if path.startswith(f"{CHECKPOINT}/")}
+    tested = {path for path, given in inputs.items() if stored.intersection(given)}
+    yield from tested
+    yield from (path for path, given in inputs.items() if tested.intersection(given))
+
+
+def _described(ref: ArtifactRef, manifest: Mapping[str, Any]) -> Unused:
+    size = sum(entry["size"] for entry in manifest["files"].values())
+    return Unused(ref, str(manifest["title"]), manifest["created"], size)
+
+
+def _is_removed(ref: ArtifactRef, store: Store) -> bool:
+    """Remove an artifact, unless another process has locked it."""
+    at_once = Event()
+    at_once.set()
+    try:
+        with store.lock(ref, given_up=at_once):
+            store.remove(ref)
+    except Stopped:
+        return False
+    return True

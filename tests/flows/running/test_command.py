@@ -1,0 +1,24 @@
+"""What tells runs of one file apart: their name, and the name of their report's file."""
+
+from flows.running.command import FILE_CHARACTERS, Command
+
+
+def test_a_run_without_changes_is_named_as_its_experiment() -> None:
+    plain = Command("params/tiny.yaml", [])
+    assert (plain.titled("tiny"), plain.file_name("tiny")) == ("tiny", "tiny")
+    assert plain.line == "gner run params/tiny.yaml"
+
+
+def test_changes_are_in_the_order_of_their_keys_and_the_last_of_one_key_counts() -> None:
+    given = ["name=other", "match.mode=paper", "decode.beams=2", "decode.beams=4"]
+    changed = Command("a b.yaml", given)
+    assert changed.titled("other") == "other, decode.beams=4, match.mode=paper"
+    assert changed.file_name("other") == "other-decode.beams=4-match.mode=paper"
+    assert changed.line.startswith("gner run 'a b.yaml' --set name=other --set match.mode=paper")
+
+
+def test_names_of_files_stay_short_safe_and_apart() -> None:
+    values = ["../x/../../etc", "..-x-..-..-etc", "a" * 300, "a" * 301]
+    names = [Command("f.yaml", [f"backbone={value}"]).file_name("tiny") for value in values]
+    assert len({*names}) == len(values)
+    assert not [name for name in names if "/" in name or len(name) > FILE_CHARACTERS + 7]
