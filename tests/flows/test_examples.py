@@ -16,7 +16,9 @@ def few(*stages: str) -> tuple[str, ...]:
 
 
 def page_of(home: Home, name: str) -> str:
-    return (home.folder / "reports" / f"{name}.html").read_text(encoding="utf-8")
+    """The report of the latest run of an experiment; its name goes on with what was set."""
+    found = (home.folder / "reports").glob(f"{name}*.html")
+    return max(found, key=lambda page: page.stat().st_mtime).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["fine-tune", "test-checkpoint", "two-stages"])

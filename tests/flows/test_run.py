@@ -68,7 +68,7 @@ def test_mlflow_holds_parent_children_metrics_data_and_tables(tiny_home: Home) -
     assert parent.data.params["decode.beams"] == "1"
     assert not [name for name in parent.data.params if name.startswith("corpora.")]
     assert parent.data.tags["mlflow.note.content"] == "`gner run params/tiny.yaml`"
-    for run in found:
+    for run in first:
         assert run.data.tags["mlflow.source.name"] == "params/tiny.yaml"
         assert run.data.tags["mlflow.note.content"]
     assert "supervised/f1" in parent.data.metrics
@@ -96,7 +96,7 @@ def test_mlflow_holds_parent_children_metrics_data_and_tables(tiny_home: Home) -
 
 def test_the_log_of_a_training_does_not_repeat_the_figures_of_its_progress(tiny_home: Home) -> None:
     folders = list((tiny_home.folder / "store" / "train").iterdir())
-    assert len(folders) == 2
+    assert len(folders) >= 2
     for folder in folders:
         assert '"loss"' in (folder / "progress.jsonl").read_text()
         assert "'loss'" not in (folder / "worker.log").read_text()

@@ -10,6 +10,7 @@ from mlflow.entities import Run
 from typer.testing import CliRunner
 
 from flows.cli.main import app
+from flows.running.command import Command
 from tests.flows.conftest import Home, ran_steps, skipped_steps
 
 BEAMS = ("run", "params/sweeps/beam-size.yaml", "--set", "base=params/tiny.yaml")
@@ -26,7 +27,7 @@ def sweep_run(home: Home, name: str) -> tuple[MlflowClient, Run, dict[str, Run]]
     experiment = client.get_experiment_by_name("gner")
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
-    (parent, *_) = [run for run in runs if run.info.run_name == name]
+    (parent, *_) = [run for run in runs if run.data.tags.get("gner.experiment") == name]
     below = {
         run.info.run_name: run
         for run in runs
@@ -41,11 +42,13 @@ def test_a_beam_sweep_trains_nothing_twice_and_ends_in_figure_and_table(tiny_hom
     assert "train" not in ran_steps(done.out)  # params/tiny.yaml has trained
     assert skipped_steps(done.out).count("train") == 2  # one task for all four points
     assert ran_steps(done.out).count("generate") == 6  # beam size 1 is there
+    name = Command(BEAMS[1], BEAMS[3:]).file_name("beam-size")  # says what differs from the file
     for suffix in ("html", "png", "svg", "csv", "json"):
-        assert (tiny_home.folder / "reports" / f"beam-size.{suffix}").stat().st_size > 100
-    table = json.loads((tiny_home.folder / "reports" / "beam-size.json").read_text())
+        assert (tiny_home.folder / "reports" / f"{name}.{suffix}").stat().st_size > 100
+    table = json.loads((tiny_home.folder / "reports" / f"{name}.json").read_text())
     assert [row["x"] for row in table["rows"]] == [1, 2, 3, 4]
-    assert (tiny_home.folder / "reports" / "beam-size-3.html").exists()
+    (point,) = tiny_home.folder.glob("reports/beam-size-3-base=*.html")
+    assert "beams=3" in point.read_text().partition("<h2>")[0]
     client, parent, points = sweep_run(tiny_home, "beam-size")
     files = {file.path for file in client.list_artifacts(parent.info.run_id)}
     assert files >= {"figure.png", "figure.svg", "table.csv", "sweep.html", "scores.json"}
@@ -80,7 +83,8 @@ def test_a_scaling_sweep_trains_each_size_once(tmp_path: Path, root: Path) -> No
     kinds = ran_steps(done.out)
     assert (kinds.count("train"), kinds.count("backbone"), kinds.count("corpus")) == (3, 3, 3)
     assert kinds.count("sample") == 2
-    table = json.loads((home.folder / "reports" / "scaling-law.json").read_text())
+    (file,) = home.folder.glob("reports/scaling-law-*.json")
+    table = json.loads(file.read_text())
     assert [row["parameters"] for row in table["rows"]] == [44_128, 137_408, 471_424]
     _, _, points = sweep_run(home, "scaling-law")
     assert set(points) == {"scaling-law-narrow", "scaling-law-tiny", "scaling-law-wide"}

@@ -74,7 +74,8 @@ def test_two_workers_share_the_steps_of_an_experiment(s3: S3, tmp_path: Path, ro
         store.fetch(ArtifactRef(step, key))  # whole, by its hashes
     assert told == len(names), "objects that no manifest names"
     reports = [Path(place["GNER_HOME"]) / "reports" / "tiny.html" for place in places]
-    assert reports[0].read_bytes() == reports[1].read_bytes()
+    below_head = [report.read_text().partition('<p class="sub"')[2] for report in reports]
+    assert below_head[0] == below_head[1] != ""
 
     third = machine(s3, tmp_path / "three", url)
     keys = {name.split("/")[0]: name.split("/")[1] for name in manifests}

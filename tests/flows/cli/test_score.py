@@ -166,12 +166,12 @@ def counts(gold: Path, predicted: Path) -> dict[str, tuple[int, int, int]]:
 
 def test_two_files_of_tagged_words_are_gold_and_predictions(pair: dict[str, Path]) -> None:
     found = counts(pair["gold.conll"], pair["predicted.conll"])
-    assert found == {"location": (1, 1, 0), "misc": (1, 1, 1), "person": (2, 2, 2)}
+    assert found == {"location": (1, 1, 0), "miscellaneous": (1, 1, 1), "person": (2, 2, 2)}
 
 
 def test_entities_of_predict_are_compared_with_their_exact_bounds(pair: dict[str, Path]) -> None:
     """`Rio` is not `Rio-based`, and the whole file as one text gives the same."""
-    wanted = {"location": (1, 1, 1), "misc": (1, 1, 0), "person": (2, 1, 1)}
+    wanted = {"location": (1, 1, 1), "miscellaneous": (1, 1, 0), "person": (2, 1, 1)}
     assert counts(pair["gold.conll"], pair["predicted.jsonl"]) == wanted
     lines = [json.loads(line) for line in PAIR["predicted.jsonl"].splitlines()]
     whole = {"text": "\n".join(line["text"] for line in lines), "entities": []}

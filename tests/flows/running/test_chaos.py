@@ -64,7 +64,8 @@ def test_sigterm_ends_a_run_in_order(house: House) -> None:
     (scratch,) = home.glob("work/unfinished/train/*")
     assert "goes on from the checkpoint of update" in (scratch / "worker.log").read_text()
     status = {
-        run.info.run_name: run.info.status for run in tracked(house.tracking(home, server=False))
+        run.info.run_name.partition(",")[0]: run.info.status
+        for run in tracked(house.tracking(home, server=False))
     }
     assert status["tiny"] == status["adaptation"] == "KILLED"
     assert Counter(status.values())["RUNNING"] == 0

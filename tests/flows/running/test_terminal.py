@@ -58,7 +58,8 @@ def test_a_run_whose_terminal_is_closed_ends_in_order(
     experiment = client.get_experiment_by_name("gner")
     assert experiment is not None
     status = {
-        r.info.run_name: r.info.status for r in client.search_runs([experiment.experiment_id])
+        r.info.run_name.partition(",")[0]: r.info.status
+        for r in client.search_runs([experiment.experiment_id])
     }
     assert status["tiny"] == status["adaptation"] == "KILLED"
     assert "RUNNING" not in status.values()
