@@ -14,7 +14,7 @@ Example:
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -54,6 +54,15 @@ class OwnFile:
     sentences: list[Sentence]
     types: dict[str, str]
 
+    def as_written(self) -> list[Sentence]:
+        """Return the sentences with the labels of the file."""
+        labels = {name: label for label, name in self.types.items()}
+
+        def written(tag: str) -> str:
+            return tag if tag == "O" else f"{tag[:2]}{labels.get(tag[2:], tag[2:])}"
+
+        return [replace(one, tags=tuple(map(written, one.tags))) for one in self.sentences]
+
 
 def read_own(file: Path) -> OwnFile:
     """Read a file of tagged sentences in any format that is recognised.
@@ -72,18 +81,19 @@ def read_own(file: Path) -> OwnFile:
 
 
 def read_pair(gold: Path, predicted: Path) -> Iterator[Prediction]:
-    """Yield the gold sentences with the predictions for them.
+    """Yield the gold sentences with the predictions for them, and labels as the files have them.
 
     Raises:
         InputError: for a file that cannot be read, and where the two differ in their words.
     """
     own = read_own(gold)
+    sentences = own.as_written()
     texts = _texts(predicted, own.types)
     if texts is None:
-        tagged = _by_sentence(own.sentences, read_own(predicted).sentences, str(predicted))
+        tagged = _by_sentence(sentences, read_own(predicted).as_written(), str(predicted))
     else:
-        tagged = _in_texts(own.sentences, texts, str(predicted))
-    for sentence, one in zip(own.sentences, tagged, strict=True):
+        tagged = _in_texts(sentences, texts, str(predicted))
+    for sentence, one in zip(sentences, tagged, strict=True):
         types = tuple(sorted({tag[2:] for tag in (*one.gold, *one.predicted) if tag != "O"}))
         text = " ".join(one.words)
         yield Prediction(
@@ -93,6 +103,7 @@ def read_pair(gold: Path, predicted: Path) -> Iterator[Prediction]:
 
 def _texts(file: Path, types: dict[str, str]) -> list[_Text] | None:
     """Return the texts that `gner predict` printed; None for a file of another kind."""
+    labels = {name: label for label, name in types.items() if name not in types}
     texts: list[_Text] = []
     decode = msgspec.json.Decoder(_Text).decode
     for number, line in text_lines(file):
@@ -107,7 +118,7 @@ def _texts(file: Path, types: dict[str, str]) -> list[_Text] | None:
                 f"{file}, line {number}: not a line of gner predict: {error}"
             ) from None
         for entity in text.entities:
-            entity.label = types.get(entity.label, entity.label)
+            entity.label = labels.get(entity.label, entity.label)
         texts.append(text)
     return texts
 

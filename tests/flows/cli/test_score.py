@@ -166,12 +166,19 @@ def counts(gold: Path, predicted: Path) -> dict[str, tuple[int, int, int]]:
 
 def test_two_files_of_tagged_words_are_gold_and_predictions(pair: dict[str, Path]) -> None:
     found = counts(pair["gold.conll"], pair["predicted.conll"])
-    assert found == {"location": (1, 1, 0), "miscellaneous": (1, 1, 1), "person": (2, 2, 2)}
+    assert found == {"loc": (1, 1, 0), "misc": (1, 1, 1), "per": (2, 2, 2)}
+
+
+def test_labels_of_two_files_are_those_that_stand_in_them(pair: dict[str, Path]) -> None:
+    """Whatever else a file holds: `person` beside `PER` in the gold is another label."""
+    pair["gold.conll"].write_text(PAIR["gold.conll"].replace("Bo B-PER", "Bo B-person"))
+    found = counts(pair["gold.conll"], pair["predicted.conll"])
+    assert found == {"loc": (1, 1, 0), "misc": (1, 1, 1), "per": (1, 2, 1), "person": (1, 0, 0)}
 
 
 def test_entities_of_predict_are_compared_with_their_exact_bounds(pair: dict[str, Path]) -> None:
     """`Rio` is not `Rio-based`, and the whole file as one text gives the same."""
-    wanted = {"location": (1, 1, 1), "miscellaneous": (1, 1, 0), "person": (2, 1, 1)}
+    wanted = {"loc": (1, 1, 1), "misc": (1, 1, 0), "per": (2, 1, 1)}
     assert counts(pair["gold.conll"], pair["predicted.jsonl"]) == wanted
     lines = [json.loads(line) for line in PAIR["predicted.jsonl"].splitlines()]
     whole = {"text": "\n".join(line["text"] for line in lines), "entities": []}
