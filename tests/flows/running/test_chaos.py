@@ -12,6 +12,7 @@ from tests.chaos.checks import Outcome, tracked
 from tests.chaos.house import House
 from tests.chaos.marked import gone_after, marked
 
+pytestmark = pytest.mark.slow
 QUICK = (
     *("execution.checkpoint_every=1", "tests.zero-shot.data.per_corpus=2"),
     *("stages.finetuning=null", "tests.supervised=null", "tests.baseline=null"),
@@ -42,7 +43,6 @@ def test_after_sigkill_the_repeat_ends_as_if_nothing_had_been(
     assert row.again == "0" or (target == "fork-server" and row.first == "0")
 
 
-@pytest.mark.slow
 def test_sigterm_ends_a_run_in_order(house: House) -> None:
     """Exit code 143, a checkpoint, MLflow's runs KILLED, no process, within seconds."""
     home, mark = house.folder / "ended", f"ended-{time.time_ns()}"

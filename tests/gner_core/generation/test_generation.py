@@ -106,6 +106,7 @@ def test_a_killed_generation_goes_on_and_the_result_is_the_same(
     assert [p.id for p in one] == [s.id for s in sentences]
 
 
+@pytest.mark.slow
 def test_two_processes_write_what_one_writes_and_report_what_is_new(
     tiny_llama: TinyModel, news: list[Sentence], tmp_path: Path
 ) -> None:

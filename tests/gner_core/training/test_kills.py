@@ -135,6 +135,7 @@ def assert_kills_change_nothing(
     assert journal(tmp_path / "whole") == journal(tmp_path / "killed")
 
 
+@pytest.mark.slow
 def test_three_kills_change_nothing(
     workers: Workers, ask: Ask, tiny_llama: TinyModel, tmp_path: Path
 ) -> None:
