@@ -55,6 +55,7 @@ def test_a_stored_checkpoint_on_two_corpora(tiny_home: Home) -> None:
     assert "<h2>Training</h2>" not in page
 
 
+@pytest.mark.slow
 def test_two_stages(tiny_home: Home) -> None:
     done = tiny_home.gner(
         *("run", "params/examples/two-stages.yaml", *TINY, *few("adaptation", "finetuning")),

@@ -1,8 +1,6 @@
 """SIGKILL to the worker at any moment, also while it writes: the same weights in the end.
 
-The long version, 20 kills of one training per family:
-
-    pytest -m slow tests/gner_core/training/test_kills.py
+pytest -m slow tests/gner_core/training/test_kills.py
 """
 
 import json
@@ -24,6 +22,7 @@ from tasks.workers import Workers
 from tests.gner_core.conftest import TinyModel
 from tests.gner_core.training.conftest import Ask, journal
 
+pytestmark = pytest.mark.slow
 MODULE = "gner_core.training.worker"
 MOMENTS = ("start", "update", "write")
 HELD_OUT = {"kind": "held_out", "sentences": 8, "seed": 5, "every": 2}
@@ -135,14 +134,6 @@ def assert_kills_change_nothing(
     assert journal(tmp_path / "whole") == journal(tmp_path / "killed")
 
 
-@pytest.mark.slow
-def test_three_kills_change_nothing(
-    workers: Workers, ask: Ask, tiny_llama: TinyModel, tmp_path: Path
-) -> None:
-    assert_kills_change_nothing(workers, ask, tiny_llama, tmp_path, kills=3, epochs=12)
-
-
-@pytest.mark.slow
 def test_twenty_kills_change_nothing(
     workers: Workers, ask: Ask, tiny_model: TinyModel, tmp_path: Path
 ) -> None:
@@ -173,7 +164,6 @@ def test_sigterm_writes_a_checkpoint_and_then_stops(
     assert f"the same command goes on from the checkpoint of update {newest(asked)}" in error
 
 
-@pytest.mark.slow
 def test_ranks_write_a_checkpoint_and_stop_when_the_fork_server_is_killed(
     workers: Workers, ask: Ask, tiny_llama: TinyModel
 ) -> None:

@@ -1,8 +1,6 @@
 """One process, two ranks and ZeRO: the same curve, and checkpoints that load in each other.
 
-The long versions, with DeepSpeed and all combinations:
-
-    pytest -m slow tests/gner_core/training/test_launchers.py
+pytest -m slow tests/gner_core/training/test_launchers.py
 """
 
 import json
@@ -24,6 +22,7 @@ from gner_core.training.worker import work
 from tests.gner_core.conftest import TinyModel
 from tests.gner_core.training.conftest import Ask, journal, silent
 
+pytestmark = pytest.mark.slow
 SHARED_MEMORY = Path("/dev/shm")
 TORCHRUN = {"kind": "torchrun", "processes": 2}
 PLAIN = {"kind": "plain"}
@@ -129,7 +128,6 @@ def test_two_ranks_end_with_their_supervisor_and_one_process_goes_on_to_the_same
     assert 0 < resumed_from(two) < len(curve)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["0", "1", "2", "3", "2-offload", "3-offload"])
 def test_zero_gives_the_curve_of_one_and_takes_its_checkpoints(
     steady_model: TinyModel, ask: Ask, tmp_path: Path, root: Path, stage: str
@@ -149,7 +147,6 @@ def test_zero_gives_the_curve_of_one_and_takes_its_checkpoints(
     assert chosen(there) == chosen(back) == chosen(one)
 
 
-@pytest.mark.slow
 def test_accumulation_and_ranks_change_neither_loss_nor_gradient(
     steady_model: TinyModel, ask: Ask, tmp_path: Path
 ) -> None:
@@ -165,7 +162,6 @@ def test_accumulation_and_ranks_change_neither_loss_nor_gradient(
         assert_same(curves[0], curve)
 
 
-@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_all_ranks_with_the_message(
     steady_model: TinyModel, ask: Ask, tmp_path: Path
 ) -> None:
@@ -176,7 +172,6 @@ def test_a_loss_that_is_no_number_ends_all_ranks_with_the_message(
     assert "is nan; training stopped" in error or "runs away" in error or "is inf" in error
 
 
-@pytest.mark.slow
 def test_sigterm_stops_all_ranks_behind_a_checkpoint(
     tiny_model: TinyModel, ask: Ask, tmp_path: Path
 ) -> None:
@@ -191,7 +186,6 @@ def test_sigterm_stops_all_ranks_behind_a_checkpoint(
     assert len(journal(tmp_path)) == 120
 
 
-@pytest.mark.slow
 def test_deepspeed_leaves_no_shared_memory_even_if_it_is_killed(
     tiny_llama: TinyModel, ask: Ask, tmp_path: Path, root: Path
 ) -> None:
@@ -204,7 +198,6 @@ def test_deepspeed_leaves_no_shared_memory_even_if_it_is_killed(
     until(lambda: not set(SHARED_MEMORY.glob("deepspeed*")) - before, seconds=240)
 
 
-@pytest.mark.slow
 def test_no_rank_outlives_its_launcher(tiny_llama: TinyModel, ask: Ask, tmp_path: Path) -> None:
     asked = ask(tiny_llama, train={"epochs": 300}, launcher=TORCHRUN)
     supervisor = start(asked, tmp_path)
