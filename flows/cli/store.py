@@ -1,12 +1,17 @@
 """The commands that list runs and checkpoints, and free what nobody refers to."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.messages import print_json
 from gner_core.errors import InputError
+
+if TYPE_CHECKING:
+    from tasks.tracking.server import TrackingStore
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print a list of objects instead of text.")]
 
@@ -14,17 +19,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print a list of objects in
 def runs(as_json: AsJson = False) -> None:
     """List the runs, the latest first: name, what differs from the file, scores, report, age."""
     from flows.views.store import run_lines
-    from tasks.checkpoints.registry import RegistryAwayError, answering
-    from tasks.paths import home_folder
     from tasks.tracking.listing import tracked_runs
-    from tasks.tracking.server import known_store
 
-    mlflow = known_store(home_folder())
-    try:
-        with answering():
-            found = tracked_runs(mlflow) if mlflow else []
-    except RegistryAwayError as fault:
-        raise InputError(f"MLflow does not answer ({fault})") from None
+    with _tracking() as mlflow:
+        found = tracked_runs(mlflow) if mlflow else []
     if as_json:
         print_json([asdict(run) for run in found])
         return
@@ -36,16 +34,10 @@ def models(as_json: AsJson = False) -> None:
     """List the trained checkpoints, the latest first: name, runs, scores, key, size, age."""
     from flows.views.store import model_lines
     from tasks.checkpoints.listing import list_models
-    from tasks.checkpoints.registry import RegistryAwayError, answering
-    from tasks.paths import home_folder, open_store
-    from tasks.tracking.server import known_store
+    from tasks.paths import open_store
 
-    mlflow = known_store(home_folder())
-    try:
-        with answering():
-            found = list_models(open_store(), mlflow)
-    except RegistryAwayError as fault:
-        raise InputError(f"MLflow does not answer ({fault})") from None
+    with _tracking() as mlflow:
+        found = list_models(open_store(), mlflow)
     if as_json:
         print_json([asdict(model) for model in found])
         return
@@ -85,3 +77,21 @@ def clean(
         return
     for line in unused_lines(found, freed=free):
         typer.echo(line)
+
+
+@contextmanager
+def _tracking() -> Iterator["TrackingStore | None"]:
+    """Give the tracking store, None where there is none yet.
+
+    Raises:
+        InputError: when MLflow does not answer.
+    """
+    from tasks.checkpoints.registry import RegistryAwayError, answering
+    from tasks.paths import home_folder
+    from tasks.tracking.server import known_store
+
+    try:
+        with answering():
+            yield known_store(home_folder())
+    except RegistryAwayError as fault:
+        raise InputError(f"MLflow does not answer ({fault})") from None

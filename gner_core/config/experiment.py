@@ -24,7 +24,7 @@ from gner_core.config.training import (
     StoredCheckpoint,
 )
 from gner_core.errors import did_you_mean
-from gner_core.strict import StrictModel
+from gner_core.strict import StrictModel, flat
 
 LONGEST_NAME = 100
 """Characters of a name: it is part of names of files, which have at most 255."""
@@ -111,11 +111,11 @@ class Experiment(StrictModel):
         """Return the values that determine results by key path, and whether each is a default."""
         left_out = ("name", "data_root", "backbone", "execution")
         values = {key: one for key, one in self.values().items() if key not in left_out}
-        return [(key, value, key in self.defaulted) for key, value in _flat(values)]
+        return [(key, value, key in self.defaulted) for key, value in flat(values)]
 
     def taken_defaults(self) -> dict[str, Any]:
         """Return the values that come from params/defaults.yaml, by key path."""
-        return {key: value for key, value in _flat(self.values()) if key in self.defaulted}
+        return {key: value for key, value in flat(self.values()) if key in self.defaulted}
 
     def origins(self) -> dict[str, Origin]:
         """Return by key path what every stage starts from, and what every test tests."""
@@ -236,14 +236,6 @@ class Experiment(StrictModel):
                     f"stages.{name}.choose.sentences: {stage.choose.sentences} held out of at most "
                     f"{most} (data.per_corpus) leave none to train on"
                 )
-
-
-def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def _common(one: SampleParams, other: SampleParams) -> str:

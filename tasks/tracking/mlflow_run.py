@@ -7,7 +7,7 @@ the same command logs it again from the store.
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from gner_core.errors import Stopped
+from gner_core.strict import flat
 from tasks.tracking.names import mlflow_name
 from tasks.tracking.outbox import BlockedError, Outbox
 from tasks.tracking.server import TrackingStore
@@ -99,7 +100,7 @@ class StepRun:
 
     def params(self, params: Mapping[str, Any]) -> None:
         """Log parameters; those within others are named `outer.inner`."""
-        items = [(mlflow_name(name), str(v)[:PARAM_CHARACTERS]) for name, v in _flat(params)]
+        items = [(mlflow_name(name), str(v)[:PARAM_CHARACTERS]) for name, v in flat(params)]
 
         def send(client: "MlflowClient", run: str) -> None:
             from mlflow.entities import Param
@@ -231,11 +232,3 @@ def run_tags(tags: Mapping[str, str]) -> "list[RunTag]":
 
 def _points(metrics: Mapping[str, float], *, step: int, at: float) -> list[Point]:
     return [Point(mlflow_name(k), float(v), int(at * 1000), step) for k, v in metrics.items()]
-
-
-def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name}.")
-        else:
-            yield f"{before}{name}", value
