@@ -6,8 +6,6 @@ from pydantic import Field
 
 from gner_core.strict import StrictModel
 
-GENERATE_TOKENS = 65_536
-
 
 class PlainLauncher(StrictModel):
     """Training in one process, on one device."""
@@ -49,9 +47,9 @@ class ExecutionParams(StrictModel):
     auto: as many as the device's memory should hold. Halved when memory runs out."""
     generate_batch: int = Field(ge=1)
     """Sentences per batch of a generation, at most."""
-    generate_tokens: int = Field(default=GENERATE_TOKENS, ge=1)
+    generate_tokens: int = Field(ge=1)
     """Tokens of prompts and longest answers per batch, at most: of long sentences it holds fewer."""
-    generate_processes: int = Field(default=1, ge=1)
+    generate_processes: int = Field(ge=1)
     """Processes that share a generation: one per GPU, or some on a CPU."""
     checkpoint_every: int = Field(ge=1)
     """Weight updates between two training checkpoints."""
@@ -61,13 +59,13 @@ class ExecutionParams(StrictModel):
     """Child processes (import, training, generation) that may run at the same time."""
     threads: int | None = Field(ge=1)
     """CPU threads of a worker; null leaves the choice to torch."""
-    launcher: Launcher = PlainLauncher()
+    launcher: Launcher
     """How training processes are started."""
-    diverged_factor: float = Field(default=3.0, gt=1)
+    diverged_factor: float = Field(gt=1)
     """Training stops when the mean loss of 20 updates is this many times the lowest such mean."""
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: bool
     """Compute activations again in the backward pass: less memory, about a third more time."""
-    torch_compile: bool = False
+    torch_compile: bool
     """Compile the model with torch.compile."""
-    attention: Attention | None = None
+    attention: Attention | None
     """Implementation of attention in training; null lets transformers choose."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gner_core.config.checkpoint import description_of
-from gner_core.config.execution import GENERATE_TOKENS
+from gner_core.config.reading.defaults import defaults
 from gner_core.config.system import DecodeParams
 from gner_core.errors import InputError
 from gner_core.predicting.entities import Entity, checked_types
@@ -119,7 +119,7 @@ def predictions_for(
             "model": str(checkpoint.absolute()),
             "sentences": str(folder / "sentences.parquet"),
             "batch": batch,
-            "batch_tokens": GENERATE_TOKENS,
+            "batch_tokens": defaults()["execution"]["generate_tokens"],
             "processes": 1,
         }
         workers.run(GENERATION, request, on_event=on_event)

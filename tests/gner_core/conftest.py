@@ -11,6 +11,7 @@ import pytest
 
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.execution import ExecutionParams
+from gner_core.config.reading.defaults import defaults
 from gner_core.config.reading.files import read_experiment
 from gner_core.config.training import TrainParams
 from gner_core.corpora.prepare import corpus_folder, stream_split
@@ -115,11 +116,5 @@ def recipe() -> TrainParams:
 @pytest.fixture(scope="session")
 def execution() -> ExecutionParams:
     """On one CPU core, in micro-batches of four, with a checkpoint every other update."""
-    return ExecutionParams(
-        train_batch=4,
-        generate_batch=4,
-        checkpoint_every=2,
-        keep_checkpoints=1,
-        parallel_workers=1,
-        threads=1,
-    )
+    changes = {"train_batch": 4, "generate_batch": 4, "checkpoint_every": 2, "threads": 1}
+    return ExecutionParams.model_validate({**defaults()["execution"], **changes})
