@@ -15,6 +15,7 @@ from prefect.context import FlowRunContext
 from prefect.utilities.urls import url_for
 
 from gner_core.runtime.machine import machine
+from gner_core.runtime.worker import COMPUTED_IN
 from tasks.progress import logger
 
 PACKAGES = (
@@ -73,6 +74,8 @@ def tags(known: Mapping[str, Any]) -> dict[str, str]:
     if known.get("code"):
         found["mlflow.source.git.commit"] = known["code"]["commit"]
         found["gner.git.dirty"] = "yes" if known["code"]["dirty"] else "no"
+    if COMPUTED_IN in known:
+        found["gner.computed_in"] = known[COMPUTED_IN]
     for name, value in known.get("machine", {}).items():
         shown = ", ".join(value) if isinstance(value, list) else str(value)
         found[f"gner.machine.{name}"] = shown

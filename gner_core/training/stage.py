@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, TrainerCallback, TrainingArguments, se
 
 from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
+from gner_core.backbones.number_format import NumberFormat, number_format
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.execution import DeepspeedLauncher, ExecutionParams
 from gner_core.config.system import TargetForm
@@ -52,6 +53,13 @@ class TrainRequest(Request):
     validation: str | None
     """Parquet file of the validation sentences, where they are a sample."""
     execution: ExecutionParams
+
+
+def training_format(backbone: BackboneParams, execution: ExecutionParams) -> NumberFormat:
+    """Return the number format of a training; with DeepSpeed, a CPU's is always float32."""
+    deepspeed = isinstance(execution.launcher, DeepspeedLauncher)
+    exact = execution.exact or (deepspeed and not torch.cuda.is_available())
+    return number_format(backbone, exact=exact)
 
 
 class Stage:
@@ -176,7 +184,7 @@ class Stage:
         """
         request, lora = self.request, self.request.train.lora
         set_seed(request.train.seed)
-        # Weights and optimizer are float32; a bfloat16 backbone computes in it where a GPU can.
+        # Weights and optimizer are float32; autocast computes in the training's own format.
         model = load_model(
             checkpoint if checkpoint and not lora else Path(request.model),
             request.backbone,
@@ -239,7 +247,7 @@ class Stage:
             weight_decay=params.weight_decay,
             max_grad_norm=params.max_grad_norm,
             optim="adamw_torch",
-            bf16=request.backbone.dtype == "bfloat16" and not on_cpu,
+            bf16=training_format(request.backbone, request.execution) == "bfloat16",
             use_cpu=on_cpu and deepspeed is None,
             ddp_backend="gloo" if on_cpu and self.devices > 1 else None,
             torch_compile=request.execution.torch_compile,

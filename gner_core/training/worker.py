@@ -25,7 +25,7 @@ from gner_core.runtime.gpus import VISIBLE, join_gpus, seize_gpu, use_gpus
 from gner_core.runtime.locks import file_lock
 from gner_core.runtime.log import say
 from gner_core.runtime.machine import took_gpus
-from gner_core.runtime.worker import REQUEST, Report, run_worker
+from gner_core.runtime.worker import COMPUTED_IN, REQUEST, Report, run_worker
 from gner_core.training.adapters import save_published
 from gner_core.training.checkpoints import best_weights as best
 from gner_core.training.checkpoints.resume import (
@@ -39,7 +39,7 @@ from gner_core.training.guards import Journal, StopOnSignal, journal_lines
 from gner_core.training.launch.lifeline import LIFELINE, end_with
 from gner_core.training.launch.ranks import RANK_RESULT, STOPPED, supervise
 from gner_core.training.memory import halve
-from gner_core.training.stage import Stage, TrainRequest
+from gner_core.training.stage import Stage, TrainRequest, training_format
 from gner_core.training.trainer import StageTrainer
 
 JOURNAL = "metrics.jsonl"
@@ -56,10 +56,30 @@ def start(request: TrainRequest, report: Report) -> dict[str, Any]:
         if isinstance(launcher, PlainLauncher):
             took_gpus(scratch, use_gpus(1, purpose=_purpose(scratch)))
             os.environ.setdefault(VISIBLE, "0")  # without nvidia-smi
+            _keep_format(request)
             return work(request, report)
         if not _on_several_machines(request):
             took_gpus(scratch, use_gpus(launcher.processes, purpose=_purpose(scratch)))
+        _keep_format(request)
         return supervise(str(scratch / REQUEST), launcher, scratch=scratch)
+
+
+def _keep_format(request: TrainRequest) -> None:
+    """Refuse to go on with a training in another number format than it was begun in.
+
+    Raises:
+        InputError: where it was.
+    """
+    scratch = Path(request.scratch)
+    file, now = scratch / COMPUTED_IN, training_format(request.backbone, request.execution)
+    before = file.read_text() if file.exists() and checkpoints(scratch) else now
+    if before != now:
+        raise InputError(
+            f"{scratch}: this training was begun in {before} and would go on in {now}; go on where "
+            f"{before} is computed (execution.exact chooses float32), or delete this folder to "
+            "start anew"
+        )
+    file.write_text(now)
 
 
 def _rank(request: TrainRequest, report: Report) -> dict[str, Any]:
@@ -118,6 +138,7 @@ def work(request: TrainRequest, report: Report) -> dict[str, Any]:
         "resumed_from": update_of(checkpoint) if checkpoint else 0,
         "chosen": _chosen(trainer, stage),
         "device": str(trainer.args.device),
+        COMPUTED_IN: training_format(request.backbone, request.execution),
         "seconds_this_attempt": round(time.monotonic() - started, 1),
     }
     _publish(trainer, stage, summary)
