@@ -32,6 +32,9 @@ SERVER_ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",  # its threads would not survive the fork
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # asks for GPUs without touching CUDA before the fork
 }
+WAITING = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
+"""Threads of a worker that wait for each other sleep after microseconds (GNU's and Intel's OpenMP),
+else two workers on the same cores would stop each other. A user's own settings go first."""
 Event = dict[str, Any]
 
 
@@ -85,7 +88,7 @@ class ForkServer:
             stdout=2,  # joins standard error: what a library prints is no answer
             pass_fds=(child_end,),
             start_new_session=True,
-            env={**os.environ, **SERVER_ENVIRONMENT, GRACE: str(grace_seconds())},
+            env={**WAITING, **os.environ, **SERVER_ENVIRONMENT, GRACE: str(grace_seconds())},
         )
         os.close(child_end)
         assert self._process.stdin is not None

@@ -32,6 +32,7 @@ from gner_core.training.data.validation import ValidateAt, Validation, split_off
 from gner_core.training.guards import Load
 from gner_core.training.launch.shared_memory import unlink_buffers
 from gner_core.training.memory import (
+    ReturnMemory,
     estimated_micro_batch,
     micro_batch_limit,
     read_free_memory_with_torch,
@@ -159,6 +160,8 @@ class Stage:
         arguments = self.arguments(micro_batch)  # before the weights: ZeRO 3 shards while loading
         model = self.model(checkpoint)
         fuse_activations(model)
+        if model.device.type == "cpu":
+            callbacks = [*callbacks, ReturnMemory()]
         validated: dict[str, Any] = {}
         if self.validation is not None:
             callbacks = [*callbacks, ValidateAt(self.validation.steps)]
@@ -246,7 +249,7 @@ class Stage:
             warmup_steps=round(params.warmup_share * len(self.updates)),
             weight_decay=params.weight_decay,
             max_grad_norm=params.max_grad_norm,
-            optim="adamw_torch",
+            optim="adamw_torch" if deepspeed else "adamw_torch_fused",
             bf16=training_format(request.backbone, request.execution) == "bfloat16",
             use_cpu=on_cpu and deepspeed is None,
             ddp_backend="gloo" if on_cpu and self.devices > 1 else None,
