@@ -132,13 +132,19 @@ class Plain:
         return found
 
 
-@pytest.fixture
-def queries(news: list[Sentence]) -> list[GuidedQuery]:
+def queries_of(news: list[Sentence]) -> list[GuidedQuery]:
+    """Return sentences of odd words and of news, of different lengths."""
     return [
         GuidedQuery(("Łódź", "(B-12)", "PhP(O)Cl2", "👩‍🚀", ")"), TYPES),
         *[GuidedQuery(s.words[: 4 + 3 * n], s.types) for n, s in enumerate(news[:2])],
         GuidedQuery(("one",), ("person",)),
+        GuidedQuery(("two", "Ada"), TYPES),
     ]
+
+
+@pytest.fixture
+def queries(news: list[Sentence]) -> list[GuidedQuery]:
+    return queries_of(news)
 
 
 def test_greedy_labels_are_the_best_allowed_tokens(
