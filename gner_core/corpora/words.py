@@ -1,4 +1,4 @@
-"""Splits raw text into words with exact offsets, like those of training corpora.
+"""Splits raw text into words with exact offsets, for training (`tokens: words`) and predicting.
 
 - Blanks, line ends, control characters and zero-width spaces separate words and belong to none.
 - What a reader sees as one sign is never split: combining marks, emoji sequences, flags, keycaps.
@@ -74,7 +74,11 @@ def split_words(text: str) -> list[Word]:
         ) from None
     words: list[Word] = []
     for piece in _PIECE.finditer(text):
-        for start, end in _parts(text, piece.start(), piece.end()):
+        shown, (first, last) = piece.group(), piece.span()
+        if shown.isascii() and shown.isalnum():  # the usual case, and fast
+            words.append(Word(shown, first, last))
+            continue
+        for start, end in _parts(text, first, last):
             words.append(Word(text[start:end], start, end))
     return words
 
