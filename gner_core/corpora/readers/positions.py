@@ -17,6 +17,8 @@ from typing import NamedTuple
 from gner_core.corpora.readers.raw import Mention
 from gner_core.errors import InputError
 
+DISCONTINUOUS = "discontinuous entities left out"
+
 
 class Said(NamedTuple):
     """What an annotation says of an entity."""
@@ -51,8 +53,8 @@ def in_code_points(text: str, said: Sequence[Said], *, repairs: Counter[str]) ->
     """Return entities whose positions count code points.
 
     All positions in a text count the same. Without any text of an entity they are taken for code
-    points. An entity of several pieces is taken from its first to its last character, and counted
-    where words stand between the pieces.
+    points. An entity of several pieces with words between them, which tags of words cannot say, is
+    left out and counted.
 
     Raises:
         InputError: when an entity lies outside the text, or the text has something else there.
@@ -116,6 +118,7 @@ def _mentions(
         starts, ends = zip(*places, strict=True)
         between = zip(sorted(ends)[:-1], sorted(starts)[1:], strict=True)
         if any(text[end:start].strip() for end, start in between):
-            repairs["discontinuous entities taken from first to last word"] += 1
-        mentions.append(Mention(min(starts), max(ends), one.label))
+            repairs[DISCONTINUOUS] += 1
+        else:
+            mentions.append(Mention(min(starts), max(ends), one.label))
     return mentions
