@@ -104,11 +104,12 @@ def test_an_open_question_about_ends_is_said(tmp_path: Path) -> None:
         ("Ida\tB\nMoe\tI\nran\tO\n", "no column of tags.* holds B, I, O"),
         ("Ida B_PER\nMoe I_PER\nran O\noff O\n", "no column of tags.* holds B_PER, I_PER, O"),
         ("PK\x03\x04", "a zip: unpack it"),
+        (b"x\x9c\xed\x9d", r"spaCy's .spacy files: write doc.to_json\(\)"),
         ('{"text": "Ida ran", "spans": [[0, 3, "B-PER"], [4, 7, "O"]]}', "marks tags per word"),
         ('{"text": "Ida ran", "spans": [[0, 3, "B-PER"], [4, 7, "I-PER"]]}', "tags per word"),
     ],
 )
-def test_other_files_are_refused(tmp_path: Path, content: str, message: str) -> None:
+def test_other_files_are_refused(tmp_path: Path, content: str | bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
         look_at(tmp_path, content)
 
