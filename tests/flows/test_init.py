@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gner_core.config.reading.files import read_experiment
+from gner_core.corpora.recognition.files import name_of
 from tests.flows.conftest import GNER, Home
 from tests.gner_core.corpora.exports import EXPORTS, PLAIN, places
 from tests.gner_core.hub_server import Repository, hub_server
@@ -78,6 +79,24 @@ def test_a_file_alone_is_split_whatever_its_name(home: Home, tmp_path: Path) -> 
         "valid": "train",
         "test": "train",
     }
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("train.conll", "my-letters"),
+        ("all.jsonl", "my-letters"),
+        ("Frühe Briefe.txt", "fruhe-briefe"),
+    ],
+)
+def test_a_corpus_is_named_by_its_file_or_where_that_says_nothing_by_its_folder(
+    tmp_path: Path, file: str, name: str
+) -> None:
+    path = tmp_path / "My letters" / file
+    path.parent.mkdir()
+    path.touch()
+    assert name_of(path) == name
+    assert name_of("Given name") == "given-name"
 
 
 def test_what_cannot_be_read_writes_nothing(home: Home, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -142,12 +141,6 @@ def entry(name: str, params: CorpusParams) -> str:
         values["made"] = {s: rule.model_dump(mode="json") for s, rule in params.made.items()}
     text = yaml.safe_dump({name: values}, sort_keys=False, allow_unicode=True, width=100)
     return str(text)
-
-
-def plain_name(text: str) -> str:
-    """Return a name for files and keys made of a file's name."""
-    plain = unicodedata.normalize("NFKD", text.lower()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "my-corpus"
 
 
 def plain_names(found: Recognised) -> dict[str, str]:
