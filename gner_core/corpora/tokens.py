@@ -15,7 +15,7 @@ from typing import Literal
 from gner_core.corpora.cutting import sentence_starts
 from gner_core.corpora.mentions import without_overlaps
 from gner_core.corpora.readers.raw import Mention, RawSentence, RawSpans, RawText
-from gner_core.corpora.words import split_words
+from gner_core.corpora.words import word_spans
 
 _BETWEEN_BLANKS = re.compile(r"\S+")
 
@@ -36,8 +36,7 @@ def tokenise(
     if rule == "blanks":
         tokens = [match.span() for match in _BETWEEN_BLANKS.finditer(raw.text)]
     else:
-        tokens = [(word.start, word.end) for word in split_words(raw.text)]
-        tokens = _split_at_edges(tokens, mentions, repairs)
+        tokens = _split_at_edges(word_spans(raw.text), mentions, repairs)
     starts = [start for start, _ in tokens]
     ends = [end for _, end in tokens]
     spans = []
