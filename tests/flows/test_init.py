@@ -126,6 +126,25 @@ def test_doubtful_things_are_said(home: Home, tmp_path: Path) -> None:
     assert corpus.cut_at_words == 100
 
 
+def test_annotators_who_differ_are_doubtful_and_classified_texts_are_left_out(
+    home: Home, tmp_path: Path
+) -> None:
+    """Prodigy's datasets hold the same text once for each session, and tasks of several kinds."""
+    both = [{"start": 0, "end": 3, "label": "PER"}, {"start": 7, "end": 11, "label": "LOC"}]
+    tasks = [
+        {"text": f"Ida in Voss {n}.", "spans": spans, "answer": "accept", "_view_id": "ner_manual"}
+        for n in range(6)
+        for spans in (both, both[: 1 + n % 2])
+    ]
+    classified = {"label": "NEWS", "answer": "accept", "_view_id": "classification"}
+    tasks += [{"text": f"Eva left {n}.", **classified} for n in range(3)]
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(task) + "\n" for task in tasks))
+    done = home.gner("init", str(tmp_path / "own.jsonl"), "-o", str(tmp_path / "own.yaml"))
+    assert done.code == 0, done.err
+    assert "3 sentences repeat others with different entities" in done.out
+    assert "note: 3 records of tasks without entities left out" in done.out
+
+
 def test_a_dataset_of_the_hub(home: Home, tmp_path: Path) -> None:
     """The hub's client reads HF_ENDPOINT when it is imported, so this is a process of its own."""
     lines = "".join(f'{{"tokens": ["Ida{n}", "ran"], "ner": ["B-PER", "O"]}}\n' for n in range(9))

@@ -50,6 +50,8 @@ class SplitFound:
     """The first sentences that hold an entity."""
     ranks: list[bytes]
     """A hash of the words of each sentence."""
+    differing: int
+    """Sentences whose words came before, with other entities."""
 
 
 @dataclass
@@ -122,13 +124,17 @@ def read_split(
     tally, repairs = Tally(), Counter[str]()
     examples: list[Sentence] = []
     ranks = []
+    first_tags: dict[bytes, int] = {}
+    differing = 0
     params = found.params.model_copy(update={"changed_at_most": 1.0})
     stream = stream_split(found.name, params, split=split, folder=found.folder, repairs=repairs)
     for sentence in tally.counting(islice(stream, most)):
         ranks.append(rank(sentence.words, seed))
+        tags = hash(sentence.tags)
+        differing += first_tags.setdefault(ranks[-1], tags) != tags
         if len(examples) < EXAMPLES and any(tag != "O" for tag in sentence.tags):
             examples.append(sentence)
-    return SplitFound(tally.as_dict(), dict(repairs), examples, ranks)
+    return SplitFound(tally.as_dict(), dict(repairs), examples, ranks, differing)
 
 
 def entry(name: str, params: CorpusParams) -> str:
@@ -228,6 +234,11 @@ def _look(found: Recognised) -> None:
     for split, part in found.splits.items():
         files = ", ".join(str(found.folder / name) for name in found.params.files[split])
         found.problems += [f"{files}: {doubt}" for doubt in _doubts(part.statistics, found.params)]
+        if part.differing:
+            found.problems.append(
+                f"{files}: {part.differing:,} sentences repeat others with different entities; "
+                "are they of several annotators?"
+            )
 
 
 def _doubts(counts: Mapping[str, Any], params: CorpusParams) -> Iterator[str]:

@@ -300,3 +300,12 @@ def test_no_two_labels_share_a_name_in_prompts(tmp_path: Path) -> None:
         "a b": "a b",
         "GPE": "geopolitical entity",
     }
+
+
+def test_regions_of_a_web_page_are_told_from_those_of_a_text(tmp_path: Path) -> None:
+    place = {"start": "/p[1]/text()[1]", "end": "/p[1]/text()[1]", "text": "Ida"}
+    region = {"type": "hypertextlabels", "value": {**place, "hypertextlabels": ["PER"]}}
+    task = {"data": {"html": "<p>Ida</p>"}, "annotations": [{"result": [region]}]}
+    found = look_at(tmp_path, json.dumps([task]))
+    assert "line 1: region" in found.problems[0]
+    assert "not those of HyperText" in found.problems[0]

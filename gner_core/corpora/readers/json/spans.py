@@ -28,6 +28,8 @@ from gner_core.errors import InputError
 MENTION_TEXTS = ("text", "word", "value", "surface", "mention", "surface_form", "entity_text")
 """Keys of an entity that hold its text."""
 NOT_ACCEPTED = ("reject", "ignore")
+NO_SPANS = ("classification", "choice", "text_input")
+"""Prodigy's kinds of tasks in which no entity can be marked; a dataset may hold several kinds."""
 
 
 def read(
@@ -38,6 +40,9 @@ def read(
         where = f"{path}, line {line}"
         if record.get("answer") in NOT_ACCEPTED:
             repairs["records that were not accepted left out"] += 1
+            continue
+        if record.get("_view_id") in NO_SPANS and form.entities_field not in record:
+            repairs["records of tasks without entities left out"] += 1
             continue
         if isinstance(form, WordSpansFormat):
             words = list_of_strings(record, form.words_field, where=where)
