@@ -86,7 +86,9 @@ def word_spans(text: str) -> list[tuple[int, int]]:
     for piece in _PIECE.finditer(text):
         first, last = piece.span()
         if piece.lastindex:
-            spans += [piece.span(group) for group in range(1, piece.lastindex + 1)]
+            spans.append(piece.span(1))
+            if piece.lastindex == 2:
+                spans.append(piece.span(2))
         elif last - first > LONGEST_KNOWN:
             spans += _parts(text, first, last)
         else:
