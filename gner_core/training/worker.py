@@ -21,6 +21,7 @@ from gner_core.backbones.load import is_out_of_memory
 from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.config.execution import DeepspeedLauncher, PlainLauncher
 from gner_core.errors import InputError
+from gner_core.runtime.files import write_file
 from gner_core.runtime.gpus import VISIBLE, join_gpus, seize_gpu, use_gpus
 from gner_core.runtime.locks import file_lock
 from gner_core.runtime.log import say
@@ -56,11 +57,9 @@ def start(request: TrainRequest, report: Report) -> dict[str, Any]:
         if isinstance(launcher, PlainLauncher):
             took_gpus(scratch, use_gpus(1, purpose=_purpose(scratch)))
             os.environ.setdefault(VISIBLE, "0")  # without nvidia-smi
-            _keep_format(request)
             return work(request, report)
         if not _on_several_machines(request):
             took_gpus(scratch, use_gpus(launcher.processes, purpose=_purpose(scratch)))
-        _keep_format(request)
         return supervise(str(scratch / REQUEST), launcher, scratch=scratch)
 
 
@@ -79,7 +78,7 @@ def _keep_format(request: TrainRequest) -> None:
             f"{before} is computed (execution.exact chooses float32), or delete this folder to "
             "start anew"
         )
-    file.write_text(now)
+    write_file(file, now)
 
 
 def _rank(request: TrainRequest, report: Report) -> dict[str, Any]:
@@ -114,6 +113,8 @@ def work(request: TrainRequest, report: Report) -> dict[str, Any]:
     if request.threads:
         torch.set_num_threads(request.threads)
     stage = Stage(request)
+    if stage.device == 0:
+        _keep_format(request)
     size = stage.micro_batch()
     while True:
         checkpoint = newest_whole(scratch, warn=say)
