@@ -11,9 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from prefect.context import FlowRunContext
-from prefect.utilities.urls import url_for
-
 from gner_core.runtime.machine import machine
 from gner_core.runtime.worker import COMPUTED_IN
 from tasks.progress import logger
@@ -89,6 +86,9 @@ def costs(manifest: Mapping[str, Any]) -> dict[str, float]:
 
 def prefect_tags() -> dict[str, str]:
     """Return the id and the address of the Prefect flow run around us, empty where there is none."""
+    from prefect.context import FlowRunContext  # a second: commands that only list need it not
+    from prefect.utilities.urls import url_for
+
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return {}
