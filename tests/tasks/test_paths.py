@@ -9,19 +9,20 @@ from flows.cli.main import app
 from tasks.paths import home_folder, made_home
 
 
+WRITING = (["run", "params/tiny.yaml"], ["log-model", "train/0"], ["down"], ["data", "prepare", "ncbi"], ["clean"])  # fmt: skip
+READING = (["data", "list"], ["runs"], ["models"], ["run", "params/tiny.yaml", "--dry-run"])
+
+
 @pytest.mark.parametrize(
-    "command", [["run", "params/tiny.yaml"], ["log-model", "train/0"], ["down"], ["data", "prepare", "ncbi"]]
-)  # fmt: skip
-@pytest.mark.parametrize(
-    ("place", "reason"),
+    ("place", "reason", "command"),
     [
-        ("{file}", "File exists"),
-        ("{file}/below", "Not a directory"),
-        ("/proc/gner", "No such file"),
+        *(("{file}", "File exists", command) for command in (*WRITING, *READING)),
+        *(("{file}/below", "Not a directory", command) for command in (*WRITING, *READING)),
+        *(("/proc/gner", "No such file", command) for command in WRITING),
     ],
 )
 def test_a_home_that_is_no_folder(
-    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], place: str, reason: str
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, place: str, reason: str, command: list[str]
 ) -> None:  # fmt: skip
     file = tmp_path / "file"
     file.touch()

@@ -107,6 +107,11 @@ class Forward(ABC):
         feed = Feed(first.start, first.tokens, [len(first.tokens) - 1])
         found = self.logits(self.feed([0], [feed]), tokens)[0]
         own = self._own_logits(tokens[:2])[tokens].float()
+        if not own.isfinite().all():
+            raise InputError(
+                "the model computes NaN or infinity: its weights or its config.json hold numbers "
+                "that are too large, or NaN; train again or take another checkpoint"
+            )
         scale = float(own @ found / (found @ found))
         if not torch.allclose(scale * found, own, atol=TOLERANCE * float(own.abs().max())):
             raise InputError(

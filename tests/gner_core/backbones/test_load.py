@@ -89,6 +89,8 @@ def test_a_tokenizer_larger_than_the_model(copy: TinyModel) -> None:
 
 def test_a_configuration_that_is_not_usable(copy: TinyModel) -> None:
     (copy.folder / CONFIG).write_text("{")
+    with pytest.raises(InputError, match=r"copy: no usable config.json: .*valid JSON"):
+        load_tokenizer(copy.folder)
     for load in (
         lambda: load_tokenizer(copy.folder),
         lambda: load_model(copy.folder, copy.backbone, dtype="float32"),

@@ -5,6 +5,7 @@ import pytest
 from gner_core.config.reading.plain_yaml import read_text
 from gner_core.config.scoring import BootstrapParams
 from gner_core.errors import InputError
+from gner_core.strict import StrictModel
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,15 @@ def test_merge_keys_and_aliases_are_allowed() -> None:
     assert found["c"] == [found["a"], found["a"]]
 
 
+class Rate(StrictModel):
+    """A number without bounds."""
+
+    rate: float
+
+
 @pytest.mark.parametrize("given", ["true", "yes", "inf", "nan", float("inf")])
 def test_a_number_is_no_word_and_finite(given: object) -> None:
     with pytest.raises(ValueError, match=r"level\n"):
         BootstrapParams.model_validate({"level": given, "resamples": 100, "seed": 1})
+    with pytest.raises(ValueError, match=r"rate\n"):
+        Rate.model_validate({"rate": given})
