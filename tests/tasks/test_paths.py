@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 from flows.cli.main import app
 from tasks.paths import home_folder, made_home
 
-
 WRITING = (["run", "params/tiny.yaml"], ["log-model", "train/0"], ["down"], ["data", "prepare", "ncbi"], ["clean"])  # fmt: skip
 READING = (["data", "list"], ["runs"], ["models"], ["run", "params/tiny.yaml", "--dry-run"])
 

@@ -4,6 +4,7 @@ A pass feeds every row its own number of tokens and returns the hidden states of
 Logits are computed only for the tokens among which something is decided.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,12 +108,12 @@ class Forward(ABC):
         feed = Feed(first.start, first.tokens, [len(first.tokens) - 1])
         found = self.logits(self.feed([0], [feed]), tokens)[0]
         own = self._own_logits(tokens[:2])[tokens].float()
-        if not own.isfinite().all():
-            raise InputError(
-                "the model computes NaN or infinity: its weights or its config.json hold numbers "
-                "that are too large, or NaN; train again or take another checkpoint"
-            )
         scale = float(own @ found / (found @ found))
+        if not (own.isfinite().all() and math.isfinite(scale)):
+            raise InputError(
+                "the model computes no finite numbers: its weights or its config.json are broken; "
+                "train again or take another checkpoint"
+            )
         if not torch.allclose(scale * found, own, atol=TOLERANCE * float(own.abs().max())):
             raise InputError(
                 f"guided decoding does not know how {type(self.model).__name__} makes its logits; "
