@@ -38,6 +38,9 @@ def made_home() -> Path:
     home = home_folder()
     try:
         home.mkdir(parents=True, exist_ok=True)
+        for name in ("work", "reports"):
+            if (home / name).exists() and not (home / name).is_dir():
+                raise _no_folder(home, f"{name} in it is a file")
         with tempfile.TemporaryFile(dir=home):
             return home
     except OSError as error:
