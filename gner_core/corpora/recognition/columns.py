@@ -17,12 +17,11 @@ from gner_core.corpora.tag_schemes import ALONE, TAG, UNLABELLED, is_tag
 from gner_core.errors import InputError
 
 PREFIX = re.compile(r"[a-z]{2,3}:")
-BARE_LABEL = re.compile(
-    r"(?!(?:[BIESLUMW]|begin|inside|end|single)(?:[\W_].*)?$)(?!.*[-_][BIESLUMW]$)"
-    r"[^\W\d][\w/&.+ -]*",
-    re.IGNORECASE,
+BARE_LABEL = re.compile(r"[^\W\d][\w/&.+ -]*")
+OTHER_TAG = re.compile(
+    r"[BIESLUMW](?:[\W_].*)?|(?:begin|inside|end|single)[\W_].*|.*[-_][BIESLUMW]", re.IGNORECASE
 )
-"""A label alone, nothing that may be a tag of another form: `B`, `B/PER`, `Begin-PER`, `PER-B`."""
+"""What may be a tag of another form: `B`, `B/PER`, `Begin-PER`, `PER-B`; also `e-mail`."""
 NO_LABELS = f"tags are without labels; name the type of their entities: labels: {{{UNLABELLED}: …}}"
 SHOWN = 20
 """Problems that are named one by one."""
@@ -135,7 +134,8 @@ def are_bare_labels(values: Sequence[str]) -> bool:
         and outside >= max(counts.values())
         and outside * 3 >= len(values)
         and len(counts) <= max(len(values) / 4, 2)
-        and all(BARE_LABEL.fullmatch(value) for value in counts)
+        and all(map(BARE_LABEL.fullmatch, counts))
+        and sum(bool(OTHER_TAG.fullmatch(value)) for value in counts) * 2 < len(counts)
     )
 
 

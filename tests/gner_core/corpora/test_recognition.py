@@ -152,6 +152,12 @@ def test_schemes(tmp_path: Path, tags: str, scheme: str) -> None:
     assert entities(as_json) == entities(found)
 
 
+def test_a_bare_label_may_look_like_a_tag(tmp_path: Path) -> None:
+    content = "a@b e-mail\nby O\nin O\nIda person\nat O\nOslo place\non O\n\n"
+    found = entities(look_at(tmp_path, content * 2))
+    assert found == [("a@b", "e-mail"), ("Ida", "person"), ("Oslo", "place")] * 2
+
+
 @pytest.mark.parametrize("tags", ["B O B I I", "b o b i i", "U O B I L", "S O B M E"])
 def test_tags_without_labels_are_of_one_type(tmp_path: Path, tags: str) -> None:
     words = [f"word{n}" for n in range(5)]
