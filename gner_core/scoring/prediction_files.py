@@ -183,10 +183,10 @@ def _prediction(line: bytes, where: str) -> Prediction:
     if len(words) != len(tags):
         raise InputError(f"{where}: {len(words)} words but {len(tags)} labels")
     corpus, types = record.dataset, record.label_list
-    if not all(name.strip() and name != "O" for name in types):
-        raise InputError(f"{where}: label_list holds {_listed(types)}; a type has a name, not O")
     if not _tags(types).issuperset(tags):
         raise InputError(f"{where}: {_wrong_tag(tags, types)}")
+    if not _are_named(types):
+        raise InputError(f"{where}: label_list holds {_listed(types)}; a type has a name, not O")
     name = record.id or record.instance.id or where.rpartition(" ")[2]
     identity = f"{corpus}/{name}"
     return Prediction(identity, corpus, words, tags, types, record.prediction, True, None)
@@ -195,7 +195,12 @@ def _prediction(line: bytes, where: str) -> Prediction:
 @lru_cache(maxsize=4096)
 def _tags(types: tuple[str, ...]) -> frozenset[str]:
     """Return the gold tags that a list of types allows."""
-    return frozenset(["O", *(f"{prefix}-{name}" for name in types for prefix in "BI")])
+    return frozenset(["O", *(f"{prefix}-{name}" for name in types if name for prefix in "BI")])
+
+
+@lru_cache(maxsize=4096)
+def _are_named(types: tuple[str, ...]) -> bool:
+    return all(name.strip() and name != "O" for name in types)
 
 
 def _wrong_tag(tags: Sequence[str], types: tuple[str, ...]) -> str:

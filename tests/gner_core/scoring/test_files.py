@@ -106,9 +106,22 @@ def test_two_processes_give_what_one_gives(many: Path) -> None:
             json.dumps(record(1, "x", instance={"words": ["a"], "labels": ["S-x"]})),
             r"line 2: gold label 'S-x'; expected O, B-<type> or I-<type>",
         ),
-        (json.dumps({**record(1, "x"), "label_list": ["O"]}), "line 2: label_list holds O; a type"),
         (
-            json.dumps({**record(1, "x"), "label_list": [" "]}),
+            json.dumps(
+                {
+                    **record(1, "x", instance={"words": ["a"], "labels": ["B-O"]}),
+                    "label_list": ["O"],
+                }
+            ),
+            "line 2: label_list holds O; a type",
+        ),
+        (
+            json.dumps(
+                {
+                    **record(1, "x", instance={"words": ["a"], "labels": ["B- "]}),
+                    "label_list": [" "],
+                }
+            ),
             "line 2: label_list holds ' '; a type",
         ),
         (
