@@ -23,6 +23,8 @@ from gner_core.runtime.worker import PROGRESS, REQUEST, RESULT
 POLL_SECONDS = 0.3
 FULL_BYTES = 1 << 20
 """Free space below which a disk is full: a worker may then die without a word."""
+SECONDS_BETWEEN_LINES = 10.0
+"""Of progress, where there is no terminal; also while a worker says nothing."""
 LOG = "worker.log"
 PRELOADED = (
     "gner_core.backbones.worker",

@@ -15,6 +15,7 @@ NO_TEXT = {
     b"PK\x03\x04": "a zip: unpack it",
     b"\x1f\x8b": "packed with gzip: unpack it",
     codecs.BOM_UTF32_LE: "UTF-32: save it as UTF-8",
+    b"x\x9c": "packed with zlib, as spaCy's .spacy files: write doc.to_json() of each document",
 }
 """First bytes of files that are no text that is read → what they are, and what to do."""
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
