@@ -14,8 +14,19 @@ from gner_core.store.artifacts import Store
 
 
 def home_folder() -> Path:
-    """Return the home folder as an absolute path; it need not exist yet."""
-    return Path(os.environ.get("GNER_HOME") or ".gner").absolute()
+    """Return the home folder as an absolute path; it need not exist yet.
+
+    Raises:
+        InputError: where a file stands in its place, or above it.
+    """
+    home = Path(os.environ.get("GNER_HOME") or ".gner").absolute()
+    try:
+        there = next(path for path in (home, *home.parents) if path.exists())
+    except OSError as error:
+        raise _no_folder(home, error.strerror) from None
+    if not there.is_dir():
+        raise _no_folder(home, "File exists" if there == home else "Not a directory")
+    return home
 
 
 def made_home() -> Path:
@@ -27,13 +38,18 @@ def made_home() -> Path:
     home = home_folder()
     try:
         home.mkdir(parents=True, exist_ok=True)
+        for name in ("work", "reports"):
+            if (home / name).exists() and not (home / name).is_dir():
+                raise _no_folder(home, f"{name} in it is a file")
         with tempfile.TemporaryFile(dir=home):
             return home
     except OSError as error:
-        given = os.environ.get("GNER_HOME") or f"(not set) {home}"
-        raise InputError(
-            f"GNER_HOME {given}: no folder ({error.strerror}); name one that can be written"
-        ) from None
+        raise _no_folder(home, error.strerror) from None
+
+
+def _no_folder(home: Path, reason: str | None) -> InputError:
+    given = os.environ.get("GNER_HOME") or f"(not set) {home}"
+    return InputError(f"GNER_HOME {given}: no folder ({reason}); name one that can be written")
 
 
 def open_store() -> Store:

@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,6 +21,8 @@ from gner_core.runtime.machine import USAGE
 from gner_core.runtime.worker import PROGRESS, REQUEST, RESULT
 
 POLL_SECONDS = 0.3
+FULL_BYTES = 1 << 20
+"""Free space below which a disk is full: a worker may then die without a word."""
 SECONDS_BETWEEN_LINES = 10.0
 """Of progress, where there is no terminal; also while a worker says nothing."""
 LOG = "worker.log"
@@ -260,6 +263,8 @@ class Workers:
 
 def _result(scratch: Path, end: str) -> dict[str, Any]:
     if not (scratch / RESULT).exists():
+        if shutil.disk_usage(scratch).free < FULL_BYTES:
+            raise InputError(f"{scratch}: the disk is full; free some of it and run this again")
         log = scratch / LOG
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
         last = "\n".join(lines[-15:])

@@ -4,6 +4,7 @@ A fault of the input is one line and exit code 2. A signal is one line, too, and
 shells know: 128 and its number.
 """
 
+import errno
 import logging
 import signal
 import sys
@@ -17,6 +18,8 @@ from rich.console import Console
 from flows.running.terminal import lasting_terminal
 from flows.views.output import LogLines, json_text
 from gner_core.errors import InputError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def print_json(value: Any) -> None:
@@ -37,6 +40,12 @@ def input_errors() -> Iterator[None]:
             yield
         except InputError as error:
             show_fault(str(error))
+            sys.exit(2)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            show_fault(f"{where}the disk is full; free some of it and run this again")
             sys.exit(2)
         except KeyboardInterrupt as end:
             show_fault("stopped; run the same command again to go on")

@@ -62,16 +62,16 @@ def clean(
     kept.
     """
     from flows.views.store import unused_lines
-    from tasks.paths import home_folder, open_store
+    from tasks.paths import made_home, open_store
     from tasks.standalone.clean import clean as clean_store
     from tasks.tracking.server import known_store
 
-    store = open_store()
+    home, store = made_home(), open_store()
     if free and not store.objects.is_local and not shared:
         raise InputError(
             f"{store.url}: other machines may share this store; --shared frees it, too"
         )
-    found = clean_store(store, known_store(home_folder()), free=free)
+    found = clean_store(store, known_store(home), free=free)
     if as_json:
         print_json([{**asdict(one), "ref": one.ref.path} for one in found])
         return

@@ -43,6 +43,13 @@ class Output(Console):
         """Return a text as it is shown."""
         return super().render_str(visible(text), **how)
 
+    def render(self, renderable: Any, options: Any = None) -> Any:
+        """Return the parts of what is printed, texts with their styles as they are shown."""
+        if isinstance(renderable, Text) and _CONTROL.search(renderable.plain):
+            renderable = renderable.copy()
+            renderable.plain = visible(renderable.plain)
+        return super().render(renderable, options)
+
 
 class LogLines(logging.Handler):
     """Prints the log, a line a message, above the live bars of a console."""

@@ -48,6 +48,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         InputError: when the folder holds no usable tokenizer, or one with more tokens than the
             model.
     """
+    known = _vocabulary(folder) if (folder / CONFIG).is_file() else None
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except Exception as error:  # of a file that it does not know, the library raises no more
@@ -59,14 +60,12 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         raise InputError(f"{folder}: the tokenizer names no end token (eos_token)")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    if (folder / CONFIG).is_file():
-        known = _vocabulary(folder)
-        highest = max(tokenizer.get_vocab().values(), default=-1)
-        if known is not None and highest >= known:
-            raise InputError(
-                f"{folder}: the tokenizer has {highest + 1:,} tokens, the model only {known:,}; "
-                "take the tokenizer with which it was trained"
-            )
+    highest = max(tokenizer.get_vocab().values(), default=-1)
+    if known is not None and highest >= known:
+        raise InputError(
+            f"{folder}: the tokenizer has {highest + 1:,} tokens, the model only {known:,}; "
+            "take the tokenizer with which it was trained"
+        )
     return tokenizer
 
 
@@ -75,7 +74,9 @@ def _vocabulary(folder: Path) -> int | None:
     try:
         config = AutoConfig.from_pretrained(folder)
     except Exception as error:
-        raise InputError(f"{folder}: no usable {CONFIG}: {_first_line(error)}") from error
+        raise InputError(
+            f"{folder}: no usable {CONFIG}: {_first_line(error)}; get it again"
+        ) from error
     found: int | None = getattr(config.get_text_config(), "vocab_size", None)
     return found
 

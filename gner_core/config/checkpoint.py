@@ -52,7 +52,7 @@ def description_of(folder: Path) -> Description:
             f"{folder}: not a checkpoint of gner, it holds no {DESCRIPTION}; give the folder of a "
             "published step train or backbone"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{file}: cannot be read ({error}); publish the checkpoint again"
         ) from None

@@ -73,11 +73,13 @@ Source = Annotated[HttpsSource | HubSource | ArchiveSource, Field(discriminator=
 class TaggedFormat(StrictModel):
     """A format that has one tag per token."""
 
-    scheme: Literal["bio", "iob1", "bioes", "bilou", "bmes", "io"]
+    scheme: Literal["bio", "iob1", "bioes", "bilou", "bmes", "unlabelled", "io"]
     """bio: B- opens every entity. iob1: I- opens one, B- only right after another of its type.
     bioes: E- closes an entity of several tokens, S- is one of a single token.
     bilou: as bioes, with L- for E- and U- for S-. bmes: as bioes, with M- for I- (and W- for S-).
-    io: a tag is a bare label, so that neighbours of one label are one entity."""
+    unlabelled: B, I and the like without a label; all entities have the label `entity`.
+    io: a tag is a bare label, so that neighbours of one label are one entity.
+    Prefixes may be lower-case, and `_` may stand for the hyphen behind them."""
 
 
 class TextFormat(StrictModel):

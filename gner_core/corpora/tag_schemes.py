@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal
 
-Scheme = Literal["bio", "iob1", "bioes", "bilou", "bmes", "io"]
+Scheme = Literal["bio", "iob1", "bioes", "bilou", "bmes", "unlabelled", "io"]
 
 PREFIXES = {
     "bio": {"B": "B", "I": "I"},
@@ -25,9 +25,22 @@ PREFIXES = {
     "bmes": {"B": "B", "M": "I", "E": "E", "S": "S", "W": "S"},
 }
 """Scheme → its prefixes → those of BIOES."""
+ALONE = {prefix: plain for known in PREFIXES.values() for prefix, plain in known.items()}
+"""The prefixes of all schemes: what tags without labels may be."""
 OPENS, CLOSES = frozenset("BS"), frozenset("ES")
-TAG = re.compile(r"\s*(?:O|[BIESLUMW]-.*\S.*)\s*", re.DOTALL)
-"""A tag of any scheme with prefixes."""
+TAG = re.compile(r"\s*(?:O|[BIESLUMW][-_].*\S.*)\s*", re.DOTALL | re.IGNORECASE)
+"""A tag of any scheme with prefixes, such as `B-person`, `b-person` or `B_person`."""
+UNLABELLED = "entity"
+"""The label of all entities where tags are prefixes alone."""
+
+
+def is_tag(value: str, scheme: str) -> bool:
+    """Say whether a cell is surely a tag; of bare labels, which any cell may be, only `O` is."""
+    if scheme == "io":
+        return value.strip() == "O"
+    if scheme == "unlabelled":
+        return value.strip().upper() in {"O", *ALONE}
+    return bool(TAG.fullmatch(value))
 
 
 def single_blanks(label: str) -> str:
@@ -94,20 +107,9 @@ class BioTags:
     def _read(self, tag: str) -> tuple[str, str]:
         """Return ("O", "") or (prefix of BIOES, label of the params)."""
         plain = single_blanks(tag)
-        if plain == "O":
+        if plain == "O" or (plain == "o" and self.scheme != "io"):
             return "O", ""
-        # Labels may hold hyphens: split at the first.
-        prefix, _, published = plain.partition("-")
-        published = published.strip()
-        if self.scheme == "io":
-            if not plain:
-                raise TagError(tag, "empty tag; expected O or a label")
-            prefix, published = "I", plain
-        elif prefix not in PREFIXES[self.scheme] or not published:
-            forms = " or ".join(f"{prefix}-<label>" for prefix in PREFIXES[self.scheme])
-            raise TagError(tag, f"unknown tag {tag[:60]!r}; expected O, {forms}{_hint(prefix)}")
-        else:
-            prefix = PREFIXES[self.scheme][prefix]
+        prefix, published = self._parts(tag, plain)
         if published in self.labels_to_o:
             return "O", ""
         if self.labels == "open":
@@ -119,6 +121,24 @@ class BioTags:
             known = ", ".join([*self.labels, *sorted(self.labels_to_o)])
             raise TagError(tag, f"label {published[:60]!r} is not in the corpus' labels: {known}")
         return prefix, label
+
+    def _parts(self, tag: str, plain: str) -> tuple[str, str]:
+        """Return (prefix of BIOES, published label) of a tag other than O."""
+        if self.scheme == "io":
+            if not plain:
+                raise TagError(tag, "empty tag; expected O or a label")
+            return "I", plain
+        if self.scheme == "unlabelled":
+            if plain.upper() not in ALONE:
+                raise TagError(tag, f"unknown tag {tag[:60]!r}; expected O, B or I")
+            return ALONE[plain.upper()], UNLABELLED
+        # Labels may hold hyphens: split at the first.
+        prefix, separator, published = plain[:1].upper(), plain[1:2], plain[2:].strip()
+        if separator not in ("-", "_") or prefix not in PREFIXES[self.scheme] or not published:
+            forms = " or ".join(f"{known}-<label>" for known in PREFIXES[self.scheme])
+            hint = _hint(prefix) if separator == "-" else ""
+            raise TagError(tag, f"unknown tag {tag[:60]!r}; expected O, {forms}{hint}")
+        return PREFIXES[self.scheme][prefix], published
 
 
 def _hint(prefix: str) -> str:

@@ -71,7 +71,7 @@ def listed(values: Iterable[Any], name: str) -> Iterable[Any]:
     """Return the values of a list, or of what can be read as one in its own order.
 
     Raises:
-        InputError: for one text, bytes, a mapping, a set, and what holds no values at all.
+        InputError: for one text, bytes, a mapping, a set, a table, and what holds no values.
     """
     if isinstance(values, str):
         raise InputError(f"{name} is one text, {_short(values)}; give a list: [{_short(values)}]")
@@ -79,6 +79,8 @@ def listed(values: Iterable[Any], name: str) -> Iterable[Any]:
         raise InputError(f"{name} is {kind_of(values)}; decode it, and give a list of texts")
     if isinstance(values, Mapping | AbstractSet) or not isinstance(values, Iterable):
         raise InputError(f"{name} is {kind_of(values)}; give a list of texts")
+    if getattr(values, "ndim", 1) != 1:  # of pandas and NumPy
+        raise InputError(f"{name} is {kind_of(values)}; give one column of it, or a list of texts")
     return values
 
 

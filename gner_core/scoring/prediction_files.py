@@ -19,6 +19,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gner_core.corpora.readers.raw import encoding_of
 from gner_core.errors import InputError
 from gner_core.records import PREDICTION_SCHEMA, Prediction, with_tuples
 from gner_core.scoring.file_pairs import read_pair
@@ -146,6 +147,8 @@ def _json_parts(path: Path) -> Iterator[JsonPart]:
                 raise InputError(f"{path}: cannot be read behind line {line} ({error})") from None
             if not text:
                 return
+            if line == 1 and encoding_of(path, text) != "utf-8":
+                raise InputError(f"{path}: UTF-16; save it as UTF-8")
             yield JsonPart(str(path), line, start, len(text), text if packed else None)
             line += text.count(b"\n")
             start += len(text)
@@ -182,6 +185,8 @@ def _prediction(line: bytes, where: str) -> Prediction:
     corpus, types = record.dataset, record.label_list
     if not _tags(types).issuperset(tags):
         raise InputError(f"{where}: {_wrong_tag(tags, types)}")
+    if not _are_named(types):
+        raise InputError(f"{where}: label_list holds {_listed(types)}; a type has a name, not O")
     name = record.id or record.instance.id or where.rpartition(" ")[2]
     identity = f"{corpus}/{name}"
     return Prediction(identity, corpus, words, tags, types, record.prediction, True, None)
@@ -193,9 +198,19 @@ def _tags(types: tuple[str, ...]) -> frozenset[str]:
     return frozenset(["O", *(f"{prefix}-{name}" for name in types if name for prefix in "BI")])
 
 
+@lru_cache(maxsize=4096)
+def _are_named(types: tuple[str, ...]) -> bool:
+    return all(name.strip() and name != "O" for name in types)
+
+
 def _wrong_tag(tags: Sequence[str], types: tuple[str, ...]) -> str:
     tag = next(tag for tag in tags if tag not in _tags(types))
     if not tag.startswith(("B-", "I-")) or not tag[2:].strip():
         return f"gold label {tag!r}; expected O, B-<type> or I-<type>"
-    listed = f"only {', '.join(types)}" if types else "which is empty"
+    listed = f"only {_listed(types)}" if types else "which is empty"
     return f"gold type {tag[2:]!r} is not in label_list, {listed}; a model cannot find it"
+
+
+def _listed(types: Sequence[str]) -> str:
+    """Return types so that blanks around them are seen."""
+    return ", ".join(one if one.split() == one.split(" ") else repr(one) for one in types)

@@ -23,6 +23,7 @@ from mlflow.pyfunc import PythonModel, PythonModelContext, scoring_server
 
 import gner_core
 from gner_core.errors import InputError
+from gner_core.predicting.entities import checked_types
 from gner_core.store.artifacts import ArtifactRef, Store
 from tasks.paths import home_folder
 
@@ -83,7 +84,14 @@ def stored(where: str) -> Path:
 
 
 def _kind(value: object) -> str:
-    kinds = {bool: "true or false", int: "a number", float: "a number", list: "a list"}
+    kinds = {
+        type(None): "null",
+        str: "a text",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        list: "a list",
+    }
     return kinds.get(type(value), "an object")
 
 
@@ -91,7 +99,8 @@ def refusing(answer: Callable[..., Any]) -> Callable[..., Any]:
     """Return MLflow's function for requests, which refuses with 4xx what MLflow does not.
 
     That is a missing content type, JSON that is nested too deep to be read (it answers with 500),
-    unknown parameters (it ignores them), and rows without a text (it names none of them).
+    unknown parameters (it ignores them), types that are none, and rows without a text: of `inputs`
+    and `instances` it makes texts of null and numbers, and elsewhere it names no row.
     """
 
     def answered(data: Any, content_type: str | None, *rest: Any) -> Any:
@@ -114,7 +123,7 @@ def _check(data: str | bytes) -> None:
     """Check what MLflow lets pass or does not name; it finds other faults.
 
     Raises:
-        InputError: for an unknown key or parameter, and for a record whose text is none.
+        InputError: for an unknown key or parameter, types that are none, a row without a text.
     """
     try:
         request = json.loads(data)
@@ -129,11 +138,31 @@ def _check(data: str | bytes) -> None:
     ):
         if unknown := sorted(found.keys() - known):
             raise InputError(f"unknown {what} {unknown[0]!r}; known: {', '.join(sorted(known))}")
-    records = request.get(scoring_server.DF_RECORDS)
-    if isinstance(records, list):
-        rows = [row for row in records if isinstance(row, dict) and TEXT in row]
-        if len(rows) == len(records):
-            _refuse_other_than_texts([row[TEXT] for row in rows])
+    types = params.get(TYPES, []) if isinstance(params, dict) else []
+    if types != []:
+        checked_types(types)
+    for form in (scoring_server.DF_RECORDS, scoring_server.INSTANCES, scoring_server.INPUTS):
+        rows = request.get(form)
+        _refuse_other_than_texts(_texts(rows, of_objects=form == scoring_server.DF_RECORDS))
+
+
+def _texts(rows: Any, *, of_objects: bool) -> list[Any]:
+    """Return what stands for texts in a request; MLflow refuses one without the column of texts.
+
+    Args:
+        of_objects: whether every row must be an object.
+    """
+    if isinstance(rows, dict) and isinstance(rows.get(TEXT), list):
+        return list(rows[TEXT])
+    if not isinstance(rows, list):
+        return []
+    for number, row in enumerate(rows, start=1):
+        if of_objects and not isinstance(row, dict):
+            raise InputError(f"row {number} is {_kind(row)}; give an object with a {TEXT!r}")
+    if any(isinstance(row, dict) and TEXT not in row for row in rows):
+        return []
+    values = [row[TEXT] if isinstance(row, dict) else row for row in rows]
+    return [one[0] if isinstance(one, list) and len(one) == 1 else one for one in values]
 
 
 mlflow.models.set_model(EntityModel())

@@ -6,22 +6,23 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
+from gner_core.errors import InputError
 from tasks.paths import home_folder, made_home
 
+WRITING = (["run", "params/tiny.yaml"], ["log-model", "train/0"], ["down"], ["data", "prepare", "ncbi"], ["clean"])  # fmt: skip
+READING = (["data", "list"], ["runs"], ["models"], ["run", "params/tiny.yaml", "--dry-run"])
+
 
 @pytest.mark.parametrize(
-    "command", [["run", "params/tiny.yaml"], ["log-model", "train/0"], ["down"], ["data", "prepare", "ncbi"]]
-)  # fmt: skip
-@pytest.mark.parametrize(
-    ("place", "reason"),
+    ("place", "reason", "command"),
     [
-        ("{file}", "File exists"),
-        ("{file}/below", "Not a directory"),
-        ("/proc/gner", "No such file"),
+        *(("{file}", "File exists", command) for command in (*WRITING, *READING)),
+        *(("{file}/below", "Not a directory", command) for command in (*WRITING, *READING)),
+        *(("/proc/gner", "No such file", command) for command in WRITING),
     ],
 )
 def test_a_home_that_is_no_folder(
-    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], place: str, reason: str
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, place: str, reason: str, command: list[str]
 ) -> None:  # fmt: skip
     file = tmp_path / "file"
     file.touch()
@@ -32,6 +33,16 @@ def test_a_home_that_is_no_folder(
     assert done.exit_code == 2, done.output
     assert f"GNER_HOME {place.format(file=file)}: no folder ({reason}" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["work", "reports"])
+def test_a_file_where_a_folder_of_the_home_belongs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / name).touch()
+    monkeypatch.setenv("GNER_HOME", str(tmp_path))
+    with pytest.raises(InputError, match=f"no folder \\({name} in it is a file\\)"):
+        made_home()
 
 
 def test_a_home_is_made_when_something_is_to_be_kept(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -74,6 +75,14 @@ def test_a_crash_shows_code_and_end_of_the_log(
 ) -> None:
     with pytest.raises(RuntimeError, match=f"(?s){message}"):
         workers.run(MODULE, request(tmp_path, act), on_event=lambda event: None)
+
+
+def test_a_crash_on_a_full_disk_is_told_as_that(
+    workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+    with pytest.raises(InputError, match="the disk is full; free some of it"):
+        workers.run(MODULE, request(tmp_path, "crash"), on_event=print)
 
 
 def test_work_that_can_wait_has_a_low_priority_in_sessions_of_its_own(

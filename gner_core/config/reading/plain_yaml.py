@@ -16,6 +16,8 @@ from gner_core.errors import InputError
 
 PREFIX = "tag:yaml.org,2002:"
 MERGE, FLOAT = f"{PREFIX}merge", f"{PREFIX}float"
+DEEPEST, LARGEST = 50, 1_000_000
+"""Nested sections of a file, and values of which it makes one by aliases, at most."""
 KINDS = ("null", "int", "float", "str", "seq", "map")
 
 
@@ -62,29 +64,33 @@ def read_text(text: str, where: str) -> Any:
         node = loader.get_single_node()
         if node is None:
             return None
-        _check(node, where, path=(), above=(), checked=set())
+        _check(node, where, path=(), above=(), sizes={})
         return loader.construct_document(node)
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
     finally:
         loader.dispose()
 
 
 def _check(
-    node: Node, where: str, *, path: tuple[str, ...], above: tuple[int, ...], checked: set[int]
-) -> None:
+    node: Node, where: str, *, path: tuple[str, ...], above: tuple[int, ...], sizes: dict[int, int]
+) -> int:
     """Refuse what would be read as something else, in a value and all that it holds.
 
     Args:
         above: ids of the values that hold it.
-        checked: ids of the values that were looked at, since aliases are many times in a file.
+        sizes: id of each value that was looked at → how many values it holds, aliases included.
+
+    Returns:
+        How many values it holds.
     """
     at = ": ".join(filter(None, (where, ".".join(path))))
     if id(node) in above:
         raise InputError(f"{at}: an alias of a section that holds it")
-    if id(node) in checked:
-        return
-    checked.add(id(node))
+    if id(node) in sizes:
+        return sizes[id(node)]
+    if len(above) > DEEPEST:
+        raise InputError(f"{at[:200]}: sections are nested more than {DEEPEST} deep")
     if isinstance(node, MappingNode):
         _refuse_repeated_keys(node, where, path)
         children = [(str(name.value), value) for name, value in node.value]
@@ -96,8 +102,15 @@ def _check(
             number = float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
             if not math.isfinite(number):
                 raise InputError(f"{at}: Input should be a finite number, got {number}")
-    for name, value in children:
-        _check(value, where, path=(*path, name), above=(*above, id(node)), checked=checked)
+    inside = (*above, id(node))
+    size = 1 + sum(
+        _check(value, where, path=(*path, name), above=inside, sizes=sizes)
+        for name, value in children
+    )
+    if size > LARGEST:
+        raise InputError(f"{at}: aliases make more than {LARGEST:,} values of it")
+    sizes[id(node)] = size
+    return size
 
 
 def _refuse_repeated_keys(node: MappingNode, where: str, path: tuple[str, ...]) -> None:

@@ -72,7 +72,7 @@ def in_code_points(text: str, said: Sequence[Said], *, repairs: Counter[str]) ->
         Mention(*one.pieces[0], one.label)
         for one in said
         if len(one.pieces) == 1
-        and 0 <= one.pieces[0][0] <= one.pieces[0][1] <= len(text)
+        and 0 <= one.pieces[0][0] < one.pieces[0][1] <= len(text)
         and (one.text is None or one.text == text[slice(*one.pieces[0])])
     ]
     if len(plain) == len(said):
@@ -112,6 +112,8 @@ def _fault(
             start, end = one.pieces[0][0], one.pieces[-1][1]
             outside = f"{start} to {end} lies outside the text's {len(text)} characters"
             return number, f"{one.where}: {outside}"
+        if any(start == end for start, end in places):
+            return number, f"{one.where}: an entity from {places[0][0]} to {places[-1][1]} is empty"
         covered = " ".join(text[start:end] for start, end in places)
         if one.text is not None and not same_text(one.text, covered):
             wrong = f"says {one.text[:60]!r} where the text has {covered[:60]!r}"

@@ -1,5 +1,7 @@
 """What readers yield, and the reading of text files with errors that name the line."""
 
+import codecs
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +14,15 @@ NO_TEXT = {
     b"ARROW1": "an Arrow file: write the entry with format: {kind: parquet, …}",
     b"PK\x03\x04": "a zip: unpack it",
     b"\x1f\x8b": "packed with gzip: unpack it",
+    codecs.BOM_UTF32_LE: "UTF-32: save it as UTF-8",
     b"x\x9c": "packed with zlib, as spaCy's .spacy files: write doc.to_json() of each document",
-    b"\xff\xfe": "UTF-16: save it as UTF-8",
-    b"\xfe\xff": "UTF-16: save it as UTF-8",
 }
-"""First bytes of files that are not UTF-8 text → what they are, and what to do."""
+"""First bytes of files that are no text that is read → what they are, and what to do."""
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 MARK = "\ufeff"
 """The byte order mark, which also stands inside files that were joined with cat."""
+_JOINT = re.compile(r"(?<=[}\]])\ufeff(?=[{\[])|^\ufeff+")
+"""Where a file with a mark was joined to another one: at a line, or between JSON values."""
 _HEAD = 65_536
 
 
@@ -69,39 +73,49 @@ Raw = RawSentence | RawSpans | RawText
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a UTF-8 file with its line ends as they are, without byte order mark.
+    """Return the text of a file with its line ends as they are, without byte order mark.
 
     Raises:
-        InputError: when it cannot be read or is not UTF-8; then with the line.
+        InputError: when it cannot be read or is neither UTF-8 nor UTF-16 with a mark; of UTF-8
+            with the line.
     """
     try:
         content = path.read_bytes()
-        check_text(path, content[:8])
-        return content.decode("utf-8").removeprefix(MARK)
+        return content.decode(encoding_of(path, content[:_HEAD])).removeprefix(MARK)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}, line {line}: not UTF-8 ({error.reason})") from None
+        raise InputError(
+            f"{path}, line {line}: not {error.encoding.upper()} ({error.reason})"
+        ) from None
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end) of a UTF-8 file.
+    """Yield (line number from 1, line without its end) of a file.
 
-    LF or CRLF ends a line; CR alone does only in a file that starts without any LF.
+    LF or CRLF ends a line; CR alone does where most lines at the start of the file end so. Where
+    files with byte order marks were joined, an empty line separates them.
 
     Raises:
-        InputError: when the file cannot be read, or is not UTF-8; then with the line.
+        InputError: as `read_text`.
     """
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
-        check_text(path, head)
+        encoding = encoding_of(path, head)
+        text = head.decode(encoding, errors="ignore")
+        is_marked = text.startswith(MARK) or encoding != "utf-8"
         # newline="\n": a token may hold other signs that Python takes for line ends.
-        newline = None if b"\r" in head and b"\n" not in head else "\n"
-        with path.open(encoding="utf-8", newline=newline) as handle:
-            for number, line in enumerate(handle, start=1):
-                yield number, line.rstrip("\r\n").removeprefix(MARK)
+        newline = None if text.count("\r") - text.count("\r\n") > text.count("\n") else "\n"
+        with path.open(encoding=encoding, newline=newline) as handle:
+            for number, ended in enumerate(handle, start=1):
+                line = ended.rstrip("\r\n")
+                if MARK not in line:
+                    yield number, line
+                    continue
+                line = line.lstrip(MARK) if number == 1 or not is_marked else line
+                yield from ((number, part) for part in _JOINT.sub("\n", line).split("\n"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
@@ -109,8 +123,17 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise
 
 
-def check_text(path: Path, head: bytes) -> None:
-    """Refuse a file whose first bytes say that it is something else than UTF-8 text."""
+def encoding_of(path: Path, head: bytes) -> str:
+    """Return the encoding of a text file by its first bytes; refuse one that is something else."""
     for start, kind in NO_TEXT.items():
         if head.startswith(start):
             raise InputError(f"{path}, line 1: no text, but {kind}")
+    if head.startswith(UTF16):
+        return "utf-16"
+    if b"\0" in head:
+        line = head.count(b"\n", 0, head.index(b"\0")) + 1
+        raise InputError(
+            f"{path}, line {line}: holds a NUL, which no text does; UTF-16 without a byte order "
+            "mark is to be saved as UTF-8"
+        )
+    return "utf-8"

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,16 +10,19 @@ from typing import Any, NamedTuple
 from gner_core.corpora.readers.raw import text_lines
 from gner_core.corpora.readers.text.conll import (
     NO_WORD,
-    is_comment,
     is_document_line,
     split_at_blanks,
 )
-from gner_core.corpora.tag_schemes import TAG
+from gner_core.corpora.tag_schemes import ALONE, TAG, UNLABELLED, is_tag
 from gner_core.errors import InputError
 
 PREFIX = re.compile(r"[a-z]{2,3}:")
-BARE_LABEL = re.compile(r"(?![BIESLUMW]([_:.].*)?$)(?!.*[-_][BIESLUMW]$)[^\W\d][\w/&.+ -]*")
-"""A label alone, nothing that may be a tag of another form: `B`, `B_PER`, `PER-B`."""
+BARE_LABEL = re.compile(r"[^\W\d][\w/&.+ -]*")
+OTHER_TAG = re.compile(
+    r"[BIESLUMW](?:[\W_].*)?|(?:begin|inside|end|single)[\W_].*|.*[-_][BIESLUMW]", re.IGNORECASE
+)
+"""What may be a tag of another form: `B`, `B/PER`, `Begin-PER`, `PER-B`; also `e-mail`."""
+NO_LABELS = f"tags are without labels; name the type of their entities: labels: {{{UNLABELLED}: …}}"
 SHOWN = 20
 """Problems that are named one by one."""
 LOOKED_AT = 200_000
@@ -55,25 +58,28 @@ def recognise_columns(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         found = [row for row in found if row.line not in left_out]
         fitting = [row for row in fitting if row.line not in left_out]
     tagged = _columns_of_tags(fitting, columns)
-    bare = [] if tagged else _columns_of_labels(fitting, columns)
+    bare = [] if tagged else _columns_of(fitting, columns, are_bare_labels)
+    alone = [] if tagged + bare else _columns_of(fitting, columns, are_prefixes_alone)
     separator = "tab" if tabs else "space"
-    if columns < 2 or not tagged + bare:
+    if columns < 2 or not tagged + bare + alone:
         held = ", ".join(list(dict.fromkeys(row.cells[-1] for row in fitting))[:5])
         raise InputError(
             f"{path}: no column of tags (O, B-…, I-…) among {columns} {separator}-separated "
-            f"columns; the last one holds {held[:80]}"
+            f"columns; the last one holds {held[:80]}; columns are separated by tabs or blanks, "
+            "and words outside entities are tagged O, others B-LABEL and I-LABEL"
         )
-    # CoNLL-2003 has chunks in the same form before the entities; those are last by custom.
-    tag = (tagged or bare)[-1]
+    tag = _column_of_entities(fitting, tagged or bare or alone)
     tags = _by_sentence(fitting, tag)
-    scheme = "io" if bare else recognise_scheme(tags)
+    scheme = "io" if bare else "unlabelled" if alone else recognise_scheme(tags)
     rows = [
         row
         for row in found
         if not row.may_be_comment
-        or not is_comment(row.cells[tag] if len(row.cells) == columns else "", scheme)
+        or is_tag(row.cells[tag] if len(row.cells) == columns else "", scheme)
     ]
-    token = _column_of_tokens(path, fitting, [c for c in range(columns) if c not in tagged + bare])
+    token = _column_of_tokens(
+        path, fitting, [c for c in range(columns) if c not in tagged + bare + alone]
+    )
     form: dict[str, Any] = {
         "kind": "conll",
         "scheme": scheme,
@@ -89,9 +95,12 @@ def recognise_columns(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         form["token_prefix"] = prefix
     problems = _problems(path, rows, columns, tag, scheme)
     if len(tagged) > 1:
-        problems.append(f"{path}: columns {tagged} all hold tags; the last one was taken")
+        which = "the last one" if tag == tagged[-1] else f"{tag}, with the labels of the others,"
+        problems.append(f"{path}: columns {tagged} all hold tags; {which} was taken")
     if bare:
         problems.append(f"{path}: tags are bare labels, so that neighbours of one label are one")
+    if alone:
+        problems.append(f"{path}: {NO_LABELS}")
     return form, tuple(problems)
 
 
@@ -100,13 +109,13 @@ def recognise_scheme(sentences: Iterable[Sequence[str]]) -> str:
     prefixes: Counter[str] = Counter()
     opened_by_i = b_without_need = 0
     for sentence in sentences:
-        tags = [tag.strip() for tag in sentence]
-        prefixes.update(tag[0] for tag in tags if tag[1:2] == "-")
+        tags = [tag.strip().upper() for tag in sentence]
+        prefixes.update(tag[0] for tag in tags if tag[1:2] in ("-", "_"))
         for before, tag in pairwise(("O", *tags)):
             same = before[2:] == tag[2:] and before != "O"
-            opened_by_i += tag.startswith("I-") and not same
-            b_without_need += tag.startswith("B-") and not same
-    if prefixes["M"]:
+            opened_by_i += tag.startswith(("I-", "I_")) and not same
+            b_without_need += tag.startswith(("B-", "B_")) and not same
+    if prefixes["M"] + prefixes["W"]:
         return "bmes"
     if prefixes["L"] + prefixes["U"] > prefixes["E"] + prefixes["S"]:
         return "bilou"
@@ -125,8 +134,15 @@ def are_bare_labels(values: Sequence[str]) -> bool:
         and outside >= max(counts.values())
         and outside * 3 >= len(values)
         and len(counts) <= max(len(values) / 4, 2)
-        and all(BARE_LABEL.fullmatch(value) for value in counts)
+        and all(map(BARE_LABEL.fullmatch, counts))
+        and sum(bool(OTHER_TAG.fullmatch(value)) for value in counts) * 2 < len(counts)
     )
+
+
+def are_prefixes_alone(values: Sequence[str]) -> bool:
+    """Say whether values are tags without labels, as B, I and O are."""
+    found = {value.strip().upper() for value in values}
+    return "B" in found and found <= {"O", *ALONE}
 
 
 def _rows(lines: Sequence[tuple[int, str]], *, tabs: bool) -> Iterator[Row]:
@@ -153,8 +169,19 @@ def _columns_of_tags(rows: Sequence[Row], columns: int) -> list[int]:
     return filled or tagged
 
 
-def _columns_of_labels(rows: Sequence[Row], columns: int) -> list[int]:
-    return [c for c in range(columns) if are_bare_labels([row.cells[c] for row in rows])]
+def _columns_of(
+    rows: Sequence[Row], columns: int, test: Callable[[Sequence[str]], bool]
+) -> list[int]:
+    return [c for c in range(columns) if test([row.cells[c] for row in rows])]
+
+
+def _column_of_entities(rows: Sequence[Row], columns: Sequence[int]) -> int:
+    """Return the last column: CoNLL-2003 has chunks in the same form before the entities.
+
+    Of columns with the same labels, as those of outer and nested entities, it is the first one.
+    """
+    labels = {c: {row.cells[c].strip()[2:] for row in rows} - {""} for c in columns}
+    return next(c for c in columns if labels[c] >= labels[columns[-1]])
 
 
 def _column_of_tokens(path: Path, rows: Sequence[Row], columns: Sequence[int]) -> int:
@@ -187,7 +214,7 @@ def _problems(path: Path, rows: Sequence[Row], columns: int, tag: int, scheme: s
     problems += [
         f"{path}, line {row.line}: {row.cells[tag][:60]!r} is no tag"
         for row in rows
-        if len(row.cells) == columns and scheme != "io" and not TAG.fullmatch(row.cells[tag])
+        if len(row.cells) == columns and scheme != "io" and not is_tag(row.cells[tag], scheme)
     ]
     more = [f"{path}: {len(problems) - SHOWN} more lines like these"] * (len(problems) > SHOWN)
     return [*problems[:SHOWN], *more]

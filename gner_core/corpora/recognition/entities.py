@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from gner_core.corpora.readers.json.spans import MENTION_TEXTS
+from gner_core.corpora.readers.json.spans import MENTION_TEXTS, mention_text
 from gner_core.corpora.readers.positions import Said, in_code_points, same_text
 from gner_core.errors import InputError
 
@@ -14,6 +14,8 @@ LABELS = (
     *("label", "labels", "type", "entitytype", "entitylabel", "tag", "entitygroup", "entity"),
     *("class", "category"),
 )
+WITHOUT_BLANKS = "\u0e00"
+"""The first sign of the scripts that write no blanks between words: from Thai to CJK."""
 Keys = tuple[Any, Any, Any]
 
 
@@ -41,6 +43,7 @@ def keys_of(entities: Sequence[Any]) -> Keys | None:
             return 0, 1, _index_of_label(lists)
         by_kinds: dict[tuple[str, ...], Keys] = {
             ("number", "number", "text"): (0, 1, 2),
+            ("number", "number", "number"): (0, 1, 2),
             ("text", "number", "number"): (1, 2, 0),
         }
         return by_kinds.get(kinds[:3])
@@ -49,7 +52,11 @@ def keys_of(entities: Sequence[Any]) -> Keys | None:
         return None
     start = _key(objects, STARTS, "number")
     end = _key(objects, ENDS, "number")
-    label = _key(objects, LABELS, "text") or _key_of_other_text(objects)
+    label = (
+        _key(objects, LABELS, "text")
+        or _key_of_other_text(objects)
+        or _key(objects, LABELS, "number")
+    )
     return (start, end, label) if start and end and label else None
 
 
@@ -90,6 +97,19 @@ class Entities:
         )
         return fits / len(places) if places else 0.0
 
+    def inside_words(self, field: str, *, included: bool) -> float:
+        """Return the share of starts and ends that lie inside words of a script with blanks.
+
+        Entities that hold their texts are not counted.
+        """
+        edges = [
+            _is_inside(text, edge)
+            for text, start, end, said in self._places(field, str)
+            if said is None
+            for edge in (start, end + included)
+        ]
+        return sum(edges) / max(len(edges), 1)
+
     def end_included(self, field: str) -> bool | None:
         """Say whether ends are included; None where the file leaves it open.
 
@@ -99,12 +119,13 @@ class Entities:
         included = excluded = 0.0
         places = list(self._places(field, (str, list)))
         for content, start, end, said in places:
-            included += 1000 * (start == end)
+            # One sign that is its own end is seldom a word; one empty entity is easily a mistake.
+            included += (1 if isinstance(content, str) else 1000) * (start == end)
             excluded += 1000 * (end == len(content))
             if said is not None:
                 excluded += 1000 * _fits(content, start, end, said, strict=True)
                 included += 1000 * _fits(content, start, end + 1, said, strict=True)
-            elif isinstance(content, str) and 0 < end < len(content):
+            elif isinstance(content, str) and start < end < len(content):
                 before, at = content[end - 1].isalnum(), content[end].isalnum()
                 excluded += before and not at
                 included += at and not content[end + 1 : end + 2].isalnum()
@@ -131,14 +152,7 @@ class Entities:
                 except (KeyError, IndexError, TypeError):
                     continue
                 if isinstance(start, int) and isinstance(end, int):
-                    yield content, start, end, _said(entity, self.keys)
-
-
-def _said(entity: Any, keys: Keys) -> str | None:
-    if not isinstance(entity, dict):
-        return None
-    texts = [entity.get(key) for key in MENTION_TEXTS if key not in keys]
-    return next((text for text in texts if isinstance(text, str)), None)
+                    yield content, start, end, mention_text(entity, self.keys, content)
 
 
 def _fits(content: Any, start: int, end: int, said: str | None, *, strict: bool = False) -> float:
@@ -157,10 +171,13 @@ def _fits(content: Any, start: int, end: int, said: str | None, *, strict: bool 
         return float(not strict or covered.casefold() == said.casefold())
     if end > len(content):
         return 0.0
-    edges = [
-        not (content[i - 1 : i].isalnum() and content[i : i + 1].isalnum()) for i in (start, end)
-    ]
+    edges = [not _is_inside(content, edge) for edge in (start, end)]
     return sum(edges) / 2 if content[start:end].strip() else 0.0
+
+
+def _is_inside(text: str, at: int) -> bool:
+    around = text[at - 1 : at + 1] if at > 0 else ""
+    return len(around) == 2 and around.isalnum() and max(around) < WITHOUT_BLANKS
 
 
 def _kind(value: Any) -> str:

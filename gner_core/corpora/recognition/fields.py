@@ -13,8 +13,19 @@ from gner_core.corpora.readers.json.records import json_objects
 from gner_core.corpora.readers.json.spans import as_objects
 from gner_core.corpora.readers.parquet import class_names
 from gner_core.corpora.readers.tables import is_table, table_schema
-from gner_core.corpora.recognition.columns import are_bare_labels, recognise_scheme
-from gner_core.corpora.recognition.entities import Entities, is_start, keys_of, ranked
+from gner_core.corpora.recognition.columns import (
+    NO_LABELS,
+    are_bare_labels,
+    are_prefixes_alone,
+    recognise_scheme,
+)
+from gner_core.corpora.recognition.entities import (
+    Entities,
+    Keys,
+    is_start,
+    keys_of,
+    ranked,
+)
 from gner_core.corpora.tag_schemes import TAG
 from gner_core.errors import InputError
 
@@ -22,6 +33,11 @@ TAG_FIELDS = ("ner_tags", "ner", "ner_labels", "entity_tags", "tags", "labels", 
 WORD_FIELDS = ("tokens", "words", "tokenized_text", "token", "sentence", "text")
 TEXT_FIELDS = ("text", "sentence", "content", "raw", "raw_text", "body", "passage", "data")
 ENTITY_FIELDS = ("entities", "spans", "ents", "label", "labels", "ner", "annotations", "mentions")
+INSIDE = 0.1
+"""Share of the starts and ends of entities that lie inside words from which that is said."""
+NEEDED = (
+    "an entity has a start, an end and a label, as [0, 3, person]; tags are lists as long as words"
+)
 LOOKED_AT = 1000
 """Records from which the form is concluded; all of them are read afterwards."""
 
@@ -50,7 +66,7 @@ def recognise_fields(path: Path) -> Found:
             what = (
                 f"{path} is Parquet: write the entry with format: {{kind: parquet, …}}; columns: "
             )
-        raise InputError(f"{what}{seen or 'no record'}")
+        raise InputError(f"{what}{seen or 'no record'}; {NEEDED}")
     return found
 
 
@@ -108,21 +124,25 @@ def _is_list_of(kind: type) -> Callable[[Any], bool]:
 
 
 def _tags(path: Path, records: list[Record]) -> Found | None:
-    """Return the form of words with tags: of strings with prefixes, integers, bare labels."""
+    """Return the form of words with tags: with prefixes, integers, bare labels, bare prefixes."""
     lists = _fields(records, _is_list_of(str), WORD_FIELDS)
-    prefixed = [n for n in lists if all(TAG.fullmatch(str(t)) for t in _items(records, n))]
+    values = {name: [*map(str, _items(records, name))] for name in lists}
+    prefixed = [name for name in lists if all(map(TAG.fullmatch, values[name]))]
     numbers = _fields(records, _is_list_of(int), TAG_FIELDS)
-    bare = [name for name in lists if are_bare_labels([*map(str, _items(records, name))])]
-    for kind, names in (("prefixed", prefixed), ("number", numbers), ("bare", bare)):
+    bare = [name for name in lists if are_bare_labels(values[name])]
+    alone = [name for name in lists if are_prefixes_alone(values[name])]
+    kinds = (("prefixed", prefixed), ("number", numbers), ("io", bare), ("unlabelled", alone))
+    for kind, names in kinds:
         for tags in ranked(names, TAG_FIELDS):
             for words in lists:
                 if words in names or words in prefixed or not _same_lengths(records, words, tags):
                     continue
                 if kind == "number":
-                    return _numbered(path, records, words, tags)
+                    return _numbered(path, records, words, tags, numbers)
                 rows = [record[tags] for record in records if isinstance(record.get(tags), list)]
-                scheme = recognise_scheme(rows) if kind == "prefixed" else "io"
-                return _tagged(path, scheme, words, tags), ()
+                scheme = recognise_scheme(rows) if kind == "prefixed" else kind
+                problems = (f"{path}: {NO_LABELS}",) if kind == "unlabelled" else ()
+                return _tagged(path, scheme, words, tags), problems
     return None
 
 
@@ -131,7 +151,9 @@ def _tagged(path: Path, scheme: str, words: str, tags: str) -> dict[str, Any]:
     return {"kind": kind, "scheme": scheme, "words_field": words, "tags_field": tags}
 
 
-def _numbered(path: Path, records: list[Record], words: str, tags: str) -> Found:
+def _numbered(
+    path: Path, records: list[Record], words: str, tags: str, numbers: Sequence[str]
+) -> Found:
     """Return the form of integer tags, whose names a table may hold."""
     names = class_names(path, tags, table_schema(path)) if is_table(path) else None
     values = [record[tags] for record in records if isinstance(record.get(tags), list)]
@@ -146,6 +168,9 @@ def _numbered(path: Path, records: list[Record], words: str, tags: str) -> Found
         f"{path}: tags in {tags!r} are integers from 0 to {highest}; their names are not in the "
         "file: write them into the entry, as tag_names: [O, B-…, …]"
     )
+    others = [name for name in numbers if name != tags]
+    if others and tags.rpartition(".")[2] not in TAG_FIELDS:
+        problem += f"; tags_field may also be one of {', '.join(others)}"
     return form, (problem,)
 
 
@@ -157,7 +182,7 @@ def _items(records: Sequence[Record], name: str) -> list[Any]:
 def _same_lengths(records: Sequence[Record], one: str, other: str) -> bool:
     both = [(record.get(one), record.get(other)) for record in records]
     lists = [(a, b) for a, b in both if isinstance(a, list) and isinstance(b, list)]
-    return sum(len(a) == len(b) for a, b in lists) * 2 > len(lists)
+    return bool(lists) and sum(len(a) == len(b) for a, b in lists) * 2 >= len(lists)
 
 
 def _entities(path: Path, records: list[Record]) -> Found | None:
@@ -167,14 +192,15 @@ def _entities(path: Path, records: list[Record]) -> Found | None:
         keys = keys_of(_items(records, name))
         if not keys:
             continue
-        found = Entities(records, name, keys, included=None)
+        found = _best(records, name, keys, texts)
         labels = found.labels()
-        if "O" in labels or (len(labels) > 1 and all(map(TAG.fullmatch, labels))):
+        tags = [label for label in labels if TAG.fullmatch(label) and "_" not in label[:2]]
+        if "O" in labels or (len(labels) > 1 and tags == labels):
             raise InputError(
                 f"{path}: labels of entities in {name!r} are tags ({', '.join(labels)[:60]}): "
                 "this file marks tags per word, not entities"
             )
-        form: dict[str, Any] = {"entities_field": name, "entity_keys": list(keys)}
+        form: dict[str, Any] = {"entities_field": name, "entity_keys": list(found.keys)}
         fitting = [field for field in words if found.lie_in_words(field)]
         if fitting or not texts:
             if not words:
@@ -187,6 +213,25 @@ def _entities(path: Path, records: list[Record]) -> Found | None:
             form |= {"kind": "text_spans", "text_field": field, "tokens": "blanks"}
         included = found.end_included(field)
         form["end_included"] = bool(included)
-        open_question = f"{path}: cannot tell whether an entity's end is included"
-        return form, () if included is not None else (f"{open_question}; check end_included",)
+        problems = []
+        if included is None:
+            problems.append(
+                f"{path}: cannot tell whether an entity's end is included; check end_included"
+            )
+        inside = found.inside_words(field, included=bool(included))
+        if inside > INSIDE:
+            problems.append(
+                f"{path}: {inside:.0%} of the starts and ends of entities lie inside words: look "
+                "whether positions count from 0, and characters, not bytes or UTF-16 units"
+            )
+        return form, tuple(problems)
     return None
+
+
+def _best(records: list[Record], name: str, keys: Keys, texts: Sequence[str]) -> Entities:
+    """Return entities; of lists with two texts, the label is the one that leaves the other's text."""
+    found = Entities(records, name, keys, included=None)
+    if not texts or keys not in ((0, 1, 2), (0, 1, 3)):
+        return found
+    other = Entities(records, name, (0, 1, 5 - keys[2]), included=None)
+    return max(found, other, key=lambda one: max(map(one.fit_of_text, texts)))

@@ -5,6 +5,7 @@ states of selected tokens.
 Logits are computed only for the tokens among which something is decided.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -109,6 +110,11 @@ class Forward(ABC):
         found = self.logits(self.feed([0], [feed]), tokens)[0]
         own = self._own_logits(tokens[:2])[tokens].float()
         scale = float(own @ found / (found @ found))
+        if not (own.isfinite().all() and math.isfinite(scale)):
+            raise InputError(
+                "the model computes no finite numbers: its weights or its config.json are broken; "
+                "train again or take another checkpoint"
+            )
         if not torch.allclose(scale * found, own, atol=TOLERANCE * float(own.abs().max())):
             raise InputError(
                 f"guided decoding does not know how {type(self.model).__name__} makes its logits; "

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from rich.text import Text
 from typer.testing import CliRunner
 
 from flows.cli.main import app
@@ -98,6 +99,7 @@ def test_control_characters_do_not_reach_the_terminal(capsys: pytest.CaptureFixt
     made.add_row("x\x1b]0;title\x07y", "1")
     Output().print(made)
     Output().print("log \x9b31m")
+    Output().print(Text.assemble("beam ", ("Ada\x1b[31m", "bold"), "\x1b]0;title"))
     assert not re.search(r"[\x1b\x07\x9b]", capsys.readouterr().out)
 
 

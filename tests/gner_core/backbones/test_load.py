@@ -10,8 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.errors import InputError
+from gner_core.generation.guided.decoding import GuidedGenerator
+from gner_core.systems.gner.targets import BIO
 from tests.gner_core.conftest import TinyModel
 
 Weights = dict[str, torch.Tensor]
@@ -89,9 +92,19 @@ def test_a_tokenizer_larger_than_the_model(copy: TinyModel) -> None:
 
 def test_a_configuration_that_is_not_usable(copy: TinyModel) -> None:
     (copy.folder / CONFIG).write_text("{")
+    with pytest.raises(InputError, match=r"copy: no usable config.json: .*valid JSON"):
+        load_tokenizer(copy.folder)
     for load in (
         lambda: load_tokenizer(copy.folder),
         lambda: load_model(copy.folder, copy.backbone, dtype="float32"),
     ):
         with pytest.raises(InputError, match="copy: "):
             load()
+
+
+def test_weights_that_overflow(copy: TinyModel) -> None:
+    change_weights(copy, lambda weights, _: [one.fill_(1e38) for one in weights.values()])
+    encoder = Encoder(load_tokenizer(copy.folder), copy.backbone, BIO)
+    model = load_model(copy.folder, copy.backbone, dtype="float32")
+    with pytest.raises(InputError, match="the model computes no finite numbers"):
+        GuidedGenerator(model, encoder, beams=1)

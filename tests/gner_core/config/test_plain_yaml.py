@@ -5,6 +5,7 @@ import pytest
 from gner_core.config.reading.plain_yaml import read_text
 from gner_core.config.scoring import BootstrapParams
 from gner_core.errors import InputError
+from gner_core.strict import StrictModel
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,13 @@ def test_keys_stay_what_they_are() -> None:
         ("a:\n- b: 1\n  b: 2", "x.yaml, line 3: a.0.b is there twice (first in line 2)"),
         ("{1: a, 1: b}", "x.yaml, line 1: 1 is there twice (first in line 1)"),
         ("a: {b: [1, .inf]}", "x.yaml: a.b.1: Input should be a finite number, got inf"),
+        ("a: " + "[" * 60 + "]" * 60, "x.yaml: a.0.0"),
+        ("a: " + "[" * 9000, "x.yaml: "),
+        (
+            "a0: &a0 [1, 1]\n"
+            + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 30)),
+            "x.yaml: a18: aliases make more than 1,000,000 values of it",
+        ),
         ("a: -.INF", "x.yaml: a: Input should be a finite number, got -inf"),
         ("a: .nan", "x.yaml: a: Input should be a finite number, got nan"),
         ("a: 1.0e999", "x.yaml: a: Input should be a finite number, got inf"),
@@ -70,7 +78,15 @@ def test_merge_keys_and_aliases_are_allowed() -> None:
     assert found["c"] == [found["a"], found["a"]]
 
 
+class Rate(StrictModel):
+    """A number without bounds."""
+
+    rate: float
+
+
 @pytest.mark.parametrize("given", ["true", "yes", "inf", "nan", float("inf")])
 def test_a_number_is_no_word_and_finite(given: object) -> None:
     with pytest.raises(ValueError, match=r"level\n"):
         BootstrapParams.model_validate({"level": given, "resamples": 100, "seed": 1})
+    with pytest.raises(ValueError, match=r"rate\n"):
+        Rate.model_validate({"rate": given})

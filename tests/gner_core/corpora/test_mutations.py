@@ -84,7 +84,9 @@ def held(own: OwnCorpus, folder: Path) -> int:
         return len(list(folder.glob("train/*.txt")))
     if kind == "parquet":
         return 10
-    text = (folder / own.entry).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    content = (folder / own.entry).read_bytes()
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    text = content.decode(encoding).replace("\r\n", "\n")
     if kind == "conll":
         lines = [line.strip() for line in text.split("\n")]
         filled = [bool(line) and not line.startswith("-DOCSTART-") for line in lines]

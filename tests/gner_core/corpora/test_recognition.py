@@ -101,8 +101,11 @@ def test_an_open_question_about_ends_is_said(tmp_path: Path) -> None:
         ("just some words\nin two lines\n", "no column of tags.*the last one holds words, lines"),
         ('{"text": "no entities"}\n', "neither words with tags nor entities"),
         ("O\tO\nB-x\tB-x\n", "all 2 columns hold tags"),
-        ("Ida\tB\nMoe\tI\nran\tO\n", "no column of tags.* holds B, I, O"),
-        ("Ida B_PER\nMoe I_PER\nran O\noff O\n", "no column of tags.* holds B_PER, I_PER, O"),
+        ("Ida PER-B\nMoe PER-I\nran O\noff O\n", "no column of tags.* holds PER-B, .*B-LABEL"),
+        ("Ida B/PER\nMoe I/PER\nran O\noff O\n", "no column of tags.* holds B/PER, I/PER, O"),
+        ("Ida\tB- \nran\tO\noff\tO\n", "no column of tags.* holds B- , O"),
+        ("Ida;B-PER\nran;O\n", "separated by tabs or blanks"),
+        ("Ida B-PER\nran\0 O\n", "line 2: holds a NUL"),
         ("PK\x03\x04", "a zip: unpack it"),
         (b"x\x9c\xed\x9d", r"spaCy's .spacy files: write doc.to_json\(\)"),
         ('{"text": "Ida ran", "spans": [[0, 3, "B-PER"], [4, 7, "O"]]}', "marks tags per word"),
@@ -131,6 +134,10 @@ def test_a_table_without_entities_is_named_for_what_it_is(tmp_path: Path) -> Non
         ("S-LOC O B-PER M-PER E-PER", "bmes"),
         ("LOC O O PER PER PER O O O LOC O O", "io"),
         ("I-LOC O I-PER I-PER I-PER", "iob1"),
+        ("W-LOC O B-PER M-PER E-PER", "bmes"),
+        ("b-LOC o b-PER i-PER i-PER", "bio"),
+        ("u-LOC o b-PER i-PER l-PER", "bilou"),
+        ("S_LOC O B_PER I_PER E_PER", "bioes"),
     ],
 )
 def test_schemes(tmp_path: Path, tags: str, scheme: str) -> None:
@@ -144,6 +151,46 @@ def test_schemes(tmp_path: Path, tags: str, scheme: str) -> None:
     record = {"words": [line.split()[0] for line in lines], "tags": tags.split()}
     as_json = look_at(tmp_path, json_lines([record]), "own.jsonl")
     assert entities(as_json) == entities(found)
+
+
+def test_a_bare_label_may_look_like_a_tag(tmp_path: Path) -> None:
+    content = "a@b e-mail\nby O\nin O\nIda person\nat O\nOslo place\non O\n\n"
+    found = entities(look_at(tmp_path, content * 2))
+    assert found == [("a@b", "e-mail"), ("Ida", "person"), ("Oslo", "place")] * 2
+
+
+@pytest.mark.parametrize("tags", ["B O B I I", "b o b i i", "U O B I L", "S O B M E"])
+def test_tags_without_labels_are_of_one_type(tmp_path: Path, tags: str) -> None:
+    words = [f"word{n}" for n in range(5)]
+    content = "".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags.split(), strict=True))
+    found = look_at(tmp_path, content)
+    assert entities(found) == [("word0", "entity"), ("word2 word3 word4", "entity")]
+    assert "tags are without labels" in found.problems[0]
+    record = {"words": words, "tags": tags.split()}
+    assert entities(look_at(tmp_path, json_lines([record]), "own.jsonl")) == entities(found)
+
+
+def test_of_nested_columns_the_outer_one_is_taken(tmp_path: Path) -> None:
+    outer = look_at(tmp_path, "Bank\tB-ORG\tO\nof\tI-ORG\tO\nOslo\tI-ORG\tB-LOC\nOslo\tB-LOC\tO\n")
+    assert entities(outer) == [("Bank of Oslo", "ORG"), ("Oslo", "LOC")]
+    chunks = look_at(tmp_path, "Ida\tB-NP\tB-PER\nran\tB-VP\tO\n")
+    assert entities(chunks) == [("Ida", "PER")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_marked_files_that_were_joined_are_read(tmp_path: Path, encoding: str, end: str) -> None:
+    once = end.join(["Ida\tB-PER", "ran\tO", "", "Oslo\tB-LOC"])
+    joined = look_at(tmp_path, (once + end).encode(encoding) * 2)
+    assert entities(joined) == [("Ida", "PER"), ("Oslo", "LOC")] * 2
+    assert joined.splits["train"].statistics["sentences"] == 4
+    record = json.dumps(RECORD).encode(encoding)  # a file without an end of its line
+    assert entities(look_at(tmp_path, record * 2)) == [("Ida Moe", "PER"), ("Oslo", "LOC")] * 2
+
+
+def test_a_line_feed_at_the_end_of_a_file_with_cr_is_one_more_line_end(tmp_path: Path) -> None:
+    found = look_at(tmp_path, "Ida\tB-PER\rran\tO\r\rOslo\tB-LOC\n")
+    assert entities(found) == [("Ida", "PER"), ("Oslo", "LOC")]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n"])
@@ -218,6 +265,11 @@ RECORD: dict[str, Any] = {"text": TEXT, "marks": [[0, 7, "PER"], [12, 16, "LOC"]
             r"line 1: entity \[0, 7, ' '\] has an empty",
         ),
         ([RECORD, {**RECORD, "marks": None}], "line 2: 'marks' must be a list"),
+        ([{**RECORD, "marks": [[0, 7, 5]]}], "line 1: .* is not two integers and a label"),
+        (
+            [{"words": ["Ida"], "tags": ["B-PER"]}, {"words": ["Moe"], "tags": []}],
+            "line 2: 1 words but 0 tags",
+        ),
         (
             [{"words": ["Ida"], "tags": ["B-PER"]}, {"words": [None], "tags": ["O"]}],
             "line 2: 'words' must be a list of strings",
@@ -229,6 +281,59 @@ def test_one_record_that_differs_is_named(tmp_path: Path, records: list[Any], me
     assert found.splits == {}
     with pytest.raises(InputError, match=message):
         raise InputError(found.problems[0])
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        {"data": [RECORD, RECORD]},
+        {"version": "1.0", "examples": [RECORD, RECORD]},
+        {"7": RECORD, "9": RECORD},
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 1])
+def test_one_object_may_hold_all_records(
+    tmp_path: Path, whole: dict[str, Any], indent: int | None
+) -> None:
+    found = look_at(tmp_path, json.dumps(whole, indent=indent))
+    assert entities(found) == [("Ida Moe", "PER"), ("Oslo", "LOC")] * 2
+
+
+def test_an_empty_entity_is_an_error_and_does_not_move_the_others(tmp_path: Path) -> None:
+    records = [RECORD, {"text": TEXT, "marks": [[4, 4, "PER"]]}]
+    found = look_at(tmp_path, json_lines(records))
+    assert found.splits == {}
+    assert "line 2: an entity from 4 to 4 is empty" in found.problems[-1]
+
+
+def test_positions_inside_words_are_doubtful(tmp_path: Path) -> None:
+    from_one = {"text": TEXT, "marks": [[1, 7, "PER"], [13, 16, "LOC"]]}
+    (problem,) = look_at(tmp_path, json_lines([from_one])).problems
+    assert "50% of the starts and ends of entities lie inside words" in problem
+    chinese = {"text": "王小明住在北京市", "marks": [[0, 3, "PER"], [5, 7, "LOC"]]}
+    assert look_at(tmp_path, json_lines([chinese])).problems == []
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        [[3, 7, "LOC", "Oslo"], [12, 15, "PER", "Ida"]],
+        [[3, 7, "Oslo", "LOC"], [12, 15, "Ida", "PER"]],
+        [{"start": 3, "end": 7, "label": "LOC", "quote": "Oslo"}],
+        [{"start": 3, "end": 7, "type": "LOC", "entity": "Oslo"}],
+    ],
+)
+def test_the_text_of_an_entity_may_have_other_names(tmp_path: Path, marks: list[Any]) -> None:
+    found = look_at(tmp_path, json_lines([{"text": "🎉 Oslo saw Ida", "marks": marks}]))
+    assert entities(found) == [("Oslo", "LOC"), ("Ida", "PER")][: len(marks)]
+    with_ids = [{"start": 2, "end": 6, "type": "LOC", "entity": "Q585"}]
+    assert entities(look_at(tmp_path, json_lines([{"text": "🎉 Oslo", "marks": with_ids}])))
+
+
+def test_several_fields_of_integers_are_named(tmp_path: Path) -> None:
+    record = {"words": ["Ida", "ran"], "parts": [4, 7], "marks": [1, 0]}
+    (problem,) = look_at(tmp_path, json_lines([record])).problems
+    assert "tags in 'parts'" in problem and "may also be one of marks" in problem
 
 
 def test_the_text_is_the_one_that_entities_fit(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import gner_core
@@ -83,6 +85,13 @@ def test_batches_hold_texts_of_like_length(rule: Predictor) -> None:
         (["a", {"a": "Ada"}], ["x"], "text 2 is a mapping; give a text"),
         (b"Ada", ["x"], "texts is bytes; decode it"),
         ({"a": "Ada"}, ["x"], "texts is a mapping; give a list of texts"),
+        (
+            pd.DataFrame({"text": ["Ada"]}),
+            ["x"],
+            "texts is of type DataFrame; give one column of it",
+        ),
+        (["a"], pd.DataFrame({"types": ["x"]}), "types is of type DataFrame; give one column"),
+        (np.array("Ada"), ["x"], "texts is of type ndarray; give"),
         ({"Ada", "Bo"}, ["x"], "texts is a set; give a list of texts"),
         (None, ["x"], "texts is None; give a list of texts"),
         (5, ["x"], "texts is of type int; give a list of texts"),
@@ -170,6 +179,7 @@ def test_two_hundred_types_fit_a_model_that_reads_enough(checkpoint: Path, tmp_p
     [
         (None, "not a checkpoint of gner, it holds no gner.json"),
         ("{", "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
         ("[]", "version None, this gner reads version 1"),
         ('{"version": 9}', "version 9, this gner reads version 1"),
         ('{"version": 1}', "backbone: Field required"),

@@ -106,6 +106,28 @@ def test_two_processes_give_what_one_gives(many: Path) -> None:
             json.dumps(record(1, "x", instance={"words": ["a"], "labels": ["S-x"]})),
             r"line 2: gold label 'S-x'; expected O, B-<type> or I-<type>",
         ),
+        (
+            json.dumps(
+                {
+                    **record(1, "x", instance={"words": ["a"], "labels": ["B-O"]}),
+                    "label_list": ["O"],
+                }
+            ),
+            "line 2: label_list holds O; a type",
+        ),
+        (
+            json.dumps(
+                {
+                    **record(1, "x", instance={"words": ["a"], "labels": ["B- "]}),
+                    "label_list": [" "],
+                }
+            ),
+            "line 2: label_list holds ' '; a type",
+        ),
+        (
+            json.dumps({**record(1, "x"), "label_list": [" person "]}),
+            "line 2: gold type .* is not in label_list, only ' person '",
+        ),
         ('"\xff"', "line 2: not a record of a prediction"),
     ],
 )
@@ -113,6 +135,13 @@ def test_a_faulty_line_is_named(tmp_path: Path, line: str, message: str) -> None
     file = tmp_path / "p.jsonl"
     file.write_text(json.dumps(record(0, "")) + "\n" + line + "\n", encoding="latin-1")
     with pytest.raises(InputError, match=message):
+        score_file(file, setup(), workers=1, report=lambda _: None)
+
+
+def test_a_file_in_another_encoding_is_named_for_it(tmp_path: Path) -> None:
+    file = tmp_path / "p.jsonl"
+    file.write_text(json.dumps(record(0, "")), encoding="utf-16")
+    with pytest.raises(InputError, match=r"p.jsonl: UTF-16; save it as UTF-8"):
         score_file(file, setup(), workers=1, report=lambda _: None)
 
 

@@ -43,6 +43,7 @@ GOOD = [
     records({"text": ""}, {"text": "a"}),
     json.dumps({"dataframe_split": {"columns": ["text"], "data": [[TEXT]]}, "params": TYPES}).encode(),
     json.dumps({"inputs": ["Ada", "waves"], "params": TYPES}).encode(),
+    json.dumps({"instances": [{"text": "Ada"}], "params": TYPES}).encode(),
 ]  # fmt: skip
 BAD_BODIES = [
     records({"text": TEXT}, types=[]),
@@ -63,7 +64,14 @@ BAD_BODIES = [
     records({"text": "a \ud83d b"}),
     records({"text": "a"}, typs=["person"]),
     records("a"),
+    records({"text": "a"}, None),
     records(),
+    *(
+        json.dumps({form: given, "params": TYPES}).encode()
+        for form in ("inputs", "instances")
+        for given in (["a", None], ["a", 5], [{"text": "a"}, {"text": None}], [["a"], [None]])
+    ),
+    json.dumps({"inputs": {"text": ["a", None]}, "params": TYPES}).encode(),
     json.dumps({"dataframe_records": [{"text": "a"}]}).encode(),
     json.dumps({"dataframe_records": [{"text": "a"}], "params": 5}).encode(),
     json.dumps({"dataframe_split": {"columns": ["text"], "data": [["a", "b"]]}}).encode(),
@@ -131,6 +139,12 @@ def test_requests_get_entities_or_one_clear_line(
     table = {"columns": ["text"], "data": [["a"], [None]]}
     body = json.dumps({"dataframe_split": table, "params": TYPES}).encode()
     assert "row 2: text is null; give a text, empty where there is none" in post(body, JSON).text
+    for rows in (["a", None], [{"text": "a"}, {"text": None}], {"text": ["a", None]}):
+        body = json.dumps({"inputs": rows, "params": TYPES}).encode()
+        assert "row 2: text is null" in post(body, JSON).json()["message"]
+    assert "row 2 is null" in post(records({"text": "a"}, None), JSON).json()["message"]
+    one_text = post(records({"text": "a"}, types="person"), JSON).json()["message"]
+    assert one_text == "types is one text, 'person'; give a list: ['person']"
     unknown = post(records({"text": "a"}, typs=["person"]), JSON)
     assert unknown.status_code == 400
     assert unknown.json()["message"] == "unknown parameter 'typs'; known: types"

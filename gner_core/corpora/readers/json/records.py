@@ -4,7 +4,8 @@ A file holds one object a line, one array of objects, or one object over several
 by its first line. Errors name file and line.
 
 Pairs of a text and an object, as spaCy's `[text, {"entities": […]}]`, are read as objects with a
-field `text`, and so are those that one object holds in its `annotations`.
+field `text`. One object may hold all records: in a list such as `data`, as pairs in `annotations`,
+or by their ids.
 """
 
 import json
@@ -17,6 +18,10 @@ from gner_core.corpora.readers.raw import read_text, text_lines
 from gner_core.corpora.readers.tables import is_table, named_rows
 from gner_core.errors import InputError
 
+LISTS = ("data", "examples", "documents", "records", "instances", "rows", "items", "dataset")
+"""Keys under which one object may hold all records."""
+CONTENTS = {"text", "tokens", "words", "sentence", "content"}
+"""Keys of an object that is itself a record."""
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
@@ -29,13 +34,36 @@ def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield from named_rows(path)
         return
     for line, value in _lines(path) if _is_one_object_a_line(path) else _document(path):
-        pairs = value.get("annotations") if isinstance(value, dict) else None
-        is_bundle = isinstance(pairs, list) and any(map(_is_pair, pairs)) and "text" not in value
-        for one in [pair for pair in pairs or () if pair is not None] if is_bundle else [value]:
+        for one in _records(value):
             record = {"text": one[0], **one[1]} if _is_pair(one) else one
             if not isinstance(record, dict):
                 raise InputError(f"{path}, line {line}: not a JSON object")
             yield line, record
+
+
+def _records(value: Any) -> list[Any]:
+    """Return the records that a value holds, mostly itself."""
+    if not isinstance(value, dict) or not value or value.keys() & CONTENTS:
+        return [value]
+    pairs = value.get("annotations")
+    found = (value.get(key) for key in LISTS)
+    lists = [one for one in found if isinstance(one, list) and any(map(_is_object, one))]
+    if isinstance(pairs, list) and any(map(_is_pair, pairs)):
+        return [pair for pair in pairs if pair is not None]
+    if len(lists) == 1:
+        return lists[0]
+    by_id = list(value.values())
+    if (
+        len(by_id) > 1
+        and all(map(_is_object, by_id))
+        and len({frozenset(one) for one in by_id}) == 1
+    ):
+        return by_id
+    return [value]
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
 
 
 def _is_pair(value: Any) -> bool:

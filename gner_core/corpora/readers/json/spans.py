@@ -9,7 +9,7 @@ Records that an annotator did not accept (Prodigy) are left out and counted.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from gner_core.errors import InputError
 
 MENTION_TEXTS = ("text", "word", "value", "surface", "mention", "surface_form", "entity_text")
 """Keys of an entity that hold its text."""
+OTHER_TEXTS = ("mention_text", "span_text", "span", "phrase", "quote", "exact", "entity")
+"""Keys that may also hold an id or a note: what they hold counts where the record's text has it."""
 NOT_ACCEPTED = ("reject", "ignore")
 NO_SPANS = ("classification", "choice", "text_input")
 """Prodigy's kinds of tasks in which no entity can be marked; a dataset may hold several kinds."""
@@ -46,11 +48,11 @@ def read(
             continue
         if isinstance(form, WordSpansFormat):
             words = list_of_strings(record, form.words_field, where=where)
-            said = _mentions(record, form, where, repairs)
+            said = _mentions(record, words, form, where, repairs)
             yield RawSpans(words, [_of_words(one, len(words)) for one in said], line)
         else:
             text = string(record, form.text_field, where=where)
-            said = _mentions(record, form, where, repairs)
+            said = _mentions(record, text, form, where, repairs)
             yield RawText(text, in_code_points(text, said, repairs=repairs), line)
 
 
@@ -86,6 +88,7 @@ def short(entity: Any) -> str:
 
 def _mentions(
     record: dict[str, Any],
+    content: str | list[str],
     form: WordSpansFormat | TextSpansFormat,
     where: str,
     repairs: Counter[str],
@@ -97,7 +100,6 @@ def _mentions(
     entities = as_objects(field(record, form.entities_field, where=where))
     if not isinstance(entities, list):
         raise InputError(f"{where}: {form.entities_field!r} must be a list")
-    keys_of_text = [key for key in MENTION_TEXTS if key not in form.entity_keys]
     said = []
     for entity in entities:
         try:
@@ -108,10 +110,27 @@ def _mentions(
         if type(start) is not int or type(end) is not int:
             raise InputError(f"{where}: entity {short(entity)} is not two integers and a label")
         label = label_of(value, entity, where=where, repairs=repairs)
-        texts = (entity.get(key) for key in keys_of_text) if isinstance(entity, dict) else ()
-        text = next((text for text in texts if isinstance(text, str)), None)
+        text = mention_text(entity, form.entity_keys, content)
         said.append(Said([(start, end + form.end_included)], label, text, where))
     return said
+
+
+def mention_text(entity: Any, keys: Sequence[Any], content: Any) -> str | None:
+    """Return the text that an entity says it has: under a known key, or the fourth of a list.
+
+    Args:
+        keys: of start, end and label.
+        content: the text, or the words, of its record.
+    """
+    whole = content if isinstance(content, str) else " ".join(map(str, content))
+    if isinstance(entity, dict):
+        surely = [entity.get(key) for key in MENTION_TEXTS if key not in keys]
+        perhaps = [entity.get(key) for key in OTHER_TEXTS if key not in keys]
+    else:
+        surely = []
+        perhaps = [one for at, one in enumerate(entity) if len(entity) == 4 and at not in keys]
+    held = [one for one in perhaps if isinstance(one, str) and one in whole]
+    return next((one for one in [*surely, *held] if isinstance(one, str)), None)
 
 
 def _of_words(said: Said, words: int) -> Mention:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from gner_core.config.corpus import ConllFormat
 from gner_core.corpora.readers.raw import RawSentence, text_lines
-from gner_core.corpora.tag_schemes import TAG
+from gner_core.corpora.tag_schemes import is_tag
 from gner_core.errors import InputError
 
 DOCSTART = "-DOCSTART-"
@@ -46,7 +46,7 @@ def read(path: Path, form: ConllFormat, repairs: Counter[str]) -> Iterator[RawSe
                 words, tags, lines = [], [], []
             continue
         fits = len(cells) == least or (form.columns is None and len(cells) > least)
-        if not words and line[0] == "#" and is_comment(cells[tag] if fits else "", form.scheme):
+        if not words and line[0] == "#" and not is_tag(cells[tag] if fits else "", form.scheme):
             repairs["comment lines left out"] += 1
         elif not fits:
             raise InputError(
@@ -64,14 +64,6 @@ def read(path: Path, form: ConllFormat, repairs: Counter[str]) -> Iterator[RawSe
 def is_document_line(cells: list[str], token: int) -> bool:
     """Say whether a line starts a document: with -DOCSTART- as its first cell or its token."""
     return cells[0].startswith(DOCSTART) or cells[token : token + 1] == [DOCSTART]
-
-
-def is_comment(tag: str, scheme: str) -> bool:
-    """Say whether a line that starts with # is a comment, by the cell in the column of tags.
-
-    Where tags are bare labels any cell may be one, so that only `O` is taken for a tag.
-    """
-    return tag.strip() != "O" if scheme == "io" else not TAG.fullmatch(tag)
 
 
 def split_at_blanks(line: str) -> list[str]:
