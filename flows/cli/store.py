@@ -56,7 +56,7 @@ def clean(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the results of steps that nobody refers to; with --free delete them.
+    """List results of steps that nobody refers to, and unfinished ones; with --free delete them.
 
     Reports, registered checkpoints, what runs here need, what is locked, and all inputs of these are
     kept.

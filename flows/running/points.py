@@ -24,7 +24,7 @@ from tasks.context import RunContext
 from tasks.plans.experiment import plan_experiment, used_corpora
 from tasks.plans.points import PlannedPoint, labelled, plan_sweep_report, shared_steps
 from tasks.progress import logger
-from tasks.results import REPORT, SCORES
+from tasks.results import REPORT, SCORES, figures_of
 from tasks.steps.data import CACHE
 from tasks.steps.results import Report, SweepReport
 from tasks.steps.step_key import Step
@@ -189,10 +189,7 @@ def _finish(point: PlannedPoint, session: Session, tracker: Tracker) -> Path:
     """Log the results of a point, also where another point ran its steps; return its report."""
     plan, run = point.plan, session.run
     for title, score in plan.tests.items():
-        macro = run.json(score, SCORES)["macro"]
-        tracker.parent.values(
-            {f"{title}/{name}": macro[name] for name in ("precision", "recall", "f1")}
-        )
+        tracker.parent.values(figures_of(title, run.json(score, SCORES)))
     tracker.parent.tags({"gner.report": plan.report.ref.key, **checkpoint_tags(plan)})
     page = page_of(plan, run, {**session.command.head(), "point": point.label})
     tracker.parent.text(REPORT, page)

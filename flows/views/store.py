@@ -42,9 +42,10 @@ def model_lines(models: Sequence[Model]) -> Iterator[str]:
 
 
 def unused_lines(found: Sequence[Unused], *, freed: bool) -> Iterator[str]:
-    """Yield a line an artifact, then their number and size."""
+    """Yield a line an artifact or an unfinished step, then their number and size."""
     for one in found:
-        yield f"{in_bytes(one.bytes):>10}  {age(one.created):>12}  {one.ref.path}  {one.title}"
+        title = "unfinished: the same run would go on with it" if one.unfinished else one.title
+        yield f"{in_bytes(one.bytes):>10}  {age(one.created):>12}  {one.ref.path}  {title}"
     total = in_bytes(sum(one.bytes for one in found))
     number = f"{len(found)} artifact{'' if len(found) == 1 else 's'}"
     if freed:

@@ -11,6 +11,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from flows.cli.main import app
+from flows.experiment import run_here
 from flows.running.command import Command
 from flows.running.outcome import PointsOutcome, cause_of
 from flows.running.points import run_points
@@ -176,6 +177,29 @@ def test_a_study_shows_its_parts_and_one_whose_point_fails_has_failed(models: Mo
         "FAILED",
         "FINISHED",
     )
+
+
+def test_tests_that_share_a_step_have_scores_each(models: Models) -> None:
+    sample = {"corpora": ["news"], "per_corpus": 4}
+    tests = {name: {"of": "adaptation", "data": sample} for name in ("once", "again")}
+    params = models.root / "params"
+    file = models.file(
+        {
+            "name": "twice",
+            "data_root": "package",
+            "corpora": str(params / "corpora" / "demo.yaml"),
+            "backbone": str(params / "models" / "tiny-t5.yaml"),
+            "stages": {"adaptation": {"data": sample}},
+            "tests": tests,
+        }
+    )
+    found = read_runnable(file, overrides=[])
+    assert isinstance(found, Experiment)
+    run_here(found, Command(str(file), []), console=Console(quiet=True))
+    assert models.ran["generate"] == 1
+    (run,) = models.runs("flow")
+    for test in tests:
+        assert {f"{test}/f1", f"{test}/news/f1"} <= {*run.data.metrics}
 
 
 @pytest.mark.parametrize(
