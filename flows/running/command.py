@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from gner_core.reports.page import DIFFERS
 from gner_core.store.fingerprint import fingerprint
 from tasks.provenance import facts
 from tasks.tracking.mlflow_run import DESCRIPTION
@@ -72,7 +73,7 @@ class Command:
         found = {
             "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             "command": self.line,
-            "differs from the file": self.changes,
+            DIFFERS: self.changes,
             "commit": f"{code['commit']}{changed}" if code else "",
             "machine": ", ".join(map(str, parts)),
         }

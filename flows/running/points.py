@@ -222,6 +222,9 @@ def _report(step: SweepReport, session: Session, tracker: Tracker) -> None:
     session.submit(write_sweep_report, step, run, after=[]).result()
     name = session.command.file_name(step.title)
     page = (run.path(step) / PAGE).read_text(encoding="utf-8")
+    for row in step.rows:
+        point = row.shown["name"]
+        page = page.replace(f'"{point}.html"', f'"{session.command.file_name(point)}.html"')
     shown = with_head(page, session.command.head()).encode()
     session.outcome.pages[step.title] = put_report(f"{name}.html", shown)
     for file in FILES:
