@@ -76,7 +76,7 @@ def _run(
         plan.steps(),
         name=command.titled(experiment.name),
         params=experiment.values(),
-        tags={**command.tags(), EXPERIMENT: experiment.name, "gner.report": plan.report.ref.key},
+        tags={**command.tags(), EXPERIMENT: experiment.name},
         console=console,
     ) as opened:
         run, tracker = opened.run, opened.run.tracker
@@ -86,7 +86,7 @@ def _run(
             tracker.parent.values(figures_of(title, summary))
         page = page_of(plan, run, command.head())
         tracker.parent.text(REPORT, page)
-        tracker.parent.tags(checkpoint_tags(plan))
+        tracker.parent.tags({"gner.report": plan.report.ref.key, **checkpoint_tags(plan)})
     name = f"{command.file_name(experiment.name)}.html"
     report = put_report(name, with_links(page, tracker.links).encode())
     checkpoints = {title: step.ref for title, step in plan.stages.items()}

@@ -22,8 +22,9 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print the steps an
 Device = Annotated[
     list[str] | None,
     typer.Option(
+        metavar="NAME",
         help="With --dry-run: costs on A100-80G, H100-SXM, H200 or L40S, or a file measured by "
-        "gner bench train|generate --json; repeatable, the device first."
+        "gner bench train|generate --json; repeatable, the device first.",
     ),
 ]
 Grid = Annotated[

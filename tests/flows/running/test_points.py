@@ -198,6 +198,7 @@ def test_the_description_of_a_failed_run_says_why(models: Models) -> None:
     with pytest.raises(RuntimeError, match="the disk is full"):
         run_here(found, Command("params/tiny.yaml", []), console=Console(quiet=True))
     (run,) = models.runs("flow")
+    assert "gner.report" not in run.data.tags
     assert run.data.tags["mlflow.note.content"] == (
         "`gner run params/tiny.yaml`\n\nFailed: the worker ended with code 1 … the disk is full"
     )
