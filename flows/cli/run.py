@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.messages import log_to, print_json, show_fault
-from flows.views.output import Output
+from flows.views.output import Output, print_parts
 from gner_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,9 +56,7 @@ def run(
         if as_json:
             print_json(dry_run_values(found, devices=device or [], grid=grid))
             return
-        console = Output()
-        for part in dry_run_parts(found, devices=device or [], grid=grid):
-            console.print(part)
+        print_parts(dry_run_parts(found, devices=device or [], grid=grid))
         return
     if device or grid is not None:
         raise InputError("--device and --grid need --dry-run")

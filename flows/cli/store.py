@@ -18,7 +18,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print a list of objects in
 
 def runs(as_json: AsJson = False) -> None:
     """List the runs, the latest first: name, what differs from the file, scores, report, age."""
-    from flows.views.store import print_lines, run_lines
+    from flows.views.output import print_parts
+    from flows.views.store import run_lines
     from tasks.tracking.listing import tracked_runs
 
     with _tracking() as mlflow:
@@ -26,12 +27,13 @@ def runs(as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(run) for run in found])
         return
-    print_lines(run_lines(found))
+    print_parts(run_lines(found))
 
 
 def models(as_json: AsJson = False) -> None:
     """List the trained checkpoints, the latest first: name, runs, scores, key, size, age."""
-    from flows.views.store import model_lines, print_lines
+    from flows.views.output import print_parts
+    from flows.views.store import model_lines
     from tasks.checkpoints.listing import list_models
     from tasks.paths import open_store
 
@@ -40,7 +42,7 @@ def models(as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(model) for model in found])
         return
-    print_lines(model_lines(found))
+    print_parts(model_lines(found))
 
 
 def clean(
@@ -59,7 +61,8 @@ def clean(
     Reports, registered checkpoints, what runs here need, what is locked, and all inputs of these are
     kept.
     """
-    from flows.views.store import print_lines, unused_lines
+    from flows.views.output import print_parts
+    from flows.views.store import unused_lines
     from tasks.paths import home_folder, open_store
     from tasks.standalone.clean import clean as clean_store
     from tasks.tracking.server import known_store
@@ -73,7 +76,7 @@ def clean(
     if as_json:
         print_json([{**asdict(one), "ref": one.ref.path} for one in found])
         return
-    print_lines(unused_lines(found, freed=free))
+    print_parts(unused_lines(found, freed=free))
 
 
 @contextmanager

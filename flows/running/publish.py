@@ -10,7 +10,7 @@ from prefect.artifacts import create_link_artifact
 from prefect.states import Failed
 
 from flows.running.outcome import PointsFailedError
-from gner_core.errors import InputError
+from gner_core.errors import InputError, Stopped
 from gner_core.reports.page import with_head
 from gner_core.runtime.files import write_file
 from tasks.context import RunContext
@@ -40,7 +40,8 @@ def failing_in_one_line(flow: Callable[..., Any]) -> Callable[..., Any]:
 
 def _adds_to_the_state(record: logging.LogRecord) -> bool:
     """Say whether a line of the log has more than the message of the failed state, its own line."""
-    return not (record.exc_info and isinstance(record.exc_info[1], SELF_EXPLAINING))
+    told = (*SELF_EXPLAINING, Stopped)
+    return not (record.exc_info and isinstance(record.exc_info[1], told))
 
 
 def checkpoint_tags(plan: Plan) -> dict[str, str]:

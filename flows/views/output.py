@@ -5,14 +5,17 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Iterable
+from textwrap import fill
 from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 UNLIMITED = 1_000_000
 """Columns of a pipe or a file: nothing in it needs to be broken."""
+_LABEL = re.compile(r" *(\S+ {2,})?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -39,6 +42,21 @@ class Output(Console):
     def render_str(self, text: str, **how: Any) -> Text:
         """Return a text as it is shown."""
         return super().render_str(visible(text), **how)
+
+
+def print_parts(parts: Iterable[RenderableType]) -> None:
+    """Print tables and lines; one that is too wide goes on below its text, behind indent and label."""
+    console = Output()
+    for part in parts:
+        console.print(_folded(part, console.width) if isinstance(part, str) else part)
+
+
+def _folded(line: str, width: int) -> str:
+    label = _LABEL.match(line)
+    indent = " " * len(label[0] if label else "")
+    return fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 class LogLines(logging.Handler):

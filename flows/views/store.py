@@ -1,10 +1,8 @@
 """Lines that show runs, checkpoints and unused artifacts."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from textwrap import fill
 
-from flows.views.output import Output
 from tasks.checkpoints.listing import Model
 from tasks.standalone.clean import Unused
 from tasks.tracking.listing import TrackedRun
@@ -58,22 +56,6 @@ def unused_lines(found: Sequence[Unused], *, freed: bool) -> Iterator[str]:
         yield f"{number}, {total}: nobody refers to them; gner clean --free deletes them"
     else:
         yield "nothing to free: everything is referred to"
-
-
-def print_lines(lines: Iterable[str]) -> None:
-    """Print lines; where one is too wide, it goes on below with the same indent."""
-    console = Output()
-    for line in lines:
-        indent = " " * (len(line) - len(line.lstrip()))
-        console.print(
-            fill(
-                line,
-                console.width,
-                subsequent_indent=indent,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-        )
 
 
 def short(path: str) -> str:

@@ -11,8 +11,7 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.running.terminal import show_any_text
-from flows.views.output import LogLines, Output, json_text
-from flows.views.store import print_lines
+from flows.views.output import LogLines, Output, json_text, print_parts
 from flows.views.tables import WholeTable, table_of
 
 NAMES = ("news [v2]", "a corpus [/v2] with a longer :car: name", "antidisestablishmentarianism")
@@ -123,11 +122,17 @@ def test_a_line_that_is_too_wide_goes_on_below_with_its_indent(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "30")
-    print_lines(
-        ["tiny, decode.beams=2", "  too long: 184 tokens of /a/path/that/stays/whole/anyway"]
+    print_parts(
+        [
+            "tiny, decode.beams=2",
+            "  too long: 184 tokens of /a/path/that/stays/whole/anyway",
+            "device     H200; bfloat16: 989 TFLOP/s",
+        ]
     )
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
         "tiny, decode.beams=2",
         "  too long: 184 tokens of",
         "  /a/path/that/stays/whole/anyway",
+        "device     H200; bfloat16: 989",
+        "           TFLOP/s",
     ]
