@@ -68,5 +68,6 @@ def show_checkpoints(checkpoints: Mapping[str, ArtifactRef], console: Console) -
     """Print where the checkpoint of each training stage is, and the command that uses it."""
     store = open_store()
     for title, ref in checkpoints.items():
-        console.print(f"checkpoint {title}: {store.objects.url(ref.path)}")
+        console.print(f"checkpoint {title}")
+        console.print(f"  {store.objects.url(ref.path)}")
         console.print(f"  gner predict {short(ref.path)} FILE")
