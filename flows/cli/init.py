@@ -70,7 +70,7 @@ def init(
     )
     console = Output()
     for part in draft_report(draft):
-        console.print(part, soft_wrap=True)
+        console.print(part)
     target.write_text(text, encoding="utf-8")
     typer.echo(f"\nwrote {target}; train and test with:\n\n  gner run {shlex.quote(str(target))}\n")
 
