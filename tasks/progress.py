@@ -18,10 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from tasks.workers import Event, TimeLeft
+from tasks.workers import SECONDS_BETWEEN_LINES, Event, TimeLeft
 
-SECONDS_BETWEEN_LINES = 10.0
-"""Of each running step, where there is no terminal; also while its worker says nothing."""
 SECONDS_BETWEEN_ARTIFACTS = 30.0
 """Each costs time of a server, which is often on the same machine."""
 SECONDS_AFTER_FAULT = 60.0

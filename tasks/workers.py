@@ -20,6 +20,8 @@ from gner_core.runtime.machine import USAGE
 from gner_core.runtime.worker import PROGRESS, REQUEST, RESULT
 
 POLL_SECONDS = 0.3
+SECONDS_BETWEEN_LINES = 10.0
+"""Of progress, where there is no terminal; also while a worker says nothing."""
 LOG = "worker.log"
 PRELOADED = (
     "gner_core.backbones.worker",

@@ -239,7 +239,8 @@ def check(
 ) -> None:
     """Find out how a file is written, read it whole, and print the catalog entry to use it."""
     from flows.views.data import check_report
-    from gner_core.corpora.recognition import plain_name, recognise
+    from gner_core.corpora.recognition import recognise
+    from gner_core.corpora.recognition.files import plain_name
 
     if not file.exists():
         raise InputError(f"{file}: no such file or folder")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.views.output import Output
+from flows.views.output import Output, program
 from gner_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,11 +48,10 @@ def init(
 ) -> None:
     """Look at your corpus, say what is in it, and write an experiment that fine-tunes on it."""
     from flows.views.init import draft_report
-    from gner_core.corpora.recognition import plain_name
     from gner_core.corpora.recognition.draft import experiment
+    from gner_core.corpora.recognition.files import name_of
 
-    first = files[0].resolve()
-    named = plain_name(name or (first.stem if first.is_file() else first.name))
+    named = name_of(name or files[0].resolve())
     target = output or Path(f"{named}.yaml")
     if target.exists() and not force:
         raise InputError(f"{target}: exists already; --output names another file, --force replaces")
@@ -72,7 +71,8 @@ def init(
     for part in draft_report(draft):
         console.print(part)
     target.write_text(text, encoding="utf-8")
-    typer.echo(f"\nwrote {target}; train and test with:\n\n  gner run {shlex.quote(str(target))}\n")
+    run = f"{program()} run {shlex.quote(str(target))}"
+    typer.echo(f"\nwrote {target}; train and test with:\n\n  {run}\n")
 
 
 def _draft(files: list[Path], *, name: str, seed: int, changed_at_most: float) -> "Draft":

@@ -6,7 +6,11 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
 
+from gner_core.config.reading.files import effective
+from gner_core.errors import InputError
 from gner_core.reports.page import DIFFERS
 from gner_core.store.fingerprint import fingerprint
 from tasks.provenance import facts
@@ -34,11 +38,15 @@ class Command:
         changed = [word for override in self.overrides for word in ("--set", override)]
         return shlex.join(["gner", "run", self.params, *changed])
 
-    @property
+    @cached_property
     def changes(self) -> str:
         """What differs from the file, in the order of keys: `decode.beams=4, scoring.level=0.9`."""
         last = {override.partition("=")[0]: override for override in self.overrides}
-        return ", ".join(last[key] for key in sorted(last) if key != NAME)
+        given = [last[key] for key in sorted(last) if key != NAME]
+        try:
+            return ", ".join(effective(Path(self.params), given))
+        except InputError:  # told where the run reads its file
+            return ", ".join(given)
 
     def titled(self, name: str) -> str:
         """Return the name of an experiment with what differs: `tiny, decode.beams=4`."""

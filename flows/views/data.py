@@ -13,6 +13,7 @@ from gner_core.config.backbone import BackboneParams
 from gner_core.config.corpus import CorpusParams
 from gner_core.corpora.audit import CorpusAudit
 from gner_core.corpora.lengths import LengthReport, Spread
+from gner_core.corpora.prepare import CHANGES
 from gner_core.corpora.recognition import Recognised
 from gner_core.corpora.statistics import WHATS, Comparison, count_of_types
 from gner_core.records import Sentence, spans_of
@@ -246,6 +247,13 @@ def coloured(sentences: Sequence[Sentence]) -> Iterator[Text]:
         yield legend
 
 
+def repairs(counts: Mapping[str, int]) -> Iterator[Text]:
+    """Yield what reading did not leave as it is in the files: first what changes entities."""
+    for kind, number in sorted(counts.items(), key=lambda one: one[0] not in CHANGES):
+        what = "changed" if kind in CHANGES else "note"
+        yield Text(f"{what}: {number:,} {kind}", style="yellow")
+
+
 def check_report(found: Recognised) -> Iterator[RenderableType]:
     """Yield counts, problems and the catalog entry of a user's own file."""
     part = found.splits["train"]
@@ -254,8 +262,7 @@ def check_report(found: Recognised) -> Iterator[RenderableType]:
     yield Text(f"reads whole: {totals}", style="green")
     for label, number in counts["entities_by_type"].items():
         yield Text(f"  {label}: {number:,}")
-    for kind, number in part.repairs.items():
-        yield Text(f"mended: {number:,} {kind}", style="yellow")
+    yield from repairs(part.repairs)
     for problem in found.problems:
         yield Text(f"look at: {problem}", style="yellow")
     yield Text(

@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.table import Column
 from rich.text import Text
 
-from flows.views.data import coloured
+from flows.views.data import coloured, repairs
 from flows.views.tables import numbers, plain_table, texts
 from gner_core.config.corpus import TakenOut
 from gner_core.corpora.recognition.draft import Draft
@@ -50,11 +50,10 @@ def draft_report(draft: Draft) -> Iterator[RenderableType]:
     examples = [one for part in found.splits.values() for one in part.examples]
     yield from coloured(examples[:EXAMPLES])
     yield ""
-    repairs: Counter[str] = Counter()
+    done: Counter[str] = Counter()
     for part in found.splits.values():
-        repairs.update(part.repairs)
-    for kind, number in repairs.items():
-        yield Text(f"mended: {number:,} {kind}", style="yellow")
+        done.update(part.repairs)
+    yield from repairs(done)
     for doubt in draft.doubts:
         yield Text(f"look at: {doubt}", style="yellow")
 

@@ -4,8 +4,11 @@ import json
 import logging
 import os
 import re
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from textwrap import fill
 from typing import Any
 
@@ -71,6 +74,15 @@ class LogLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print a message."""
         self.console.print(self.format(record))
+
+
+def program() -> str:
+    """Return how a shell starts gner: by its name, or by its path where that is not found."""
+    if shutil.which("gner"):
+        return "gner"
+    path = Path(sys.executable).with_name("gner")
+    inside = path.is_relative_to(Path.cwd())
+    return shlex.quote(str(path.relative_to(Path.cwd()) if inside else path))
 
 
 def visible(text: str) -> str:

@@ -7,10 +7,13 @@ from typing import Any
 from rich.console import Console
 
 from flows.running.outcome import Outcome, PointsOutcome
+from flows.views.output import program
 from flows.views.store import short
 from flows.views.tables import numbers, plain_table, table_of, texts
 from gner_core.store.artifacts import ArtifactRef
 from tasks.paths import open_store
+
+EXAMPLE = "Ada Lovelace was born in London."
 
 
 def outcome_values(outcome: Outcome) -> dict[str, Any]:
@@ -65,9 +68,9 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
 
 
 def show_checkpoints(checkpoints: Mapping[str, ArtifactRef], console: Console) -> None:
-    """Print where the checkpoint of each training stage is, and the command that uses it."""
+    """Print where the checkpoint of each training stage is, and a command that tries it."""
     store = open_store()
     for title, ref in checkpoints.items():
         console.print(f"checkpoint {title}")
         console.print(f"  {store.objects.url(ref.path)}")
-        console.print(f"  gner predict {short(ref.path)} FILE")
+        console.print(f'  echo "{EXAMPLE}" | {program()} predict {short(ref.path)}')

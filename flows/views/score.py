@@ -47,7 +47,7 @@ def progress() -> Iterator[Callable[[int], None]]:
     """Show a line that counts sentences while a file is scored."""
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} sentences"), TimeElapsedColumn())
     with bar_of(*columns) as bar:
-        task = bar.add_task("score", total=None)
+        task = bar.add_task("sentences scored", total=None)
         yield lambda sentences: bar.update(task, completed=sentences)
 
 

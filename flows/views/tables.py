@@ -1,17 +1,22 @@
 """What several commands print alike: tables that lose nothing, figures, a bar of progress."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
+from threading import Event as Signal
+from threading import Thread
+from time import strftime
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
-from rich.progress import Progress, ProgressColumn
+from rich.progress import Progress, ProgressColumn, Task
 from rich.table import Column, Table
 from rich.text import Text
 
 from flows.views.output import UNLIMITED, Output, visible
+from tasks.workers import SECONDS_BETWEEN_LINES
 
 COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red", "bright_cyan", "bright_yellow")
 PADDING = 2
@@ -104,10 +109,32 @@ def table_of(title: str, headings: Sequence[str], figures: Sequence[str]) -> Who
     return plain_table(*texts(*headings), *numbers(*figures), title=title)
 
 
-def bar_of(*columns: ProgressColumn) -> Progress:
-    """Return a bar on standard error, which is only shown in a terminal and vanishes at the end."""
+@contextmanager
+def bar_of(*columns: ProgressColumn) -> Iterator[Progress]:
+    """Give a bar on standard error that vanishes at the end; outside a terminal, a line now and then."""
     console = Output(stderr=True)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    ended = Signal()
+
+    def write_lines() -> None:
+        while not ended.wait(SECONDS_BETWEEN_LINES):
+            for task in bar.tasks:
+                console.print(_line_of(task))
+
+    with bar:
+        if not console.is_terminal:
+            Thread(target=write_lines, daemon=True).start()
+        try:
+            yield bar
+        finally:
+            ended.set()
+
+
+def _line_of(task: Task) -> str:
+    total = "" if task.total is None else f"/{task.total:g}"
+    done = f": {task.completed:g}{total}" if task.total or task.completed else ""
+    left = task.fields.get("left", "")
+    return f"{strftime('%H:%M:%S')} {task.description}{done}{left and '  '}{left}"
 
 
 def points(share: float) -> str:

@@ -85,8 +85,8 @@ class TextFormat(StrictModel):
 
     tokens: Literal["blanks", "words"]
     """blanks: split at blanks only, as the paper's authors do; an entity that starts or ends
-    inside a token takes the whole token. words: runs of letters and digits, numbers with their
-    inner dots and commas, every other sign alone; a token is split where an entity ends in it."""
+    inside a token takes the whole token. words: split as `gner predict` splits texts
+    (`gner_core.corpora.words`), and where an entity starts or ends inside a word."""
 
 
 class ConllFormat(TaggedFormat):

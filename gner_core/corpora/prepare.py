@@ -14,6 +14,7 @@ from gner_core.config.corpus import (
 )
 from gner_core.corpora import cutting
 from gner_core.corpora.readers import READERS
+from gner_core.corpora.readers.positions import DISCONTINUOUS
 from gner_core.corpora.readers.raw import Raw, RawSentence, RawSpans, RawText
 from gner_core.corpora.tag_schemes import BioTags, TagError, single_blanks
 from gner_core.corpora.tokens import tag_words, tokenise
@@ -26,7 +27,7 @@ CHANGES = (
     "overlapping entities left out",
     "second labels of the same words left out",
     "entities of blanks left out",
-    "discontinuous entities taken from first to last word",
+    DISCONTINUOUS,
 )
 """Repairs after which an entity is not what was annotated."""
 
@@ -99,7 +100,8 @@ def stream_split(
     named = ", ".join(str(file) for file in files[:3])
     if not number:
         raise InputError(f"{named}: no sentence found for {name}, split {split}")
-    check_changes(repairs - before, entities, params, where=named)
+    done = repairs - before
+    check_changes(done, entities + done[DISCONTINUOUS], params, where=named)
 
 
 def check_changes(
@@ -115,10 +117,12 @@ def check_changes(
     share = min(sum(changes.values()) / max(entities, 1), 1.0)
     if share > params.changed_at_most and not isinstance(params.format, QuestionsFormat):
         found = ", ".join(f"{count:,} {kind}" for kind, count in changes.items())
+        by_blanks = isinstance(params.format, TextFormat) and params.format.tokens == "blanks"
+        splitting = "write tokens: words, " if by_blanks else ""
         raise InputError(
             f"{where}: {share:.1%} of {entities:,} entities would be changed ({found}); "
-            f"the entry allows {params.changed_at_most:.1%}: correct the annotations, "
-            "write tokens: words, or raise changed_at_most"
+            f"{params.changed_at_most:.1%} are allowed: correct the annotations, {splitting}"
+            "or raise changed_at_most (of gner init: --changed-at-most)"
         )
 
 

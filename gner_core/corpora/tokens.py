@@ -15,11 +15,9 @@ from typing import Literal
 from gner_core.corpora.cutting import sentence_starts
 from gner_core.corpora.mentions import without_overlaps
 from gner_core.corpora.readers.raw import Mention, RawSentence, RawSpans, RawText
+from gner_core.corpora.words import word_spans
 
-_RULES = {
-    "blanks": re.compile(r"\S+"),
-    "words": re.compile(r"\d+(?:[.,]\d+)+|\w+|[^\w\s]"),
-}
+_BETWEEN_BLANKS = re.compile(r"\S+")
 
 
 def tokenise(
@@ -35,9 +33,10 @@ def tokenise(
         with_starts: whether to find where sentences start, which only cutting needs.
     """
     mentions = without_overlaps(raw.mentions, repairs=repairs)
-    tokens = [match.span() for match in _RULES[rule].finditer(raw.text)]
-    if rule == "words":
-        tokens = _split_at_edges(tokens, mentions, repairs)
+    if rule == "blanks":
+        tokens = [match.span() for match in _BETWEEN_BLANKS.finditer(raw.text)]
+    else:
+        tokens = _split_at_edges(word_spans(raw.text), mentions, repairs)
     starts = [start for start, _ in tokens]
     ends = [end for _, end in tokens]
     spans = []

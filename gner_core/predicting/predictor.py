@@ -8,11 +8,11 @@ from typing import Protocol
 from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_for_inference, load_tokenizer
 from gner_core.config.checkpoint import Description, description_of
+from gner_core.corpora.words import Word, line_ends, sentence_ends, split_words
 from gner_core.errors import InputError
 from gner_core.generation.guided.decoding import GuidedAnswer, GuidedGenerator, GuidedQuery
 from gner_core.predicting.entities import BYTES, Entity, checked_types, kind_of, listed, own_types
 from gner_core.predicting.windows import Window, merged, windows
-from gner_core.predicting.words import Word, line_ends, sentence_ends, split_words
 from gner_core.records import Span, confidence_of, spans_of
 from gner_core.systems.gner.targets import BIO
 

@@ -22,7 +22,8 @@ from typing import NamedTuple
 import msgspec
 
 from gner_core.corpora.readers.raw import text_lines
-from gner_core.corpora.recognition import plain_name, recognise
+from gner_core.corpora.recognition import recognise
+from gner_core.corpora.recognition.files import plain_name
 from gner_core.corpora.splits import stream_any_split
 from gner_core.errors import InputError
 from gner_core.records import Prediction, Sentence

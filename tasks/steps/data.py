@@ -6,7 +6,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from gner_core.config.corpus import CorpusParams, Split
+from gner_core.config.corpus import CorpusParams, Split, TextFormat
 from gner_core.config.sample import SampleParams
 from gner_core.corpora.fetch.cache import CorpusCache
 from gner_core.corpora.prepare import corpus_folder, split_files
@@ -24,6 +24,8 @@ NOT_IDENTITY = {
     *("table8", "deviations", "changed_at_most"),
 }
 """What a catalog entry says about a corpus without changing what is read from its files."""
+WORDS_VERSION = 2
+"""Of the rule by which texts are split into words, and of the entities that brat files give."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -42,7 +44,10 @@ class Corpus(Step):
 
     def identity(self) -> dict[str, Any]:
         """Return how the files are read, and their hashes."""
+        form = self.params.format
         read = values(self.params, without=NOT_IDENTITY)
+        if form.kind == "brat" or (isinstance(form, TextFormat) and form.tokens == "words"):
+            read["words_version"] = WORDS_VERSION
         return {**read, "name": self.name, "files": dict(self.digests)}
 
     @cached_property

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from gner_core.config.reading.files import read_experiment
+from gner_core.corpora.recognition.files import name_of
 from tests.flows.conftest import GNER, Home
 from tests.gner_core.corpora.exports import EXPORTS, PLAIN, places
 from tests.gner_core.hub_server import Repository, hub_server
@@ -82,6 +83,24 @@ def test_a_file_alone_is_split_whatever_its_name(home: Home, tmp_path: Path) -> 
     }
 
 
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("train.conll", "my-letters"),
+        ("all.jsonl", "my-letters"),
+        ("Frühe Briefe.txt", "fruhe-briefe"),
+    ],
+)
+def test_a_corpus_is_named_by_its_file_or_where_that_says_nothing_by_its_folder(
+    tmp_path: Path, file: str, name: str
+) -> None:
+    path = tmp_path / "My letters" / file
+    path.parent.mkdir()
+    path.touch()
+    assert name_of(path) == name
+    assert name_of("Given name") == "given-name"
+
+
 def test_what_cannot_be_read_writes_nothing(home: Home, tmp_path: Path) -> None:
     (tmp_path / "own.jsonl").write_text('{"text": "Ida", "spans": [[0, 30, "PER"]]}\n')
     done = home.gner("init", str(tmp_path / "own.jsonl"), "-o", str(tmp_path / "own.yaml"))
@@ -107,6 +126,25 @@ def test_doubtful_things_are_said(home: Home, tmp_path: Path) -> None:
         assert any(said in doubt for doubt in doubts), said
     (corpus,) = read_experiment(target, overrides=[]).corpora.values()
     assert corpus.cut_at_words == 100
+
+
+def test_annotators_who_differ_are_doubtful_and_classified_texts_are_left_out(
+    home: Home, tmp_path: Path
+) -> None:
+    """Prodigy's datasets hold the same text once for each session, and tasks of several kinds."""
+    both = [{"start": 0, "end": 3, "label": "PER"}, {"start": 7, "end": 11, "label": "LOC"}]
+    tasks = [
+        {"text": f"Ida in Voss {n}.", "spans": spans, "answer": "accept", "_view_id": "ner_manual"}
+        for n in range(6)
+        for spans in (both, both[: 1 + n % 2])
+    ]
+    classified = {"label": "NEWS", "answer": "accept", "_view_id": "classification"}
+    tasks += [{"text": f"Eva left {n}.", **classified} for n in range(3)]
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(task) + "\n" for task in tasks))
+    done = home.gner("init", str(tmp_path / "own.jsonl"), "-o", str(tmp_path / "own.yaml"))
+    assert done.code == 0, done.err
+    assert "3 sentences repeat others with different entities" in done.out
+    assert "note: 3 records of tasks without entities left out" in done.out
 
 
 def test_a_dataset_of_the_hub(home: Home, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from flows.views.output import program
 from tests.flows.conftest import (
     BESIDE_OTHERS,
     GNER,
@@ -175,7 +176,10 @@ def test_another_beam_size_redoes_generation_and_what_follows(tiny_home: Home) -
     assert str(checkpoint) in head
     *_, last, command = changed.out.strip().splitlines()
     assert last == f"checkpoint finetuning: {checkpoint}"
-    assert command == f"  gner predict train/{checkpoint.name[:8]} FILE"
+    text, key = "Ada Lovelace was born in London.", f"train/{checkpoint.name[:8]}"
+    assert command == f'  echo "{text}" | {program()} predict {key}'
+    tried = tiny_home.gner("predict", key, given=text)
+    assert tried.code == 0, tried.err
     assert (tiny_home.folder / "reports" / "tiny.html").exists()
 
 

@@ -20,6 +20,7 @@ from gner_core.config.corpus import CorpusParams
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.defaults import EVERY, added_keys, completed, defaults_of, merged
 from gner_core.config.reading.faults import explain
+from gner_core.config.reading.kinds import kind_of
 from gner_core.config.reading.old_form import new_key, refuse_old_form
 from gner_core.config.reading.plain_yaml import read_text
 from gner_core.config.scoring import ScoringParams
@@ -62,6 +63,32 @@ def read_params(kind: type[M], path: Path, *, overrides: Sequence[str] = ()) -> 
     for override in overrides:
         apply_override(values, override, beneath=defaults_of(kind))
     return validated_with_defaults(kind, values, path, folder=path.parent)
+
+
+def effective(path: Path, overrides: Sequence[str]) -> list[str]:
+    """Return the overrides of an experiment that change something in its file or in the defaults.
+
+    Of another kind of file, as a sweep, return all.
+
+    Raises:
+        InputError: for a file that cannot be read, and for a bad override.
+    """
+    base = read_values(path)
+    if kind_of(base) != "experiment":
+        return list(overrides)
+
+    def changed_by(some: Sequence[str]) -> dict[str, Any]:
+        values: dict[str, Any] = copied(base)
+        for override in some:
+            apply_override(values, override, beneath=defaults_of(Experiment))
+        return completed(values, Experiment, folder=path.parent)
+
+    left = list(overrides)
+    for override in overrides:
+        without = [one for one in left if one != override]
+        if changed_by(without) == changed_by(left):
+            left = without
+    return left
 
 
 def read_scoring(path: Path | None) -> ScoringParams:

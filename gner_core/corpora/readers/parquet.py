@@ -13,7 +13,13 @@ import pyarrow as pa
 from gner_core.config.corpus import ParquetFormat
 from gner_core.corpora.readers.json.tagged_words import named_tags
 from gner_core.corpora.readers.raw import RawSentence
-from gner_core.corpora.readers.tables import table_rows, table_schema
+from gner_core.corpora.readers.tables import (
+    features,
+    item_of,
+    names_of,
+    table_rows,
+    table_schema,
+)
 from gner_core.errors import InputError
 
 
@@ -31,14 +37,4 @@ def read(path: Path, form: ParquetFormat, _repairs: Counter[str]) -> Iterator[Ra
 
 def class_names(path: Path, column: str, schema: pa.Schema) -> tuple[str, ...] | None:
     """Return the names that `datasets` wrote into the file, None where it wrote none."""
-    if b"huggingface" not in (schema.metadata or {}) or column not in schema.names:
-        return None
-    from datasets import Features
-
-    try:
-        features = Features.from_arrow_schema(schema)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{path}: its description of columns is damaged ({error})") from None
-    feature = getattr(features.get(column), "feature", None)
-    names = getattr(feature, "names", None)
-    return tuple(names) if names else None
+    return names_of(item_of(features(path, schema).get(column)))

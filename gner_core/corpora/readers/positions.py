@@ -9,6 +9,7 @@ Example:
     [Mention(start=2, end=6, label='place')]
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -16,6 +17,8 @@ from typing import NamedTuple
 
 from gner_core.corpora.readers.raw import Mention
 from gner_core.errors import InputError
+
+DISCONTINUOUS = "discontinuous entities left out"
 
 
 class Said(NamedTuple):
@@ -30,29 +33,37 @@ class Said(NamedTuple):
     """Where the annotation stands, for messages."""
 
 
-def _utf16(text: str, at: int) -> int:
-    return 2 if text[at] > "\uffff" else 1
+def _utf16(text: str) -> list[int]:
+    return [2 if sign > "\uffff" else 1 for sign in text]
 
 
-def _crlf(text: str, at: int) -> int:
-    return 0 if text.startswith("\r\n", at) else 1
+def _crlf(text: str) -> list[int]:
+    return [0 if pair == ("\r", "\n") else 1 for pair in zip(text, f"{text[1:]} ", strict=True)]
 
 
-UNITS: dict[str, Callable[[str, int], int]] = {
+def _both(text: str) -> list[int]:
+    return [units * more for units, more in zip(_utf16(text), _crlf(text), strict=True)]
+
+
+def _utf8(text: str) -> list[int]:
+    return [len(sign.encode()) for sign in text]
+
+
+UNITS: dict[str, Callable[[str], list[int]]] = {
     "UTF-16 units": _utf16,
     "signs with CRLF as one": _crlf,
-    "UTF-16 units with CRLF as one": lambda text, at: _utf16(text, at) * _crlf(text, at),
-    "UTF-8 bytes": lambda text, at: len(text[at].encode()),
+    "UTF-16 units with CRLF as one": _both,
+    "UTF-8 bytes": _utf8,
 }
-"""What positions may count instead of code points → how many units a character of a text has."""
+"""What positions may count instead of code points → how many units each character of a text has."""
 
 
 def in_code_points(text: str, said: Sequence[Said], *, repairs: Counter[str]) -> list[Mention]:
     """Return entities whose positions count code points.
 
     All positions in a text count the same. Without any text of an entity they are taken for code
-    points. An entity of several pieces is taken from its first to its last character, and counted
-    where words stand between the pieces.
+    points. An entity of several pieces with words between them, which tags of words cannot say, is
+    left out and counted.
 
     Raises:
         InputError: when an entity lies outside the text, or the text has something else there.
@@ -70,12 +81,9 @@ def in_code_points(text: str, said: Sequence[Said], *, repairs: Counter[str]) ->
     fault = _fault(text, given, said)
     if fault is None:
         return _mentions(text, given, said, repairs)
-    for unit, weight in UNITS.items() if any(one.text is not None for one in said) else ():
-        ends = accumulate((weight(text, at) for at in range(len(text))), initial=0)
-        points: dict[int, int] = {}
-        for at, offset in enumerate(ends):
-            points.setdefault(offset, at)
-        moved = [[(points.get(a, -1), points.get(b, -1)) for a, b in one] for one in given]
+    for unit, weights in UNITS.items() if any(one.text is not None for one in said) else ():
+        starts = list(accumulate(weights(text), initial=0))
+        moved = [[(_point(starts, a), _point(starts, b)) for a, b in one] for one in given]
         other = _fault(text, moved, said)
         if other is None:
             repairs[f"positions in {unit} converted"] += len(moved)
@@ -87,6 +95,12 @@ def in_code_points(text: str, said: Sequence[Said], *, repairs: Counter[str]) ->
 def same_text(one: str, other: str) -> bool:
     """Say whether two texts differ in blanks and capitals only."""
     return one == other or one.casefold().split() == other.casefold().split()
+
+
+def _point(starts: Sequence[int], offset: int) -> int:
+    """Return the first character that starts at an offset, -1 where none does."""
+    at = bisect_left(starts, offset)
+    return at if at < len(starts) and starts[at] == offset else -1
 
 
 def _fault(
@@ -116,6 +130,7 @@ def _mentions(
         starts, ends = zip(*places, strict=True)
         between = zip(sorted(ends)[:-1], sorted(starts)[1:], strict=True)
         if any(text[end:start].strip() for end, start in between):
-            repairs["discontinuous entities taken from first to last word"] += 1
-        mentions.append(Mention(min(starts), max(ends), one.label))
+            repairs[DISCONTINUOUS] += 1
+        else:
+            mentions.append(Mention(min(starts), max(ends), one.label))
     return mentions

@@ -12,6 +12,7 @@ NO_TEXT = {
     b"ARROW1": "an Arrow file: write the entry with format: {kind: parquet, …}",
     b"PK\x03\x04": "a zip: unpack it",
     b"\x1f\x8b": "packed with gzip: unpack it",
+    b"x\x9c": "packed with zlib, as spaCy's .spacy files: write doc.to_json() of each document",
     b"\xff\xfe": "UTF-16: save it as UTF-8",
     b"\xfe\xff": "UTF-16: save it as UTF-8",
 }

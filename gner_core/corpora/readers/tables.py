@@ -1,8 +1,10 @@
 """Reads the rows of Parquet files, and of Arrow files as `datasets` saves them, as mappings.
 
-Faults name the row, from 1.
+`datasets` describes the columns in the file: integers of a ClassLabel stand for names. Faults name
+the row, from 1.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +56,56 @@ def table_rows(
                 yield row[0], values
         if isinstance(table, pq.ParquetFile) and row[0] != table.metadata.num_rows:
             raise InputError(f"{path}: holds {row[0]} rows, but says {table.metadata.num_rows}")
+
+
+def named_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the rows of `table_rows`; inside objects, a ClassLabel's integers become its names."""
+    described = features(path, table_schema(path))
+    nested = {name: one for name, one in described.items() if _holds_named_objects(one)}
+    for row, values in table_rows(path):
+        yield row, {**values, **{name: _named(values[name], one) for name, one in nested.items()}}
+
+
+def features(path: Path, schema: pa.Schema) -> dict[str, Any]:
+    """Return what `datasets` says about each column; nothing where it did not write the file."""
+    said = (schema.metadata or {}).get(b"huggingface")
+    try:
+        known = json.loads(said)["info"]["features"] if said else {}
+        return {name: known[name] for name in schema.names if name in known}
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: its description of columns is damaged ({error!r})") from None
+
+
+def item_of(feature: Any) -> Any:
+    """Return the feature of the items of a list, None for what is no list."""
+    if isinstance(feature, list):
+        return feature[0] if feature else None
+    return feature.get("feature") if isinstance(feature, dict) else None
+
+
+def names_of(feature: Any) -> tuple[str, ...] | None:
+    """Return the names of a ClassLabel, None for another feature."""
+    names = feature.get("names") if isinstance(feature, dict) else None
+    return tuple(map(str, names)) if isinstance(names, list) else None
+
+
+def _holds_named_objects(feature: Any) -> bool:
+    inside = item_of(feature) or feature
+    if not isinstance(inside, dict) or "_type" in inside:
+        return False
+    return any(names_of(item_of(one) or one) for one in inside.values())
+
+
+def _named(value: Any, feature: Any) -> Any:
+    """Return a value with names in the place of integers."""
+    names = names_of(feature)
+    if names:
+        return names[value] if isinstance(value, int) and 0 <= value < len(names) else value
+    if isinstance(value, list):
+        return [_named(one, item_of(feature)) for one in value]
+    if isinstance(value, dict) and isinstance(feature, dict):
+        return {key: _named(one, feature.get(key)) for key, one in value.items()}
+    return value
 
 
 @contextmanager

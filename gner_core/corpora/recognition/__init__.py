@@ -2,7 +2,6 @@
 
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -51,6 +50,8 @@ class SplitFound:
     """The first sentences that hold an entity."""
     ranks: list[bytes]
     """A hash of the words of each sentence."""
+    differing: int
+    """Sentences whose words came before, with other entities."""
 
 
 @dataclass
@@ -123,13 +124,17 @@ def read_split(
     tally, repairs = Tally(), Counter[str]()
     examples: list[Sentence] = []
     ranks = []
+    first_tags: dict[bytes, int] = {}
+    differing = 0
     params = found.params.model_copy(update={"changed_at_most": 1.0})
     stream = stream_split(found.name, params, split=split, folder=found.folder, repairs=repairs)
     for sentence in tally.counting(islice(stream, most)):
         ranks.append(rank(sentence.words, seed))
+        tags = hash(sentence.tags)
+        differing += first_tags.setdefault(ranks[-1], tags) != tags
         if len(examples) < EXAMPLES and any(tag != "O" for tag in sentence.tags):
             examples.append(sentence)
-    return SplitFound(tally.as_dict(), dict(repairs), examples, ranks)
+    return SplitFound(tally.as_dict(), dict(repairs), examples, ranks, differing)
 
 
 def entry(name: str, params: CorpusParams) -> str:
@@ -142,12 +147,6 @@ def entry(name: str, params: CorpusParams) -> str:
         values["made"] = {s: rule.model_dump(mode="json") for s, rule in params.made.items()}
     text = yaml.safe_dump({name: values}, sort_keys=False, allow_unicode=True, width=100)
     return str(text)
-
-
-def plain_name(text: str) -> str:
-    """Return a name for files and keys made of a file's name."""
-    plain = unicodedata.normalize("NFKD", text.lower()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "my-corpus"
 
 
 def plain_names(found: Recognised) -> dict[str, str]:
@@ -235,6 +234,11 @@ def _look(found: Recognised) -> None:
     for split, part in found.splits.items():
         files = ", ".join(str(found.folder / name) for name in found.params.files[split])
         found.problems += [f"{files}: {doubt}" for doubt in _doubts(part.statistics, found.params)]
+        if part.differing:
+            found.problems.append(
+                f"{files}: {part.differing:,} sentences repeat others with different entities; "
+                "are they of several annotators?"
+            )
 
 
 def _doubts(counts: Mapping[str, Any], params: CorpusParams) -> Iterator[str]:

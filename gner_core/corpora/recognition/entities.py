@@ -27,6 +27,11 @@ def ranked(names: Iterable[str], known: Sequence[str]) -> list[str]:
     return sorted(names, key=rank)
 
 
+def is_start(key: str) -> bool:
+    """Say whether a key names the start of an entity."""
+    return _plain(key) in STARTS
+
+
 def keys_of(entities: Sequence[Any]) -> Keys | None:
     """Return the keys or indices of start, end and label; None where these are no entities."""
     lists = [one for one in entities if isinstance(one, list) and len(one) >= 3]
@@ -168,7 +173,7 @@ def _kind(value: Any) -> str:
 def _key(objects: Sequence[dict[str, Any]], names: Sequence[str], kind: str) -> str | None:
     """Return the key of a known name that at least half of the objects have, with such a value."""
     seen = dict.fromkeys(key for one in objects for key in one)
-    plain = {key: key.replace("_", "").lower() for key in seen}
+    plain = {key: _plain(key) for key in seen}
     for name in names:
         for key in (key for key in seen if plain[key] == name):
             values = [one[key] for one in objects if key in one]
@@ -182,13 +187,17 @@ def _key(objects: Sequence[dict[str, Any]], names: Sequence[str], kind: str) -> 
     return None
 
 
+def _plain(key: str) -> str:
+    return key.replace("_", "").lower()
+
+
 def _key_of_other_text(objects: Sequence[dict[str, Any]]) -> str | None:
-    """Return the key with the fewest different texts, never one of the entity's own text."""
+    """Return the key with the fewest different texts, never one of the entity's own text or id."""
     keys = dict.fromkeys(
         key
         for one in objects
         for key, value in one.items()
-        if isinstance(value, str) and key not in MENTION_TEXTS
+        if isinstance(value, str) and key not in MENTION_TEXTS and _plain(key)[-2:] != "id"
     )
     return min(keys, key=lambda key: len({str(one.get(key)) for one in objects}), default=None)
 

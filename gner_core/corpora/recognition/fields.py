@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.corpora.readers.json.records import json_objects
+from gner_core.corpora.readers.json.spans import as_objects
 from gner_core.corpora.readers.parquet import class_names
 from gner_core.corpora.readers.tables import is_table, table_schema
 from gner_core.corpora.recognition.columns import are_bare_labels, recognise_scheme
-from gner_core.corpora.recognition.entities import Entities, keys_of, ranked
+from gner_core.corpora.recognition.entities import Entities, is_start, keys_of, ranked
 from gner_core.corpora.tag_schemes import TAG
 from gner_core.errors import InputError
 
@@ -74,7 +75,8 @@ def _label_studio(path: Path, tasks: Sequence[Record]) -> Found:
 def _leaves(record: Record, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in record.items():
         if isinstance(value, dict) and not prefix:
-            yield from _leaves(value, f"{key}.")
+            entities = as_objects(value) if any(map(is_start, value)) else value
+            yield from _leaves(value, f"{key}.") if entities is value else [(key, entities)]
         else:
             yield prefix + key, value
 

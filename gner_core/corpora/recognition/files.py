@@ -1,6 +1,7 @@
 """Says which files of a user are which split, by the names of files and folders."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from os.path import commonpath, normpath
@@ -28,6 +29,19 @@ SUFFIXES = (
 NO_CORPUS = re.compile(r"(?i)readme|license|licence|labels|tags|requirements|config|notes")
 NO_CORPUS_JSON = ("dataset_info", "dataset_infos", "dataset_dict", "state", "package")
 
+ANY_CORPUS = (
+    "all",
+    "admin",
+    "annotations",
+    "corpus",
+    "data",
+    "dataset",
+    "export",
+    "output",
+    "result",
+)
+"""Parts of names that say nothing about a corpus; the first two are those of doccano's files."""
+
 
 def corpus_files(paths: Sequence[Path]) -> tuple[Path, dict[Split, tuple[str, ...]]]:
     """Return the folder of a corpus, and the files of each split, relative to it.
@@ -51,6 +65,24 @@ def corpus_files(paths: Sequence[Path]) -> tuple[Path, dict[Split, tuple[str, ..
     splits = [split_of(file, root) for file, root in found]
     names = [f"{file.relative_to(base).as_posix()}{'/' * file.is_dir()}" for file, _ in found]
     return base, by_split(names, splits)
+
+
+def name_of(given: Path | str) -> str:
+    """Return the name of a corpus: as given, or that of its file, or of the folder that holds it.
+
+    Names such as `train` or `all`, which many files have, say less than the name of the folder.
+    """
+    if isinstance(given, str):
+        return plain_name(given)
+    name = plain_name(given.stem if given.is_file() else given.name)
+    says_nothing = set(name.split("-")) <= {*SPLITS, *ANY_CORPUS}
+    return plain_name(given.parent.name) if says_nothing and given.parent.name else name
+
+
+def plain_name(text: str) -> str:
+    """Return a name for files and keys made of a file's name."""
+    plain = unicodedata.normalize("NFKD", text.lower()).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "my-corpus"
 
 
 def by_split(names: Sequence[str], splits: Sequence[Split | None]) -> dict[Split, tuple[str, ...]]:

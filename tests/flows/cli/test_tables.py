@@ -4,6 +4,7 @@ import io
 import logging
 import re
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.running.terminal import show_any_text
+from flows.views import predict, score, tables
 from flows.views.output import LogLines, Output, json_text, print_parts
 from flows.views.tables import WholeTable, table_of
 
@@ -136,3 +138,27 @@ def test_a_line_that_is_too_wide_goes_on_below_with_its_indent(
         "device     H200; bfloat16: 989",
         "           TFLOP/s",
     ]
+
+
+def test_outside_a_terminal_progress_is_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "SECONDS_BETWEEN_LINES", 0.02)
+    told = ""
+
+    def until(line: str) -> None:
+        nonlocal told
+        deadline = time.monotonic() + 20
+        while not re.search(rf"^[0-9:]{{8}} {line}$", told, re.MULTILINE):
+            assert time.monotonic() < deadline, told
+            time.sleep(0.005)
+            told += capsys.readouterr().err
+
+    with predict.progress() as show:
+        until("loading the model")
+        show({"time": 1.0, "done": 2, "total": 9, "share": 0.2})
+        show({"time": 2.0, "done": 3, "total": 9, "share": 0.4})
+        until("windows of text: 3/9  0:00:03 left")
+    with score.progress() as report:
+        report(1200)
+        until("sentences scored: 1200")

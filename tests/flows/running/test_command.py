@@ -1,5 +1,7 @@
 """What tells runs of one file apart: their name, and the name of their report's file."""
 
+from pathlib import Path
+
 from flows.running.command import FILE_CHARACTERS, Command
 
 
@@ -15,6 +17,15 @@ def test_changes_are_in_the_order_of_their_keys_and_the_last_of_one_key_counts()
     assert changed.titled("other") == "other, decode.beams=4, match.mode=paper"
     assert changed.file_name("other") == "other-decode.beams=4-match.mode=paper"
     assert changed.line.startswith("gner run 'a b.yaml' --set name=other --set match.mode=paper")
+
+
+def test_a_value_that_the_file_or_a_default_has_already_is_no_change(root: Path) -> None:
+    same = ["decode.mode=free", "decode.beams=1", "stages.adaptation.train.epochs=2"]
+    tiny = str(root / "params" / "tiny.yaml")
+    assert Command(tiny, same).titled("tiny") == "tiny"
+    assert Command(tiny, [*same, "decode.beams=2"]).titled("tiny") == "tiny, decode.beams=2"
+    sweep = Command(str(root / "params" / "sweeps" / "beam-size.yaml"), ["decode.beams=1"])
+    assert sweep.titled("beam-size") == "beam-size, decode.beams=1"  # its points may have others
 
 
 def test_names_of_files_stay_short_safe_and_apart() -> None:

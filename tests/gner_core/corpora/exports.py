@@ -300,6 +300,54 @@ def parquet_folder(folder: Path) -> Marked:
     return marked_in(HOSTILE)
 
 
+def named_labels(folder: Path) -> Marked:
+    """Entities with labels as integers that have names, and ids, of which there are few."""
+    from datasets import ClassLabel, Dataset, Features, List, Value
+
+    entity = {
+        "start": Value("int32"),
+        "end": Value("int32"),
+        "label": ClassLabel(names=["PER", "LOC", "ORG"]),
+        "id": Value("string"),
+    }
+    features = Features(
+        {"text": Value("string"), "ids": List(Value("int32")), "entities": [entity]}
+    )
+    labels = entity["label"].names
+    rows = [
+        {
+            "text": text,
+            "ids": [1, 2],
+            "entities": [
+                {"start": start, "end": end, "label": labels.index(label), "id": f"e{n}"}
+                for n, (start, end, label) in enumerate(places(text, marked))
+            ],
+        }
+        for text, marked in HOSTILE
+    ]
+    Dataset.from_list(rows, features=features).save_to_disk(str(folder / "saved"), num_shards=2)
+    return marked_in(HOSTILE)
+
+
+def object_of_lists(folder: Path) -> Marked:
+    """Entities as `Sequence({…})` is stored: one object that holds a list for each key."""
+    from datasets import ClassLabel, Dataset, Features, List, Value
+
+    names = ["ORG", "PER", "LOC"]
+    number = List(Value("int64"))
+    entities = {"start": number, "end": number, "label": List(ClassLabel(names=names))}
+    features = Features({"text": Value("string"), "entities": entities})
+    rows = []
+    for text, marked in PLAIN:
+        found = places(text, marked)
+        starts, ends, labels = zip(*found, strict=True) if found else ((), (), ())
+        numbers = [names.index(label) for label in labels]
+        held = {"start": list(starts), "end": list(ends), "label": numbers}
+        rows.append({"text": text, "entities": held})
+    Dataset.from_list(rows, features=features).save_to_disk(str(folder / "saved"))
+    return marked_in(PLAIN)
+
+
 EXPORTS: dict[str, Callable[[], Export]] = {
     "doccano": doccano,
     "doccano with relations": doccano_with_relations,
@@ -317,4 +365,6 @@ EXPORTS: dict[str, Callable[[], Export]] = {
 DATASETS: dict[str, Callable[[Path], Marked]] = {
     "saved dataset": saved_dataset,
     "folder of Parquet files": parquet_folder,
+    "labels with names": named_labels,
+    "entities as one object of lists": object_of_lists,
 }

@@ -11,6 +11,7 @@ from gner_core.corpora.mentions import find_mentions, without_overlaps
 from gner_core.corpora.readers.raw import Mention, RawText
 from gner_core.corpora.tag_schemes import BioTags, Scheme, TagError
 from gner_core.corpora.tokens import tokenise
+from gner_core.corpora.words import split_words
 from gner_core.records import spans_of, tags_of
 
 
@@ -147,11 +148,16 @@ def test_tokens_keep_text_and_entities(text: str, mentions: list[Mention]) -> No
             assert covered == [t for t in texts if t]
 
 
-def test_words_keep_numbers_and_split_at_entities() -> None:
-    text = "In 1,250.5 mg/l (anti-rust) U.S. wares, pre2000"
-    sentence = tokenise(RawText(text, [Mention(40, 43, "x")], 1), rule="words", repairs=Counter())
-    words = "In 1,250.5 mg / l ( anti - rust ) U . S . wares , pre 2000"
-    assert sentence.words == words.split()
+def test_words_are_those_of_predicting_split_at_the_edges_of_entities() -> None:
+    text = "In 1,250.5 mg/l (anti-rust) U.S. wares, 東京で pre2000, don't."
+    repairs: Counter[str] = Counter()
+    sentence = tokenise(RawText(text, [Mention(44, 47, "x")], 1), rule="words", repairs=repairs)
+    assert text[44:47] == "pre"
+    predicted = [word.text for word in split_words(text)]
+    at = predicted.index("pre2000")
+    assert sentence.words == [*predicted[:at], "pre", "2000", *predicted[at + 1 :]]
+    assert predicted[:at] == "In 1,250.5 mg/l ( anti-rust ) U.S. wares , 東 京 で".split()
+    assert repairs == {"words split where an entity ends in them": 1}
 
 
 def test_sentence_ends() -> None:

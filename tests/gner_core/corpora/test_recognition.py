@@ -104,11 +104,12 @@ def test_an_open_question_about_ends_is_said(tmp_path: Path) -> None:
         ("Ida\tB\nMoe\tI\nran\tO\n", "no column of tags.* holds B, I, O"),
         ("Ida B_PER\nMoe I_PER\nran O\noff O\n", "no column of tags.* holds B_PER, I_PER, O"),
         ("PK\x03\x04", "a zip: unpack it"),
+        (b"x\x9c\xed\x9d", r"spaCy's .spacy files: write doc.to_json\(\)"),
         ('{"text": "Ida ran", "spans": [[0, 3, "B-PER"], [4, 7, "O"]]}', "marks tags per word"),
         ('{"text": "Ida ran", "spans": [[0, 3, "B-PER"], [4, 7, "I-PER"]]}', "tags per word"),
     ],
 )
-def test_other_files_are_refused(tmp_path: Path, content: str, message: str) -> None:
+def test_other_files_are_refused(tmp_path: Path, content: str | bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
         look_at(tmp_path, content)
 
@@ -299,3 +300,12 @@ def test_no_two_labels_share_a_name_in_prompts(tmp_path: Path) -> None:
         "a b": "a b",
         "GPE": "geopolitical entity",
     }
+
+
+def test_regions_of_a_web_page_are_told_from_those_of_a_text(tmp_path: Path) -> None:
+    place = {"start": "/p[1]/text()[1]", "end": "/p[1]/text()[1]", "text": "Ida"}
+    region = {"type": "hypertextlabels", "value": {**place, "hypertextlabels": ["PER"]}}
+    task = {"data": {"html": "<p>Ida</p>"}, "annotations": [{"result": [region]}]}
+    found = look_at(tmp_path, json.dumps([task]))
+    assert "line 1: region" in found.problems[0]
+    assert "not those of HyperText" in found.problems[0]

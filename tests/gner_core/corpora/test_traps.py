@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gner_core.corpora.prepare import stream_split
+from gner_core.errors import InputError
 from gner_core.records import Sentence, spans_of
 from tests.gner_core.corpora.own_corpora import (
     LABELS,
@@ -174,7 +175,7 @@ def test_pubtator_mentions_are_nested_overlapping_repeated_and_composite(tmp_pat
     assert len(found) == 10
     assert entities(found[:1]) == [
         ("Tea", "person"),
-        ("kidney and / or liver failure", "organization"),
+        ("kidney and/or liver failure", "organization"),
         ("Tea", "person"),
         ("liver failure", "organization"),
     ]
@@ -183,6 +184,7 @@ def test_pubtator_mentions_are_nested_overlapping_repeated_and_composite(tmp_pat
         "composite entities kept as one": 10,
         "overlapping entities left out": 10,
         "repeated entities left out": 10,
+        "words split where an entity ends in them": 10,
     }
     by_blanks, repairs = read(
         tmp_path, {**form, "tokens": "blanks"}, {"train.txt": content.encode()}
@@ -191,12 +193,14 @@ def test_pubtator_mentions_are_nested_overlapping_repeated_and_composite(tmp_pat
     assert repairs["entities widened to whole words"] == 30
 
 
-def test_brat_entities_may_be_in_two_pieces(tmp_path: Path) -> None:
+def test_brat_entities_in_pieces_are_left_out_unless_only_a_line_ends_between(
+    tmp_path: Path,
+) -> None:
     files: Files = {"corpus/": b""}
     for number in range(10):
-        files[f"corpus/{number}.txt"] = b"The upper\nand lower jaw ached.\n"
+        files[f"corpus/{number}.txt"] = b"The upper\nand lower jaw\nbone ached.\n"
         files[f"corpus/{number}.ann"] = (
-            b"T1\tORG 4 9;20 23\tupper jaw\nT2\tORG 14 23\tlower jaw\n"
+            b"T1\tORG 4 9;20 23\tupper jaw\nT2\tORG 14 23;24 28\tlower jaw bone\n"
             b"R1\tPart Arg1:T1 Arg2:T2\t\n#1\tNote T1\tlike this\n"
         )
     del files["corpus/"]
@@ -207,12 +211,14 @@ def test_brat_entities_may_be_in_two_pieces(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
     repairs: Counter[str] = Counter()
     found = list(stream_split("trap", params, split="train", folder=tmp_path, repairs=repairs))
-    assert entities(found) == [("upper and lower jaw", "organization")] * 10
+    assert entities(found) == [("lower jaw bone", "organization")] * 10
     assert repairs == {
         "annotations other than entities passed over": 20,
-        "discontinuous entities taken from first to last word": 10,
-        "overlapping entities left out": 10,
+        "discontinuous entities left out": 10,
     }
+    half = params.model_copy(update={"changed_at_most": 0.49})
+    with pytest.raises(InputError, match=r"50.0% of 20 entities .*10 discontinuous entities"):
+        list(stream_split("trap", half, split="train", folder=tmp_path, repairs=Counter()))
 
 
 def test_passages_hold_line_breaks_and_mentions_are_found_verbatim(tmp_path: Path) -> None:

@@ -63,7 +63,10 @@ def _labels(region: Any) -> Any:
 def _said(region: dict[str, Any], labels: Any, where: str, repairs: Counter[str]) -> Said:
     start, end, text = region.get("start"), region.get("end"), region.get("text")
     if type(start) is not int or type(end) is not int:
-        raise InputError(f"{where}: entity {short(region)} is not two integers and a label")
+        raise InputError(
+            f"{where}: region {short(region)} has no positions in a plain text; "
+            "only Labels of a Text are read, not those of HyperText or Paragraphs"
+        )
     label = label_of(labels, region, where=where, repairs=repairs)
     said = text if isinstance(text, str) else None
     return Said([(start, end)], label, said, where)

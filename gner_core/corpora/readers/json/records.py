@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.corpora.readers.raw import read_text, text_lines
-from gner_core.corpora.readers.tables import is_table, table_rows
+from gner_core.corpora.readers.tables import is_table, named_rows
 from gner_core.errors import InputError
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
@@ -26,7 +26,7 @@ def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Of a Parquet or Arrow file, yield (row, values by column).
     """
     if is_table(path):
-        yield from table_rows(path)
+        yield from named_rows(path)
         return
     for line, value in _lines(path) if _is_one_object_a_line(path) else _document(path):
         pairs = value.get("annotations") if isinstance(value, dict) else None

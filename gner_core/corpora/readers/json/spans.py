@@ -1,7 +1,7 @@
 """Reads JSON records with entities as positions, of words (`word_spans`) or characters.
 
 An entity is an object such as {"start": 0, "end": 3, "type": "person"} or a list such as
-[0, 3, "person"]; the params name its keys and say whether the end is included. Of several labels
+[0, 3, "person"]; entities may also be one object of lists, as `datasets` stores them; the params name its keys and say whether the end is included. Of several labels
 the first is taken, and counted. Where an entity also holds its text, that is compared with the text
 at its position (`gner_core.corpora.readers.positions`).
 
@@ -28,6 +28,8 @@ from gner_core.errors import InputError
 MENTION_TEXTS = ("text", "word", "value", "surface", "mention", "surface_form", "entity_text")
 """Keys of an entity that hold its text."""
 NOT_ACCEPTED = ("reject", "ignore")
+NO_SPANS = ("classification", "choice", "text_input")
+"""Prodigy's kinds of tasks in which no entity can be marked; a dataset may hold several kinds."""
 
 
 def read(
@@ -38,6 +40,9 @@ def read(
         where = f"{path}, line {line}"
         if record.get("answer") in NOT_ACCEPTED:
             repairs["records that were not accepted left out"] += 1
+            continue
+        if record.get("_view_id") in NO_SPANS and form.entities_field not in record:
+            repairs["records of tasks without entities left out"] += 1
             continue
         if isinstance(form, WordSpansFormat):
             words = list_of_strings(record, form.words_field, where=where)
@@ -64,6 +69,16 @@ def label_of(value: Any, entity: Any, *, where: str, repairs: Counter[str]) -> s
     return str(labels[0])
 
 
+def as_objects(entities: Any) -> Any:
+    """Return one object of lists of the same length as a list of objects, all else as it is."""
+    if not isinstance(entities, dict) or not entities:
+        return entities
+    columns = list(entities.values())
+    if not all(isinstance(one, list) and len(one) == len(columns[0]) for one in columns):
+        return entities
+    return [dict(zip(entities, one, strict=True)) for one in zip(*columns, strict=True)]
+
+
 def short(entity: Any) -> str:
     """Return an entity as it stands in messages."""
     return repr(entity)[:80]
@@ -79,7 +94,7 @@ def _mentions(
     is_reviewed = record.get("answer") == "accept" or "annotation_id" in record
     if is_reviewed and form.entities_field not in record:
         return []
-    entities = field(record, form.entities_field, where=where)
+    entities = as_objects(field(record, form.entities_field, where=where))
     if not isinstance(entities, list):
         raise InputError(f"{where}: {form.entities_field!r} must be a list")
     keys_of_text = [key for key in MENTION_TEXTS if key not in form.entity_keys]

@@ -1,7 +1,7 @@
 """Reads brat standoff: a text file and an `.ann` file of that name, with a line per annotation.
 
-A discontinuous entity is taken from its first to its last character, as composite mentions of
-PubTator are, and counted. Relations, events, attributes and notes are passed over and counted.
+An entity of several pieces with words between them is left out and counted. Relations, events,
+attributes and notes are passed over and counted.
 """
 
 import re

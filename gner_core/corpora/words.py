@@ -1,4 +1,4 @@
-"""Splits raw text into words with exact offsets, like those of training corpora.
+"""Splits raw text into words with exact offsets, for training (`tokens: words`) and predicting.
 
 - Blanks, line ends, control characters and zero-width spaces separate words and belong to none.
 - What a reader sees as one sign is never split: combining marks, emoji sequences, flags, keycaps.
@@ -15,6 +15,7 @@ Example:
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from gner_core.errors import InputError
@@ -29,6 +30,8 @@ class Word(NamedTuple):
 
 
 LONGEST_ABBREVIATION = 24
+LONGEST_KNOWN = 40
+"""Characters of a piece between blanks whose words are remembered."""
 _NO_BLANKS = (
     "\u0e00-\u0eff"  # Thai, Lao
     "\u0f00-\u0fff"  # Tibetan
@@ -41,7 +44,9 @@ _SEPARATORS = (
     "\u0000-\u001f\u007f-\u00a0\u200b\u2028\u2029\u2060\ufeff"  # control, blanks without width
     "\u200e\u200f\u202a-\u202e\u2066-\u2069"  # direction of writing
 )
-_PIECE = re.compile(rf"[^\s{_SEPARATORS}]+")
+_PIECE = re.compile(rf"([A-Za-z0-9]+)([,;!?)])?(?=\s|\Z)|[^\s{_SEPARATORS}]+")
+"""What stands between blanks; its groups are the usual case, a plain word and perhaps one sign."""
+_PLAIN = re.compile(r"[A-Za-z0-9_]+")
 _NO_BLANK = re.compile(rf"[{_NO_BLANKS}]")
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")
 _ADDRESS = re.compile(
@@ -72,11 +77,23 @@ def split_words(text: str) -> list[Word]:
         raise InputError(
             f"character {error.start} is half a surrogate pair and no text; repair the encoding"
         ) from None
-    words: list[Word] = []
+    return [Word(text[start:end], start, end) for start, end in word_spans(text)]
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Return start and end of the words of a text, which must be sound Unicode."""
+    spans: list[tuple[int, int]] = []
     for piece in _PIECE.finditer(text):
-        for start, end in _parts(text, piece.start(), piece.end()):
-            words.append(Word(text[start:end], start, end))
-    return words
+        first, last = piece.span()
+        if piece.lastindex:
+            spans.append(piece.span(1))
+            if piece.lastindex == 2:
+                spans.append(piece.span(2))
+        elif last - first > LONGEST_KNOWN:
+            spans += _parts(text, first, last)
+        else:
+            spans += [(first + a, first + b) for a, b in _known_parts(piece.group())]
+    return spans
 
 
 def sentence_ends(words: Sequence[str]) -> list[bool]:
@@ -97,6 +114,12 @@ def line_ends(text: str, words: Sequence[Word]) -> list[bool]:
     """Say of each word whether a line ends between it and the next one."""
     starts = [*(word.start for word in words), len(text)][1:]
     return ["\n" in text[word.end : start] for word, start in zip(words, starts, strict=True)]
+
+
+@lru_cache(maxsize=2**16)
+def _known_parts(piece: str) -> tuple[tuple[int, int], ...]:
+    """Return the words of a piece; most pieces of a corpus are frequent ones."""
+    return tuple(_parts(piece, 0, len(piece)))
 
 
 def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -123,8 +146,12 @@ def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _word_end(text: str, start: int, end: int) -> int:
     """Return where a word that begins with a letter or digit (or `@`, `#`) ends."""
-    at = _sign_end(text, start, end)
+    at = start if _lettered(text[start]) else _sign_end(text, start, end)
     while at < end:
+        run = _PLAIN.match(text, at, end)
+        if run and (run.end() == end or text[run.end()].isascii()):  # the usual case, and fast
+            at = run.end()
+            continue
         sign = text[at]
         after = _sign_end(text, at, end)
         if _lettered(sign) and not _NO_BLANK.match(sign):
@@ -176,6 +203,8 @@ def _tagged(text: str, at: int, end: int) -> bool:
 def _sign_end(text: str, start: int, end: int) -> int:
     """Return where the sign ends that a reader sees at `start`."""
     at = start + 1
+    if (at == end or text[at].isascii()) and text[start] != _JOINER:  # the usual case, and fast
+        return at
     if _FLAG.match(text, start) and at < end and _FLAG.match(text, at):
         at += 1
     at = _marks_end(text, at, end)

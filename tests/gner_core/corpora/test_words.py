@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gner_core.corpora.words import line_ends, sentence_ends, split_words
 from gner_core.errors import InputError
-from gner_core.predicting.words import line_ends, sentence_ends, split_words
 
 
 def texts(text: str) -> list[str]:
