@@ -28,7 +28,7 @@ from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import read_runnable
 from gner_core.reports.page import with_links
 from tasks.plans.experiment import plan_experiment, used_corpora
-from tasks.results import REPORT, SCORES
+from tasks.results import REPORT, SCORES, figures_of
 from tasks.tracking.comparison import EXPERIMENT
 
 
@@ -76,15 +76,17 @@ def _run(
         plan.steps(),
         name=command.titled(experiment.name),
         params=experiment.values(),
-        tags={**command.tags(), EXPERIMENT: experiment.name, "gner.report": plan.report.ref.key},
+        tags={**command.tags(), EXPERIMENT: experiment.name},
         console=console,
     ) as opened:
         run, tracker = opened.run, opened.run.tracker
         run_steps(plan.steps(), run, submitter)
         scores = {title: run.json(score, SCORES) for title, score in plan.tests.items()}
+        for title, summary in scores.items():  # also of tests that share a step
+            tracker.parent.values(figures_of(title, summary))
         page = page_of(plan, run, command.head())
         tracker.parent.text(REPORT, page)
-        tracker.parent.tags(checkpoint_tags(plan))
+        tracker.parent.tags({"gner.report": plan.report.ref.key, **checkpoint_tags(plan)})
     name = f"{command.file_name(experiment.name)}.html"
     report = put_report(name, with_links(page, tracker.links).encode())
     checkpoints = {title: step.ref for title, step in plan.stages.items()}

@@ -37,6 +37,7 @@ from tasks.paths import made_home, open_store
 from tasks.progress import logger
 from tasks.reevaluation import compare_checkpoints, mean_f1
 from tasks.steps.results import Compare
+from tasks.tracking.comparison import EXPERIMENT
 from tasks.tracking.mlflow_run import DESCRIPTION
 from tasks.tracking.server import tracking_store
 
@@ -170,9 +171,13 @@ def _row(
             with opened_run(
                 params.execution,
                 candidate.steps(),
-                name=params.name,
+                name=f"{params.name}, {one.name}",
                 params=params.model_dump(mode="json", exclude={"corpora"}),
-                tags={"gner.suite": suite.key, DESCRIPTION: f"Re-evaluation of `{one.where}`."},
+                tags={
+                    EXPERIMENT: params.name,
+                    "gner.suite": suite.key,
+                    DESCRIPTION: f"Re-evaluation of `{one.where}`.",
+                },
                 console=console,
             ) as opened:
                 _evaluate(candidate, suite, opened.run, submitter)

@@ -81,11 +81,15 @@ def write_report(step: Report, run: RunContext) -> ArtifactRef:
     return step.ref
 
 
+def figures_of(test: str, summary: Mapping[str, Any]) -> dict[str, float]:
+    """Return the figures of a test that the run of an experiment has in MLflow."""
+    means = {f"{test}/{name}": summary["macro"][name] for name in RATIOS}
+    return means | {f"{test}/{name}/f1": row["f1"] for name, row in summary["corpora"].items()}
+
+
 def _track(step: Score, run: RunContext) -> None:
     summary = run.json(step, SCORES)
-    run.tracker.parent.values({f"{step.title}/{name}": summary["macro"][name] for name in RATIOS})
-    of_corpora = summary["corpora"].items()
-    run.tracker.parent.values({f"{step.title}/{name}/f1": row["f1"] for name, row in of_corpora})
+    run.tracker.parent.values(figures_of(step.title, summary))
     if TaskRunContext.get():
         shown = ("sentences", "gold", "predicted", "right", *RATIOS)
         rows = [

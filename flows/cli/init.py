@@ -69,7 +69,7 @@ def init(
     )
     console = Output()
     for part in draft_report(draft):
-        console.print(part, soft_wrap=True)
+        console.print(part)
     target.write_text(text, encoding="utf-8")
     run = f"{program()} run {shlex.quote(str(target))}"
     typer.echo(f"\nwrote {target}; train and test with:\n\n  {run}\n")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.messages import log_to, print_json, show_fault
-from flows.views.output import Output
+from flows.views.output import Output, print_parts
 from gner_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print the steps an
 Device = Annotated[
     list[str] | None,
     typer.Option(
+        metavar="NAME",
         help="With --dry-run: costs on A100-80G, H100-SXM, H200 or L40S, or a file measured by "
-        "gner bench train|generate --json; repeatable, the device first."
+        "gner bench train|generate --json; repeatable, the device first.",
     ),
 ]
 Grid = Annotated[
@@ -55,9 +56,7 @@ def run(
         if as_json:
             print_json(dry_run_values(found, devices=device or [], grid=grid))
             return
-        console = Output()
-        for part in dry_run_parts(found, devices=device or [], grid=grid):
-            console.print(part)
+        print_parts(dry_run_parts(found, devices=device or [], grid=grid))
         return
     if device or grid is not None:
         raise InputError("--device and --grid need --dry-run")

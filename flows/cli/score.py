@@ -32,7 +32,9 @@ File = Annotated[
 OneMetric = Annotated[Literal["pair", "span"], typer.Option(help="pair or span.")]
 Metrics = Annotated[
     list[Metric] | None,
-    typer.Option(help="pair (the paper's, default), span or partial; repeatable."),
+    typer.Option(
+        metavar="METRIC", help="pair (the paper's, default), span or partial; repeatable."
+    ),
 ]
 Types = Annotated[bool, typer.Option(help="Also a table per type.")]
 ErrorsOption = Annotated[
@@ -118,7 +120,7 @@ def score(
     if as_json:
         print_json(score_values(scores, setup))
     else:
-        print_scores(scores, setup, types=types)
+        print_scores(scores, setup, types=types, matched=not gold)
 
 
 def compare(

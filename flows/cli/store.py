@@ -18,6 +18,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print a list of objects in
 
 def runs(as_json: AsJson = False) -> None:
     """List the runs, the latest first: name, what differs from the file, scores, report, age."""
+    from flows.views.output import print_parts
     from flows.views.store import run_lines
     from tasks.tracking.listing import tracked_runs
 
@@ -26,12 +27,12 @@ def runs(as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(run) for run in found])
         return
-    for line in run_lines(found):
-        typer.echo(line)
+    print_parts(run_lines(found))
 
 
 def models(as_json: AsJson = False) -> None:
     """List the trained checkpoints, the latest first: name, runs, scores, key, size, age."""
+    from flows.views.output import print_parts
     from flows.views.store import model_lines
     from tasks.checkpoints.listing import list_models
     from tasks.paths import open_store
@@ -41,8 +42,7 @@ def models(as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(model) for model in found])
         return
-    for line in model_lines(found):
-        typer.echo(line)
+    print_parts(model_lines(found))
 
 
 def clean(
@@ -56,11 +56,12 @@ def clean(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the results of steps that nobody refers to; with --free delete them.
+    """List results of steps that nobody refers to, and unfinished ones; with --free delete them.
 
     Reports, registered checkpoints, what runs here need, what is locked, and all inputs of these are
     kept.
     """
+    from flows.views.output import print_parts
     from flows.views.store import unused_lines
     from tasks.paths import made_home, open_store
     from tasks.standalone.clean import clean as clean_store
@@ -75,8 +76,7 @@ def clean(
     if as_json:
         print_json([{**asdict(one), "ref": one.ref.path} for one in found])
         return
-    for line in unused_lines(found, freed=free):
-        typer.echo(line)
+    print_parts(unused_lines(found, freed=free))
 
 
 @contextmanager

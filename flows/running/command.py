@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gner_core.config.reading.files import effective
 from gner_core.errors import InputError
+from gner_core.reports.page import DIFFERS
 from gner_core.store.fingerprint import fingerprint
 from tasks.provenance import facts
 from tasks.tracking.mlflow_run import DESCRIPTION
@@ -80,7 +81,7 @@ class Command:
         found = {
             "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             "command": self.line,
-            "differs from the file": self.changes,
+            DIFFERS: self.changes,
             "commit": f"{code['commit']}{changed}" if code else "",
             "machine": ", ".join(map(str, parts)),
         }

@@ -21,6 +21,7 @@ from tasks.context import RunContext, Workspace
 from tasks.paths import made_home, open_store
 from tasks.progress import Progress, logger
 from tasks.steps.step_key import Step
+from tasks.tracking.mlflow_run import DESCRIPTION
 from tasks.tracking.tracker import Tracker
 from tasks.workers import Workers
 
@@ -69,7 +70,9 @@ def opened_run(
             logger().warning("ending: workers write their checkpoints")
             raise
         except Exception as error:
-            tracker.parent.tags({FAILED: cause_of(error)})
+            cause = cause_of(error)
+            told = f"{tags[DESCRIPTION]}\n\nFailed: {cause}"
+            tracker.parent.tags({FAILED: cause, DESCRIPTION: told})
             raise
         finally:
             tracker.parent.values(_used_by_workers(run))

@@ -24,7 +24,7 @@ from tasks.context import RunContext
 from tasks.plans.experiment import plan_experiment, used_corpora
 from tasks.plans.points import PlannedPoint, labelled, plan_sweep_report, shared_steps
 from tasks.progress import logger
-from tasks.results import REPORT, SCORES
+from tasks.results import REPORT, SCORES, figures_of
 from tasks.steps.data import CACHE
 from tasks.steps.results import Report, SweepReport
 from tasks.steps.step_key import Step
@@ -189,10 +189,7 @@ def _finish(point: PlannedPoint, session: Session, tracker: Tracker) -> Path:
     """Log the results of a point, also where another point ran its steps; return its report."""
     plan, run = point.plan, session.run
     for title, score in plan.tests.items():
-        macro = run.json(score, SCORES)["macro"]
-        tracker.parent.values(
-            {f"{title}/{name}": macro[name] for name in ("precision", "recall", "f1")}
-        )
+        tracker.parent.values(figures_of(title, run.json(score, SCORES)))
     tracker.parent.tags({"gner.report": plan.report.ref.key, **checkpoint_tags(plan)})
     page = page_of(plan, run, {**session.command.head(), "point": point.label})
     tracker.parent.text(REPORT, page)
@@ -225,6 +222,9 @@ def _report(step: SweepReport, session: Session, tracker: Tracker) -> None:
     session.submit(write_sweep_report, step, run, after=[]).result()
     name = session.command.file_name(step.title)
     page = (run.path(step) / PAGE).read_text(encoding="utf-8")
+    for row in step.rows:
+        point = row.shown["name"]
+        page = page.replace(f'"{point}.html"', f'"{session.command.file_name(point)}.html"')
     shown = with_head(page, session.command.head()).encode()
     session.outcome.pages[step.title] = put_report(f"{name}.html", shown)
     for file in FILES:

@@ -1,5 +1,6 @@
 """Shows results to people: reports below GNER_HOME, checkpoints in MLflow, links and faults in Prefect."""
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
@@ -9,7 +10,7 @@ from prefect.artifacts import create_link_artifact
 from prefect.states import Failed
 
 from flows.running.outcome import PointsFailedError
-from gner_core.errors import InputError
+from gner_core.errors import InputError, Stopped
 from gner_core.reports.page import with_head
 from gner_core.runtime.files import write_file
 from tasks.context import RunContext
@@ -18,18 +19,29 @@ from tasks.plans.experiment import Plan
 from tasks.results import REPORT
 from tasks.tracking.tracker import CHECKPOINT
 
+SELF_EXPLAINING = (InputError, PointsFailedError)
+LOGS = ("prefect.flow_runs", "prefect.task_runs")
+
 
 def failing_in_one_line(flow: Callable[..., Any]) -> Callable[..., Any]:
     """Have Prefect show a fault of the input, or of points, by its message and without a traceback."""
 
     @wraps(flow)
     def run(*arguments: Any, **options: Any) -> Any:
+        for name in LOGS:
+            logging.getLogger(name).addFilter(_adds_to_the_state)
         try:
             return flow(*arguments, **options)
-        except (InputError, PointsFailedError) as error:
+        except SELF_EXPLAINING as error:
             return Failed(message=str(error), data=error)
 
     return run
+
+
+def _adds_to_the_state(record: logging.LogRecord) -> bool:
+    """Say whether a line of the log has more than the message of the failed state, its own line."""
+    told = (*SELF_EXPLAINING, Stopped)
+    return not (record.exc_info and isinstance(record.exc_info[1], told))
 
 
 def checkpoint_tags(plan: Plan) -> dict[str, str]:

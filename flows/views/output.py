@@ -7,15 +7,18 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 UNLIMITED = 1_000_000
 """Columns of a pipe or a file: nothing in it needs to be broken."""
+_LABEL = re.compile(r" *(\S+ {2,})?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -49,6 +52,21 @@ class Output(Console):
             renderable = renderable.copy()
             renderable.plain = visible(renderable.plain)
         return super().render(renderable, options)
+
+
+def print_parts(parts: Iterable[RenderableType]) -> None:
+    """Print tables and lines; one that is too wide goes on below its text, behind indent and label."""
+    console = Output()
+    for part in parts:
+        console.print(_folded(part, console.width) if isinstance(part, str) else part)
+
+
+def _folded(line: str, width: int) -> str:
+    label = _LABEL.match(line)
+    indent = " " * len(label[0] if label else "")
+    return fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 class LogLines(logging.Handler):

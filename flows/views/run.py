@@ -71,5 +71,6 @@ def show_checkpoints(checkpoints: Mapping[str, ArtifactRef], console: Console) -
     """Print where the checkpoint of each training stage is, and a command that tries it."""
     store = open_store()
     for title, ref in checkpoints.items():
-        console.print(f"checkpoint {title}: {store.objects.url(ref.path)}")
+        console.print(f"checkpoint {title}")
+        console.print(f"  {store.objects.url(ref.path)}")
         console.print(f'  echo "{EXAMPLE}" | {program()} predict {short(ref.path)}')

@@ -51,40 +51,50 @@ def progress() -> Iterator[Callable[[int], None]]:
         yield lambda sentences: bar.update(task, completed=sentences)
 
 
-def print_scores(scores: FileScores, setup: FileScoring, *, types: bool) -> None:
-    """Print a table per metric, then errors and faults where they were counted."""
+def print_scores(
+    scores: FileScores, setup: FileScoring, *, types: bool, matched: bool = False
+) -> None:
+    """Print a table per metric, then errors and faults where they were counted.
+
+    `matched` says that labels were found by matching texts with sentences; then it is said how.
+    """
     console = Output()
     back = "with" if setup.match.back_tokenization else "without"
-    console.print(
-        f"{scores.texts['all']:,} sentences, mode {setup.match.mode}, {back} back tokenization"
-    )
+    how = f", mode {setup.match.mode}, {back} back tokenization" if matched else ""
+    console.print(f"{scores.texts['all']:,} sentences{how}")
     if skipped := scores.texts["skipped"]:
         console.print(f"{skipped:,} sentences are over the limits of the model and were skipped")
     for name, tally in scores.tallies.items():
         summary = metric_summary(tally, setup.scoring)
         left_out = f", without {', '.join(sorted(tally.without))}" if tally.without else ""
         title = f"{name}: {TITLES[name]}{left_out}"
-        console.print(_metric_table(title, summary, level=setup.scoring.level))
+        console.print("", _metric_table(title, summary, level=setup.scoring.level))
         if "without" in summary:
             names = ", ".join(summary["without"]["types"])
             mean = points(summary["without"]["macro"]["f1"])
             console.print(f"mean F1 without {names}: {mean}")
         if types:
-            console.print(_type_table(name, summary["corpora"]))
+            console.print("", _type_table(name, summary["corpora"]))
     if scores.partial.counts:
-        console.print(_partial_table(scores.partial.values()))
+        console.print("", _partial_table(scores.partial.values()))
     if scores.calibration.total:
-        console.print(_calibration_table(scores.calibration))
+        console.print("", _calibration_table(scores.calibration))
         console.print(f"expected calibration error: {points(scores.calibration.error)}")
     if setup.errors:
-        console.print(_error_table(scores.errors))
-        console.print(_share_table(scores.errors))
-        console.print(_confusion_table(scores.errors))
-        console.print(_fault_table(scores))
-        for name, examples in scores.examples.items():
-            console.print(f"Words {name}", style="bold")
-            for words, written in examples:
-                console.print(f"  raw  {words}\n  text {written}")
+        console.print("", _error_table(scores.errors))
+        console.print("", _share_table(scores.errors))
+        console.print("", _confusion_table(scores.errors))
+    if setup.errors and matched:
+        _print_faults(scores, console)
+
+
+def _print_faults(scores: FileScores, console: Output) -> None:
+    console.print("", _fault_table(scores))
+    for name, examples in scores.examples.items():
+        if examples:
+            console.print(f"\nWords {name}", style="bold")
+        for words, written in examples:
+            console.print(f"  raw  {words}\n  text {written}")
 
 
 def score_values(scores: FileScores, setup: FileScoring) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Prints runs, checkpoints and unused artifacts: lines that no terminal or pipe has to cut."""
+"""Lines that show runs, checkpoints and unused artifacts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,13 +13,15 @@ AGES = ((86400, "days"), (3600, "h"), (60, "min"))
 
 
 def run_lines(runs: Sequence[TrackedRun]) -> Iterator[str]:
-    """Yield two or three lines a run, or one that says that there is none."""
+    """Yield two or more lines a run, or one that says that there is none."""
     for run in runs:
         yield run.name
         checkpoints = (f"{stage} {short(step)}" for stage, step in run.checkpoints.items())
-        yield _indented(run.status, age(run.started), short(run.report), *checkpoints)
+        yield _indented(run.status, age(run.started), short(run.report))
         if run.scores:
             yield _indented("F1", *_figures(run.scores))
+        if run.checkpoints:
+            yield _indented(*checkpoints)
         if run.failure:
             yield _indented(run.failure)
     if not runs:
@@ -42,9 +44,10 @@ def model_lines(models: Sequence[Model]) -> Iterator[str]:
 
 
 def unused_lines(found: Sequence[Unused], *, freed: bool) -> Iterator[str]:
-    """Yield a line an artifact, then their number and size."""
+    """Yield a line an artifact or an unfinished step, then their number and size."""
     for one in found:
-        yield f"{in_bytes(one.bytes):>10}  {age(one.created):>12}  {one.ref.path}  {one.title}"
+        title = "unfinished, can be resumed" if one.unfinished else one.title
+        yield f"{in_bytes(one.bytes):>10}  {age(one.created):>12}  {one.ref.path}  {title}"
     total = in_bytes(sum(one.bytes for one in found))
     number = f"{len(found)} artifact{'' if len(found) == 1 else 's'}"
     if freed:

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from gner_core.reports.content import ReportContent
 from gner_core.reports.paper import view
 from gner_core.reports.templates import templates
 
 HUES = 12  # colours of entity types
-TITLE_END = "</h1>"
+TITLE_END, TAB_END = "</h1>", "</title>"
+DIFFERS = "differs from the file"
+"""The fact about a run that the title of its page names, too."""
 NO_LINKS = Markup('<p class="sub" id="links"></p>')
 
 
@@ -56,6 +58,8 @@ def with_head(page: str, facts: Mapping[str, str]) -> str:
     row = Markup('<tr><th>{}</th><td style="overflow-wrap: anywhere">{}</td></tr>')
     rows = Markup("").join(row.format(*fact) for fact in facts.items())
     table = Markup('<div class="box"><table id="run">{}</table></div>').format(rows)
+    if changes := facts.get(DIFFERS):
+        page = page.replace(TAB_END, f", {escape(changes)}{TAB_END}", 1)
     return page.replace(TITLE_END, f"{TITLE_END}\n{table}", 1)
 
 

@@ -14,6 +14,8 @@ from filelock import Timeout, UnixFileLock
 from gner_core.errors import InputError, Stopped
 
 POLL_SECONDS = 0.1
+IN_USE = "in-use"
+"""A file in the scratch folder of a step that is locked while a worker trains there."""
 UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 
 

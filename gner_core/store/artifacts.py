@@ -38,6 +38,7 @@ from gner_core.store.objects import Objects
 MANIFEST = "manifest.json"
 LEASE = "lease.json"
 ATTEMPTS = "attempts"
+UNFINISHED = "unfinished"
 DOWNLOADS = 3
 """Attempts to get a file whole."""
 
@@ -191,13 +192,25 @@ class Store:
 
     def unfinished(self, ref: ArtifactRef) -> Path:
         """Return the scratch folder of a step, kept from attempt to attempt until `discard`."""
-        folder = self.scratch / "unfinished" / ref.step / ref.key
+        folder = self.scratch / UNFINISHED / ref.step / ref.key
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def begun(self) -> dict[ArtifactRef, list[Path]]:
+        """Return the folders of this machine's unfinished work and of its killed attempts, by step."""
+        found: dict[ArtifactRef, list[Path]] = {}
+        for folder in sorted((self.scratch / UNFINISHED).glob("*/*")):
+            found[ArtifactRef(folder.parent.name, folder.name)] = [folder]
+        for step in {*self.steps(), *(ref.step for ref in found)}:
+            any_key = self._staging(ArtifactRef(step, "*"))
+            for folder in any_key.parent.glob(any_key.name):
+                key = folder.name.rpartition("-")[2]
+                found.setdefault(ArtifactRef(step, key), []).append(folder)
+        return found
+
     def discard(self, ref: ArtifactRef) -> None:
-        """Delete this machine's unfinished work on a published step; call it under `lock`."""
-        shutil.rmtree(self.scratch / "unfinished" / ref.step / ref.key, ignore_errors=True)
+        """Delete what `begun` names of a step; call it under `lock`."""
+        shutil.rmtree(self.scratch / UNFINISHED / ref.step / ref.key, ignore_errors=True)
         self._clear(ref)
 
     def steps(self) -> list[str]:

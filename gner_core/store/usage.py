@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from gner_core.errors import Stopped
 from gner_core.runtime.files import write_file
-from gner_core.runtime.locks import file_lock
+from gner_core.runtime.locks import IN_USE, file_lock
 from gner_core.runtime.processes import has_died, this_process
 from gner_core.store.artifacts import LEASE, ArtifactRef, Store
 
@@ -53,6 +53,9 @@ def in_use(store: Store, published: Collection[ArtifactRef]) -> set[str]:
         if _is_held(file):
             step, _, key = file.name.removeprefix(COPY).rpartition("-")
             found.add(f"{step}/{key}")
+    for ref, folders in store.begun().items():  # a worker may outlive the run that began it
+        if any(_is_held(folder / IN_USE) for folder in folders if (folder / IN_USE).exists()):
+            found.add(ref.path)
     if not store.objects.is_local:
         found |= {ref.path for ref in published if store.objects.exists(f"{ref.path}/{LEASE}")}
     return found

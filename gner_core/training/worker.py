@@ -23,7 +23,7 @@ from gner_core.config.execution import DeepspeedLauncher, PlainLauncher
 from gner_core.errors import InputError
 from gner_core.runtime.files import write_file
 from gner_core.runtime.gpus import VISIBLE, join_gpus, seize_gpu, use_gpus
-from gner_core.runtime.locks import file_lock
+from gner_core.runtime.locks import IN_USE, file_lock
 from gner_core.runtime.log import say
 from gner_core.runtime.machine import took_gpus
 from gner_core.runtime.worker import COMPUTED_IN, REQUEST, Report, run_worker
@@ -45,8 +45,6 @@ from gner_core.training.trainer import StageTrainer
 
 JOURNAL = "metrics.jsonl"
 SUMMARY = "summary.json"
-IN_USE = "in-use"
-"""A file in the scratch folder that is locked while a worker trains there."""
 
 
 def start(request: TrainRequest, report: Report) -> dict[str, Any]:

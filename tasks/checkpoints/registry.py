@@ -87,7 +87,12 @@ class Registry:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         self.mlflow.client.create_model_version(
-            self.model, f"models:/{model}", run_id, tags=tags, model_id=model
+            self.model,
+            f"models:/{model}",
+            run_id,
+            tags=tags,
+            description=f"{checkpoint.name}, {tags.get(STEP) or checkpoint.where}",
+            model_id=model,
         )
         made = self.version(checkpoint.key)
         assert made is not None

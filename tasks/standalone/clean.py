@@ -2,11 +2,14 @@
 
 Referred to are the reports, what MLflow's registry names (every registered checkpoint, and what was
 decided about it), what a run in progress on this machine needs, what is locked or leased, and all
-inputs of these. Deleting a version in MLflow, or a report in the store, lets go of what it refers to.
+inputs of these. Nobody refers to what a step has left that was not finished, either; the same run would
+go on with it. Deleting a version in MLflow, or a report in the store, lets go of what it refers to.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -21,24 +24,28 @@ REPORTS = ("report/", "sweep-report/")
 
 @dataclass(frozen=True)
 class Unused:
-    """An artifact that nobody refers to."""
+    """An artifact that nobody refers to, or what an unfinished step has left on this machine."""
 
     ref: ArtifactRef
     title: str
+    """Empty of an unfinished step."""
     created: str
-    """ISO time, UTC."""
+    """ISO time, UTC; of an unfinished step the time of the last change."""
     bytes: int
+    unfinished: bool = False
 
 
 def clean(store: Store, mlflow: TrackingStore | None, *, free: bool) -> list[Unused]:
-    """Return the published artifacts that nobody refers to, the largest first; delete them if told.
+    """Return published artifacts that nobody refers to, and unfinished work; delete them if told.
+
+    The largest come first. What a run or a worker is still at is not among them.
 
     Raises:
         InputError: when MLflow does not answer.
     """
     with no_new_runs(store):
         found = _unused(store, mlflow)
-        return [one for one in found if _is_removed(one.ref, store)] if free else found
+        return [one for one in found if _is_removed(one, store)] if free else found
 
 
 def _unused(store: Store, mlflow: TrackingStore | None) -> list[Unused]:
@@ -46,13 +53,16 @@ def _unused(store: Store, mlflow: TrackingStore | None) -> list[Unused]:
     manifests = {ref: store.manifest(ref) for ref in published}
     inputs = {ref.path: tuple(one.get("inputs", {}).values()) for ref, one in manifests.items()}
     kept: set[str] = set()
-    waiting = [*_roots(inputs, mlflow), *in_use(store, published)]
+    used = in_use(store, published)
+    waiting = [*_roots(inputs, mlflow), *used]
     while waiting:
         path = waiting.pop()
         if path not in kept:
             kept.add(path)
             waiting += inputs.get(path, ())
     found = [_described(ref, one) for ref, one in manifests.items() if ref.path not in kept]
+    begun = store.begun().items()
+    found += [_begun(ref, folders) for ref, folders in begun if ref.path not in used]
     return sorted(found, key=lambda one: (-one.bytes, one.ref.path))
 
 
@@ -78,13 +88,24 @@ def _described(ref: ArtifactRef, manifest: Mapping[str, Any]) -> Unused:
     return Unused(ref, str(manifest["title"]), manifest["created"], size)
 
 
-def _is_removed(ref: ArtifactRef, store: Store) -> bool:
-    """Remove an artifact, unless another process has locked it."""
+def _begun(ref: ArtifactRef, folders: Sequence[Path]) -> Unused:
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    size = sum(file.stat().st_size for file in files)
+    changed = max(path.stat().st_mtime for path in (*folders, *files))
+    when = datetime.fromtimestamp(changed, UTC).isoformat(timespec="seconds")
+    return Unused(ref, "", when, size, unfinished=True)
+
+
+def _is_removed(one: Unused, store: Store) -> bool:
+    """Remove what was found, unless another process has locked it."""
     at_once = Event()
     at_once.set()
     try:
-        with store.lock(ref, given_up=at_once):
-            store.remove(ref)
+        with store.lock(one.ref, given_up=at_once):
+            if one.unfinished:
+                store.discard(one.ref)
+            else:
+                store.remove(one.ref)
     except Stopped:
         return False
     return True

@@ -67,7 +67,7 @@ def _tracked(run: "Run") -> TrackedRun:
         started=datetime.fromtimestamp(run.info.start_time / 1000, UTC).isoformat("T", "seconds"),
         scores={
             name.removesuffix(F1): value
-            for name, value in metrics.items()
+            for name, value in sorted(metrics.items())
             if name.endswith(F1) and name.count("/") == 1
         },
         report=f"report/{report}" if report else "",

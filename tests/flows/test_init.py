@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from flows.cli.main import app
 from gner_core.config.reading.files import read_experiment
 from gner_core.corpora.recognition.files import name_of
 from tests.flows.conftest import GNER, Home
@@ -195,3 +197,13 @@ def test_large_files_take_at_most_20_s_and_1_gb(
     assert status == 0
     assert usage.ru_utime + usage.ru_stime < 20  # not wall time: other tests run beside
     assert usage.ru_maxrss < 2**20  # KiB
+
+
+def test_what_is_said_of_a_corpus_breaks_between_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.conll").write_text("Ada B-person\nwaits O\n")
+    done = CliRunner().invoke(app, ["init", "mine.conll"], env={"COLUMNS": "60"})
+    assert done.exit_code == 0, done.output
+    assert max(map(len, done.stdout.splitlines())) <= 60

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.events import DeploymentEventTrigger
+from prefect.flow_engine import run_flow
 from prefect.testing.utilities import prefect_test_harness
 
 from gner_core.errors import InputError
@@ -65,21 +67,32 @@ def test_the_flow_completes_with_its_task_runs_and_artifacts(
 
 
 def test_a_run_says_what_differs_and_one_that_fails_says_why_in_one_line(
-    server: None, tiny_home: Home, root: Path, monkeypatch: pytest.MonkeyPatch
+    server: None,
+    tiny_home: Home,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     from flows.experiment import gner
 
     monkeypatch.chdir(root)
     monkeypatch.setenv("GNER_HOME", str(tiny_home.folder))
-    state = gner("params/tiny.yaml", ["decode.beams=0"], return_state=True)
+    given = {"params": "params/tiny.yaml", "overrides": ["decode.beams=0"]}
+    state = gner(**given, return_state=True)
     assert state.is_failed()
     assert state.message.startswith("params/tiny.yaml: decode.beams: ")
     assert "\n" not in state.message
     with get_client(sync_client=True) as client:
         names = {run.name for run in client.read_flow_runs()}
     assert "tiny, decode.beams=0" in names
+    log = logging.getLogger("prefect.flow_runs")
+    monkeypatch.setattr(log, "handlers", [caplog.handler])
+    caplog.set_level("INFO")
     with pytest.raises(InputError, match=r"decode\.beams"):
-        gner("params/tiny.yaml", ["decode.beams=0"])
+        run_flow(gner, parameters=given, error_logger=log)  # as a deployment is run
+    failed = next(line for line in caplog.messages if "decode.beams: " in line)
+    assert "\n" not in failed
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def _ended_task_runs(client: SyncPrefectClient, *, number: int, of: FlowRun) -> list[TaskRun]:

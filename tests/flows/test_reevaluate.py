@@ -66,6 +66,15 @@ def test_a_regression_is_marked_and_figures_are_on_the_run(place: Place) -> None
     assert {name.split()[0] for name in manifest["inputs"]} == {"champion", "candidate"}
 
 
+def test_runs_and_versions_name_their_checkpoint(place: Place) -> None:
+    for name, right in (("good", 0.9), ("worse", 0.3)):
+        place.reevaluate(place.checkpoint(name, right=right))
+    names = {named(f"{place.home}/models/{name}", open_store()).name for name in ("good", "worse")}
+    assert {run.info.run_name for run in place.runs("flow")} == {f"reevaluate, {n}" for n in names}
+    described = {one.description.partition(", ")[0] for one in place.versions()}
+    assert described == names
+
+
 def test_a_checkpoint_is_evaluated_once_wherever_it_is_and_however_often_it_is_named(
     place: Place,
 ) -> None:

@@ -90,7 +90,7 @@ def test_a_checkpoint_is_tested_on_a_file_without_an_experiment(
     file.write_text(OWN)
     done = tiny_home.gner("test", str(checkpoint), str(file), "--by-type")
     assert done.code == 0, done.err
-    assert "2 sentences" in done.out
+    assert done.out.splitlines()[0].rstrip() == "2 sentences"
     assert "location" in done.out
     found = json.loads(tiny_home.gner("test", str(checkpoint), str(file), "--json").out)
     assert found["texts"]["all"] == 2

@@ -169,6 +169,19 @@ def test_two_files_of_tagged_words_are_gold_and_predictions(pair: dict[str, Path
     assert found == {"loc": (1, 1, 0), "misc": (1, 1, 1), "per": (2, 2, 2)}
 
 
+def test_how_texts_are_matched_is_said_where_there_are_texts(
+    files: dict[str, str], pair: dict[str, Path]
+) -> None:
+    generated = run("score", files["good"], "--workers", "1").output.splitlines()[0]
+    assert generated.rstrip() == "2 sentences, mode gner, without back tokenization"
+    tagged = run(
+        *("score", str(pair["gold.conll"]), str(pair["predicted.conll"])),
+        *("--workers", "1", "--errors"),
+    )
+    assert tagged.output.splitlines()[0].rstrip() == "2 sentences"
+    assert "omitted" not in tagged.output
+
+
 def test_labels_of_two_files_are_those_that_stand_in_them(pair: dict[str, Path]) -> None:
     """Whatever else a file holds: `person` beside `PER` in the gold is another label."""
     pair["gold.conll"].write_text(PAIR["gold.conll"].replace("Bo B-PER", "Bo B-person"))

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from flows.cli.main import app
 from flows.running.terminal import show_any_text
 from flows.views import predict, score, tables
-from flows.views.output import LogLines, Output, json_text
+from flows.views.output import LogLines, Output, json_text, print_parts
 from flows.views.tables import WholeTable, table_of
 
 NAMES = ("news [v2]", "a corpus [/v2] with a longer :car: name", "antidisestablishmentarianism")
@@ -120,6 +120,26 @@ def test_an_ascii_terminal_gets_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_help_comes_on_an_ascii_terminal() -> None:
     done = CliRunner(charset="ascii").invoke(app, ["data", "--help"])
     assert done.exit_code == 0, done.exception
+
+
+def test_a_line_that_is_too_wide_goes_on_below_with_its_indent(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    print_parts(
+        [
+            "tiny, decode.beams=2",
+            "  too long: 184 tokens of /a/path/that/stays/whole/anyway",
+            "device     H200; bfloat16: 989 TFLOP/s",
+        ]
+    )
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "tiny, decode.beams=2",
+        "  too long: 184 tokens of",
+        "  /a/path/that/stays/whole/anyway",
+        "device     H200; bfloat16: 989",
+        "           TFLOP/s",
+    ]
 
 
 def test_outside_a_terminal_progress_is_a_line_now_and_then(

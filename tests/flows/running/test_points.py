@@ -1,6 +1,7 @@
 """Points of sweeps and studies whose models are played: shared steps, points that fail, reports."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from flows.cli.main import app
+from flows.experiment import run_here
 from flows.running.command import Command
 from flows.running.outcome import PointsOutcome, cause_of
 from flows.running.points import run_points
@@ -66,13 +68,13 @@ class Models(Place):
         """Run the sweep with changed values."""
         return self.run({**SWEEP, "base": str(self.root / "params" / "tiny.yaml"), **changes})
 
-    def run(self, values: dict[str, Any]) -> PointsOutcome:
+    def run(self, values: dict[str, Any], *overrides: str) -> PointsOutcome:
         """Run a sweep or a study."""
         file = self.file(values)
-        found = read_runnable(file, overrides=[])
+        found = read_runnable(file, overrides=overrides)
         assert not isinstance(found, Experiment)
         self.ran.clear()
-        return run_points(found, Command(str(file), []), in_process, Console(quiet=True))
+        return run_points(found, Command(str(file), overrides), in_process, Console(quiet=True))
 
     def statuses(self) -> dict[str, str]:
         """Status of the latest run in MLflow of each name."""
@@ -151,6 +153,16 @@ def test_a_point_that_fails_is_named_and_the_others_are_done(models: Models) -> 
     assert models.ran == {"train": 1, "generate": 1}  # of the point that had failed
 
 
+def test_the_page_of_a_changed_sweep_links_to_the_reports_of_its_own_points(models: Models) -> None:
+    base = str(models.root / "params" / "tiny.yaml")
+    outcome = models.run({**SWEEP, "base": base}, "decode.beams=2")
+    page = outcome.pages["limits"]
+    assert page.name == "limits-decode.beams=2.html"
+    linked = re.findall('href="([^"]*[.]html)"', page.read_text())
+    assert len(linked) == 2
+    assert all((page.parent / name).is_file() for name in linked)
+
+
 def test_a_point_that_cannot_be_planned_is_one_that_fails(models: Models) -> None:
     axes = {"data": {"here": {"data_root": "package"}, "there": {"data_root": "/nowhere"}}}
     outcome = models.points(axes=axes)
@@ -176,6 +188,43 @@ def test_a_study_shows_its_parts_and_one_whose_point_fails_has_failed(models: Mo
         "FAILED",
         "FINISHED",
     )
+
+
+def test_the_description_of_a_failed_run_says_why(models: Models) -> None:
+    models.faults["backbone", 640] = "the disk is full"
+    file = models.root / "params" / "tiny.yaml"
+    found = read_runnable(file, overrides=[])
+    assert isinstance(found, Experiment)
+    with pytest.raises(RuntimeError, match="the disk is full"):
+        run_here(found, Command("params/tiny.yaml", []), console=Console(quiet=True))
+    (run,) = models.runs("flow")
+    assert "gner.report" not in run.data.tags
+    assert run.data.tags["mlflow.note.content"] == (
+        "`gner run params/tiny.yaml`\n\nFailed: the worker ended with code 1 … the disk is full"
+    )
+
+
+def test_tests_that_share_a_step_have_scores_each(models: Models) -> None:
+    sample = {"corpora": ["news"], "per_corpus": 4}
+    tests = {name: {"of": "adaptation", "data": sample} for name in ("once", "again")}
+    params = models.root / "params"
+    file = models.file(
+        {
+            "name": "twice",
+            "data_root": "package",
+            "corpora": str(params / "corpora" / "demo.yaml"),
+            "backbone": str(params / "models" / "tiny-t5.yaml"),
+            "stages": {"adaptation": {"data": sample}},
+            "tests": tests,
+        }
+    )
+    found = read_runnable(file, overrides=[])
+    assert isinstance(found, Experiment)
+    run_here(found, Command(str(file), []), console=Console(quiet=True))
+    assert models.ran["generate"] == 1
+    (run,) = models.runs("flow")
+    for test in tests:
+        assert {f"{test}/f1", f"{test}/news/f1"} <= {*run.data.metrics}
 
 
 @pytest.mark.parametrize(

@@ -209,3 +209,9 @@ def test_the_head_of_a_page_holds_facts_about_its_run(content: ReportContent) ->
     head = shown.partition("</h1>")[2].partition("<h2>")[0]
     assert "<th>command</th>" in head
     assert "gner run a.yaml --set &#39;b=&lt;i&gt;&#39;" in head
+
+
+def test_what_differs_is_in_the_title_of_the_tab(content: ReportContent) -> None:
+    shown = with_head(render(content), {"differs from the file": "decode.beams=2, a=<i>"})
+    (title,) = re.findall("<title>(.*)</title>", shown)
+    assert title.endswith(", decode.beams=2, a=&lt;i&gt;")

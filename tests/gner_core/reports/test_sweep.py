@@ -116,6 +116,15 @@ def test_a_cell_of_one_run_over_seeds_has_no_deviation() -> None:
     assert row.cells["zero-shot/f1"] == Cell(0.4, None, None, 1)
 
 
+def test_a_sweep_that_no_test_sets_beside_a_table_is_not_compared(content: SweepContent) -> None:
+    alone = {"split": "test", "corpora": ["music"], "beside": None}
+    rows = [
+        replace(row, place={**row.place, "tests": {"zero-shot": alone}}) for row in content.rows
+    ]
+    page = render_sweep(replace(content, rows=rows), svg=b"<svg/>")
+    assert "Compared with the paper" not in page
+
+
 def test_a_beam_sweep_is_compared_with_table_7(content: SweepContent) -> None:
     page = render_sweep(content, svg=b"<svg/>")
     assert "Compared with the paper: Table 7" in page

@@ -1,10 +1,14 @@
 """What is kept because somebody uses it, in a small store without MLflow."""
 
+import socket
 import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
+from gner_core.runtime.locks import IN_USE, file_lock
 from gner_core.store.artifacts import ArtifactRef, Store
 from gner_core.store.usage import using
 from tasks.standalone.clean import clean
@@ -62,11 +66,13 @@ def test_a_dead_run_keeps_nothing(store: Store) -> None:
     assert not file.exists()
 
 
-def test_a_locked_key_is_kept_with_its_inputs(store: Store) -> None:
+@contextmanager
+def held_elsewhere(lock: AbstractContextManager[None]) -> Iterator[None]:
+    """Hold a lock in another thread, as a process would that this one waits for."""
     held, done = threading.Event(), threading.Event()
 
     def build() -> None:
-        with store.lock(ArtifactRef("train", "t0")):
+        with lock:
             held.set()
             done.wait(20)
 
@@ -74,8 +80,33 @@ def test_a_locked_key_is_kept_with_its_inputs(store: Store) -> None:
     thread.start()
     assert held.wait(20)
     try:
-        assert {one.ref.path for one in clean(store, None, free=True)} == {"score/b0"}
+        yield
     finally:
         done.set()
         thread.join()
+
+
+def test_a_locked_key_is_kept_with_its_inputs(store: Store) -> None:
+    with held_elsewhere(store.lock(ArtifactRef("train", "t0"))):
+        assert {one.ref.path for one in clean(store, None, free=True)} == {"score/b0"}
     assert store.has(ArtifactRef("corpus", "c0"))
+
+
+def test_unfinished_work_is_listed_and_freed_unless_somebody_is_at_it(store: Store) -> None:
+    begun, at_work, needed = (ArtifactRef("train", key) for key in ("b1", "w1", "n1"))
+    for ref in (begun, at_work, needed):
+        (store.unfinished(ref) / "checkpoint").write_text("0123")
+    killed = Path(store.url) / ".staging" / f"{socket.gethostname()}-score-k1"
+    killed.mkdir(parents=True)
+    (killed / "scores.json").write_text("01")
+    elsewhere = killed.with_name(f"{socket.gethostname()}-2-score-k1")
+    elsewhere.mkdir()
+    working = file_lock(store.unfinished(at_work) / IN_USE)
+    with using(store, [needed]), held_elsewhere(working):
+        freed = clean(store, None, free=True)
+    unfinished = {one.ref.path: one.bytes for one in freed if one.unfinished}
+    assert unfinished == {"train/b1": 4, "score/k1": 2}
+    left = [ref.path for ref in store.begun()]
+    assert left == ["train/n1", "train/w1"]
+    assert elsewhere.is_dir()
+    assert not killed.exists()
