@@ -24,8 +24,8 @@ from gner_core.generation.guided.cache import RowCache
 TOKENS_AT_ONCE = 8192
 """Tokens of a pass at most; more are fed some rows at a time, to save memory."""
 TOLERANCE = 1e-3
-STEMS = 4
-"""Cached stems: of the instruction, and of it with some lists of types."""
+STEM_TOKENS = 4096
+"""Tokens of cached stems: of the instruction with lists of types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,7 @@ class DecoderOnlyForward(Forward):
             )
         model.set_attn_implementation(PACKED)
         self.stems: dict[tuple[int, ...], RowCache] = {}
+        self.instruction = tuple(encoder.stem(None))
         self.group = model.config.num_attention_heads // model.config.num_key_value_heads
         super().__init__(model, encoder)
 
@@ -152,7 +153,7 @@ class DecoderOnlyForward(Forward):
     ) -> list[Feed]:
         """Start a batch, each row after its stem."""
         known = {tuple(stem): self._stem(tuple(stem)) for stem in stems if stem}
-        while len(self.stems) > STEMS:
+        while sum(map(len, self.stems)) > STEM_TOKENS:
             del self.stems[next(iter(self.stems))]
         self.cache = self._empty(rows=rows, columns=max(map(len, prompts)) + room)
         for row, stem in enumerate(stems):
@@ -167,11 +168,19 @@ class DecoderOnlyForward(Forward):
         return RowCache(layers=len(self.model.base_model.layers), rows=rows, columns=columns)
 
     def _stem(self, tokens: tuple[int, ...]) -> RowCache:
-        """Return keys and values of a stem; those used last stay cached."""
+        """Return keys and values of a stem; those used last stay cached.
+
+        One with types always goes on from the instruction, so it is the same to the last bit.
+        """
         found = self.stems.pop(tokens, None)
         if found is None:
-            found = self.cache = self._empty(rows=1, columns=len(tokens))
-            self.feed([0], [Feed(0, list(tokens), [])])
+            start, before = 0, self.instruction
+            found = self._empty(rows=1, columns=len(tokens))
+            if len(before) < len(tokens) and tokens[: len(before)] == before:
+                start = len(before)
+                found.fill(0, self._stem(before), start)
+            self.cache = found
+            self.feed([0], [Feed(start, list(tokens[start:]), [])])
         self.stems[tokens] = found
         return found
 
