@@ -18,7 +18,7 @@ from gner_core.runtime.measured import measured
 
 WIDTHS = (1, 4, 8, 16, 32, 64, 128, 256)
 """Tokens of the passes that are measured."""
-SECONDS, REPEATS = 0.3, 3
+SECONDS, REPEATS = 0.15, 3
 """Time for each width, and times at least; the shortest counts."""
 ENOUGH_BYTES = 64 << 20
 """Weights of the layers that are measured, at least: more than a processor's cache holds."""
