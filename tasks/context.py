@@ -11,7 +11,7 @@ from typing import Any
 
 from gner_core.config.execution import ExecutionParams
 from gner_core.runtime.machine import USAGE, total
-from gner_core.runtime.worker import PROGRESS
+from gner_core.runtime.worker import COMPUTED_IN, PROGRESS
 from gner_core.store.artifacts import ArtifactRef, Store
 from tasks.progress import LogSample, Progress, logger
 from tasks.steps.step_key import Step, refuse_unfetched
@@ -49,8 +49,9 @@ class Workspace:
     progress: Progress
     workers: Workers
     slots: Slots = field(default_factory=Slots)
-    usage: dict[ArtifactRef, dict[str, float]] = field(default_factory=dict)
-    """What the child processes of steps have used, see `gner_core.runtime.machine`."""
+    work: dict[ArtifactRef, dict[str, Any]] = field(default_factory=dict)
+    """Of steps with child processes: `usage` (`gner_core.runtime.machine`), and the number format
+    that the model was `computed_in`."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,7 @@ class RunContext:
                 facts = step.manifest_facts()
                 with self.store.publish(step.ref, about=facts) as folder:
                     build(folder)
-                    if step.ref in workspace.usage:
-                        facts["usage"] = workspace.usage[step.ref]
+                    facts |= workspace.work.get(step.ref, {})
                 self.store.discard(step.ref)
         log.info("%s: done in %.1f s", title, time.monotonic() - started)
         return True
@@ -133,8 +133,12 @@ class RunContext:
                     on_event(event)
 
             sample = LogSample(title, f"{step.ref.path}/{LOG}")
-            self.workspace.workers.run(module, {**request, **common}, on_event=both, on_line=sample)
+            result = self.workspace.workers.run(
+                module, {**request, **common}, on_event=both, on_line=sample
+            )
             sample.end()
         for name in (LOG, PROGRESS):
             (folder / name).write_bytes((scratch / name).read_bytes())
-        self.workspace.usage[step.ref] = total(scratch / USAGE)
+        found = result.get("summary", {})
+        known = {name: found[name] for name in (COMPUTED_IN,) if name in found}
+        self.workspace.work[step.ref] = {"usage": total(scratch / USAGE), **known}

@@ -68,7 +68,7 @@ def train(step: Train, run: RunContext) -> ArtifactRef:
             for event in _events(run.store.unfinished(step.ref)):  # of earlier attempts
                 live(event)
             run.child(step, "gner_core.training.worker", request, folder=folder, on_event=live)
-            _finish(mlrun, step, folder, {**facts(), "usage": run.workspace.usage[step.ref]})
+            _finish(mlrun, step, folder, {**facts(), **run.workspace.work[step.ref]})
 
     if run.ensure(step, build):
         announce(step)
@@ -94,6 +94,7 @@ def generate(step: Generate, run: RunContext) -> ArtifactRef:
             "batch": execution.generate_batch,
             "batch_tokens": execution.generate_tokens,
             "processes": execution.generate_processes,
+            "exact": execution.exact,
         }
         run.child(step, "gner_core.generation.worker", request, folder=folder)
 

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,10 +11,6 @@ from threading import Thread
 from typing import Self, cast
 from uuid import UUID
 
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.context import TaskRunContext
-from prefect.exceptions import MissingContextError
-from prefect.logging import get_run_logger
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
@@ -40,10 +37,24 @@ NOTED = re.compile(r"^gner: |warning|error|exception|traceback", re.IGNORECASE)
 
 def logger() -> logging.Logger:
     """Return the logger of the Prefect run around us, or the one of the command line."""
+    if "prefect" not in sys.modules:  # no run is around us; its import takes a second
+        return logging.getLogger("gner")
+    from prefect.exceptions import MissingContextError
+    from prefect.logging import get_run_logger
+
     try:
         return cast(logging.Logger, get_run_logger())
     except MissingContextError:
         return logging.getLogger("gner")
+
+
+def _in_task() -> bool:
+    """Say whether a Prefect task is around us."""
+    if "prefect" not in sys.modules:
+        return False
+    from prefect.context import TaskRunContext
+
+    return TaskRunContext.get() is not None
 
 
 class Progress:
@@ -151,12 +162,14 @@ class _Shown:
         self.progress.bars.update(self.bar, completed=done, total=total, left=left, detail=detail)
         parts = [f"{self.title}: {done}/{total}", detail, left]
         self.line = "  ".join(part for part in parts if part)
-        if TaskRunContext.get() and (now > self.next_artifact or done == total):
+        if _in_task() and (now > self.next_artifact or done == total):
             self.next_artifact = now + SECONDS_BETWEEN_ARTIFACTS
             self._publish(100.0 * done / max(total, 1), detail)
 
     def _publish(self, share: float, detail: str) -> None:
         """Show progress in the Prefect UI; if the server is away, warn and pause."""
+        from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
         try:
             if self.artifact is None:
                 key = re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")

@@ -11,10 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from prefect.context import FlowRunContext
-from prefect.utilities.urls import url_for
-
 from gner_core.runtime.machine import machine
+from gner_core.runtime.worker import COMPUTED_IN
 from tasks.progress import logger
 
 PACKAGES = (
@@ -73,6 +71,8 @@ def tags(known: Mapping[str, Any]) -> dict[str, str]:
     if known.get("code"):
         found["mlflow.source.git.commit"] = known["code"]["commit"]
         found["gner.git.dirty"] = "yes" if known["code"]["dirty"] else "no"
+    if COMPUTED_IN in known:
+        found["gner.computed_in"] = known[COMPUTED_IN]
     for name, value in known.get("machine", {}).items():
         shown = ", ".join(value) if isinstance(value, list) else str(value)
         found[f"gner.machine.{name}"] = shown
@@ -86,6 +86,9 @@ def costs(manifest: Mapping[str, Any]) -> dict[str, float]:
 
 def prefect_tags() -> dict[str, str]:
     """Return the id and the address of the Prefect flow run around us, empty where there is none."""
+    from prefect.context import FlowRunContext  # a second: commands that only list need it not
+    from prefect.utilities.urls import url_for
+
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return {}

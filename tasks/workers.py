@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from itertools import count
@@ -37,6 +37,9 @@ SERVER_ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",  # its threads would not survive the fork
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # asks for GPUs without touching CUDA before the fork
 }
+WAITING = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
+"""Threads of a worker that wait for each other sleep after microseconds (GNU's and Intel's OpenMP),
+else two workers on the same cores would stop each other. A user's own settings go first."""
 Event = dict[str, Any]
 
 
@@ -80,17 +83,17 @@ class Tail:
 class ForkServer:
     """The process whose forks are the workers, and a thread that reads how they end."""
 
-    def __init__(self) -> None:
+    def __init__(self, preloaded: Sequence[str]) -> None:
         """Start the process; its imports take some seconds and are not waited for."""
         answers, child_end = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gner_core.runtime.fork_server", str(child_end), *PRELOADED],
+            [sys.executable, "-m", "gner_core.runtime.fork_server", str(child_end), *preloaded],
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=2,  # joins standard error: what a library prints is no answer
             pass_fds=(child_end,),
             start_new_session=True,
-            env={**os.environ, **SERVER_ENVIRONMENT, GRACE: str(grace_seconds())},
+            env={**WAITING, **os.environ, **SERVER_ENVIRONMENT, GRACE: str(grace_seconds())},
         )
         os.close(child_end)
         assert self._process.stdin is not None
@@ -150,13 +153,13 @@ _AHEAD: list[ForkServer] = []
 """What `start_ahead` has started, until `Workers` take it."""
 
 
-def start_ahead() -> None:
+def start_ahead(preloaded: Sequence[str] = PRELOADED) -> None:
     """Start a fork server before anything else is imported; the first `Workers` take it.
 
     If none do, it is killed when this process ends.
     """
     atexit.register(_end_ahead)
-    _AHEAD.append(ForkServer())
+    _AHEAD.append(ForkServer(preloaded))
 
 
 def _end_ahead() -> None:
@@ -254,7 +257,7 @@ class Workers:
 
     def _running_server(self) -> ForkServer:
         if self._server is None or not self._server.is_alive():
-            self._server = _AHEAD.pop() if _AHEAD else ForkServer()
+            self._server = _AHEAD.pop() if _AHEAD else ForkServer(PRELOADED)
         return self._server
 
 

@@ -18,8 +18,11 @@ from flows.cli.score import (
     setup_of,
 )
 from gner_core.errors import InputError
+from tasks.workers import start_ahead
 
 STDIN = "-"
+PREDICTING, GENERATING = "gner_core.predicting.worker", "gner_core.generation.worker"
+"""Workers whose imports run beside those of the command."""
 
 Checkpoint = Annotated[
     str, typer.Argument(help="Folder, key or its beginning, run, stage or alias: see gner models.")
@@ -58,6 +61,7 @@ def predict(
 
     Without types, it looks for those that the checkpoint was trained on last.
     """
+    start_ahead([PREDICTING])
     from flows.views.predict import print_entities, progress
     from gner_core.config.checkpoint import description_of
     from gner_core.predicting.entities import listed_types, own_types
@@ -92,6 +96,7 @@ def score_checkpoint(
 
     Without types, it looks for those of the file.
     """
+    start_ahead([GENERATING])
     from flows.views.predict import progress
     from flows.views.score import print_scores, score_values
     from gner_core.predicting.entities import listed_types

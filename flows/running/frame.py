@@ -89,6 +89,6 @@ def _needed(steps: Iterable[Step]) -> Iterator[ArtifactRef]:
 
 def _used_by_workers(run: RunContext) -> dict[str, float]:
     """Return what the workers have used, summed over the steps."""
-    usage = run.workspace.usage.values()
+    usage = [work["usage"] for work in run.workspace.work.values()]
     names = {name for used in usage for name in used}
     return {f"cost/{name}": sum(used.get(name, 0.0) for used in usage) for name in names}

@@ -17,6 +17,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from gner_core.backbones.number_format import number_format
 from gner_core.config.backbone import BackboneParams
 from gner_core.errors import InputError
 
@@ -146,13 +147,13 @@ def _size(shape: Iterable[int]) -> str:
 
 
 def load_for_inference(
-    folder: Path, backbone: BackboneParams, *, attention: str | None = None
+    folder: Path, backbone: BackboneParams, *, exact: bool, attention: str | None = None
 ) -> PreTrainedModel:
-    """Load a model onto the accelerator in the backbone's number format, or onto a CPU in float32.
+    """Load a model onto the accelerator, or a CPU, in the number format of `number_format`.
 
     Arguments and errors are those of `load_model`.
     """
-    dtype = backbone.dtype if torch.cuda.is_available() else "float32"
+    dtype = number_format(backbone, exact=exact)
     return load_model(folder, backbone, dtype=dtype, attention=attention).to(device())
 
 

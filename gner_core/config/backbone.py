@@ -76,7 +76,8 @@ class BackboneParams(StrictModel):
     max_target_tokens: int = Field(ge=16)
     """Decoder's limit; for decoder_only no more than max_source_tokens."""
     dtype: Literal["float32", "bfloat16"]
-    """Number format of the computation; weights and optimizer stay float32 in training."""
+    """What the recipe allows: bfloat16 is used where the device is fast in it (`number_format`).
+    Weights and optimizer stay float32 in training."""
     shape: ModelShape | None = None
     """Sizes from which a dry run computes costs; enters no key. Null: its costs are not known."""
 

@@ -1,4 +1,7 @@
-"""How the work of an experiment is done. Nothing here changes a result or enters a key."""
+"""How the work of an experiment is done. Nothing here enters a key.
+
+Results differ by no more than rounding.
+"""
 
 from typing import Annotated, Literal
 
@@ -67,5 +70,8 @@ class ExecutionParams(StrictModel):
     """Compute activations again in the backward pass: less memory, about a third more time."""
     torch_compile: bool
     """Compile the model with torch.compile."""
+    exact: bool
+    """Compute in float32, also where the backbone allows bfloat16: results are then the same, up to
+    rounding, on all machines."""
     attention: Attention | None
     """Implementation of attention in training; null lets transformers choose."""

@@ -13,6 +13,7 @@ from gner_core.config.backbone import BackboneParams
 from gner_core.config.system import DecodeParams, TargetForm
 from gner_core.errors import InputError
 from gner_core.generation.free import FreeGenerator
+from gner_core.generation.guided.costs import NOMINAL, pass_costs
 from gner_core.generation.guided.decoding import GuidedGenerator, GuidedQuery
 from gner_core.generation.parts import plan_parts
 from gner_core.matching.back_tokenization import BackTokens
@@ -40,6 +41,8 @@ class GenerateRequest(Request):
     """Tokens of a batch, prompts and longest answers, at most."""
     processes: int
     """Processes that share the batches."""
+    exact: bool
+    """Compute in float32."""
 
 
 class Job:
@@ -166,9 +169,8 @@ class Job:
             torch.set_num_threads(request.threads)
         elif not torch.cuda.is_available():
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // request.processes))
-        guided = decode.mode == "guided"
-        model = load_for_inference(
-            Path(request.model), request.backbone, attention="sdpa" if guided else None
-        )
-        generator = GuidedGenerator if guided else FreeGenerator
-        return generator(model, self.encoder, beams=decode.beams)
+        model = load_for_inference(Path(request.model), request.backbone, exact=request.exact)
+        if decode.mode == "free":
+            return FreeGenerator(model, self.encoder, beams=decode.beams)
+        costs = NOMINAL if request.exact else pass_costs(model)
+        return GuidedGenerator(model, self.encoder, beams=decode.beams, costs=costs)

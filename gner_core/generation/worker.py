@@ -16,13 +16,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from gner_core.backbones.number_format import number_format
 from gner_core.errors import InputError
 from gner_core.generation.job import GenerateRequest, Job
 from gner_core.generation.parts import keep_part, kept, progress_of
 from gner_core.records import write_predictions
 from gner_core.runtime.gpus import TAKEN, join_gpus, taken_gpus, use_gpus
 from gner_core.runtime.machine import took_gpus
-from gner_core.runtime.worker import REQUEST, Report, run_worker
+from gner_core.runtime.worker import COMPUTED_IN, REQUEST, Report, run_worker
 
 PARTS = "parts"
 RANK, RANK_RESULT = "GNER_GENERATION_RANK", "rank-{}.json"
@@ -59,6 +60,7 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
         "cut_off": sum(not p.finished and p.skipped is None for p in predictions),
         "skipped": sum(p.skipped is not None for p in predictions),
         "resumed_from": resumed,
+        COMPUTED_IN: number_format(request.backbone, exact=request.exact),
         "seconds_this_attempt": round(time.monotonic() - started, 1),
     }
     (output / "summary.json").write_text(json.dumps(summary, indent=1))

@@ -10,6 +10,7 @@ from gner_core.backbones.load import load_for_inference, load_tokenizer
 from gner_core.config.checkpoint import Description, description_of
 from gner_core.corpora.words import Word, line_ends, sentence_ends, split_words
 from gner_core.errors import InputError
+from gner_core.generation.guided.costs import NOMINAL, pass_costs
 from gner_core.generation.guided.decoding import GuidedAnswer, GuidedGenerator, GuidedQuery
 from gner_core.predicting.entities import BYTES, Entity, checked_types, kind_of, listed, own_types
 from gner_core.predicting.windows import Window, merged, windows
@@ -148,12 +149,13 @@ class Predictor:
         return f"{backbone.max_source_tokens:,} tokens that {backbone.name} reads"
 
 
-def load(checkpoint: Path, *, beams: int = 1, batch: int = BATCH) -> Predictor:
+def load(checkpoint: Path, *, beams: int = 1, batch: int = BATCH, exact: bool = False) -> Predictor:
     """Load a checkpoint onto the accelerator where there is one.
 
     Args:
         beams: beam size over decisions (1 to 16).
         batch: windows that are decoded together.
+        exact: compute in float32, also where the backbone allows bfloat16.
 
     Raises:
         InputError: when the folder is no checkpoint, or one that does not write BIO over the whole
@@ -169,7 +171,9 @@ def load(checkpoint: Path, *, beams: int = 1, batch: int = BATCH) -> Predictor:
             "predicting needs BIO labels with the full context"
         )
     encoder = Encoder(load_tokenizer(checkpoint), backbone, BIO)
-    generator = GuidedGenerator(load_for_inference(checkpoint, backbone), encoder, beams=beams)
+    model = load_for_inference(checkpoint, backbone, exact=exact)
+    costs = NOMINAL if exact else pass_costs(model)
+    generator = GuidedGenerator(model, encoder, beams=beams, costs=costs)
     return Predictor(description, encoder, generator, batch=batch)
 
 

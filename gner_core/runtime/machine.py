@@ -31,7 +31,7 @@ def machine() -> dict[str, Any]:
     found: dict[str, Any] = {
         "host": socket.gethostname(),
         "system": platform.platform(),
-        "cpu": _cpu(),
+        "cpu": processor(),
         "cores": os.cpu_count(),
         "memory_gib": round(pages / 2**30, 1),
     }
@@ -107,7 +107,8 @@ def total(file: Path) -> dict[str, float]:
     return {"attempts": len(attempts), **sums}
 
 
-def _cpu() -> str:
+def processor() -> str:
+    """Return the name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

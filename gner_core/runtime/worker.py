@@ -20,6 +20,8 @@ from gner_core.runtime.log import drop
 from gner_core.strict import StrictModel
 
 REQUEST, PROGRESS, RESULT = "request.json", "progress.jsonl", "result.json"
+COMPUTED_IN = "computed_in"
+"""In the summary of a worker's result: the number format of its model."""
 Report = Callable[..., None]
 
 

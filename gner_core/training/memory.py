@@ -1,10 +1,12 @@
-"""The size of micro-batches: estimated from a device's memory, and halved where it runs out."""
+"""Memory of a training: the size of micro-batches, and what is given back between updates."""
 
+import ctypes
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import AutoConfig
+from transformers import AutoConfig, TrainerCallback
 
 from gner_core.costs.memory import BYTES_OF_TRAINING, DEVICE_SHARE, bytes_per_token, fitting
 from gner_core.errors import InputError
@@ -66,3 +68,19 @@ def estimated_micro_batch(model: str, *, longest: int, parameters: int) -> int:
     memory = torch.cuda.get_device_properties(0).total_memory
     left = DEVICE_SHARE * memory - BYTES_OF_TRAINING * parameters
     return fitting(left, longest=longest, per_token=per_token)
+
+
+class ReturnMemory(TrainerCallback):
+    """Gives the system back, after every update, what the C library keeps of freed memory.
+
+    Tensors differ in size from batch to batch. Pieces that fit none of the next ones would pile up:
+    on a CPU, a training would take more and more memory.
+    """
+
+    def __init__(self) -> None:
+        self.trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, others do not
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        """Return the memory."""
+        if self.trim is not None:
+            self.trim(0)

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, TrainerCallback, TrainingArguments, se
 
 from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
+from gner_core.backbones.number_format import NumberFormat, number_format
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.execution import DeepspeedLauncher, ExecutionParams
 from gner_core.config.system import TargetForm
@@ -31,6 +32,7 @@ from gner_core.training.data.validation import ValidateAt, Validation, split_off
 from gner_core.training.guards import Load
 from gner_core.training.launch.shared_memory import unlink_buffers
 from gner_core.training.memory import (
+    ReturnMemory,
     estimated_micro_batch,
     micro_batch_limit,
     read_free_memory_with_torch,
@@ -52,6 +54,13 @@ class TrainRequest(Request):
     validation: str | None
     """Parquet file of the validation sentences, where they are a sample."""
     execution: ExecutionParams
+
+
+def training_format(backbone: BackboneParams, execution: ExecutionParams) -> NumberFormat:
+    """Return the number format of a training; with DeepSpeed, a CPU's is always float32."""
+    deepspeed = isinstance(execution.launcher, DeepspeedLauncher)
+    exact = execution.exact or (deepspeed and not torch.cuda.is_available())
+    return number_format(backbone, exact=exact)
 
 
 class Stage:
@@ -151,6 +160,8 @@ class Stage:
         arguments = self.arguments(micro_batch)  # before the weights: ZeRO 3 shards while loading
         model = self.model(checkpoint)
         fuse_activations(model)
+        if model.device.type == "cpu":
+            callbacks = [*callbacks, ReturnMemory()]
         validated: dict[str, Any] = {}
         if self.validation is not None:
             callbacks = [*callbacks, ValidateAt(self.validation.steps)]
@@ -176,7 +187,7 @@ class Stage:
         """
         request, lora = self.request, self.request.train.lora
         set_seed(request.train.seed)
-        # Weights and optimizer are float32; a bfloat16 backbone computes in it where a GPU can.
+        # Weights and optimizer are float32; autocast computes in the training's own format.
         model = load_model(
             checkpoint if checkpoint and not lora else Path(request.model),
             request.backbone,
@@ -238,8 +249,8 @@ class Stage:
             warmup_steps=round(params.warmup_share * len(self.updates)),
             weight_decay=params.weight_decay,
             max_grad_norm=params.max_grad_norm,
-            optim="adamw_torch",
-            bf16=request.backbone.dtype == "bfloat16" and not on_cpu,
+            optim="adamw_torch" if deepspeed else "adamw_torch_fused",
+            bf16=training_format(request.backbone, request.execution) == "bfloat16",
             use_cpu=on_cpu and deepspeed is None,
             ddp_backend="gloo" if on_cpu and self.devices > 1 else None,
             torch_compile=request.execution.torch_compile,

@@ -21,11 +21,12 @@ from gner_core.backbones.load import is_out_of_memory
 from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.config.execution import DeepspeedLauncher, PlainLauncher
 from gner_core.errors import InputError
+from gner_core.runtime.files import write_file
 from gner_core.runtime.gpus import VISIBLE, join_gpus, seize_gpu, use_gpus
 from gner_core.runtime.locks import IN_USE, file_lock
 from gner_core.runtime.log import say
 from gner_core.runtime.machine import took_gpus
-from gner_core.runtime.worker import REQUEST, Report, run_worker
+from gner_core.runtime.worker import COMPUTED_IN, REQUEST, Report, run_worker
 from gner_core.training.adapters import save_published
 from gner_core.training.checkpoints import best_weights as best
 from gner_core.training.checkpoints.resume import (
@@ -39,7 +40,7 @@ from gner_core.training.guards import Journal, StopOnSignal, journal_lines
 from gner_core.training.launch.lifeline import LIFELINE, end_with
 from gner_core.training.launch.ranks import RANK_RESULT, STOPPED, supervise
 from gner_core.training.memory import halve
-from gner_core.training.stage import Stage, TrainRequest
+from gner_core.training.stage import Stage, TrainRequest, training_format
 from gner_core.training.trainer import StageTrainer
 
 JOURNAL = "metrics.jsonl"
@@ -58,6 +59,24 @@ def start(request: TrainRequest, report: Report) -> dict[str, Any]:
         if not _on_several_machines(request):
             took_gpus(scratch, use_gpus(launcher.processes, purpose=_purpose(scratch)))
         return supervise(str(scratch / REQUEST), launcher, scratch=scratch)
+
+
+def _keep_format(request: TrainRequest) -> None:
+    """Refuse to go on with a training in another number format than it was begun in.
+
+    Raises:
+        InputError: where it was.
+    """
+    scratch = Path(request.scratch)
+    file, now = scratch / COMPUTED_IN, training_format(request.backbone, request.execution)
+    before = file.read_text() if file.exists() and checkpoints(scratch) else now
+    if before != now:
+        raise InputError(
+            f"{scratch}: this training was begun in {before} and would go on in {now}; go on where "
+            f"{before} is computed (execution.exact chooses float32), or delete this folder to "
+            "start anew"
+        )
+    write_file(file, now)
 
 
 def _rank(request: TrainRequest, report: Report) -> dict[str, Any]:
@@ -92,6 +111,8 @@ def work(request: TrainRequest, report: Report) -> dict[str, Any]:
     if request.threads:
         torch.set_num_threads(request.threads)
     stage = Stage(request)
+    if stage.device == 0:
+        _keep_format(request)
     size = stage.micro_batch()
     while True:
         checkpoint = newest_whole(scratch, warn=say)
@@ -116,6 +137,7 @@ def work(request: TrainRequest, report: Report) -> dict[str, Any]:
         "resumed_from": update_of(checkpoint) if checkpoint else 0,
         "chosen": _chosen(trainer, stage),
         "device": str(trainer.args.device),
+        COMPUTED_IN: training_format(request.backbone, request.execution),
         "seconds_this_attempt": round(time.monotonic() - started, 1),
     }
     _publish(trainer, stage, summary)

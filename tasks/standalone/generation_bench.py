@@ -104,6 +104,7 @@ def _decoding(
         "batch": batch,
         "batch_tokens": experiment.execution.generate_tokens,
         "processes": 1,
+        "exact": experiment.execution.exact,
         "threads": experiment.execution.threads,
     }
 

@@ -73,9 +73,9 @@ def test_progress_is_sent_to_prefect_now_and_then_and_never_stops_the_work(
         return "id"
 
     inside = type("TaskRunContext", (), {"get": staticmethod(lambda: True)})
-    monkeypatch.setattr(progress, "TaskRunContext", inside)
-    monkeypatch.setattr(progress, "create_progress_artifact", send)
-    monkeypatch.setattr(progress, "update_progress_artifact", send)
+    monkeypatch.setattr("prefect.context.TaskRunContext", inside)
+    monkeypatch.setattr("prefect.artifacts.create_progress_artifact", send)
+    monkeypatch.setattr("prefect.artifacts.update_progress_artifact", send)
     with Progress(Console(quiet=True)) as bars, bars.bar("adaptation") as show:
         for number in range(1, 2001):
             metrics = {"loss": 2 / number} if number % 10 else {"validation_loss": 1 / number}

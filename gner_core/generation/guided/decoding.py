@@ -6,12 +6,11 @@ tokens only. So every answer copies the sentence and is valid BIO. Where free gr
 writes a well-formed copy in these tokens, greedy guided decoding gives the same labels: the token
 that is best of all is then best among the allowed ones.
 
-After a decision the tokens of the likeliest label are fed as a draft where that costs nothing, and
-overwritten if the model decides otherwise: `I` after `B`, else `O`; for a type, that of the
-sentence's last entity. Drafts change the number of passes, never the answer.
+Tokens of likely labels are fed ahead of their decisions (`drafts`).
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,13 +21,12 @@ from gner_core.backbones.encoder import Encoder
 from gner_core.errors import InputError
 from gner_core.generation.guided.beams import decode_with_beams
 from gner_core.generation.guided.cache import GROWTH
-from gner_core.generation.guided.choices import ChoiceTable, Node
+from gner_core.generation.guided.choices import ChoiceTable
+from gner_core.generation.guided.costs import PassCosts
+from gner_core.generation.guided.drafts import Plan, Record, plan_pass
 from gner_core.generation.guided.forward import DecoderOnlyForward, EncoderDecoderForward, Feed
 from gner_core.generation.guided.progress import SentenceProgress, follow, log_probabilities
 from gner_core.systems.gner.targets import BIO
-
-CPU_TOKENS, GPU_TOKENS = 24, 512
-"""Tokens of a pass, over all rows, that take hardly longer than one: reading weights dominates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +45,13 @@ class GuidedAnswer:
     probabilities: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A position in a feed after which a token is to be decided."""
-
-    at: int
-    """Index of the token before it."""
-    word: int
-    node: Node
-    drafted: int | None
-    """Key of the child whose tokens were fed as a draft; None where none were."""
-
-
 class GuidedGenerator:
     """Decides the labels of batches of sentences with one model."""
 
-    def __init__(self, model: PreTrainedModel, encoder: Encoder, *, beams: int) -> None:
-        """Bind model and tokenizer.
+    def __init__(
+        self, model: PreTrainedModel, encoder: Encoder, *, beams: int, costs: PassCosts
+    ) -> None:
+        """Bind model and tokenizer; `costs` of passes decide how many drafts are fed.
 
         Raises:
             InputError: for a target form other than BIO over the whole sentence, and for
@@ -77,6 +65,7 @@ class GuidedGenerator:
         self.model = model.eval()
         self.encoder = encoder
         self.beams = beams
+        self.costs = costs
         self.table = ChoiceTable(encoder.tokenizer)
         encoder_decoder = encoder.backbone.family == "encoder_decoder"
         family = EncoderDecoderForward if encoder_decoder else DecoderOnlyForward
@@ -115,9 +104,9 @@ class GuidedGenerator:
         choices = [self.table.of(query.words, query.types) for query in queries]
         prompts = self.encoder.prompts((query.words, query.types) for query in queries)
         room = int(GROWTH * max(one.shortest() for one in choices))
-        stem = self._stem(queries, prompts)
+        stems = self._stems(queries, prompts)
         rows = len(queries) * self.beams
-        starts = self.forward.begin(prompts, stem=stem, rows=rows, room=room)
+        starts = self.forward.begin(prompts, stems=stems, rows=rows, room=room)
         sentences = []
         for options, start in zip(choices, starts, strict=True):
             node = options.root(0, before="O")
@@ -125,44 +114,36 @@ class GuidedGenerator:
             sentences.append(SentenceProgress(options, start.start, pending, 0, node))
         return sentences
 
-    def _stem(self, queries: Sequence[GuidedQuery], prompts: Sequence[list[int]]) -> list[int]:
-        """Return what all prompts begin with: the instruction, with the types if all have the same.
+    def _stems(
+        self, queries: Sequence[GuidedQuery], prompts: Sequence[list[int]]
+    ) -> list[list[int]]:
+        """Return what each prompt begins with: the instruction, with types that others have, too.
 
         It depends on this batch alone, and so do the answers, to the last bit.
         """
-        same = len(queries) > 1 and len({query.types for query in queries}) == 1
-        for types in (queries[0].types, None) if same else (None,):
-            stem = self.encoder.stem(types)
-            if all(prompt[: len(stem)] == stem for prompt in prompts):
-                return stem
-        return []
+        count = Counter(query.types for query in queries)
+        stems = []
+        for query, prompt in zip(queries, prompts, strict=True):
+            tries = [*([query.types] if count[query.types] > 1 else []), None]
+            found = (self.encoder.stem(types) for types in tries)
+            stems.append(next((stem for stem in found if prompt[: len(stem)] == stem), []))
+        return stems
 
     def _decide_all(self, sentences: Sequence[SentenceProgress]) -> None:
         """Decide all tags greedily; unfinished sentences stay in neighbouring rows of the cache."""
-        running = list(sentences)
-        on_cpu = self.forward.device.type == "cpu"
+        running, record = list(sentences), Record()
         while running:
-            share = (CPU_TOKENS if on_cpu else GPU_TOKENS) // len(running)
-            width = max([share, *(len(sentence.pending) for sentence in running)])
-            plans = [_ahead(sentence, width) for sentence in running]
-            feeds = [
-                Feed(sentence.fed, tokens, [decision.at for decision in decisions])
-                for sentence, (tokens, decisions) in zip(running, plans, strict=True)
-            ]
+            plans = plan_pass(running, record, self.costs)
+            feeds = [Feed(p.sentence.fed, p.tokens, [d.at for d in p.decisions]) for p in plans]
             hidden = self.forward.feed(range(len(running)), feeds)
-            scores = log_probabilities(
-                self.forward,
-                hidden,
-                [
-                    sentence.choices.ids(decision.word, decision.node)
-                    for sentence, (_, decisions) in zip(running, plans, strict=True)
-                    for decision in decisions
-                ],
-            )
-            at = 0
-            for sentence, (_, decisions) in zip(running, plans, strict=True):
-                _decide(sentence, decisions, scores[at : at + len(decisions)])
-                at += len(decisions)
+            options = [
+                plan.sentence.choices.ids(decision.word, decision.node)
+                for plan in plans
+                for decision in plan.decisions
+            ]
+            scores = iter(log_probabilities(self.forward, hidden, options))
+            for plan in plans:
+                _decide(plan, [next(scores) for _ in plan.decisions], record)
             self._close_up(running)
 
     def _close_up(self, running: list[SentenceProgress]) -> None:
@@ -176,35 +157,11 @@ class GuidedGenerator:
                 running[row] = last
 
 
-def _ahead(sentence: SentenceProgress, width: int) -> tuple[list[int], list[Decision]]:
-    """Return what a sentence is fed, up to its next decision or along drafts, and the decisions."""
-    tokens = list(sentence.pending)
-    word, node, before = sentence.word, sentence.node, sentence.tags[-1] if sentence.tags else "O"
-    begun = next((tag for tag in reversed(sentence.tags) if tag.startswith("B-")), "O")
-    decisions: list[Decision] = []
-    while True:
-        at, draft = len(tokens) - 1, _draft(node, before=before, begun=begun)
-        if draft is not None:
-            more, tags, following = follow(sentence.choices, draft, word=word, node=node)
-        if draft is None or following is None or len(tokens) + len(more) > width:
-            return tokens, [*decisions, Decision(at, word, node, None)]
-        decisions.append(Decision(at, word, node, draft))
-        tokens += more
-        word, node, before = word + len(tags), following, tags[-1] if tags else before
-
-
-def _draft(node: Node, *, before: str, begun: str) -> int | None:
-    """Return the likeliest child: an entity goes on for a word, then comes `O`, or the last type."""
-    inside = f"I-{before[2:]}" if before.startswith("B-") else "O"
-    return next((node.leads[tag] for tag in (inside, "O", begun) if tag in node.leads), None)
-
-
-def _decide(
-    sentence: SentenceProgress, decisions: Sequence[Decision], scores: Sequence[list[float]]
-) -> None:
+def _decide(plan: Plan, scores: Sequence[list[float]], record: Record) -> None:
     """Take the best child at every decision, up to the first that leaves what was fed."""
+    sentence = plan.sentence
     start = sentence.fed
-    for decision, logs in zip(decisions, scores, strict=True):
+    for decision, logs in zip(plan.decisions, scores, strict=True):
         best = max(range(len(logs)), key=logs.__getitem__)
         key = list(decision.node.children)[best]
         tokens, tags, node = follow(sentence.choices, key, word=decision.word, node=decision.node)
@@ -215,6 +172,8 @@ def _decide(
             sentence.log = 0.0
         sentence.fed = start + decision.at + 1
         sentence.pending = tokens
+        if decision.drafted is not None:
+            record.note(decision.guess, right=key == decision.drafted)
         if node is None:
             return
         sentence.word, sentence.node = decision.word + len(tags), node

@@ -1,6 +1,7 @@
 """Forward passes over rows of different lengths, for both families.
 
-A pass feeds every row its own number of tokens and returns the hidden states of selected tokens.
+A pass feeds every row its own number of tokens, packed without padding, and returns the hidden
+states of selected tokens.
 Logits are computed only for the tokens among which something is decided.
 """
 
@@ -8,22 +9,23 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import torch
-from transformers import Cache, DynamicCache, EncoderDecoderCache, PreTrainedModel
+from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
 from gner_core.backbones.encoder import Encoder
-from gner_core.backbones.load import prefix_cache
 from gner_core.errors import InputError
+from gner_core.generation.guided.attention import PACKED, Packing, Sight, masked
 from gner_core.generation.guided.cache import RowCache
 
 TOKENS_AT_ONCE = 8192
 """Tokens of a pass at most; more are fed some rows at a time, to save memory."""
 TOLERANCE = 1e-3
-STEMS = 4
-"""Cached stems: of the instruction, and of it with some lists of types."""
+STEM_TOKENS = 4096
+"""Tokens of cached stems: of the instruction with lists of types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,38 +58,37 @@ class Forward(ABC):
 
     @abstractmethod
     def begin(
-        self, prompts: Sequence[list[int]], *, stem: list[int], rows: int, room: int
+        self, prompts: Sequence[list[int]], *, stems: Sequence[list[int]], rows: int, room: int
     ) -> list[Feed]:
         """Start a batch; return per prompt what its row must be fed first.
 
         Args:
             prompts: source tokens; prompt n gets row n.
-            stem: tokens with which all prompts begin; those of other batches may, too.
+            stems: tokens with which each prompt begins; other prompts may begin with them, too.
             rows: how many rows there will be at most.
             room: tokens that a row will probably write.
         """
 
     @abstractmethod
-    def _run(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """Return the hidden states of a pass whose rows the cache already knows."""
+    def _run(self, ids: torch.Tensor, packing: Packing) -> torch.Tensor:
+        """Return the hidden states of packed tokens (1, tokens), for which the cache is ready."""
 
     def feed(self, rows: Sequence[int], feeds: Sequence[Feed]) -> torch.Tensor:
         """Feed some rows; return the wanted hidden states, (wanted, hidden), row by row."""
-        width = max(len(feed.tokens) for feed in feeds)
-        at_once = max(1, TOKENS_AT_ONCE // width)
-        if len(feeds) > at_once:
-            cuts = [slice(n, n + at_once) for n in range(0, len(feeds), at_once)]
-            return torch.cat([self.feed(rows[cut], feeds[cut]) for cut in cuts])
-        ids, columns, wanted = [], [], []
-        for n, feed in enumerate(feeds):
-            padding = width - len(feed.tokens)
-            ids.append(feed.tokens + [self.pad] * padding)
-            columns.append([*range(feed.start, feed.start + len(feed.tokens)), *[-1] * padding])
-            wanted += [n * width + index for index in feed.wanted]
-        positions = torch.tensor(columns, device=self.device)
-        self.cache.aim_at(rows, positions)
-        hidden = self._run(torch.tensor(ids, device=self.device), positions.clamp(min=0))
-        return hidden.flatten(0, 1)[torch.tensor(wanted, device=self.device)]
+        lengths = [len(feed.tokens) for feed in feeds]
+        if len(feeds) > 1 and sum(lengths) > TOKENS_AT_ONCE:
+            half = len(feeds) // 2
+            return torch.cat(
+                [self.feed(rows[:half], feeds[:half]), self.feed(rows[half:], feeds[half:])]
+            )
+        packing = Packing.of([feed.start for feed in feeds], lengths, self.device)
+        token_rows = [row for row, length in zip(rows, lengths, strict=True) for _ in range(length)]
+        self.cache.aim_at(rows, torch.tensor(token_rows, device=self.device), packing.positions)
+        ids = [token for feed in feeds for token in feed.tokens]
+        starts = [0, *accumulate(lengths)]
+        wanted = [starts[n] + index for n, feed in enumerate(feeds) for index in feed.wanted]
+        hidden = self._run(torch.tensor([ids], device=self.device), packing)
+        return hidden[0, torch.tensor(wanted, dtype=torch.long, device=self.device)]
 
     def logits(self, hidden: torch.Tensor, tokens: Sequence[int]) -> torch.Tensor:
         """Return the logits of some tokens: (hidden states, tokens), float32."""
@@ -104,7 +105,7 @@ class Forward(ABC):
     def _scale(self) -> float:
         """Return the constant that makes `logits` the model's own; T5 1.0 has one."""
         tokens = list(range(min(64, self.head.weight.shape[0])))
-        (first,) = self.begin([tokens[:2]], stem=[], rows=1, room=1)
+        (first,) = self.begin([tokens[:2]], stems=[[]], rows=1, room=1)
         feed = Feed(first.start, first.tokens, [len(first.tokens) - 1])
         found = self.logits(self.feed([0], [feed]), tokens)[0]
         own = self._own_logits(tokens[:2])[tokens].float()
@@ -127,7 +128,7 @@ class Forward(ABC):
 
 
 class DecoderOnlyForward(Forward):
-    """Prompt and answer are one sequence; the beginning that prompts share is computed once."""
+    """Prompt and answer are one sequence; beginnings that prompts share are computed once."""
 
     def __init__(self, model: PreTrainedModel, encoder: Encoder) -> None:
         """Start without any stem.
@@ -141,37 +142,56 @@ class DecoderOnlyForward(Forward):
                 f"guided decoding needs layers that see the whole text; {type(model).__name__} has "
                 f"{', '.join(sorted(kinds))}; set decode.mode: free"
             )
-        self.stems: dict[tuple[int, ...], Cache] = {}
+        model.set_attn_implementation(PACKED)
+        self.stems: dict[tuple[int, ...], RowCache] = {}
+        self.instruction = tuple(encoder.stem(None))
+        self.group = model.config.num_attention_heads // model.config.num_key_value_heads
         super().__init__(model, encoder)
 
     def begin(
-        self, prompts: Sequence[list[int]], *, stem: list[int], rows: int, room: int
+        self, prompts: Sequence[list[int]], *, stems: Sequence[list[int]], rows: int, room: int
     ) -> list[Feed]:
-        """Start a batch after the stem."""
-        columns = max(map(len, prompts)) + room
-        self.cache = RowCache(layers=len(self.model.base_model.layers), rows=rows, columns=columns)
-        if stem:
-            self.cache.fill(self._stem(stem))
-        return [Feed(len(stem), prompt[len(stem) :], []) for prompt in prompts]
-
-    def _stem(self, tokens: list[int]) -> Cache:
-        """Return keys and values of a stem; those used last stay cached."""
-        key = tuple(tokens)
-        cache = self.stems.pop(key, None)
-        if cache is None:
-            cache = prefix_cache(self.model, torch.tensor([tokens], device=self.device))
-        self.stems[key] = cache
-        while len(self.stems) > STEMS:
+        """Start a batch, each row after its stem."""
+        known = {tuple(stem): self._stem(tuple(stem)) for stem in stems if stem}
+        while sum(map(len, self.stems)) > STEM_TOKENS:
             del self.stems[next(iter(self.stems))]
-        return cache
+        self.cache = self._empty(rows=rows, columns=max(map(len, prompts)) + room)
+        for row, stem in enumerate(stems):
+            if stem:
+                self.cache.fill(row, known[tuple(stem)], len(stem))
+        return [
+            Feed(len(stem), prompt[len(stem) :], [])
+            for stem, prompt in zip(stems, prompts, strict=True)
+        ]
 
-    def _run(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    def _empty(self, *, rows: int, columns: int) -> RowCache:
+        return RowCache(layers=len(self.model.base_model.layers), rows=rows, columns=columns)
+
+    def _stem(self, tokens: tuple[int, ...]) -> RowCache:
+        """Return keys and values of a stem; those used last stay cached.
+
+        One with types always goes on from the instruction, so it is the same to the last bit.
+        """
+        found = self.stems.pop(tokens, None)
+        if found is None:
+            start, before = 0, self.instruction
+            found = self._empty(rows=1, columns=len(tokens))
+            if len(before) < len(tokens) and tokens[: len(before)] == before:
+                start = len(before)
+                found.fill(0, self._stem(before), start)
+            self.cache = found
+            self.feed([0], [Feed(start, list(tokens[start:]), [])])
+        self.stems[tokens] = found
+        return found
+
+    def _run(self, ids: torch.Tensor, packing: Packing) -> torch.Tensor:
+        own = masked(packing.unseen, self.model.dtype)
         hidden: torch.Tensor = self.model.base_model(
             input_ids=ids,
-            attention_mask=self.cache.mask(self.model.dtype),
-            position_ids=positions,
+            position_ids=packing.positions[None],
             past_key_values=self.cache,
             use_cache=True,
+            sight=Sight(packing, own.repeat(1, self.group, 1)[:, None]),
         ).last_hidden_state
         return hidden
 
@@ -189,24 +209,24 @@ class EncoderDecoderForward(Forward):
         Raises:
             InputError: for an architecture without T5's relative positions.
         """
-        self.positions: torch.Tensor
         for layer in getattr(model.get_decoder(), "block", []):
             attention = layer.layer[0].SelfAttention
             if attention.has_relative_attention_bias:
-                attention.compute_bias = _RowBias(self, attention)
+                self.bias = _bias_by_distance(attention)
                 break
         else:
             raise InputError(
                 f"guided decoding knows encoder-decoders like T5, not {type(model).__name__}; "
                 "set decode.mode: free"
             )
+        model.get_decoder().set_attn_implementation(PACKED)
         super().__init__(model, encoder)
 
     def begin(
         self,
         prompts: Sequence[list[int]],
         *,
-        stem: list[int],  # noqa: ARG002 (a bidirectional encoder shares nothing)
+        stems: Sequence[list[int]],  # noqa: ARG002 (a bidirectional encoder shares nothing)
         rows: int,
         room: int,
     ) -> list[Feed]:
@@ -221,7 +241,8 @@ class EncoderDecoderForward(Forward):
         blocks = self.model.get_decoder().block
         self.cache = RowCache(layers=len(blocks), rows=rows, columns=1 + room)
         spare = rows - len(prompts)
-        self.seen = torch.cat([seen, seen.new_zeros((spare, width))])
+        hiding = masked(seen == 0, self.model.dtype)
+        self.hiding = torch.cat([hiding, hiding.new_zeros((spare, width))])
         self.encoded = encoded[:1]  # keys and values are given: only its width counts
         self.cross = [_keys_and_values(b.layer[1].EncDecAttention, encoded, spare) for b in blocks]
         start = self.model.config.decoder_start_token_id
@@ -232,13 +253,12 @@ class EncoderDecoderForward(Forward):
         super().copy(source, target, columns=columns, prompt=prompt)
         if not prompt:
             return
-        self.seen[target] = self.seen[source]
+        self.hiding[target] = self.hiding[source]
         for pair in self.cross:
             for states in pair:
                 states[target] = states[source]
 
-    def _run(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        self.positions = positions
+    def _run(self, ids: torch.Tensor, packing: Packing) -> torch.Tensor:
         rows = self.cache.aim.active
         crossing = DynamicCache(config=self.model.config)
         crossing.layers = [_known_layer(keys[rows], values[rows]) for keys, values in self.cross]
@@ -246,41 +266,40 @@ class EncoderDecoderForward(Forward):
         cache.is_updated = dict.fromkeys(range(len(self.cross)), True)
         hidden: torch.Tensor = self.model.get_decoder()(
             input_ids=ids,
-            attention_mask=self.cache.mask(self.model.dtype),
-            encoder_hidden_states=self.encoded.expand(len(ids), -1, -1),
-            encoder_attention_mask=self.seen[rows],
+            encoder_hidden_states=self.encoded,
             past_key_values=cache,
             use_cache=True,
+            sight=Sight(packing, self._own(packing), self.hiding[rows][:, None, None]),
         ).last_hidden_state
         return hidden
 
+    def _own(self, packing: Packing) -> torch.Tensor:
+        """Return T5's position bias, (rows, heads, queries, columns), that hides unseen columns."""
+        queries = packing.positions[packing.gather]
+        columns = torch.arange(packing.unseen.shape[2], device=self.device)
+        distances = (queries[:, :, None] - columns).clamp(min=0, max=len(self.bias) - 1)
+        hidden = torch.finfo(self.bias.dtype).min
+        bias = self.bias[distances].masked_fill_(packing.unseen[..., None], hidden)
+        return bias.permute(0, 3, 1, 2).contiguous()
+
     def _own_logits(self, tokens: list[int]) -> torch.Tensor:
-        self.positions = torch.zeros((1, 1), dtype=torch.long, device=self.device)
         start = torch.full((1, 1), self.model.config.decoder_start_token_id, device=self.device)
         ids = torch.tensor([tokens], device=self.device)
         logits: torch.Tensor = self.model(input_ids=ids, decoder_input_ids=start).logits
         return logits[0, -1]
 
 
-class _RowBias:
-    """T5's position bias for queries whose positions differ from row to row."""
-
-    def __init__(self, forward: EncoderDecoderForward, attention: Any) -> None:
-        self.forward = forward
-        self.attention = attention
-
-    def __call__(self, _: int, key_length: int, *__: Any, **___: Any) -> torch.Tensor:
-        """Return the bias: (rows, heads, queries, keys)."""
-        queries = self.forward.positions
-        keys = torch.arange(key_length, device=queries.device)
-        buckets = self.attention._relative_position_bucket(  # noqa: SLF001 (T5's own rule)
-            keys - queries[:, :, None],
-            bidirectional=False,
-            num_buckets=self.attention.relative_attention_num_buckets,
-            max_distance=self.attention.relative_attention_max_distance,
-        )
-        bias: torch.Tensor = self.attention.relative_attention_bias(buckets)
-        return bias.permute(0, 3, 1, 2)
+def _bias_by_distance(attention: Any) -> torch.Tensor:
+    """Return T5's bias for a token so many positions before: (distances, heads); the last for more."""
+    distance = torch.arange(attention.relative_attention_max_distance + 1)
+    buckets = attention._relative_position_bucket(  # noqa: SLF001 (T5's own rule)
+        -distance,
+        bidirectional=False,
+        num_buckets=attention.relative_attention_num_buckets,
+        max_distance=attention.relative_attention_max_distance,
+    )
+    weights: torch.Tensor = attention.relative_attention_bias.weight
+    return weights.detach()[buckets.to(weights.device)]
 
 
 def _keys_and_values(

@@ -25,7 +25,7 @@ from gner_core.runtime.worker import Report, run_worker
 from gner_core.training.bench.flops import matmul_peak, settle, shape_of
 from gner_core.training.bench.plain import plain_trainer, shuffled
 from gner_core.training.data.batches import Update, cut_update, padding
-from gner_core.training.stage import Stage, TrainRequest
+from gner_core.training.stage import Stage, TrainRequest, training_format
 
 PLANNED = 20
 """Updates over which the padding of the plan is counted, whichever are run."""
@@ -142,7 +142,7 @@ def work(request: BenchRequest, report: Report) -> dict[str, Any]:
     needed = update_work(shape, frozen_layers=train.frozen_layers, adapters=train.lora is not None)
     trainer.train()
     memory = peak_memory_bytes()
-    dtype = request.backbone.dtype if torch.cuda.is_available() else "float32"
+    dtype = training_format(request.backbone, request.execution)
     named = request.peak_of
     peak = named_device(named).flops[dtype] if named else matmul_peak(dtype=dtype)
     per_second = run.flops(needed) / clock.seconds

@@ -82,6 +82,7 @@ def asked(
         batch=batch,
         batch_tokens=100_000,
         processes=processes,
+        exact=False,
     )
 
 

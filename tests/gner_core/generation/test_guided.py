@@ -15,6 +15,7 @@ from gner_core.config.backbone import BackboneParams
 from gner_core.config.system import TargetForm
 from gner_core.errors import InputError
 from gner_core.generation.free import FreeGenerator
+from gner_core.generation.guided.costs import NOMINAL
 from gner_core.generation.guided.decoding import GuidedAnswer, GuidedGenerator, GuidedQuery
 from gner_core.records import Sentence, is_bio
 from gner_core.systems.gner.targets import BIO, target
@@ -40,7 +41,7 @@ def plain_model(folder: Path, backbone: BackboneParams) -> tuple[PreTrainedModel
 
 
 def generator(tiny: TinyModel, *, beams: int = 1) -> GuidedGenerator:
-    return GuidedGenerator(*loaded(tiny), beams=beams)
+    return GuidedGenerator(*loaded(tiny), beams=beams, costs=NOMINAL)
 
 
 class Plain:
@@ -131,13 +132,19 @@ class Plain:
         return found
 
 
-@pytest.fixture
-def queries(news: list[Sentence]) -> list[GuidedQuery]:
+def queries_of(news: list[Sentence]) -> list[GuidedQuery]:
+    """Return sentences of odd words and of news, of different lengths."""
     return [
         GuidedQuery(("Łódź", "(B-12)", "PhP(O)Cl2", "👩‍🚀", ")"), TYPES),
         *[GuidedQuery(s.words[: 4 + 3 * n], s.types) for n, s in enumerate(news[:2])],
         GuidedQuery(("one",), ("person",)),
+        GuidedQuery(("two", "Ada"), TYPES),
     ]
+
+
+@pytest.fixture
+def queries(news: list[Sentence]) -> list[GuidedQuery]:
+    return queries_of(news)
 
 
 def test_greedy_labels_are_the_best_allowed_tokens(
@@ -246,7 +253,7 @@ def test_where_free_decoding_copies_the_sentence_the_labels_are_the_same(
     queries = [GuidedQuery(s.words, s.types) for s in learned(news)]
     sources = encoder.prompts((ask.words, ask.types) for ask in queries)
     free = FreeGenerator(model, encoder, beams=1)(sources, [150] * len(sources))
-    guided = GuidedGenerator(model, encoder, beams=1)(queries)
+    guided = GuidedGenerator(model, encoder, beams=1, costs=NOMINAL)(queries)
     same = [
         answer.text
         == encoder.decode(encoder.tokenizer(target(ask.words, found.tags, BIO)).input_ids)
@@ -270,7 +277,7 @@ def test_true_t5_tokens_force_words_outside_the_vocabulary(
         decoder_start_token_id=0,
     )  # fmt: skip
     encoder = Encoder(tokenizer, tiny_model.backbone, BIO)
-    guided = GuidedGenerator(T5ForConditionalGeneration(config), encoder, beams=1)
+    guided = GuidedGenerator(T5ForConditionalGeneration(config), encoder, beams=1, costs=NOMINAL)
     words = ("Wałęsa", "{", "ø", "~", "wrote", "\\LaTeX", "3½", "mustn't", ",")
     (answer,) = guided([GuidedQuery(words, ("person", "product (software)", "smørrebrød"))])
     assert len(answer.tags) == len(words)
@@ -291,7 +298,7 @@ def test_other_target_forms_are_refused(tiny_model: TinyModel) -> None:
     model, encoder = loaded(tiny_model)
     encoder.form = TargetForm(labels="brackets", context="full", gap="")
     with pytest.raises(InputError, match=r"decode\.mode: free"):
-        GuidedGenerator(model, encoder, beams=1)
+        GuidedGenerator(model, encoder, beams=1, costs=NOMINAL)
 
 
 def test_types_that_a_vocabulary_cannot_tell_apart_are_refused(

@@ -46,6 +46,7 @@ def prepared(
         batch=16,
         batch_tokens=1_000_000,
         processes=1,
+        exact=False,
     )
     (place / "scratch" / REQUEST).write_text(request.model_dump_json())
     return place
