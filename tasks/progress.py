@@ -48,7 +48,7 @@ def logger() -> logging.Logger:
         return logging.getLogger("gner")
 
 
-def _in_task() -> bool:
+def in_task() -> bool:
     """Say whether a Prefect task is around us."""
     if "prefect" not in sys.modules:
         return False
@@ -162,7 +162,7 @@ class _Shown:
         self.progress.bars.update(self.bar, completed=done, total=total, left=left, detail=detail)
         parts = [f"{self.title}: {done}/{total}", detail, left]
         self.line = "  ".join(part for part in parts if part)
-        if _in_task() and (now > self.next_artifact or done == total):
+        if in_task() and (now > self.next_artifact or done == total):
             self.next_artifact = now + SECONDS_BETWEEN_ARTIFACTS
             self._publish(100.0 * done / max(total, 1), detail)
 
