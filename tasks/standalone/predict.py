@@ -121,6 +121,7 @@ def predictions_for(
             "batch": batch,
             "batch_tokens": defaults()["execution"]["generate_tokens"],
             "processes": 1,
+            "exact": defaults()["execution"]["exact"],
         }
         workers.run(GENERATION, request, on_event=on_event)
         yield folder / PREDICTIONS

@@ -39,10 +39,10 @@ class LastingForkServer(ForkServer):
     started: ClassVar[list["LastingForkServer"]] = []
 
     @classmethod
-    def one(cls) -> "LastingForkServer":
-        """Return the one that runs."""
+    def one(cls, preloaded: Sequence[str]) -> "LastingForkServer":
+        """Return the one that runs, whatever it has preloaded."""
         if not cls.started or not cls.started[-1].is_alive():
-            cls.started.append(cls())
+            cls.started.append(cls(preloaded))
         return cls.started[-1]
 
     def end(self) -> None:
@@ -83,6 +83,7 @@ class Home:
             chdir(self.root),
             patch.dict(os.environ, self.environment(), clear=True),
             patch("tasks.workers.ForkServer", LastingForkServer.one),
+            patch("tasks.workers._AHEAD", []),
         ):
             done = CliRunner().invoke(app, arguments, input=given)
         plain_log()

@@ -174,8 +174,8 @@ def test_another_beam_size_redoes_generation_and_what_follows(tiny_home: Home) -
     for fact in ("gner run params/tiny.yaml --set decode.beams=5", socket.gethostname()):
         assert fact in head
     assert str(checkpoint) in head
-    *_, last, command = changed.out.strip().splitlines()
-    assert last == f"checkpoint finetuning: {checkpoint}"
+    *_, title, place, command = changed.out.strip().splitlines()
+    assert (title, place) == ("checkpoint finetuning", f"  {checkpoint}")
     text, key = "Ada Lovelace was born in London.", f"train/{checkpoint.name[:8]}"
     assert command == f'  echo "{text}" | {program()} predict {key}'
     tried = tiny_home.gner("predict", key, given=text)

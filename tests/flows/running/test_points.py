@@ -112,7 +112,7 @@ def models(place: Place, monkeypatch: pytest.MonkeyPatch) -> Models:
         if step.kind == "train":
             (folder / JOURNAL).write_text('{"step": 1, "loss": 2.0}\n')
             (folder / SUMMARY).write_text(json.dumps(TRAINED))
-        run.workspace.usage[step.ref] = {}
+        run.workspace.work[step.ref] = {"usage": {}}
 
     monkeypatch.setattr(RunContext, "child", child)
     return made

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.errors import InputError
+from gner_core.generation.guided.costs import NOMINAL
 from gner_core.generation.guided.decoding import GuidedGenerator
 from gner_core.systems.gner.targets import BIO
 from tests.gner_core.conftest import TinyModel
@@ -107,4 +108,4 @@ def test_weights_that_overflow(copy: TinyModel) -> None:
     encoder = Encoder(load_tokenizer(copy.folder), copy.backbone, BIO)
     model = load_model(copy.folder, copy.backbone, dtype="float32")
     with pytest.raises(InputError, match="the model computes no finite numbers"):
-        GuidedGenerator(model, encoder, beams=1)
+        GuidedGenerator(model, encoder, beams=1, costs=NOMINAL)

@@ -50,7 +50,14 @@ def content() -> ReportContent:
         "frozen_layers": 0,
     }
     chosen = {"update": 2, "by": "last"}
-    summary = {"sentences": 5, "left_out": 1, "updates": 2, "device": "cpu", "chosen": chosen}
+    summary = {
+        "sentences": 5,
+        "left_out": 1,
+        "updates": 2,
+        "chosen": chosen,
+        "device": "cpu",
+        "computed_in": "bfloat16",
+    }
     manifest = {
         "step": "train",
         "title": "adaptation",
