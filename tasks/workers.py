@@ -1,6 +1,5 @@
 """Runs the child processes of import, training and generation, forks of one fork server."""
 
-import atexit
 import json
 import os
 import shutil
@@ -8,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -150,21 +149,24 @@ class ForkServer:
 
 
 _AHEAD: list[ForkServer] = []
-"""What `start_ahead` has started, until `Workers` take it."""
+"""What `started_ahead` has started, until `Workers` take it."""
 
 
-def start_ahead(preloaded: Sequence[str] = PRELOADED) -> None:
-    """Start a fork server before anything else is imported; the first `Workers` take it.
+@contextmanager
+def started_ahead(preloaded: Sequence[str] = PRELOADED) -> Iterator[None]:
+    """Start a fork server before anything else is imported; the first `Workers` inside take it.
 
-    If none do, it is killed when this process ends.
+    If none do, it ends with the block.
     """
-    atexit.register(_end_ahead)
-    _AHEAD.append(ForkServer(preloaded))
-
-
-def _end_ahead() -> None:
-    for server in _AHEAD:
-        server.kill()
+    server = ForkServer(preloaded)
+    _AHEAD.append(server)
+    try:
+        yield
+    finally:
+        if server in _AHEAD:
+            _AHEAD.remove(server)
+            server.end()
+            server.wait()
 
 
 class Workers:

@@ -18,7 +18,7 @@ from flows.cli.score import (
     setup_of,
 )
 from gner_core.errors import InputError
-from tasks.workers import start_ahead
+from tasks.workers import started_ahead
 
 STDIN = "-"
 PREDICTING, GENERATING = "gner_core.predicting.worker", "gner_core.generation.worker"
@@ -42,6 +42,7 @@ OneType = Annotated[
 Beams = Annotated[int, typer.Option(min=1, max=16, help="Beam size over decisions.")]
 
 
+@started_ahead([PREDICTING])
 def predict(
     checkpoint: Checkpoint,
     file: Annotated[str, typer.Argument(help="Texts, one a line; - reads standard input.")] = STDIN,
@@ -61,7 +62,6 @@ def predict(
 
     Without types, it looks for those that the checkpoint was trained on last.
     """
-    start_ahead([PREDICTING])
     from flows.views.predict import print_entities, progress
     from gner_core.config.checkpoint import description_of
     from gner_core.predicting.entities import listed_types, own_types
@@ -78,6 +78,7 @@ def predict(
     print_entities(texts, found, types=wanted, form=form, title=title)
 
 
+@started_ahead([GENERATING])
 def score_checkpoint(
     checkpoint: Checkpoint,
     file: Annotated[Path, typer.Argument(help="Tagged sentences: CoNLL, JSON lines and the like.")],
@@ -96,7 +97,6 @@ def score_checkpoint(
 
     Without types, it looks for those of the file.
     """
-    start_ahead([GENERATING])
     from flows.views.predict import progress
     from flows.views.score import print_scores, score_values
     from gner_core.predicting.entities import listed_types

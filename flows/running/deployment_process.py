@@ -12,7 +12,7 @@ import os
 import runpy
 import sys
 
-from tasks.workers import start_ahead
+from tasks.workers import started_ahead
 
 CHECKOUT = "GNER_CHECKOUT"
 
@@ -24,8 +24,8 @@ def main() -> None:
     if os.getsid(0) != os.getpid():
         os.setsid()
     os.chdir(os.environ[CHECKOUT])
-    start_ahead()
-    runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+    with started_ahead():
+        runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """Child processes: results, faults, crashes, and that none outlives its starter."""
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +14,7 @@ import pytest
 
 from gner_core.errors import InputError, Stopped
 from gner_core.runtime.priority import session_nice, take_priority
-from tasks.workers import TimeLeft, Workers
+from tasks.workers import TimeLeft, Workers, started_ahead
 
 MODULE = "tests.tasks.toy_worker"
 
@@ -266,30 +264,18 @@ def test_a_wrong_grace_period_is_refused_before_anything_is_started(
     assert not (tmp_path / "worker.log").read_text()
 
 
-AHEAD = """
-import os, psutil, sys
-from tasks.workers import Workers, start_ahead
-start_ahead()
-(ahead,) = psutil.Process().children()
-if sys.argv[1] == "wanted":
-    with Workers() as workers:
-        workers.start_server()
-        assert psutil.Process().children() == [ahead]
-        with Workers() as others:
-            others.start_server()
-            assert len(psutil.Process().children()) == 2
-print(ahead.pid)
-"""
-
-
-@pytest.mark.parametrize("it_is", ["wanted", "unwanted"])
+@pytest.mark.parametrize("wanted", [True, False])
 def test_a_fork_server_started_ahead_serves_the_first_who_wants_it_and_never_stays(
-    it_is: str,
+    wanted: bool,
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", AHEAD, it_is], capture_output=True, text=True, check=True, timeout=60
-    )
-    deadline = time.monotonic() + 5
-    while psutil.pid_exists(int(done.stdout)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    before = set(psutil.Process().children())
+    with started_ahead():
+        (ahead,) = set(psutil.Process().children()) - before
+        if wanted:
+            with Workers() as workers:
+                workers.start_server()
+                assert set(psutil.Process().children()) - before == {ahead}
+                with Workers() as others:
+                    others.start_server()
+                    assert len(set(psutil.Process().children()) - before) == 2
+    assert not ahead.is_running()
