@@ -1,0 +1,68 @@
+"""What every system for named entity recognition offers: text systems and engines.
+
+A text system turns a sentence and its entity types into prompts that a language model continues. An
+engine answers by itself: a model of another kind, or a server. What either answers is kept as
+strings before it is read, so that a later reader can read it anew.
+"""
+
+import random
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from gner_core.records import Sentence, Span
+
+
+class Query(NamedTuple):
+    """One prompt; `asked` is the only type that it asks for, None where it asks for all."""
+
+    prompt: str
+    asked: str | None
+
+
+class Piece(NamedTuple):
+    """A part of a training text; only parts with `loss` are learned."""
+
+    text: str
+    loss: bool
+
+
+class Reading(NamedTuple):
+    """What was read from the answers to a sentence.
+
+    `spans` are sorted by start, end and label, and may overlap. `hallucinated` holds type and text
+    of every answer that the sentence does not hold, `unknown` those whose type was not asked for,
+    `ambiguous` counts answers with more occurrences in the sentence than answers, and `unread`
+    says, in words, what could not be read.
+    """
+
+    spans: tuple[Span, ...]
+    hallucinated: tuple[tuple[str, str], ...]
+    unknown: tuple[tuple[str, str], ...]
+    ambiguous: int
+    unread: tuple[str, ...]
+
+
+class Reader(Protocol):
+    """Reads answers; it never raises, whatever they hold, and never executes any of it."""
+
+    def read(self, words: Sequence[str], types: Sequence[str], outputs: Sequence[str]) -> Reading:
+        """Return the entities that the answers to a sentence name, one output a query."""
+
+
+class TextSystem(Reader, Protocol):
+    """A system whose model continues prompts."""
+
+    def queries(self, words: Sequence[str], types: Sequence[str]) -> list[Query]:
+        """Return the prompts for a sentence, with the types in the order given."""
+
+    def examples(
+        self, words: Sequence[str], spans: Sequence[Span], types: Sequence[str], draw: random.Random
+    ) -> list[tuple[Piece, ...]]:
+        """Return the training texts of a sentence; `draw` makes every random choice."""
+
+
+class Engine(Reader, Protocol):
+    """A system that answers without prompts of ours."""
+
+    def answer(self, sentences: Sequence[Sentence]) -> list[tuple[str, ...]]:
+        """Return the outputs for every sentence, in order."""
