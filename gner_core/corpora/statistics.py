@@ -38,6 +38,14 @@ class Tally:
             self.type_lists.add(sentence.types)
             yield sentence
 
+    def extend(self, other: "Tally") -> None:
+        """Add the counts of other sentences."""
+        self.sentences += other.sentences
+        self.words += other.words
+        self.longest = max(self.longest, other.longest)
+        self.tags.update(other.tags)
+        self.type_lists |= other.type_lists
+
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers of sentences, words, entities, types, and entities of each type."""
         by_type = {tag[2:]: n for tag, n in sorted(self.tags.items()) if tag.startswith("B-")}

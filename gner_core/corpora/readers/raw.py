@@ -123,6 +123,13 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise
 
 
+def is_plain_utf8(path: Path) -> bool:
+    """Say whether a file is UTF-8 without byte order mark, so that it can be cut at any line end."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    return encoding_of(path, head) == "utf-8" and not head.startswith(codecs.BOM_UTF8)
+
+
 def encoding_of(path: Path, head: bytes) -> str:
     """Return the encoding of a text file by its first bytes; refuse one that is something else."""
     for start, kind in NO_TEXT.items():

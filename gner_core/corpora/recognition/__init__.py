@@ -5,22 +5,19 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from gner_core.config.corpus import CorpusParams, HubSource, Split, TextFormat
-from gner_core.corpora.prepare import CHANGES, check_changes, stream_split
+from gner_core.corpora.prepare import CHANGES, check_changes
 from gner_core.corpora.readers.raw import text_lines
 from gner_core.corpora.readers.tables import is_table
 from gner_core.corpora.recognition.columns import recognise_columns
 from gner_core.corpora.recognition.fields import recognise_fields
-from gner_core.corpora.splits import rank
-from gner_core.corpora.statistics import Tally
+from gner_core.corpora.recognition.reading import Source, SplitFound, read_split
 from gner_core.errors import InputError
-from gner_core.records import Sentence
 
 SPELLED_OUT = {
     "per": "person",
@@ -32,26 +29,11 @@ SPELLED_OUT = {
 }
 """Common abbreviations of labels; prompts name types in words."""
 WIDENED = "entities widened to whole words"
-EXAMPLES = 5
 LOOKED_AT = 1000
 """Sentences that are read first, to see whether words must be split."""
 LONG = 100
 """Words of a file without an empty line that are too many for a sentence."""
 _PUBTATOR = re.compile(r"[^|\t]+\|t\|")
-
-
-@dataclass
-class SplitFound:
-    """What a split holds."""
-
-    statistics: dict[str, Any]
-    repairs: dict[str, int]
-    examples: list[Sentence]
-    """The first sentences that hold an entity."""
-    ranks: list[bytes]
-    """A hash of the words of each sentence."""
-    differing: int
-    """Sentences whose words came before, with other entities."""
 
 
 @dataclass
@@ -115,26 +97,6 @@ def recognise(
     if labels:
         found.params = _params(files, found.params.format.model_dump(), labels=labels, **values)
     return found
-
-
-def read_split(
-    found: Recognised, split: Split, *, seed: int, most: int | None = None
-) -> SplitFound:
-    """Read a split that has files, or its first sentences, whatever that changes."""
-    tally, repairs = Tally(), Counter[str]()
-    examples: list[Sentence] = []
-    ranks = []
-    first_tags: dict[bytes, int] = {}
-    differing = 0
-    params = found.params.model_copy(update={"changed_at_most": 1.0})
-    stream = stream_split(found.name, params, split=split, folder=found.folder, repairs=repairs)
-    for sentence in tally.counting(islice(stream, most)):
-        ranks.append(rank(sentence.words, seed))
-        tags = hash(sentence.tags)
-        differing += first_tags.setdefault(ranks[-1], tags) != tags
-        if len(examples) < EXAMPLES and any(tag != "O" for tag in sentence.tags):
-            examples.append(sentence)
-    return SplitFound(tally.as_dict(), dict(repairs), examples, ranks, differing)
 
 
 def entry(name: str, params: CorpusParams) -> str:
@@ -216,10 +178,23 @@ def _params(
     )
 
 
+def read_splits(found: Recognised, seed: int, *, most: int | None = None) -> None:
+    """Read all splits, or their first sentences.
+
+    Raises:
+        InputError: for a fault in a file.
+    """
+    sources = {
+        split: Source(found.name, found.params, found.folder, split, seed)
+        for split in found.params.files
+    }
+    found.splits = {split: read_split(source, most=most) for split, source in sources.items()}
+
+
 def _read(found: Recognised, seed: int) -> None:
     """Read all splits; split words where an entity would be widened, as the start may tell."""
     for most in (LOOKED_AT, None, None):
-        found.splits = {s: read_split(found, s, seed=seed, most=most) for s in found.params.files}
+        read_splits(found, seed, most=most)
         form = found.params.format
         repairs = [part.repairs for part in found.splits.values()]
         if isinstance(form, TextFormat) and any(WIDENED in one for one in repairs):

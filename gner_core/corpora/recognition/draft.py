@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import indent
 
 from gner_core.config.corpus import CorpusParams, HubSource, SameAs, Split, TakenOut
-from gner_core.corpora.recognition import Recognised, entry, read_split, recognise
+from gner_core.corpora.recognition import Recognised, entry, read_splits, recognise
 from gner_core.corpora.splits import draw_ranks
 from gner_core.errors import InputError
 
@@ -142,7 +142,7 @@ def _cut_long_passages(found: Recognised, seed: int) -> None:
         found.params.labels,
         found.params.model_copy(update={"cut_at_words": CUT, "labels": "open"}),
     )
-    found.splits = {split: read_split(found, split, seed=seed) for split in found.splits}
+    read_splits(found, seed)
     found.params = found.params.model_copy(update={"labels": labels})
     found.problems.append(
         f"the longest passage has {longest:,} words: passages are cut at sentence ends near "

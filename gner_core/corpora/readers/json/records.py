@@ -33,7 +33,7 @@ def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if is_table(path):
         yield from named_rows(path)
         return
-    for line, value in _lines(path) if _is_one_object_a_line(path) else _document(path):
+    for line, value in _lines(path) if is_one_object_a_line(path) else _document(path):
         for one in _records(value):
             record = {"text": one[0], **one[1]} if _is_pair(one) else one
             if not isinstance(record, dict):
@@ -112,7 +112,8 @@ def check_unicode(text: str, *, where: str) -> None:
         raise InputError(f"{where}: {bad!r} is half of a character") from None
 
 
-def _is_one_object_a_line(path: Path) -> bool:
+def is_one_object_a_line(path: Path) -> bool:
+    """Say whether every line of a JSON file is a value of its own."""
     first = next((line.strip() for _, line in text_lines(path) if line.strip()), "")
     if first.startswith('["') and first.endswith("]"):
         try:
