@@ -73,4 +73,4 @@ def show_checkpoints(checkpoints: Mapping[str, ArtifactRef], console: Console) -
     for title, ref in checkpoints.items():
         console.print(f"checkpoint {title}")
         console.print(f"  {store.objects.url(ref.path)}")
-        console.print(f'  echo "{EXAMPLE}" | {program()} predict {short(ref.path)}')
+        console.print(f'  echo "{EXAMPLE}" | {program()} predict {short(ref.path)}', soft_wrap=True)

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from rich.text import Text
@@ -15,7 +16,9 @@ from flows.cli.main import app
 from flows.running.terminal import show_any_text
 from flows.views import predict, score, tables
 from flows.views.output import LogLines, Output, json_text, print_parts
+from flows.views.run import show_checkpoints
 from flows.views.tables import WholeTable, table_of
+from gner_core.store.artifacts import ArtifactRef
 
 NAMES = ("news [v2]", "a corpus [/v2] with a longer :car: name", "antidisestablishmentarianism")
 FIGURES = ("gold", "found", "right", "P", "R", "F1", "95 %")
@@ -164,3 +167,14 @@ def test_outside_a_terminal_progress_is_a_line_now_and_then(
     with score.progress() as report:
         report(1200)
         until("sentences scored: 1200")
+
+
+def test_a_printed_command_is_one_line_of_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GNER_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "40")
+    show_checkpoints({"adaptation": ArtifactRef("train", "0123456789abcdef0123")}, Output())
+    (command,) = [line for line in capsys.readouterr().out.splitlines() if "predict" in line]
+    assert command.startswith("  echo")
+    assert command.endswith("predict train/01234567")
