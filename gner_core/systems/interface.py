@@ -7,16 +7,24 @@ strings before it is read, so that a later reader can read it anew.
 
 import random
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from gner_core.records import Sentence, Span
 
+END = "</s>"
+"""The end of an answer within a prompt or a training text; tokenizers write their own end token."""
+
 
 class Query(NamedTuple):
-    """One prompt; `asked` is the only type that it asks for, None where it asks for all."""
+    """One prompt; `asked` is the only type that it asks for, None where it asks for all.
+
+    A query that `follows` is the next turn of a conversation: its prompt goes on after the answer
+    to the query before it.
+    """
 
     prompt: str
     asked: str | None
+    follows: bool = False
 
 
 class Piece(NamedTuple):
@@ -42,6 +50,14 @@ class Reading(NamedTuple):
     unread: tuple[str, ...]
 
 
+class Counts(NamedTuple):
+    """What a system's own metric counts: right predictions, predictions, entities of the gold."""
+
+    right: int
+    predicted: int
+    gold: int
+
+
 class Reader(Protocol):
     """Reads answers; it never raises, whatever they hold, and never executes any of it."""
 
@@ -52,13 +68,28 @@ class Reader(Protocol):
 class TextSystem(Reader, Protocol):
     """A system whose model continues prompts."""
 
+    @property
+    def pieces_apart(self) -> bool:
+        """Whether the pieces of a training text are tokenized one by one, not as one text."""
+
     def queries(self, words: Sequence[str], types: Sequence[str]) -> list[Query]:
         """Return the prompts for a sentence, with the types in the order given."""
 
     def examples(
-        self, words: Sequence[str], spans: Sequence[Span], types: Sequence[str], draw: random.Random
+        self,
+        words: Sequence[str],
+        spans: Sequence[Span],
+        types: Sequence[str],
+        draw: random.Random,
+        *,
+        epoch: int,
     ) -> list[tuple[Piece, ...]]:
-        """Return the training texts of a sentence; `draw` makes every random choice."""
+        """Return the training texts of a sentence.
+
+        Args:
+            draw: makes every random choice.
+            epoch: of the training, from 0.
+        """
 
 
 class Engine(Reader, Protocol):
@@ -66,3 +97,17 @@ class Engine(Reader, Protocol):
 
     def answer(self, sentences: Sequence[Sentence]) -> list[tuple[str, ...]]:
         """Return the outputs for every sentence, in order."""
+
+
+@runtime_checkable
+class Scored(Protocol):
+    """A system with a metric of its own, which its authors publish scores of."""
+
+    def published(
+        self,
+        words: Sequence[str],
+        gold: Sequence[Span],
+        types: Sequence[str],
+        outputs: Sequence[str],
+    ) -> Counts:
+        """Return the counts of one sentence; summed over a corpus they give precision and recall."""

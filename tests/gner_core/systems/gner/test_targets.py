@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from gner_core.config.system import MatchParams, TargetForm
+from gner_core.config.systems.gner import MatchParams, TargetForm
 from gner_core.matching.modes import Matcher
 from gner_core.records import spans_of
 from gner_core.systems.gner.targets import bioes, longest_target, target

@@ -1,8 +1,9 @@
-"""Params of a system: what its model writes (Fig. 3), its generation, and how it becomes tags."""
+"""Params of GNER: what its model writes (Fig. 3), and how that becomes tags."""
 
-from typing import Literal
+from pathlib import Path
+from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from gner_core.strict import StrictModel
 
@@ -28,24 +29,30 @@ class GnerSystem(TargetForm):
     """The system of the paper: a model that writes the sentence with its labels."""
 
     kind: Literal["gner"]
+    FILES: ClassVar[tuple[str, ...]] = ()
+    ONLY_IN_TRAINING: ClassVar[tuple[str, ...]] = ()
+    ONLY_IN_TESTS: ClassVar[tuple[str, ...]] = ()
+    SEVERAL_ANSWERS: ClassVar[bool] = False
+    HAS_NO_MODEL: ClassVar[bool] = False
+
+    def file_of(self, name: str) -> Path | None:  # noqa: ARG002 (of every system)
+        """Return None: no field names a file."""
+        return None
+
+    @classmethod
+    def writing(cls, target: TargetForm) -> "GnerSystem":
+        """Return the system whose model writes targets of a form."""
+        return cls(kind="gner", **target.model_dump())
 
     @property
     def target(self) -> TargetForm:
         """What the model learns to write."""
         return TargetForm(labels=self.labels, context=self.context, gap=self.gap)
 
-
-class DecodeParams(StrictModel):
-    """How text is generated."""
-
-    mode: Literal["free", "guided"]
-    """free: token by token, as in the paper; guided: the words are given, only labels are decided."""
-    beams: int = Field(ge=1, le=16)
-    """Beam size (the paper: 1 to 4). Guided beams are labelings, free ones are texts."""
-    too_long: Literal["skip", "error"]
-    """What happens to sentences over the backbone's limits: skipped and counted, or an error."""
-    seed: int
-    """Seed of the order of the entity types in the prompt."""
+    @property
+    def can_be_guided(self) -> bool:
+        """Whether the model labels every word, so that decoding can give it the words."""
+        return (self.labels, self.context) == ("BIO", "full")
 
 
 class MatchParams(StrictModel):

@@ -1,0 +1,1 @@
+"""Params of every system, one file a system."""

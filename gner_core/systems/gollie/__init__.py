@@ -1,0 +1,1 @@
+"""GoLLIE: Python classes with guidelines, answered with a list of objects."""

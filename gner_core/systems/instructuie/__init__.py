@@ -1,0 +1,1 @@
+"""InstructUIE: an instruction with all types, answered with `type: words; type: words`."""

@@ -1,0 +1,1 @@
+"""UniNER: a conversation that asks for one type at a time, answered with JSON lists."""
