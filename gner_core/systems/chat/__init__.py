@@ -1,0 +1,1 @@
+"""Chat: a language model behind an OpenAI-compatible endpoint as an engine."""
