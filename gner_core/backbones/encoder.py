@@ -1,57 +1,33 @@
-"""Turns prompts and targets into token ids, for encoder-decoder and decoder-only backbones."""
+"""Turns gner's prompts and targets into token ids."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from transformers import PreTrainedTokenizerBase
 
+from gner_core.backbones.tokens import Example, Tokens, shared_prefix
 from gner_core.config.backbone import BackboneParams
-from gner_core.config.system import TargetForm
+from gner_core.config.systems.gner import TargetForm
 from gner_core.systems.gner.prompts import prompt
 from gner_core.systems.gner.targets import longest_target, target
 
 PROMPTS_AT_ONCE = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """Token ids of a prompt and of its target, which ends with the end token."""
-
-    source: list[int]
-    target: list[int]
-    counted: bool = True
-    """False for an example without loss, which only keeps a device in step with the others."""
-
-
-def shared_prefix(prompts: Sequence[list[int]]) -> int:
-    """Return how many tokens all prompts share at the start; at least one is left to each."""
-    first, last = min(prompts), max(prompts)  # all others sort between them
-    shortest = min(map(len, prompts)) - 1
-    pairs = zip(first[:shortest], last[:shortest], strict=False)
-    return next((n for n, (one, other) in enumerate(pairs) if one != other), shortest)
-
-
-class Encoder:
-    """A tokenizer with the conventions of its backbone."""
+class Encoder(Tokens):
+    """A tokenizer with the conventions of its backbone, and gner's prompts and targets."""
 
     def __init__(
         self, tokenizer: PreTrainedTokenizerBase, backbone: BackboneParams, form: TargetForm
     ) -> None:
-        self.tokenizer = tokenizer
-        self.backbone = backbone
+        super().__init__(tokenizer, backbone)
         self.form = form
-        self.end: int = tokenizer.eos_token_id
         self._stems: dict[tuple[str, ...] | None, list[int]] = {}
 
     def prompts(self, pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> list[list[int]]:
         """Return the source ids of (words, types) pairs, in one call of the tokenizer."""
         before, after = self.backbone.prompt_before, self.backbone.prompt_after
-        texts = [f"{before}{prompt(words, types)}{after}" for words, types in pairs]
-        ids: list[list[int]] = self.tokenizer(texts)["input_ids"] if texts else []
-        if self.backbone.family == "decoder_only":  # a prompt must not end the text
-            return [row[:-1] if row and row[-1] == self.end else row for row in ids]
-        return ids
+        return self.sources([f"{before}{prompt(words, types)}{after}" for words, types in pairs])
 
     def stem(self, types: Sequence[str] | None) -> list[int]:
         """Return the tokens with which all prompts begin, or all prompts with these types."""
@@ -84,10 +60,10 @@ class Encoder:
         fits = source <= self.backbone.max_source_tokens
         return min(longest, self.backbone.max_target_tokens) if fits else 0
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of generated ids, up to the end token."""
-        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
-        return text
+    def count(self, texts: Sequence[str]) -> int:
+        """Return the tokens of all texts together, with their end tokens."""
+        rows = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+        return sum(len(row) + 1 for row in rows)
 
     def round_trip(self, words: list[str]) -> list[str]:
         """Return what the tokenizer gives back for each word (Appendix D)."""

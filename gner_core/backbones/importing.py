@@ -3,7 +3,6 @@
 import importlib
 import importlib.metadata
 import importlib.util
-import json
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,26 +24,40 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from gner_core.backbones.pickles import convert_pickles
 from gner_core.config.backbone import (
     BackboneParams,
     FolderSource,
+    GlinerSource,
     HubSource,
     PackageSource,
     RandomSource,
 )
 from gner_core.errors import InputError
-from gner_core.hub import model_files, snapshot
+from gner_core.hub import (
+    PICKLED_INDEX,
+    has_safetensors,
+    model_files,
+    pickled_names,
+    shards_of,
+    snapshot,
+    snapshot_without_weights,
+)
+from gner_core.systems.gliner.engine import complete
 
 HEAD_WIDTH = 16
 """Width of an attention head of random models."""
 PAD, END = "<pad>", "</s>"  # ids 0 and 1 of random models' tokenizers
 
 
-def import_backbone(params: BackboneParams, *, folder: Path, texts: Iterable[str]) -> None:
+def import_backbone(
+    params: BackboneParams, *, folder: Path, texts: Iterable[str], package: Path | None = None
+) -> None:
     """Write the backbone's weights and tokenizer into `folder`.
 
     Args:
         texts: what a random model's tokenizer is trained on; other sources ignore it.
+        package: the environment of GLiNER, which its checkpoints need.
 
     Raises:
         InputError: when the source is missing, of another version, or cannot be read.
@@ -52,6 +65,8 @@ def import_backbone(params: BackboneParams, *, folder: Path, texts: Iterable[str
     source = params.source
     if isinstance(source, HubSource):
         _from_folder(snapshot(source.repo, source.revision), folder)
+    elif isinstance(source, GlinerSource):
+        _gliner(source, folder, package)
     elif isinstance(source, FolderSource):
         _from_folder(Path(source.path), folder)
     elif isinstance(source, PackageSource):
@@ -60,17 +75,31 @@ def import_backbone(params: BackboneParams, *, folder: Path, texts: Iterable[str
         _random(source, folder, texts)
 
 
+def _gliner(source: GlinerSource, folder: Path, package: Path | None) -> None:
+    if package is None:
+        raise InputError(
+            f"{source.repo}: its import needs GLiNER; run it with gner, not in the library alone"
+        )
+    encoder = snapshot_without_weights(source.encoder.repo, source.encoder.revision)
+    checkpoint = snapshot(source.repo, source.revision)
+    complete(package, source=checkpoint, encoder=encoder, target=folder)
+
+
 def _from_folder(source: Path, folder: Path) -> None:
-    _refuse_broken_weights(source)
-    for file in model_files(source):
+    files = model_files(source)
+    if has_safetensors(source):
+        _refuse_broken_weights(source)
+    else:
+        convert_pickles(source, folder)
+        converted = {*pickled_names(source), PICKLED_INDEX}
+        files = [file for file in files if file.name not in converted]
+    for file in files:
         shutil.copyfile(file, folder / file.name)
 
 
 def _refuse_broken_weights(folder: Path) -> None:
     """Open every weights file, which checks its size against its header; check for all shards."""
     files = list(folder.glob("*.safetensors"))
-    if not files:
-        raise InputError(f"{folder}: no safetensors weights; save the model with save_pretrained")
     for file in files:
         try:
             with safe_open(file, framework="pt"):
@@ -78,11 +107,7 @@ def _refuse_broken_weights(folder: Path) -> None:
         except SafetensorError as error:
             raise InputError(f"{file}: broken weights ({error}); get the file again") from None
     for index in folder.glob("*.safetensors.index.json"):
-        try:
-            shards = set(json.loads(index.read_text())["weight_map"].values())
-        except (ValueError, KeyError, AttributeError, TypeError):
-            raise InputError(f"{index}: not an index of weights; get the file again") from None
-        missing = sorted(shards - {file.name for file in files})
+        missing = sorted({*shards_of(index).values()} - {file.name for file in files})
         if missing:
             raise InputError(f"{folder}: lacks the weights {', '.join(missing)}; get the files")
 

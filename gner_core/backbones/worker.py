@@ -18,6 +18,8 @@ class ImportRequest(Request):
     backbone: BackboneParams
     sentences: tuple[str, ...]
     """Parquet files of sentences on which a random model's tokenizer is trained."""
+    package: str | None
+    """The environment of GLiNER, for its checkpoints."""
 
 
 def work(request: ImportRequest, report: Report) -> dict[str, Any]:
@@ -28,6 +30,7 @@ def work(request: ImportRequest, report: Report) -> dict[str, Any]:
         request.backbone,
         folder=Path(request.output),
         texts=[_text(sentence) for sentence in sentences],
+        package=Path(request.package) if request.package else None,
     )
     backbone = Description(version=VERSION, backbone=request.backbone, target=None, types=())
     describe(Path(request.output), backbone)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.backbones.load import peak_memory_bytes
-from gner_core.config.system import MatchParams
-from gner_core.generation.job import GenerateRequest, Job
+from gner_core.config.systems.gner import GnerSystem, MatchParams
+from gner_core.generation.job import GenerateRequest
+from gner_core.generation.tagging import TaggingJob
 from gner_core.matching.modes import Matcher
 from gner_core.records import Prediction, write_predictions
 from gner_core.runtime.gpus import use_gpus
@@ -23,7 +24,8 @@ PREDICTIONS, SCORED = "predictions.parquet", "scored.parquet"
 
 def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     """Generate for all sentences; write predictions and scored sentences, return the figures."""
-    job = Job(request)
+    assert isinstance(request.system, GnerSystem)
+    job = TaggingJob(request, request.system.target)
     total = sum(map(len, job.parts))
     report(0, total)
     passes: list[int] = []
@@ -43,7 +45,7 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     output = Path(request.output)
     write_predictions(output / PREDICTIONS, predictions)
     match = MatchParams(mode="gner", back_tokenization=True)
-    matcher = Matcher(match, request.target, back=job.back_tokens().changed)
+    matcher = Matcher(match, request.system.target, back=job.back_tokens().changed)
     scored = [score(prediction, matcher) for prediction in predictions]
     write_scored(output / SCORED, scored)
     words = sum(len(prediction.words) for prediction in predictions)
@@ -66,7 +68,7 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     }
 
 
-def _copy(job: Job, prediction: Prediction, tags: tuple[str, ...]) -> str:
+def _copy(job: TaggingJob, prediction: Prediction, tags: tuple[str, ...]) -> str:
     """Return the well-formed text of these tags as the tokenizer writes it."""
     text = target(prediction.words, tags, job.encoder.form)
     if prediction.decided:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel
 
-from gner_core.backbones.encoder import Encoder, shared_prefix
 from gner_core.backbones.load import prefix_cache
+from gner_core.backbones.tokens import Tokens, shared_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,26 @@ class FreeAnswer:
 
     text: str
     finished: bool
+    tokens: int
+    """Tokens that were written, with the end token."""
+
+
+NOTHING = FreeAnswer("", finished=False, tokens=0)
 
 
 class FreeGenerator:
     """Generates text for batches of prompts with one model."""
 
-    def __init__(self, model: PreTrainedModel, encoder: Encoder, *, beams: int) -> None:
+    def __init__(
+        self, model: PreTrainedModel, encoder: Tokens, *, beams: int, shares: bool = True
+    ) -> None:
+        """Bind a model.
+
+        Args:
+            shares: False computes every prompt from its first token, for comparison.
+        """
         self.model = model.eval()
+        self.shares = shares
         self.encoder = encoder
         self.beams = beams
 
@@ -43,7 +56,8 @@ class FreeGenerator:
         shared, begin = 0, 1  # generate returns the decoder's start token
         cache = {}
         if self.encoder.backbone.family == "decoder_only":
-            shared, begin = shared_prefix(rows), width  # it returns the prompts
+            begin = width  # it returns the prompts
+            shared = shared_prefix(rows) if self.shares else 0
             if shared:
                 prefix = torch.tensor([rows[0][:shared]], device=self.model.device)
                 cache["past_key_values"] = prefix_cache(self.model, prefix)
@@ -74,4 +88,4 @@ class FreeGenerator:
         finished = self.encoder.end in ids
         if finished:
             ids = ids[: ids.index(self.encoder.end)]
-        return FreeAnswer(self.encoder.decode(ids), finished)
+        return FreeAnswer(self.encoder.decode(ids), finished, len(ids) + finished)

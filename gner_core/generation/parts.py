@@ -8,11 +8,14 @@ Example:
     [[1, 2], [0]]
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
-from gner_core.records import Prediction, read_predictions, write_predictions
+from gner_core.records import Sentence
 from gner_core.runtime.files import replacing_file
+
+R = TypeVar("R", bound=Sentence)
 
 
 def plan_parts(sizes: Sequence[int], *, batch: int, tokens: int) -> list[list[int]]:
@@ -32,16 +35,26 @@ def plan_parts(sizes: Sequence[int], *, batch: int, tokens: int) -> list[list[in
     return parts
 
 
-def keep_part(folder: Path, members: Sequence[int], predictions: Sequence[Prediction]) -> None:
-    """Write a finished part as a whole."""
+def keep_part(
+    folder: Path,
+    members: Sequence[int],
+    records: Sequence[Sentence],
+    *,
+    write: Callable[[Path, Sequence[Any]], None],
+) -> None:
+    """Write a finished part as a whole.
+
+    Args:
+        write: writes records of their kind as one file.
+    """
     name = f"{members[0]}-{members[-1]}-{len(members)}"
     with replacing_file(folder / f"{name}.parquet") as file:
-        write_predictions(file, predictions)
+        write(file, records)
 
 
-def kept(folder: Path) -> dict[str, Prediction]:
-    """Return all predictions of finished parts by the id of their sentence."""
-    return {p.id: p for file in folder.glob("*.parquet") for p in read_predictions(file)}
+def kept(folder: Path, *, read: Callable[[Path], Sequence[R]]) -> dict[str, R]:
+    """Return all records of finished parts by the id of their sentence."""
+    return {one.id: one for file in folder.glob("*.parquet") for one in read(file)}
 
 
 def progress_of(folder: Path, sizes: Sequence[int]) -> tuple[int, float]:

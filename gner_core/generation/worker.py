@@ -2,8 +2,8 @@
 
 A run that was killed repeats no finished batch.
 
-The output folder gets `predictions.parquet`, `back_tokenization.json` (lower-cased source word
-or type → what the tokenizer gives back, where the two differ) and `summary.json`.
+The output folder gets `summary.json` and, of gner, `predictions.parquet` and
+`back_tokenization.json`, of other systems `answers.parquet`.
 """
 
 import json
@@ -17,10 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.backbones.number_format import number_format
+from gner_core.config.systems.base import TextSystemParams
+from gner_core.config.systems.gliner import GlinerSystem
+from gner_core.config.systems.gner import GnerSystem
 from gner_core.errors import InputError
+from gner_core.generation.gliner import GlinerJob
 from gner_core.generation.job import GenerateRequest, Job
 from gner_core.generation.parts import keep_part, kept, progress_of
-from gner_core.records import write_predictions
+from gner_core.generation.tagging import TaggingJob
+from gner_core.generation.texts.job import TextJob
 from gner_core.runtime.gpus import TAKEN, join_gpus, taken_gpus, use_gpus
 from gner_core.runtime.machine import took_gpus
 from gner_core.runtime.worker import COMPUTED_IN, REQUEST, Report, run_worker
@@ -41,7 +46,7 @@ def start(request: GenerateRequest, report: Report) -> dict[str, Any]:
 def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     """Generate for all sentences and fill the output folder; return the summary."""
     started = time.monotonic()
-    job = Job(request)
+    job = job_of(request)
     folder = Path(request.scratch) / PARTS
     folder.mkdir(exist_ok=True)
     resumed = report_parts(job, folder, report)
@@ -49,16 +54,11 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
         share(job, folder, report, rank=0)
     else:
         _run_ranks(job, folder, report)
-    done = kept(folder)
-    predictions = [job.skipped(n) or done[s.id] for n, s in enumerate(job.sentences)]
+    done = kept(folder, read=job.read)
+    records = [job.skipped(n) or done[s.id] for n, s in enumerate(job.sentences)]
     output = Path(request.output)
-    write_predictions(output / "predictions.parquet", predictions)
-    back = job.back_tokens().changed
-    (output / "back_tokenization.json").write_text(json.dumps(back, ensure_ascii=False))
     summary = {
-        "sentences": len(predictions),
-        "cut_off": sum(not p.finished and p.skipped is None for p in predictions),
-        "skipped": sum(p.skipped is not None for p in predictions),
+        **job.finish(output, records),
         "resumed_from": resumed,
         COMPUTED_IN: number_format(request.backbone, exact=request.exact),
         "seconds_this_attempt": round(time.monotonic() - started, 1),
@@ -67,24 +67,38 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     return {"summary": summary}
 
 
-def share(job: Job, folder: Path, report: Report, *, rank: int) -> None:
+def job_of(request: GenerateRequest) -> Job[Any]:
+    """Return the job of a request, by its system.
+
+    Raises:
+        InputError: for an unusable tokenizer or system, and for sentences that are too long.
+    """
+    if isinstance(request.system, GnerSystem):
+        return TaggingJob(request, request.system.target)
+    if isinstance(request.system, GlinerSystem):
+        return GlinerJob(request, request.system)
+    assert isinstance(request.system, TextSystemParams)  # an endpoint has a worker of its own
+    return TextJob(request, request.system)
+
+
+def share(job: Job[Any], folder: Path, report: Report, *, rank: int) -> None:
     """Generate the batches of one process that are not finished."""
-    done = {*kept(folder)}
+    done = {*kept(folder, read=job.read)}
     for part in job.parts[rank :: job.request.processes]:
         left = [index for index in part if job.sentences[index].id not in done]
         if left:
-            keep_part(folder, left, job.answer(left))
+            keep_part(folder, left, job.answer(left), write=job.write)
             report_parts(job, folder, report)
 
 
-def report_parts(job: Job, folder: Path, report: Report) -> int:
+def report_parts(job: Job[Any], folder: Path, report: Report) -> int:
     """Report the finished parts; return how many sentences they hold."""
     done, share = progress_of(folder, job.budgets)
     report(done, len(job.sentences), share=share)
     return done
 
 
-def _run_ranks(job: Job, folder: Path, report: Report) -> None:
+def _run_ranks(job: Job[Any], folder: Path, report: Report) -> None:
     """Share the batches among several processes, each with a GPU of its own if there are any.
 
     Raises:
@@ -124,7 +138,7 @@ def _rank_work(request: GenerateRequest, _: Report) -> dict[str, Any]:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     join_gpus()
     folder = Path(request.scratch) / PARTS
-    share(Job(request), folder, lambda *_, **__: None, rank=int(os.environ[RANK]))
+    share(job_of(request), folder, lambda *_, **__: None, rank=int(os.environ[RANK]))
     return {}
 
 

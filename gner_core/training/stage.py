@@ -12,12 +12,15 @@ from transformers import PreTrainedModel, TrainerCallback, TrainingArguments, se
 from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.backbones.number_format import NumberFormat, number_format
+from gner_core.backbones.text_encoder import TextEncoder
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.execution import DeepspeedLauncher, ExecutionParams
-from gner_core.config.system import TargetForm
+from gner_core.config.systems.any import System
+from gner_core.config.systems.gner import GnerSystem
 from gner_core.config.training import Choice, TrainParams
 from gner_core.records import read_sentences
 from gner_core.runtime.worker import Request
+from gner_core.systems.registry import text_system
 from gner_core.training.adapters import add_adapters
 from gner_core.training.data.batches import (
     Update,
@@ -27,7 +30,8 @@ from gner_core.training.data.batches import (
     plan_updates,
     share_of,
 )
-from gner_core.training.data.examples import Batch, Examples, collate
+from gner_core.training.data.examples import Batch, Examples, GnerExamples, collate
+from gner_core.training.data.texts import TextExamples
 from gner_core.training.data.validation import ValidateAt, Validation, split_off
 from gner_core.training.guards import Load
 from gner_core.training.launch.shared_memory import unlink_buffers
@@ -44,7 +48,7 @@ class TrainRequest(Request):
     """A stage to train."""
 
     backbone: BackboneParams
-    target: TargetForm
+    system: System
     train: TrainParams
     model: str
     """Folder of the model to start from."""
@@ -54,6 +58,8 @@ class TrainRequest(Request):
     validation: str | None
     """Parquet file of the validation sentences, where they are a sample."""
     execution: ExecutionParams
+    package: str | None = None
+    """Environment of the system's package, where it has one."""
 
 
 def training_format(backbone: BackboneParams, execution: ExecutionParams) -> NumberFormat:
@@ -79,8 +85,7 @@ class Stage:
         self.sentences, held_out = split_off(
             read_sentences(Path(request.sentences)), request.choose
         )
-        encoder = Encoder(self.tokenizer, request.backbone, request.target)
-        self.examples = Examples(self.sentences, encoder, request.train)
+        self.examples = self._examples()
         self.lengths = self.examples.lengths()
         self.updates = plan_updates(
             [[self._size(pair) for pair in row] for row in self.lengths],
@@ -94,6 +99,14 @@ class Stage:
             self.examples,
             updates=self.updates,
         )
+
+    def _examples(self) -> Examples:
+        request = self.request
+        if isinstance(request.system, GnerSystem):
+            encoder = Encoder(self.tokenizer, request.backbone, request.system.target)
+            return GnerExamples(self.sentences, encoder, request.train)
+        texts = TextEncoder(self.tokenizer, request.backbone)
+        return TextExamples(self.sentences, texts, text_system(request.system), request.train)
 
     def _size(self, pair: tuple[int, int]) -> int:
         """Return the length by which sentences are grouped.

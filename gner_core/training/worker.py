@@ -20,6 +20,8 @@ import torch
 from gner_core.backbones.load import is_out_of_memory
 from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.config.execution import DeepspeedLauncher, PlainLauncher
+from gner_core.config.systems.gliner import GlinerSystem
+from gner_core.config.systems.gner import GnerSystem
 from gner_core.errors import InputError
 from gner_core.runtime.files import write_file
 from gner_core.runtime.gpus import VISIBLE, join_gpus, seize_gpu, use_gpus
@@ -36,6 +38,7 @@ from gner_core.training.checkpoints.resume import (
     update_of,
 )
 from gner_core.training.data.validation import VALIDATION_LOSS, best_so_far
+from gner_core.training.gliner import train_gliner
 from gner_core.training.guards import Journal, StopOnSignal, journal_lines
 from gner_core.training.launch.lifeline import LIFELINE, end_with
 from gner_core.training.launch.ranks import RANK_RESULT, STOPPED, supervise
@@ -55,6 +58,8 @@ def start(request: TrainRequest, report: Report) -> dict[str, Any]:
         if isinstance(launcher, PlainLauncher):
             took_gpus(scratch, use_gpus(1, purpose=_purpose(scratch)))
             os.environ.setdefault(VISIBLE, "0")  # without nvidia-smi
+            if isinstance(request.system, GlinerSystem):
+                return train_gliner(request, request.system, report)
             return work(request, report)
         if not _on_several_machines(request):
             took_gpus(scratch, use_gpus(launcher.processes, purpose=_purpose(scratch)))
@@ -192,9 +197,7 @@ def _publish(trainer: StageTrainer, stage: Stage, summary: dict[str, Any]) -> No
             best.publish(Path(stage.request.scratch), output)
         stage.tokenizer.save_pretrained(output)
         types = sorted({name for sentence in stage.sentences for name in sentence.types})
-        backbone, target = stage.request.backbone, stage.request.target
-        about = Description(version=VERSION, backbone=backbone, target=target, types=tuple(types))
-        describe(output, about)
+        describe(output, _description(stage.request, types))
         (output / JOURNAL).write_text("".join(f"{json.dumps(line)}\n" for line in journal))
         (output / SUMMARY).write_text(json.dumps(summary, indent=1))
     except Exception as error:
@@ -205,6 +208,17 @@ def _publish(trainer: StageTrainer, stage: Stage, summary: dict[str, Any]) -> No
             f"{output}: cannot be written ({reason}); free some space and give the same command: "
             f"it goes on from {_kept(Path(stage.request.scratch))}"
         ) from error
+
+
+def _description(request: TrainRequest, types: list[str]) -> Description:
+    system = request.system
+    return Description(
+        version=VERSION,
+        backbone=request.backbone,
+        target=system.target if isinstance(system, GnerSystem) else None,
+        system=None if isinstance(system, GnerSystem) else system,
+        types=tuple(types),
+    )
 
 
 def _kept(scratch: Path) -> str:

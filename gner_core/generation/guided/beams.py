@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gner_core.generation.guided.choices import Choices, Node
-from gner_core.generation.guided.forward import Feed, Forward
 from gner_core.generation.guided.progress import SentenceProgress, follow, log_probabilities
+from gner_core.generation.packed.forward import Feed, Forward
 
 
 @dataclass(slots=True)

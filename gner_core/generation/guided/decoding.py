@@ -20,12 +20,17 @@ from transformers import PreTrainedModel
 from gner_core.backbones.encoder import Encoder
 from gner_core.errors import InputError
 from gner_core.generation.guided.beams import decode_with_beams
-from gner_core.generation.guided.cache import GROWTH
 from gner_core.generation.guided.choices import ChoiceTable
 from gner_core.generation.guided.costs import PassCosts
 from gner_core.generation.guided.drafts import Plan, Record, plan_pass
-from gner_core.generation.guided.forward import DecoderOnlyForward, EncoderDecoderForward, Feed
 from gner_core.generation.guided.progress import SentenceProgress, follow, log_probabilities
+from gner_core.generation.packed.cache import GROWTH
+from gner_core.generation.packed.forward import (
+    DecoderOnlyForward,
+    EncoderDecoderForward,
+    Feed,
+    Forward,
+)
 from gner_core.systems.gner.targets import BIO
 
 
@@ -67,10 +72,12 @@ class GuidedGenerator:
         self.beams = beams
         self.costs = costs
         self.table = ChoiceTable(encoder.tokenizer)
-        encoder_decoder = encoder.backbone.family == "encoder_decoder"
-        family = EncoderDecoderForward if encoder_decoder else DecoderOnlyForward
         with torch.inference_mode():
-            self.forward = family(self.model, encoder)
+            self.forward: Forward = (
+                DecoderOnlyForward(self.model, encoder, instruction=encoder.stem(None))
+                if encoder.decoder_only
+                else EncoderDecoderForward(self.model, encoder)
+            )
 
     def fits(self, words: Sequence[str], source: int) -> bool:
         """Say whether a prompt of `source` tokens and the sentence without entities fit (App. B)."""

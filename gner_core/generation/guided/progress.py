@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from gner_core.generation.guided.choices import AFTER, Choices, Node
-from gner_core.generation.guided.forward import Forward
+from gner_core.generation.packed.forward import Forward
 
 
 @dataclass(slots=True)

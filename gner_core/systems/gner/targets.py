@@ -13,7 +13,7 @@ Example:
 
 from collections.abc import Iterator, Sequence
 
-from gner_core.config.system import TargetForm
+from gner_core.config.systems.gner import TargetForm
 from gner_core.records import Span, spans_of
 
 BIO = TargetForm(labels="BIO", context="full", gap="")

@@ -15,8 +15,8 @@ from pydantic import Field
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import SaveStrategy
 
-from gner_core.backbones.encoder import shared_prefix
 from gner_core.backbones.load import peak_memory_bytes
+from gner_core.backbones.tokens import shared_prefix
 from gner_core.config.reading.costs import named_device
 from gner_core.costs.work import TokenWork, update_work
 from gner_core.errors import InputError
@@ -85,7 +85,7 @@ class Computed:
                 examples = [stage.examples[key] for key in micro]
                 prompts = [example.source for example in examples]
                 shared = shared_prefix(prompts) if sharing else 0
-                pairs = [(len(e.source), len(e.target)) for e in examples]
+                pairs = [example.lengths for example in examples]
                 micros.append((pairs, shared))
         return cls(micros, stage.request.backbone.family == "encoder_decoder")
 

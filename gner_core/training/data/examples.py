@@ -1,13 +1,17 @@
 """Training examples, drawn anew in each epoch, and their tensors."""
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Literal
+from functools import cached_property
+from typing import Self
 
 import torch
 from torch.utils.data import Dataset
 
-from gner_core.backbones.encoder import Encoder, Example, shared_prefix
+from gner_core.backbones.encoder import Encoder
+from gner_core.backbones.tokens import Example, Tokens, shared_prefix
+from gner_core.config.backbone import Family
 from gner_core.config.training import TrainParams
 from gner_core.errors import InputError
 from gner_core.records import Sentence
@@ -18,29 +22,34 @@ IGNORED = -100  # label of positions that carry no loss
 Batch = dict[str, torch.Tensor]
 
 
-class Examples(Dataset[Example]):
-    """The examples of a training stage, addressed by (epoch, index of the sentence)."""
+class Examples(Dataset[Example], ABC):
+    """The examples of a training stage, addressed by (epoch, index of the example).
 
-    def __init__(
-        self, sentences: Sequence[Sentence], encoder: Encoder, params: TrainParams
-    ) -> None:
+    The types of a sentence depend on sentences, params and epoch alone: they are the same for
+    every system.
+    """
+
+    def __init__(self, sentences: Sequence[Sentence], tokens: Tokens, params: TrainParams) -> None:
         self.sentences = sentences
-        self.encoder = encoder
+        self.tokens = tokens
         self.params = params
         self.pool = TypePool.of(sentences)
 
-    def types(self, key: ExampleKey) -> tuple[str, ...]:
+    @abstractmethod
+    def on(self, sentences: Sequence[Sentence], params: TrainParams) -> Self:
+        """Return the examples of other sentences, for the same model."""
+
+    @abstractmethod
+    def example(self, key: ExampleKey) -> Example:
+        """Return the example of an epoch with an index of at least 0."""
+
+    @abstractmethod
+    def sized(self, epoch: int) -> Iterator[tuple[str, int, int]]:
+        """Yield per example of an epoch the id of its sentence, and its tokens without and with loss."""
+
+    def types(self, epoch: int, index: int) -> tuple[str, ...]:
         """Return the types in the prompt of a sentence in an epoch, in order."""
-        epoch, index = key
-        sentence, seed = self.sentences[index], self.params.seed
-        types = sentence.types
-        if self.params.external_types != "all":
-            rate = self.params.external_types
-            present = dict.fromkeys(tag[2:] for tag in sentence.tags if tag != "O")
-            types = tuple(present) + self.pool.external(
-                tuple(present), rate=rate, seed=seed, epoch=epoch, sentence_id=sentence.id
-            )
-        return shuffled(types, seed=seed, epoch=epoch, sentence_id=sentence.id)
+        return drawn_types(self.sentences[index], self.pool, self.params, epoch=epoch)
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -48,43 +57,85 @@ class Examples(Dataset[Example]):
     def __getitem__(self, key: ExampleKey) -> Example:
         epoch, index = key
         counted = index >= 0
-        index = index if counted else ~index
-        sentence = self.sentences[index]
-        example = self.encoder.example(sentence.words, sentence.tags, self.types((epoch, index)))
+        example = self.example((epoch, index if counted else ~index))
         return example if counted else replace(example, counted=False)
 
     def lengths(self) -> list[list[tuple[int, int]]]:
-        """Return per epoch and sentence the tokens of prompt and target; (0, 0) leaves it out.
+        """Return per epoch and example the tokens without and with loss; (0, 0) leaves it out.
 
         Raises:
             InputError: for a sentence over the limits where `too_long` is "error", or when no
                 sentence is left.
         """
-        targets = [self.encoder.target_length(s.words, s.tags) for s in self.sentences]
-        table = [self._epoch_lengths(epoch, targets) for epoch in range(self.params.epochs)]
+        table = [self._epoch_lengths(epoch) for epoch in range(self.params.epochs)]
         if not any(target for row in table for _, target in row):
             raise InputError("every training sentence is over the backbone's token limits")
         return table
 
-    def _epoch_lengths(self, epoch: int, targets: list[int]) -> list[tuple[int, int]]:
-        pairs = ((s.words, self.types((epoch, i))) for i, s in enumerate(self.sentences))
+    def _epoch_lengths(self, epoch: int) -> list[tuple[int, int]]:
         row = []
-        for index, source in enumerate(self.encoder.prompt_lengths(pairs)):
-            fits = self.encoder.backbone.fits(source, targets[index])
+        for name, source, target in self.sized(epoch):
+            fits = self.tokens.backbone.fits(source, target)
             if not fits and self.params.too_long == "error":
                 raise InputError(
-                    f"{self.sentences[index].id}: prompt {source} and target {targets[index]} "
-                    "tokens are over the backbone's limits; "
-                    "set too_long: drop, or cut_at_words in the corpus"
+                    f"{name}: prompt {source} and target {target} tokens are over the backbone's "
+                    "limits; set too_long: drop, or cut_at_words in the corpus"
                 )
-            row.append((source, targets[index]) if fits else (0, 0))
+            row.append((source, target) if fits else (0, 0))
         return row
+
+
+def drawn_types(
+    sentence: Sentence, pool: TypePool, params: TrainParams, *, epoch: int
+) -> tuple[str, ...]:
+    """Return the types that a sentence is trained with in an epoch, in the order of the prompt."""
+    seed, types = params.seed, sentence.types
+    if params.external_types != "all":
+        present = tuple(dict.fromkeys(tag[2:] for tag in sentence.tags if tag != "O"))
+        types = present + pool.external(
+            present,
+            rate=params.external_types,
+            seed=seed,
+            epoch=epoch,
+            sentence_id=sentence.id,
+        )
+    return shuffled(types, seed=seed, epoch=epoch, sentence_id=sentence.id)
+
+
+class GnerExamples(Examples):
+    """One example a sentence: gner's prompt and target."""
+
+    def __init__(
+        self, sentences: Sequence[Sentence], encoder: Encoder, params: TrainParams
+    ) -> None:
+        super().__init__(sentences, encoder, params)
+        self.encoder = encoder
+
+    def on(self, sentences: Sequence[Sentence], params: TrainParams) -> Self:
+        """Return the examples of other sentences, for the same model."""
+        return type(self)(sentences, self.encoder, params)
+
+    def example(self, key: ExampleKey) -> Example:
+        """Return the example of a sentence in an epoch."""
+        sentence = self.sentences[key[1]]
+        return self.encoder.example(sentence.words, sentence.tags, self.types(*key))
+
+    def sized(self, epoch: int) -> Iterator[tuple[str, int, int]]:
+        """Yield per sentence its id, and the tokens of its prompt and of its target."""
+        pairs = ((s.words, self.types(epoch, i)) for i, s in enumerate(self.sentences))
+        sources = self.encoder.prompt_lengths(pairs)
+        for sentence, source, target in zip(self.sentences, sources, self._targets, strict=True):
+            yield sentence.id, source, target
+
+    @cached_property
+    def _targets(self) -> list[int]:
+        return [self.encoder.target_length(s.words, s.tags) for s in self.sentences]
 
 
 def collate(
     examples: Sequence[Example],
     *,
-    family: Literal["encoder_decoder", "decoder_only"],
+    family: Family,
     pad: int,
     share_prefix: bool,
 ) -> Batch:
@@ -93,7 +144,7 @@ def collate(
     decoder_only: with `share_prefix`, `prefix` holds the tokens with which all prompts begin, once.
     `input_ids` holds the rest, padded on the left, so that all targets end in the last column.
     """
-    targets = [e.target if e.counted else [IGNORED] * len(e.target) for e in examples]
+    targets = [example.labels(IGNORED) for example in examples]
     if family == "encoder_decoder":
         sources = [example.source for example in examples]
         return {

@@ -76,7 +76,7 @@ class Validation:
         changes: dict[str, Any] = {"epochs": 1}
         if not isinstance(choice, ChooseHeldOut):
             changes["external_types"] = "all"
-        examples = Examples(sentences, training.encoder, training.params.model_copy(update=changes))
+        examples = training.on(sentences, training.params.model_copy(update=changes))
         if isinstance(choice, ChooseHeldOut):
             examples.pool = training.pool  # held-out types are not known in training
         return cls(examples, examples.lengths()[0], validation_steps(choice.every, updates))

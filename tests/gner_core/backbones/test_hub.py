@@ -105,7 +105,7 @@ def test_models_by_id_and_faults_of_the_hub(
         (of_hub("us/wrong"), ""),  # sent right this time: the damaged file was not trusted
         (of_hub("us/published-broken"), f"{WEIGHTS}: broken weights"),
         (of_hub("us/shards"), "lacks the weights model-1-of-2.safetensors"),
-        (of_hub("us/pickled"), "no safetensors weights"),
+        (of_hub("us/pickled"), "pytorch_model.bin: not read: damaged, or more than weights"),
     ]
     said = import_all(hub, tmp_path, *[params for params, _ in cases])
     for line, (_, reason) in zip(said, cases, strict=True):
@@ -116,6 +116,9 @@ def test_models_by_id_and_faults_of_the_hub(
     params = BackboneParams.model_validate(cases[0][0])
     assert load_model(tmp_path / "model0", params, dtype="float32").num_parameters() > 0
     assert load_tokenizer(tmp_path / "model0").decode([5])
-    assert not any(path.endswith("pytorch_model.bin") for _, path, _ in hub.asked)
+    assert {path for _, path, _ in hub.asked if path.endswith(".bin")} == {
+        f"{where}us/pickled{at}/pytorch_model.bin"
+        for where, at in (("", f"/resolve/{COMMIT}"), ("cdn/models/", ""))
+    }  # where there are safetensors, pickles stay where they are
     failed = [number for number, (_, reason) in enumerate(cases) if reason]
     assert not [file for number in failed for file in (tmp_path / f"model{number}").iterdir()]

@@ -8,7 +8,8 @@ import torch
 
 from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
-from gner_core.config.system import DecodeParams
+from gner_core.config.systems.any import DecodeParams
+from gner_core.config.systems.gner import GnerSystem
 from gner_core.errors import InputError
 from gner_core.generation.free import FreeGenerator
 from gner_core.generation.guided.decoding import GuidedAnswer, GuidedGenerator, GuidedQuery
@@ -75,7 +76,7 @@ def asked(
         scratch=str(place / "scratch"),
         threads=1,
         backbone=model.backbone,
-        target=BIO,
+        system=GnerSystem.writing(BIO),
         decode=DecodeParams(mode=mode, beams=1, too_long="skip", seed=1),
         model=str(model.folder),
         sentences=str(place / "s.parquet"),

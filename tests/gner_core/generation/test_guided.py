@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.config.backbone import BackboneParams
-from gner_core.config.system import TargetForm
+from gner_core.config.systems.gner import TargetForm
 from gner_core.errors import InputError
 from gner_core.generation.free import FreeGenerator
 from gner_core.generation.guided.costs import NOMINAL

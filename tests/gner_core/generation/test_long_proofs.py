@@ -15,7 +15,8 @@ from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.importing import import_backbone
 from gner_core.backbones.load import load_tokenizer
 from gner_core.config.backbone import BackboneParams
-from gner_core.config.system import DecodeParams
+from gner_core.config.systems.any import DecodeParams
+from gner_core.config.systems.gner import GnerSystem
 from gner_core.generation.job import GenerateRequest
 from gner_core.generation.parts import kept
 from gner_core.records import Sentence, read_predictions, write_sentences
@@ -37,7 +38,7 @@ def prepared(
         scratch=str(place / "scratch"),
         threads=1,
         backbone=backbone,
-        target=BIO,
+        system=GnerSystem.writing(BIO),
         decode=DecodeParams.model_validate(
             {"mode": mode, "beams": 1, "too_long": "error", "seed": 1}
         ),

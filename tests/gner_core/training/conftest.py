@@ -43,7 +43,7 @@ def request_at(recipe: TrainParams, execution: ExecutionParams, news: list[Sente
             "scratch": str(place / "scratch"),
             "threads": 1,
             "backbone": model.backbone,
-            "target": {"labels": "BIO", "context": "full", "gap": ""},
+            "system": {"kind": "gner", "labels": "BIO", "context": "full", "gap": ""},
             "train": recipe.model_copy(update=train or {}),
             "model": str(model.folder),
             "sentences": str(place / "s.parquet"),

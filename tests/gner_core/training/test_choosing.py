@@ -18,7 +18,7 @@ from gner_core.systems.gner.targets import BIO
 from gner_core.training import trainer
 from gner_core.training.adapters import save_published
 from gner_core.training.checkpoints.resume import checkpoints, newest_whole
-from gner_core.training.data.examples import Examples, collate
+from gner_core.training.data.examples import GnerExamples, collate
 from gner_core.training.data.validation import validation_steps
 from gner_core.training.worker import work
 from tests.gner_core.conftest import TinyModel
@@ -59,7 +59,7 @@ def test_the_validation_loss_is_that_of_the_published_weights_without_dropout(
     asked = ask(tiny_model, sentences=news[:16], validation=news[16:], choose=choose)
     chosen = work(asked, silent)["summary"]["chosen"]
     encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
-    examples = Examples(news[16:], encoder, asked.train)
+    examples = GnerExamples(news[16:], encoder, asked.train)
     rows = [examples[(0, index)] for index in range(8)]
     model = load_model(tmp_path / "out", tiny_model.backbone, dtype="float32").eval()
     summed = 0.0

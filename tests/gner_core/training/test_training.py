@@ -14,7 +14,7 @@ from gner_core.errors import InputError
 from gner_core.records import Sentence
 from gner_core.systems.gner.targets import BIO
 from gner_core.training.checkpoints.resume import checkpoints
-from gner_core.training.data.examples import IGNORED, Examples, collate
+from gner_core.training.data.examples import IGNORED, GnerExamples, collate
 from gner_core.training.trainer import StageTrainer
 from gner_core.training.worker import work
 from tests.gner_core.conftest import TinyModel
@@ -70,7 +70,7 @@ def test_the_loss_is_the_mean_over_label_tokens_of_a_plain_forward_pass(
 ) -> None:
     """Shared prefixes and cut logits must not change the loss or any gradient."""
     encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
-    examples = Examples(news[:3], encoder, ask(tiny_model).train)
+    examples = GnerExamples(news[:3], encoder, ask(tiny_model).train)
     rows = [examples[(0, i)] for i in range(3)]
     batch = collate(rows, family=tiny_model.backbone.family, pad=0, share_prefix=True)
     model = load_model(tiny_model.folder, tiny_model.backbone, dtype="float32").eval()

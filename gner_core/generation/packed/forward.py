@@ -16,14 +16,15 @@ import torch
 from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
-from gner_core.backbones.encoder import Encoder
+from gner_core.backbones.tokens import Tokens
 from gner_core.errors import InputError
-from gner_core.generation.guided.attention import PACKED, Packing, Sight, masked
-from gner_core.generation.guided.cache import RowCache
+from gner_core.generation.packed.attention import PACKED, Packing, Sight, masked
+from gner_core.generation.packed.cache import RowCache
 
 TOKENS_AT_ONCE = 8192
 """Tokens of a pass at most; more are fed some rows at a time, to save memory."""
 TOLERANCE = 1e-3
+FULL = {"full_attention"}
 STEM_TOKENS = 4096
 """Tokens of cached stems: of the instruction with lists of types."""
 
@@ -39,10 +40,15 @@ class Feed:
     """Indices into `tokens` whose hidden states are returned, ascending."""
 
 
+def layer_kinds(model: PreTrainedModel) -> set[str]:
+    """Return what the layers of a model see: all tokens before, or fewer."""
+    return {*(getattr(model.config, "layer_types", None) or FULL)}
+
+
 class Forward(ABC):
     """Passes of one model; `begin` starts a new batch of rows."""
 
-    def __init__(self, model: PreTrainedModel, encoder: Encoder) -> None:
+    def __init__(self, model: PreTrainedModel, encoder: Tokens) -> None:
         """Bind a model, which must be in evaluation mode.
 
         Raises:
@@ -98,6 +104,11 @@ class Forward(ABC):
             self.scale * torch.nn.functional.linear(hidden, self.head.weight[index], bias).float()
         )
 
+    def best(self, hidden: torch.Tensor) -> list[int]:
+        """Return the most probable next token of each hidden state."""
+        best: list[int] = (self.head(hidden) * self.scale).argmax(1).tolist()
+        return best
+
     def copy(self, source: int, target: int, *, columns: int, prompt: bool) -> None:  # noqa: ARG002
         """Copy the first columns of a row to another; `prompt`: also its prompt, which differs."""
         self.cache.copy(source, target, columns=columns)
@@ -130,21 +141,26 @@ class Forward(ABC):
 class DecoderOnlyForward(Forward):
     """Prompt and answer are one sequence; beginnings that prompts share are computed once."""
 
-    def __init__(self, model: PreTrainedModel, encoder: Encoder) -> None:
+    def __init__(
+        self, model: PreTrainedModel, encoder: Tokens, *, instruction: Sequence[int] = ()
+    ) -> None:
         """Start without any stem.
+
+        Args:
+            instruction: with which all stems begin.
 
         Raises:
             InputError: for layers that do not see all tokens before.
         """
-        kinds = {*(getattr(model.config, "layer_types", None) or ["full_attention"])}
-        if kinds != {"full_attention"}:
+        kinds = layer_kinds(model)
+        if kinds != FULL:
             raise InputError(
                 f"guided decoding needs layers that see the whole text; {type(model).__name__} has "
                 f"{', '.join(sorted(kinds))}; set decode.mode: free"
             )
         model.set_attn_implementation(PACKED)
         self.stems: dict[tuple[int, ...], RowCache] = {}
-        self.instruction = tuple(encoder.stem(None))
+        self.instruction = tuple(instruction)
         self.group = model.config.num_attention_heads // model.config.num_key_value_heads
         super().__init__(model, encoder)
 
@@ -155,7 +171,7 @@ class DecoderOnlyForward(Forward):
         known = {tuple(stem): self._stem(tuple(stem)) for stem in stems if stem}
         while sum(map(len, self.stems)) > STEM_TOKENS:
             del self.stems[next(iter(self.stems))]
-        self.cache = self._empty(rows=rows, columns=max(map(len, prompts)) + room)
+        self.cache = self.empty(rows=rows, columns=max(map(len, prompts)) + room)
         for row, stem in enumerate(stems):
             if stem:
                 self.cache.fill(row, known[tuple(stem)], len(stem))
@@ -164,7 +180,8 @@ class DecoderOnlyForward(Forward):
             for stem, prompt in zip(stems, prompts, strict=True)
         ]
 
-    def _empty(self, *, rows: int, columns: int) -> RowCache:
+    def empty(self, *, rows: int, columns: int) -> RowCache:
+        """Return a cache for some rows."""
         return RowCache(layers=len(self.model.base_model.layers), rows=rows, columns=columns)
 
     def _stem(self, tokens: tuple[int, ...]) -> RowCache:
@@ -175,7 +192,7 @@ class DecoderOnlyForward(Forward):
         found = self.stems.pop(tokens, None)
         if found is None:
             start, before = 0, self.instruction
-            found = self._empty(rows=1, columns=len(tokens))
+            found = self.empty(rows=1, columns=len(tokens))
             if len(before) < len(tokens) and tokens[: len(before)] == before:
                 start = len(before)
                 found.fill(0, self._stem(before), start)
@@ -203,7 +220,7 @@ class DecoderOnlyForward(Forward):
 class EncoderDecoderForward(Forward):
     """The prompt is encoded once, and rows hold the decoder's tokens; for T5-like models."""
 
-    def __init__(self, model: PreTrainedModel, encoder: Encoder) -> None:
+    def __init__(self, model: PreTrainedModel, encoder: Tokens) -> None:
         """Make the decoder's position bias follow the rows' own positions.
 
         Raises:

@@ -114,6 +114,18 @@ class RowCache(Cache):
             layer.keys[target, :, :columns] = layer.keys[source, :, :columns]
             layer.values[target, :, :columns] = layer.values[source, :, :columns]
 
+    def fill_all(self, given: "RowCache", rows: Sequence[int], columns: int) -> None:
+        """Start every row with the first columns of a row of another cache.
+
+        Args:
+            rows: of the other cache, one for every row of this one.
+        """
+        for layer, other in zip(self.layers, given.layers, strict=True):
+            if not layer.is_initialized:
+                layer.lazy_initialization(other.keys, other.values)
+            layer.keys[:, :, :columns] = other.keys[rows, :, :columns]
+            layer.values[:, :, :columns] = other.values[rows, :, :columns]
+
     def fill(self, row: int, prefix: "RowCache", columns: int) -> None:
         """Start a row with the first columns of another cache's first row."""
         for layer, given in zip(self.layers, prefix.layers, strict=True):

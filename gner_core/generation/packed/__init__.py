@@ -1,0 +1,1 @@
+"""Passes of a model over rows of different lengths, packed without padding."""

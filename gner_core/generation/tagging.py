@@ -1,0 +1,142 @@
+"""Generation for gner: one prompt a sentence, whose answer labels its words."""
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gner_core.backbones.encoder import Encoder
+from gner_core.backbones.load import load_tokenizer
+from gner_core.config.systems.gner import TargetForm
+from gner_core.errors import InputError
+from gner_core.generation.free import FreeGenerator
+from gner_core.generation.guided.costs import NOMINAL, pass_costs
+from gner_core.generation.guided.decoding import GuidedGenerator, GuidedQuery
+from gner_core.generation.job import TOO_LONG, GenerateRequest, Job
+from gner_core.generation.parts import plan_parts
+from gner_core.matching.back_tokenization import BackTokens
+from gner_core.records import Prediction, Sentence, read_predictions, write_predictions
+from gner_core.systems.gner.targets import BIO, target
+
+PREDICTIONS = "predictions.parquet"
+BACK = "back_tokenization.json"
+"""Lower-cased source word or type → what the tokenizer gives back, where the two differ."""
+
+
+class TaggingJob(Job[Prediction]):
+    """The sentences of a generation with their prompts, and their batches (`parts`)."""
+
+    def __init__(self, request: GenerateRequest, form: TargetForm) -> None:
+        """Read tokenizer and sentences, and plan the batches.
+
+        Raises:
+            InputError: for an unusable tokenizer, and for a sentence over the limits where
+                `too_long` is "error".
+        """
+        super().__init__(request)
+        self.encoder = Encoder(load_tokenizer(Path(request.model)), request.backbone, form)
+        pairs = zip(self.sentences, self.types, strict=True)
+        self.sources = self.encoder.prompts((s.words, types) for s, types in pairs)
+        self.budgets = [self._budget(index) for index in range(len(self.sentences))]
+        fitting = [index for index, budget in enumerate(self.budgets) if budget]
+        sizes = [len(self.sources[index]) + self.budgets[index] for index in fitting]
+        plan = plan_parts(sizes, batch=request.batch, tokens=request.batch_tokens)
+        self.parts = [[fitting[n] for n in part] for part in plan]
+
+    def _budget(self, index: int) -> int:
+        """Return how many tokens an answer may have, 0 for a sentence over the limits."""
+        sentence, source = self.sentences[index], len(self.sources[index])
+        plain = self.encoder.target_length(sentence.words, ["O"] * len(sentence.words))
+        if self.encoder.backbone.fits(source, plain):
+            return self.encoder.budget(sentence.words, self.types[index], source)
+        if self.request.decode.too_long == "error":
+            raise InputError(
+                f"{sentence.id}: a prompt of {source} tokens and an answer of {plain} are over the "
+                "backbone's limits; set decode.too_long: skip, or cut_at_words in the corpus"
+            )
+        return 0
+
+    def skipped(self, index: int) -> Prediction | None:
+        """Return the empty prediction of a sentence over the limits, None for others."""
+        if self.budgets[index]:
+            return None
+        return self._prediction(index, "", finished=False, skipped=TOO_LONG)
+
+    def back_tokens(self) -> BackTokens:
+        """Return what the tokenizer gives back for the words and types of the sentences."""
+        back = BackTokens(self.encoder.round_trip)
+        back.learn(
+            text for sentence in self.sentences for text in (*sentence.words, *sentence.types)
+        )
+        return back
+
+    def write(self, path: Path, records: Sequence[Prediction]) -> None:
+        """Write predictions as one Parquet file."""
+        write_predictions(path, records)
+
+    def read(self, path: Path) -> list[Prediction]:
+        """Read a file that `write` has written."""
+        return read_predictions(path)
+
+    def finish(self, folder: Path, records: Sequence[Prediction]) -> dict[str, Any]:
+        """Write predictions.parquet and back_tokenization.json; return facts for the summary."""
+        write_predictions(folder / PREDICTIONS, records)
+        back = self.back_tokens().changed
+        (folder / BACK).write_text(json.dumps(back, ensure_ascii=False))
+        return {
+            "sentences": len(records),
+            "calls": sum(p.skipped is None for p in records),
+            "prompt_tokens": sum(
+                len(source)
+                for source, p in zip(self.sources, records, strict=True)
+                if p.skipped is None
+            ),
+            "answer_tokens": self.encoder.count([p.text for p in records if p.skipped is None]),
+            "cut_off": sum(not p.finished and p.skipped is None for p in records),
+            "skipped": sum(p.skipped is not None for p in records),
+        }
+
+    def generated(self, part: Sequence[int]) -> list[Prediction]:
+        """Return the predictions of a batch."""
+        if isinstance(self._generator, FreeGenerator):
+            free = self._generator([self.sources[n] for n in part], [self.budgets[n] for n in part])
+            return [
+                self._prediction(index, answer.text, finished=answer.finished)
+                for index, answer in zip(part, free, strict=True)
+            ]
+        guided = self._generator(
+            [GuidedQuery(self.sentences[n].words, self.types[n]) for n in part]
+        )
+        return [
+            self._prediction(
+                index,
+                target(self.sentences[index].words, answer.tags, BIO),
+                finished=True,
+                decided=answer.tags,
+                probabilities=answer.probabilities,
+            )
+            for index, answer in zip(part, guided, strict=True)
+        ]
+
+    def _prediction(
+        self,
+        index: int,
+        text: str,
+        *,
+        finished: bool,
+        skipped: str | None = None,
+        decided: tuple[str, ...] | None = None,
+        probabilities: tuple[float, ...] | None = None,
+    ) -> Prediction:
+        s: Sentence = self.sentences[index]
+        known = (s.id, s.corpus, s.words, s.tags, self.types[index])
+        return Prediction(*known, text, finished, skipped, decided, probabilities)
+
+    @cached_property
+    def _generator(self) -> FreeGenerator | GuidedGenerator:
+        request, decode = self.request, self.request.decode
+        if decode.mode == "free":
+            return FreeGenerator(self.model, self.encoder, beams=decode.beams)
+        costs = NOMINAL if request.exact else pass_costs(self.model)
+        return GuidedGenerator(self.model, self.encoder, beams=decode.beams, costs=costs)

@@ -1,0 +1,135 @@
+"""Asks the questions of a text system: its prompts in tokens, and turn by turn what a model answers."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from transformers import PreTrainedModel
+
+from gner_core.backbones.text_encoder import TextEncoder
+from gner_core.config.systems.base import TextSystemParams
+from gner_core.generation.free import NOTHING, FreeAnswer, FreeGenerator
+from gner_core.generation.packed.forward import FULL, layer_kinds
+from gner_core.generation.texts.greedy import Call, GreedyGenerator
+from gner_core.systems.registry import text_system
+
+Way = Literal["shared", "each", "transformers"]
+"""What prompts share runs once; every prompt runs whole; the same in transformers' own batches."""
+Asked = tuple[Sequence[str], Sequence[str]]
+"""The words of a sentence, and the types that are asked for."""
+Answers = Callable[[Sequence[Sequence[Call]]], list[list[FreeAnswer]]]
+"""Gives one answer a call; the calls of a sentence are a group."""
+
+
+class Questions:
+    """The prompts of a text system, in the tokens of a backbone."""
+
+    def __init__(self, params: TextSystemParams, encoder: TextEncoder) -> None:
+        """Make the system.
+
+        Raises:
+            InputError: for a file that the params name and that cannot be read.
+        """
+        self.system = text_system(params)
+        self.encoder = encoder
+        self.answer_tokens = params.answer_tokens
+
+    def prompts(self, asked: Sequence[Asked]) -> list[list[list[int]]]:
+        """Return per sentence the prompts that do not follow an answer."""
+        queries = [self.system.queries(words, types) for words, types in asked]
+        texts = [[query.prompt for query in each if not query.follows] for each in queries]
+        rows = iter(self.encoder.prompts([text for each in texts for text in each]))
+        return [[next(rows) for _ in each] for each in texts]
+
+    def size(self, prompts: Sequence[Sequence[int]]) -> int:
+        """Return the tokens of prompts and their longest answers."""
+        return sum(map(len, prompts)) + self.answer_tokens * len(prompts)
+
+    def room(self, prompt: int) -> int:
+        """Return how many tokens may follow a prompt of so many; none where it is over the limits."""
+        backbone, most = self.encoder.backbone, self.answer_tokens
+        if self.encoder.decoder_only:
+            return max(0, min(most, backbone.max_source_tokens - prompt))
+        return min(most, backbone.max_target_tokens) if prompt <= backbone.max_source_tokens else 0
+
+    def fits(self, words: Sequence[str], types: Sequence[str]) -> bool:
+        """Say whether every prompt, in a conversation all its questions, leaves room for an answer.
+
+        It is the room of a longest answer; that of a conversation is shared by its answers.
+        """
+        queries = self.system.queries(words, types)
+        rows = self.encoder.prompts([query.prompt for query in queries])
+        lengths = [len(row) for row in rows]
+        later = sum(n for n, query in zip(lengths, queries, strict=True) if query.follows)
+        return self.room(max(lengths) + later) == self.room(0)
+
+    def ask(
+        self, asked: Sequence[Asked], answers: Answers
+    ) -> list[tuple[list[str], list[FreeAnswer]]]:
+        """Return for every sentence the texts that were asked, whole, and the answers."""
+        queries = [self.system.queries(words, types) for words, types in asked]
+        texts = [[query.prompt for query in each if not query.follows] for each in queries]
+        found = answers(self._calls(texts))
+        for turn in range(1, max(map(len, queries))):
+            going = [n for n, each in enumerate(queries) if turn < len(each) and each[turn].follows]
+            if not going:
+                break
+            for n in going:
+                said = found[n][-1].text
+                texts[n].append(f"{texts[n][-1]}{said}{queries[n][turn].prompt}")
+            said_now = answers(self._calls([texts[n][-1:] for n in going]))
+            for n, (answer,) in zip(going, said_now, strict=True):
+                found[n].append(answer)
+        return list(zip(texts, found, strict=True))
+
+    def _calls(self, texts: Sequence[Sequence[str]]) -> list[list[Call]]:
+        rows = iter(self.encoder.prompts([text for each in texts for text in each]))
+        prompts = [[next(rows) for _ in each] for each in texts]
+        return [[Call(row, self.room(len(row))) for row in each] for each in prompts]
+
+
+class Answerer:
+    """Answers calls with one model."""
+
+    def __init__(
+        self, model: PreTrainedModel, encoder: TextEncoder, *, beams: int, batch: int, way: Way
+    ) -> None:
+        """Choose how the model writes.
+
+        Args:
+            batch: prompts that transformers runs together.
+            way: how prompts run; all ways but the first are there for comparison.
+        """
+        self._batch = batch
+        shares = way == "shared"
+        greedy = encoder.decoder_only and beams == 1 and layer_kinds(model) == FULL
+        self._generator: GreedyGenerator | FreeGenerator = (
+            GreedyGenerator(model, encoder, shares=shares)
+            if greedy and way != "transformers"
+            else FreeGenerator(model, encoder, beams=beams, shares=shares)
+        )
+
+    def __call__(
+        self, calls: Sequence[Sequence[Call]], *, common: list[int]
+    ) -> list[list[FreeAnswer]]:
+        """Return one answer a call.
+
+        Args:
+            calls: those of a sentence are a group.
+            common: the tokens with which all prompts begin; may be empty.
+        """
+        if isinstance(self._generator, GreedyGenerator):
+            shared: list[list[FreeAnswer]] = self._generator(calls, common=common)
+            return shared
+        answers = iter(self._in_batches(self._generator, [call for each in calls for call in each]))
+        return [[next(answers) for _ in each] for each in calls]
+
+    def _in_batches(self, generator: FreeGenerator, calls: Sequence[Call]) -> list[FreeAnswer]:
+        """Answer calls in batches of similar length, with transformers' own generation."""
+        order = sorted(range(len(calls)), key=lambda n: len(calls[n].prompt))
+        answers = [NOTHING] * len(calls)
+        while order:
+            some, order = order[: self._batch], order[self._batch :]
+            found = generator([calls[n].prompt for n in some], [calls[n].budget for n in some])
+            for n, answer in zip(some, found, strict=True):
+                answers[n] = answer
+        return answers
