@@ -1,4 +1,4 @@
-"""The records that all parts share, Sentence, Span and Prediction, and their Parquet form.
+"""The records that all parts share, such as Sentence and Span, and their Parquet form.
 
 Word positions are 0-based, ends are exclusive. Tags are BIO strings: `O`, `B-<type>`, `I-<type>`.
 
@@ -66,6 +66,22 @@ class Prediction(Sentence):
     probabilities: tuple[float, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Answered(Sentence):
+    """A sentence, the types that were asked for, and what a system answered.
+
+    `types` are in the order in which they were asked. `outputs` holds one text a call, `finished`
+    says of each whether the system ended it. `skipped` says why nothing was asked. `read` and
+    `written` count the tokens of the calls' prompts and answers, where the system has tokens.
+    """
+
+    outputs: tuple[str, ...]
+    finished: tuple[bool, ...]
+    skipped: str | None
+    read: int
+    written: int
+
+
 SENTENCE_SCHEMA = pa.schema(
     [("id", pa.string()), ("corpus", pa.string())]
     + [(name, STRINGS) for name in ("words", "tags", "types")]
@@ -78,6 +94,16 @@ PREDICTION_SCHEMA = pa.schema(
         pa.field("skipped", pa.string()),
         pa.field("decided", STRINGS),
         pa.field("probabilities", pa.list_(pa.float64())),
+    ]
+)
+ANSWERED_SCHEMA = pa.schema(
+    [
+        *SENTENCE_SCHEMA,
+        pa.field("outputs", STRINGS),
+        pa.field("finished", pa.list_(pa.bool_())),
+        pa.field("skipped", pa.string()),
+        pa.field("read", pa.int64()),
+        pa.field("written", pa.int64()),
     ]
 )
 
@@ -200,6 +226,17 @@ def read_predictions(path: Path) -> list[Prediction]:
     """Read a Parquet file written by `write_predictions`."""
     rows = pq.read_table(path, schema=PREDICTION_SCHEMA).to_pylist()
     return [Prediction(**with_tuples(row)) for row in rows]
+
+
+def write_answers(path: Path, answers: Iterable[Answered]) -> None:
+    """Write answers of a system as one Parquet file, in the order given."""
+    _write(path, answers, ANSWERED_SCHEMA)
+
+
+def read_answers(path: Path) -> list[Answered]:
+    """Read a Parquet file written by `write_answers`."""
+    rows = pq.read_table(path, schema=ANSWERED_SCHEMA).to_pylist()
+    return [Answered(**with_tuples(row)) for row in rows]
 
 
 def with_tuples(row: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from gner_core.config.system import MatchParams, TargetForm
+from gner_core.config.systems.gner import MatchParams, TargetForm
 from gner_core.matching.alignment import Alignment, edits
 from gner_core.matching.contextual import align_in_context
 from gner_core.matching.paper import align

@@ -67,10 +67,14 @@ class ReportContent:
     """The whole report."""
 
     name: str
-    models: Sequence[tuple[str, int]]
-    """Names and parameters of the backbones."""
-    decode: Mapping[str, Any]
-    match: Mapping[str, Any]
+    models: Sequence[tuple[str, int | None]]
+    """Names and parameters of the models; those of an endpoint are not known."""
+    decode: Mapping[str, Any] | None
+    """None where no model of ours generates."""
+    match: Mapping[str, Any] | None
+    """Of gner alone."""
+    system: str
+    """Its kind."""
     level: float
     """Of the intervals of the scores, such as 0.95."""
     corpora: Sequence[CorpusRow]

@@ -42,4 +42,5 @@ def render_entities(
         counts=Counter(entity.label for entities in found for entity in entities),
         texts=[list(stretches(*pair)) for pair in zip(texts, found, strict=True)],
         entities=sum(map(len, found)),
+        rated=any(entity.confidence is not None for entities in found for entity in entities),
     )

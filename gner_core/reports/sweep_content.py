@@ -9,6 +9,10 @@ from typing import Any
 
 ERRORS = ("UE", "NE", "BE")
 """Of Table 1: their share of the gold entities."""
+COSTS = ("seconds", "calls", "tokens", "hallucinated")
+"""Means a sentence, and no shares."""
+METRICS = {"strict_f1": "span", "own_f1": "published"}
+"""Figure → the metric of a summary whose F1 it is."""
 Interval = tuple[float, float]
 
 
@@ -31,11 +35,13 @@ class PointView:
     """Backbone, beams, target, matching and tested samples: by them it is found in the paper's tables."""
     scores: Mapping[str, Mapping[str, Any]]
     """Title of an evaluation → its summary."""
+    costs: Mapping[str, Mapping[str, float]]
+    """Title of an evaluation → seconds, calls and tokens a sentence, as far as they are known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A figure of a row: a share, not points."""
+    """A figure of a row: a share, not points; of `COSTS` as they are."""
 
     mean: float
     deviation: float | None
@@ -102,7 +108,7 @@ def _row(group: Sequence[PointView], show: Sequence[str], seeds: str | None) -> 
     cells = {}
     for score in show:
         evaluation, measure = score.split("/")
-        found = [_measured(point.scores[evaluation], measure) for point in group]
+        found = [_measured(point, evaluation, measure) for point in group]
         known = [one for one in found if one is not None]
         if known:
             cells[score] = _cell(known, over_seeds=seeds is not None)
@@ -128,15 +134,25 @@ def _cell(found: Sequence[tuple[float, Interval | None]], *, over_seeds: bool) -
     return Cell(values[0], None, found[0][1], 1)
 
 
-def _measured(summary: Mapping[str, Any], measure: str) -> tuple[float, Interval | None] | None:
+def _measured(
+    point: PointView, evaluation: str, measure: str
+) -> tuple[float, Interval | None] | None:
     """Return a figure of an evaluation and its interval; None where it has no such figure."""
+    summary = point.scores[evaluation]
+    if measure == "hallucinated":
+        counts = summary["answers"]["all"] if "answers" in summary else None
+        return (counts[measure] / max(counts["sentences"], 1), None) if counts else None
+    if measure in COSTS:
+        known = point.costs[evaluation].get(measure)
+        return None if known is None else (known, None)
     if measure in ERRORS:
         if "errors" not in summary:
             return None  # matching mode text has no error classes
         counts = summary["errors"]["all"]["counts"]
         return counts.get(measure, 0) / max(counts.get("gold", 0), 1), None
-    if measure == "strict_f1":
-        return _mean(summary["span"], "f1") if "span" in summary else None
+    if measure in METRICS:
+        metric = METRICS[measure]
+        return _mean(summary[metric], "f1") if metric in summary else None
     return _mean(summary, measure)
 
 
@@ -153,8 +169,13 @@ def _corpora(summaries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     }
 
 
+def scale_of(score: str) -> int:
+    """Return by what a figure is multiplied to be shown: shares are shown in points."""
+    return 1 if score.split("/")[1] in COSTS else 100
+
+
 def as_csv(content: SweepContent) -> str:
-    """Return the table as CSV: figures in points, with deviation, interval and number of runs."""
+    """Return the table as CSV: figures in points, costs as they are, with deviation, interval and number of runs."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     columns = [f"{score}{part}" for score in content.show for part in ("", " std", " low", " high")]
@@ -165,7 +186,8 @@ def as_csv(content: SweepContent) -> str:
             cell = row.cells.get(score)
             interval = (cell and cell.interval) or (None, None)
             figures = (cell and cell.mean, cell and cell.deviation, *interval)
-            cells += ["" if one is None else f"{100 * one:.4f}" for one in figures]
+            scale = scale_of(score)
+            cells += ["" if one is None else f"{scale * one:.4f}" for one in figures]
         labels = [row.labels[axis] for axis in content.axes]
         writer.writerow([*labels, row.parameters, len(row.names), *cells])
     return buffer.getvalue()

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.patheffects import withStroke
 
 from gner_core.reports.figures import COLOURS, STYLE
-from gner_core.reports.sweep_content import ERRORS, SweepContent
+from gner_core.reports.sweep_content import COSTS, ERRORS, SweepContent
 
 MARKERS = "osD^vP*X"
 X_TITLES = {
@@ -29,9 +29,9 @@ SHIFT = 0.012
 
 def sweep_figure(content: SweepContent) -> "plt.Figure":
     """Return the figure of a sweep; close it with `figures.image`, or with matplotlib."""
-    scores = [score for score in content.show if score.split("/")[1] not in ERRORS]
+    scores = [s for s in content.show if s.split("/")[1] not in (*ERRORS, *COSTS)]
     with plt.rc_context({**STYLE, "font.size": 10}):
-        if content.figure == "table":
+        if content.figure in ("table", "systems"):
             return _bars(content, scores)
         series = list(dict.fromkeys(row.series for row in content.rows))
         panels = [[score] for score in scores] if len(series) > 1 else [scores]

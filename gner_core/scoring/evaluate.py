@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from gner_core.config.scoring import ScoringParams
+from gner_core.scoring.analysis.answers import answer_counts, answer_faults
 from gner_core.scoring.analysis.calibration import Calibration
 from gner_core.scoring.analysis.errors import Errors, text_faults, word_edits
 from gner_core.scoring.analysis.significance import MEAN, interval
@@ -20,7 +21,8 @@ def summarise(scored: Sequence[Scored], params: ScoringParams) -> dict[str, Any]
     `micro`, each with its `interval`. `span` has the same form for strict spans, `errors` the
     classes of Table 1 per corpus, `texts` and `words` the faults of Table 9, `calibration` the
     reliability of confidences where predictions have them. Matching mode text does not locate
-    entities in the sentence: `span` and `errors` are missing then.
+    entities in the sentence: `span` and `errors` are missing then. Systems beside gner have
+    `published`, their own metric, where there is one, and `answers` instead of `words`.
     """
     summary = metric_summary(tally(scored, "pair", without=()), params)
     if all(s.written is None for s in scored):
@@ -28,7 +30,17 @@ def summarise(scored: Sequence[Scored], params: ScoringParams) -> dict[str, Any]
         summary["errors"] = _by_corpus(scored, Errors)
     if any(s.probabilities is not None for s in scored):
         summary["calibration"] = _by_corpus(scored, partial(Calibration, params.confidence_bins))
+    if any(s.answers for s in scored):
+        return {**summary, **_of_answers(scored, params)}
     return {**summary, "texts": text_faults(scored), "words": word_edits(scored)}
+
+
+def _of_answers(scored: Sequence[Scored], params: ScoringParams) -> dict[str, Any]:
+    """Return what only systems beside gner have: their own metric, and what they answered."""
+    own: dict[str, Any] = {}
+    if any(s.answers and s.answers.published for s in scored):
+        own["published"] = metric_summary(tally(scored, "published", without=()), params)
+    return {**own, "texts": answer_faults(scored), "answers": answer_counts(scored)}
 
 
 def metric_summary(tally: Tally, params: ScoringParams) -> dict[str, Any]:

@@ -3,19 +3,21 @@
 import gc
 import multiprocessing
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from gner_core.config.scoring import ScoringParams
-from gner_core.config.system import MatchParams, TargetForm
+from gner_core.config.systems.gner import MatchParams, TargetForm
 from gner_core.errors import InputError
 from gner_core.matching.back_tokenization import BackTokens, from_file
 from gner_core.matching.modes import Matcher
+from gner_core.records import Answered
+from gner_core.scoring.analysis.answers import answer_counts, answer_faults
 from gner_core.scoring.analysis.calibration import Calibration
 from gner_core.scoring.analysis.errors import (
     Errors,
@@ -26,7 +28,9 @@ from gner_core.scoring.analysis.errors import (
 from gner_core.scoring.metrics.partial import PartialScores
 from gner_core.scoring.metrics.tally import Tally, tally
 from gner_core.scoring.prediction_files import Part, read_parts
-from gner_core.scoring.scored import Scored, score
+from gner_core.scoring.scored import Scored, score, score_answers
+from gner_core.systems.interface import Reader
+from gner_core.systems.interface import Scored as HasMetric
 
 EXAMPLES = 3
 """Examples that are kept of each kind of word edit."""
@@ -49,7 +53,7 @@ class FileScoring:
 
 @dataclass
 class FileScores:
-    """Counts of a file: by metric, of errors by corpus, of texts and of words."""
+    """Counts of a file: by metric, of errors by corpus, of texts, of words and of answers."""
 
     calibration: Calibration
     tallies: dict[str, Tally] = field(default_factory=dict)
@@ -57,6 +61,8 @@ class FileScores:
     errors: dict[str, Errors] = field(default_factory=lambda: defaultdict(Errors))
     texts: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
+    """Calls, tokens and strings of a system beside gner."""
     examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """Kind of word edit → the first sentences with one, and their generated texts."""
 
@@ -101,25 +107,43 @@ class PartScorer:
         """Return the counts of a part."""
         result = FileScores(Calibration(self.setup.scoring.confidence_bins))
         for scored in self.scored(part):
-            result.extend(self._counts(scored))
+            result.extend(_counts_of_texts(scored, self.setup))
         return result
 
-    def _counts(self, scored: Sequence[Scored]) -> FileScores:
-        result = FileScores(Calibration(self.setup.scoring.confidence_bins))
-        result.texts.update(text_faults(scored))
-        result.words.update(word_edits(scored))
-        for name in self.setup.metrics:
-            if name == "partial":
-                result.partial.add(scored)
-            else:
-                result.tallies[name] = tally(scored, name, without=self.setup.without)
+
+def _counts(scored: Sequence[Scored], setup: FileScoring) -> FileScores:
+    """Count what texts and answers have alike."""
+    result = FileScores(Calibration(setup.scoring.confidence_bins))
+    for name in setup.metrics:
+        if name == "partial":
+            result.partial.add(scored)
+        else:
+            result.tallies[name] = tally(scored, name, without=setup.without)
+    for sentence in scored:
+        result.calibration.add_sentence(sentence)
+    if setup.errors:
         for sentence in scored:
-            result.calibration.add_sentence(sentence)
-        if self.setup.errors:
-            result.examples = edit_examples(scored, limit=EXAMPLES)
-            for sentence in scored:
-                result.errors[sentence.corpus].add_sentence(sentence)
-        return result
+            result.errors[sentence.corpus].add_sentence(sentence)
+    return result
+
+
+def _counts_of_texts(scored: Sequence[Scored], setup: FileScoring) -> FileScores:
+    result = _counts(scored, setup)
+    result.texts.update(text_faults(scored))
+    result.words.update(word_edits(scored))
+    if setup.errors:
+        result.examples = edit_examples(scored, limit=EXAMPLES)
+    return result
+
+
+def score_answered(answered: Iterable[Answered], setup: FileScoring, reader: Reader) -> FileScores:
+    """Return the scores of a system beside gner, also by its own metric where it has one."""
+    scored = [score_answers(one, reader) for one in answered]
+    metrics = (*setup.metrics, "published") if isinstance(reader, HasMetric) else setup.metrics
+    result = _counts(scored, replace(setup, metrics=metrics))
+    result.texts.update(answer_faults(scored))
+    result.answers.update(answer_counts(scored)["all"])
+    return result
 
 
 def score_file(

@@ -137,26 +137,33 @@ def compare_with_paper(
     beams: int,
     scores: Mapping[str, Mapping[str, Any]],
     splits: Mapping[str, str],
+    released: str | None = None,
 ) -> PaperComparison:
     """Compare scores with those of the paper's tests that they belong to.
 
     Args:
         backbone: its name, as in params/models/.
+        released: of a checkpoint that others published, its own name in Table 2 or 3; empty where
+            they do not have it. None for a model of one's own.
         scores: `scoring.evaluate.summarise` by the paper's test, one of them or both.
         splits: the split that each was run on; the paper's is "test".
     """
-    model, same = model_of(backbone, parameters=parameters)
+    if released is None:
+        model, same = model_of(backbone, parameters=parameters)
+        size = size_of(model)
+    else:
+        model, same, size = released, True, ""
     elsewhere = [test for test in COMPARED if test in scores and splits[test] != PAPERS_SPLIT]
     compared = {test: found for test, found in scores.items() if test not in elsewhere}
     tests = [
-        _Counterpart(test, model, beams).rows(compared.get(test, NOTHING))
+        _Counterpart(test, model, beams, is_released=released is not None).rows(
+            compared.get(test, NOTHING)
+        )
         for test in COMPARED
         if test in scores
     ]
     ran = any(row.ours for one in tests for row in one.rows)
-    return PaperComparison(
-        backbone, model, size_of(model), same, beams, tests if ran else (), elsewhere
-    )
+    return PaperComparison(backbone, model, size, same, beams, tests if ran else (), elsewhere)
 
 
 def compare_table(source: str, measured: Iterable[tuple[Key, Measured]]) -> list[Row]:
@@ -191,10 +198,12 @@ class _Counterpart:
     test: Test
     model: str
     beams: int
+    is_released: bool
+    """Whether the model's numbers are those of Tables 2 and 3, which have no beams."""
 
     def rows(self, scores: Mapping[str, Any]) -> RowsOfTest:
         """Return all corpora and their mean, with ours where they were run."""
-        listed = find(DETAILS, system=self.model, setting=self.test)
+        listed = find(DETAILS, system=next(iter(MODELS.values())), setting=self.test)
         names = [row.corpus for row in listed if row.corpus != MEAN]
         rows = [self._corpus(name, scores["corpora"].get(name)) for name in names]
         return RowsOfTest(self.test, self.systems, [*rows, self._mean(rows, scores)], self._notes())
@@ -202,7 +211,7 @@ class _Counterpart:
     @cached_property
     def systems(self) -> tuple[str, ...]:
         named = dict.fromkeys(row.system for row in find(COMPARED[self.test]))
-        return tuple(name for name in named if not name.startswith("GNER"))
+        return tuple(n for n in named if not n.startswith("GNER") and n != self.model)
 
     def _corpus(self, name: str, scores: Mapping[str, Any] | None) -> Row:
         sentences = next(find("Table 8", corpus=name, metric="n_test")).value
@@ -215,7 +224,9 @@ class _Counterpart:
 
     def _printed(self, corpus: str) -> Row:
         """Return what the paper and the rerun say of a corpus, or of the mean."""
-        if self.beams == 1:
+        if self.is_released:
+            paper = number(COMPARED[self.test], system=self.model, corpus=corpus)
+        elif self.beams == 1:
             paper = number(DETAILS, system=self.model, corpus=corpus, setting=self.test)
         else:
             setting = f"{self.test}; beam={self.beams}"

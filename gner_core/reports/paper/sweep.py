@@ -8,12 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gner_core.reports.paper.compared import DETAILS, Key, Measured, Row, compare_table
-from gner_core.reports.paper.numbers import MEAN, MODELS, PAPERS_TESTS, find, model_of
+from gner_core.reports.paper.compared import COMPARED, DETAILS, Key, Measured, Row, compare_table
+from gner_core.reports.paper.numbers import MEAN, MODELS, PAPERS_TESTS, find, model_of, number
 from gner_core.reports.sweep_content import Cell
 from gner_core.reports.sweep_content import Row as SweepRow
 
-TABLES = {"parameters": "Table 4", "beams": "Table 7", "context": "Table 1", "table": "Table 6"}
+TABLES = {
+    "parameters": "Table 4",
+    "beams": "Table 7",
+    "context": "Table 1",
+    "table": "Table 6",
+    "systems": "Tables 2 and 3",
+}
 """Kind of figure → the table with the same numbers."""
 STUDY = "Flan-T5-large (10K Pile-NER)"
 """The only model of Table 1."""
@@ -45,6 +51,8 @@ class SweepComparison:
 def compare_sweep(figure: str, rows: Sequence[SweepRow]) -> SweepComparison:
     """Compare the rows of a sweep with the table that belongs to its kind of figure."""
     source = TABLES[figure]
+    if figure == "systems":
+        return _compare_systems(source, rows)
     measured: list[tuple[Key, Measured]] = []
     beside = elsewhere = False
     for row in rows:
@@ -66,6 +74,27 @@ def compare_sweep(figure: str, rows: Sequence[SweepRow]) -> SweepComparison:
     return SweepComparison(source, found if ran else (), beside, elsewhere)
 
 
+def _compare_systems(source: str, rows: Sequence[SweepRow]) -> SweepComparison:
+    """Compare released checkpoints, each with its own means in Tables 2 and 3."""
+    found, beside, elsewhere = [], False, False
+    for row in rows:
+        for score, cell in row.cells.items():
+            title, measure = score.split("/")
+            sample = row.place["tests"][title]
+            if sample["beside"] is None or measure != "f1":
+                continue
+            beside, test = True, PAPERS_TESTS[sample["beside"]]
+            if not _on_the_papers_sentences(source, sample, test):
+                elsewhere = True
+                continue
+            name = sample.get("paper", "")
+            printed = number(COMPARED[test], system=name, corpus=MEAN) if name else None
+            label = ", ".join([*row.labels.values(), title])
+            value, std = (printed.value, printed.std) if printed else (None, None)
+            found.append(Row(label, _measured(cell, ""), value, std, COMPARED[test]))
+    return SweepComparison(source, found, beside, elsewhere)
+
+
 def _on_the_papers_sentences(source: str, sample: Mapping[str, Any], test: str) -> bool:
     """Say whether a mean is over the corpora, and the split, of the paper's."""
     model = next(iter(MODELS.values()))
@@ -79,6 +108,8 @@ def _on_the_papers_sentences(source: str, sample: Mapping[str, Any], test: str) 
 def _keys(source: str, row: SweepRow, test: str, measure: str) -> Iterator[tuple[Key, str]]:
     """Yield the key of a score in the table, if it has one; our model's name if it is another."""
     setup = row.place
+    if "system" in setup:  # another than gner, whose numbers these are
+        return
     backbone, form = setup["backbone"], (setup["labels"], setup["context"])
     system, same = model_of(backbone, parameters=row.parameters)
     another = "" if same else backbone

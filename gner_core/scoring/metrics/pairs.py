@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from gner_core.records import published_spans
 from gner_core.scoring.metrics.counts import ByType, by_type
-from gner_core.scoring.scored import Scored
+from gner_core.scoring.scored import Answers, Scored
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -36,10 +36,20 @@ def entity_pairs(words: Sequence[str], tags: Sequence[str]) -> set[tuple[str, st
     }
 
 
+def answered_pairs(words: Sequence[str], answers: Answers) -> set[tuple[str, str]]:
+    """Return the pairs that a system answered: also those that overlap, or that are not there."""
+    found = [(" ".join(words[span.start : span.end]), span.label) for span in answers.spans]
+    found += [(text, label) for label, text in answers.hallucinated]
+    return {(normalised(text), normalised(label)) for text, label in found}
+
+
 def pair_counts(scored: Scored) -> ByType:
     """Count right, predicted and gold pairs of one sentence, by normalised label."""
     gold = entity_pairs(scored.words, scored.gold)
-    if scored.predicted == scored.gold and scored.written is None:
+    if scored.predicted == scored.gold and scored.written is None and scored.answers is None:
         return by_type(gold, gold, label=1)
-    found = entity_pairs(scored.written or scored.words, scored.predicted)
+    if scored.answers is None:
+        found = entity_pairs(scored.written or scored.words, scored.predicted)
+    else:
+        found = answered_pairs(scored.words, scored.answers)
     return by_type(gold, found, label=1)

@@ -4,7 +4,7 @@ Unlike the paper's metric it counts every mention, and no normalising hides an e
 """
 
 from gner_core.errors import InputError
-from gner_core.records import spans_of
+from gner_core.records import Span, spans_of
 from gner_core.scoring.metrics.counts import ByType, by_type
 from gner_core.scoring.scored import Scored
 
@@ -16,7 +16,11 @@ def span_counts(scored: Scored) -> ByType:
         InputError: when entities are not located in the sentence (matching mode text).
     """
     require_positions(scored)
-    return by_type({*spans_of(scored.gold)}, {*spans_of(scored.predicted)}, label=2)
+    found = {*spans_of(scored.predicted)}
+    if scored.answers:  # what the sentence does not hold is predicted, and at no place right
+        lost = scored.answers.hallucinated
+        found |= {Span(-1 - number, -1, label) for number, (label, _) in enumerate(lost)}
+    return by_type({*spans_of(scored.gold)}, found, label=2)
 
 
 def require_positions(scored: Scored) -> None:

@@ -9,10 +9,15 @@ from typing import Any
 
 from gner_core.scoring.metrics.counts import ByType, Counts
 from gner_core.scoring.metrics.pairs import pair_counts
+from gner_core.scoring.metrics.published import published_counts
 from gner_core.scoring.metrics.spans import span_counts
 from gner_core.scoring.scored import Scored
 
-METRICS: dict[str, Callable[[Scored], ByType]] = {"pair": pair_counts, "span": span_counts}
+METRICS: dict[str, Callable[[Scored], ByType]] = {
+    "pair": pair_counts,
+    "span": span_counts,
+    "published": published_counts,
+}
 RATIOS = ("precision", "recall", "f1")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gner_core.config.reading.files import read_scoring
-from gner_core.config.system import MatchParams
+from gner_core.config.systems.gner import MatchParams
 from gner_core.scoring.files import FileScoring, score_file
 from gner_core.systems.gner.targets import BIO
 

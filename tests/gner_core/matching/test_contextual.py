@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gner_core.config.system import MatchParams, TargetForm
+from gner_core.config.systems.gner import MatchParams, TargetForm
 from gner_core.matching.contextual import align_in_context
 from gner_core.matching.modes import Matcher
 from gner_core.matching.paper import align

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gner_core.config.system import MatchParams
+from gner_core.config.systems.gner import MatchParams
 from gner_core.matching.alignment import edits
 from gner_core.matching.modes import Matched, Matcher
 from gner_core.matching.paper import align

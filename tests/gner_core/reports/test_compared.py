@@ -213,6 +213,29 @@ def test_json_holds_every_row_and_says_which_were_run(large: PaperComparison) ->
     assert chatgpt == "ChatGPT, Avg: Table 3 says 34.9; not the mean of its 18 rows, 36.77"
 
 
+@pytest.mark.parametrize(("name", "paper"), [("UniNER-7B", 53.5), ("GLiNER-L", 60.6), ("", None)])
+def test_a_released_checkpoint_is_compared_under_its_own_name(
+    name: str, paper: float | None
+) -> None:
+    summary = {"corpora": {"crossner-ai": scores(0.55, 0.5, 0.6)}, "macro": scores(0.55, 0.5, 0.6)}
+    found = compare_with_paper(
+        "some released checkpoint",
+        parameters=7_000_000_000,
+        beams=1,
+        scores={"zero-shot": summary},
+        splits={"zero-shot": "test"},
+        released=name,
+    )
+    assert (found.model, found.same, found.size) == (name, True, "")
+    row = rows(found, "zero-shot")["crossner-ai"]
+    assert row.paper == paper
+    assert row.source == ("Table 2" if paper else "")
+    assert row.difference == (pytest.approx(55.0 - paper) if paper else None)
+    assert name not in found.tests[0].systems
+    assert "GoLLIE-7B" in found.tests[0].systems
+    assert len(found.tests[0].rows) == 8
+
+
 def test_a_table_of_the_paper_with_what_a_sweep_measured() -> None:
     place = ("GNER-T5-large", "zero-shot; beam=2", "F1")
     ours = Measured(63.0, (62.0, 64.0), another="SmolLM2-135M")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gner_core.config.reading.files import read_scoring
-from gner_core.config.system import MatchParams
+from gner_core.config.systems.gner import MatchParams
 from gner_core.matching.modes import Matcher
 from gner_core.records import Prediction
 from gner_core.reports.content import (
@@ -70,6 +70,7 @@ def content() -> ReportContent:
         models=[("Tiny <b>", 77_000_000)],
         decode={"beams": 2, "mode": "free"},
         match={"mode": "paper"},
+        system="gner",
         level=0.9,
         corpora=[
             CorpusRow("toy", "test", {**counts, "repairs": {"blank tokens dropped": 7}}, "CC0")

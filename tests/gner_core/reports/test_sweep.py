@@ -31,7 +31,7 @@ def point(beams: int, seed: int, f1: float) -> PointView:
     labels = {"beams": str(beams), "seed": str(seed)}
     name = f"toy-{beams}-{seed}"
     scores = {"zero-shot": summary(f1, unlabeled=beams)}
-    return PointView(name, labels, 44_128, "", float(beams), str(beams), place(beams), scores)
+    return PointView(name, labels, 44_128, "", float(beams), str(beams), place(beams), scores, {})
 
 
 def place(beams: int, **changes: Any) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_seeds_become_mean_and_standard_deviation(content: SweepContent) -> None
     assert cell.deviation == pytest.approx(0.1414213562)  # n - 1
     assert first.cells["zero-shot/UE"].mean == pytest.approx(0.1)
     assert second.corpora["zero-shot"] == {"music": pytest.approx(0.7)}
-    assert shown(cell) == "50.0 ± 14.1"
+    assert shown(cell, "test/f1") == "50.0 ± 14.1"
 
 
 def test_single_runs_keep_their_interval_and_lack_what_was_not_measured() -> None:
@@ -66,7 +66,7 @@ def test_single_runs_keep_their_interval_and_lack_what_was_not_measured() -> Non
     rows = rows_of([replace(one, scores={"zero-shot": placeless})], show=SHOW, seeds=None)
     cell = rows[0].cells["zero-shot/f1"]
     assert cell.error == (pytest.approx(0.1), pytest.approx(0.05))
-    assert shown(cell) == "40.0 (30.0–45.0)"
+    assert shown(cell, "test/f1") == "40.0 (30.0–45.0)"
     assert "zero-shot/UE" not in rows[0].cells
     assert rows[0].labels == {"beams": "1", "seed": "1"}
 
@@ -171,3 +171,25 @@ def test_each_kind_of_sweep_has_its_table() -> None:
     (without,) = [row for row in compare_sweep("table", rows).rows if row.ours]
     assert without.name == "GNER-LLaMA-7B; supervised; w/o LCS+BT; F1"
     assert without.difference == pytest.approx(0.0)
+
+
+def test_released_checkpoints_stand_beside_their_own_means() -> None:
+    names = [r.corpus for r in find("Table 11", system="GNER-T5-xl", setting="zero-shot")]
+    sample = {"split": "test", "corpora": [n for n in names if n != "mean"], "beside": "table-2"}
+    views = []
+    for label, paper in (("UniNER-7B-type", "UniNER-7B"), ("UniNER-7B-all", "")):
+        tested = {"zero-shot": {**sample, "paper": paper}}
+        view = point(1, 1, 0.54)
+        views.append(
+            replace(view, labels={"checkpoint": label}, place={**view.place, "tests": tested})
+        )
+    found = compare_sweep("systems", rows_of(views, show=("zero-shot/f1",), seeds=None))
+    with_one, without = found.rows
+    assert (with_one.name, with_one.source) == ("UniNER-7B-type, zero-shot", "Table 2")
+    printed = next(find("Table 2", system="UniNER-7B", corpus="mean")).value
+    assert with_one.difference == pytest.approx(54.0 - printed)
+    assert (without.name, without.paper) == ("UniNER-7B-all, zero-shot", None)
+    elsewhere = {"zero-shot": {**sample, "corpora": ["crossner-ai"], "paper": "UniNER-7B"}}
+    some = replace(views[0], place={**views[0].place, "tests": elsewhere})
+    left_out = compare_sweep("systems", rows_of([some], show=("zero-shot/f1",), seeds=None))
+    assert (left_out.rows, left_out.elsewhere) == ([], True)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from gner_core.config.reading.files import read_scoring
-from gner_core.config.system import MatchParams
+from gner_core.config.systems.gner import MatchParams
 from gner_core.matching.modes import Matcher
 from gner_core.records import Prediction, write_predictions
 from gner_core.scoring.analysis.calibration import Calibration

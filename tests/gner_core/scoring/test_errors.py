@@ -2,7 +2,7 @@
 
 import pytest
 
-from gner_core.config.system import MatchParams
+from gner_core.config.systems.gner import MatchParams
 from gner_core.matching.modes import Matcher
 from gner_core.records import Prediction
 from gner_core.scoring.analysis.errors import Errors, edit_examples, entity_errors, word_edits

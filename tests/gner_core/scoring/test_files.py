@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gner_core.config.reading.files import read_scoring
-from gner_core.config.system import MatchParams
+from gner_core.config.systems.gner import MatchParams
 from gner_core.errors import InputError
 from gner_core.records import Prediction, write_predictions
 from gner_core.scoring.analysis.comparison import compare_files
@@ -205,7 +205,7 @@ import json, os, resource, sys, time
 os.sched_setaffinity(0, set(list(os.sched_getaffinity(0))[: int(sys.argv[3])]))
 from pathlib import Path
 from gner_core.config.reading.files import read_scoring
-from gner_core.config.system import MatchParams
+from gner_core.config.systems.gner import MatchParams
 from gner_core.systems.gner.targets import BIO
 from gner_core.scoring.evaluate import metric_summary
 from gner_core.scoring.files import FileScoring, score_file

@@ -9,7 +9,7 @@ from nervaluate.evaluator import Evaluator
 from seqeval.metrics import classification_report
 
 from gner_core.config.reading.files import read_scoring
-from gner_core.config.system import MatchParams
+from gner_core.config.systems.gner import MatchParams
 from gner_core.errors import InputError
 from gner_core.matching.modes import Matched, Matcher
 from gner_core.records import Prediction, Span, published_spans, spans_of, tags_of
