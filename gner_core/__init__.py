@@ -7,22 +7,30 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gner_core.config.checkpoint import Description
     from gner_core.predicting.predictor import Predictor
 
 
-def load(checkpoint: "str | os.PathLike[str]", *, beams: int = 1, batch: int = 16) -> "Predictor":
-    """Load the model in a folder that a training stage published; imports torch only now.
+def load(
+    checkpoint: "str | os.PathLike[str]",
+    *,
+    about: "str | os.PathLike[str] | Description | None" = None,
+    beams: int = 1,
+    batch: int = 16,
+) -> "Predictor":
+    """Load a checkpoint that gner trained, or a foreign one; imports torch only now.
 
     Args:
-        checkpoint: folder with weights, tokenizer and `gner.json`.
+        checkpoint: folder with weights, tokenizer and `gner.json`. A foreign one by its folder, its
+            models file or its name on the Hugging Face hub, OWNER/NAME or OWNER/NAME@COMMIT.
+        about: what a foreign checkpoint is: a models file, or a description. Those of
+            params/models/released/ are found by their name on the hub.
         beams: beam size over decisions (1 to 16).
         batch: windows of text that are decoded side by side.
 
     Raises:
-        gner_core.errors.InputError: when the folder is no usable checkpoint.
+        gner_core.errors.InputError: when there is no usable checkpoint, or nothing says what it is.
     """
-    from pathlib import Path
+    from gner_core.predicting import loading
 
-    from gner_core.predicting import predictor
-
-    return predictor.load(Path(checkpoint), beams=beams, batch=batch)
+    return loading.load(checkpoint, about=about, beams=beams, batch=batch)

@@ -1,14 +1,21 @@
 """The Hugging Face hub, or its mirror named by HF_ENDPOINT: errors in one line, checked hashes."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gner_core.config.backbone import COMMIT, UNVERIFIED, HubModel
+from gner_core.config.model_file import ModelFile
 from gner_core.errors import InputError
 from gner_core.store.fingerprint import file_sha256
 
-MODEL_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]  # never pickles
+MODEL_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+PICKLED, PICKLED_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
+"""Weights in the older form: pickles, which are taken only where there are no safetensors."""
+WHOLE = 40
+"""Characters of a commit that is written out."""
 
 
 @contextmanager
@@ -35,25 +42,135 @@ def hub_errors(label: str) -> Iterator[None]:
         raise InputError(f"{label}: {_reason(error)}") from None
 
 
+def commit_of(repo: str, revision: str | None) -> str:
+    """Return the commit of a model of the hub that a branch, a tag or the beginning of a commit names.
+
+    Args:
+        revision: None for the newest commit of the main branch.
+
+    Raises:
+        InputError: when the hub cannot be asked, or knows no such model or revision.
+    """
+    from huggingface_hub import HfApi
+
+    if revision and len(revision) == WHOLE and COMMIT.fullmatch(revision):
+        return revision
+    with hub_errors(f"{repo} at {revision or 'its newest commit'}"):
+        return str(HfApi().model_info(repo, revision=revision).sha)
+
+
+def pinned(model: ModelFile) -> ModelFile:
+    """Return a model with the commit of its repository, the newest where none is named.
+
+    Raises:
+        InputError: as `commit_of`.
+    """
+    source = model.source
+    if not isinstance(source, HubModel):
+        return model
+    named = None if source.revision == UNVERIFIED else source.revision
+    commit = commit_of(source.repo, named)
+    found = source.model_copy(update={"revision": commit})
+    return model.model_copy(update={"source": found})
+
+
 def snapshot(repo: str, revision: str) -> Path:
     """Return the folder of a model of the hub, fetched if need be, with its files checked.
 
     Raises:
         InputError: when it cannot be fetched, or is not what the hub stated.
     """
-    from huggingface_hub import snapshot_download
-
-    label = f"{repo} at {revision}"
-    with hub_errors(label):
-        folder = Path(snapshot_download(repo, revision=revision, allow_patterns=MODEL_FILES))
+    folder = _fetched(repo, revision, MODEL_FILES)
+    if not has_safetensors(folder):
+        folder = _fetched(repo, revision, [*MODEL_FILES, *pickled_names(folder)])
     for file in model_files(folder):
-        refuse_damaged(file, label=f"{label}, file {file.name}")
+        refuse_damaged(file, label=f"{repo} at {revision}, file {file.name}")
     return folder
 
 
+def snapshot_without_weights(repo: str, revision: str) -> Path:
+    """Return the folder with the configuration and the tokenizer of a model of the hub.
+
+    Raises:
+        InputError: when they cannot be fetched.
+    """
+    return _fetched(repo, revision, [form for form in MODEL_FILES if form != "*.safetensors"])
+
+
+def file_of(repo: str, revision: str, name: str) -> Path | None:
+    """Return one file of a model of the hub, fetched if need be; None where it has no such file.
+
+    Raises:
+        InputError: when it cannot be fetched.
+    """
+    from huggingface_hub import errors, hf_hub_download
+
+    with hub_errors(f"{repo} at {revision}"):
+        try:
+            return Path(hf_hub_download(repo, name, revision=revision))
+        except errors.RemoteEntryNotFoundError:
+            return None
+
+
 def model_files(folder: Path) -> list[Path]:
-    """Return the files of a model that are read, in the order of their names."""
-    return sorted({file for form in MODEL_FILES for file in folder.glob(form) if file.is_file()})
+    """Return the files of a model that are read, in the order of their names.
+
+    Raises:
+        InputError: for an index of pickled weights that cannot be read.
+    """
+    found = {file for form in MODEL_FILES for file in folder.glob(form)}
+    if not has_safetensors(folder):
+        found |= {folder / name for name in pickled_names(folder)}
+    return sorted(file for file in found if file.is_file())
+
+
+def has_safetensors(folder: Path) -> bool:
+    """Say whether a folder holds weights that can be used where they are."""
+    return any(folder.glob("*.safetensors"))
+
+
+def has_weights(folder: Path) -> bool:
+    """Say whether a folder holds weights in any form that is read."""
+    pickled = (folder / PICKLED, folder / PICKLED_INDEX)
+    return has_safetensors(folder) or any(file.is_file() for file in pickled)
+
+
+def pickled_names(folder: Path) -> list[str]:
+    """Return the names of pickled weights: those of the index, where there is one.
+
+    Other files beside them may be those of an earlier upload.
+
+    Raises:
+        InputError: for an index that cannot be read.
+    """
+    index = folder / PICKLED_INDEX
+    return sorted({*shards_of(index).values()}) if index.is_file() else [PICKLED]
+
+
+def shards_of(index: Path) -> dict[str, str]:
+    """Return weight → file, of an index of weights.
+
+    Raises:
+        InputError: when it is none, or names a file elsewhere.
+    """
+    try:
+        found = {
+            str(name): str(file)
+            for name, file in json.loads(index.read_text())["weight_map"].items()
+        }
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise InputError(f"{index}: not an index of weights; get the file again") from None
+    for file in found.values():
+        if Path(file).name != file:
+            raise InputError(f"{index}: names the weights {file!r}, which is no file beside it")
+    return found
+
+
+def _fetched(repo: str, revision: str, patterns: list[str]) -> Path:
+    from huggingface_hub import snapshot_download
+
+    with hub_errors(f"{repo} at {revision}"):
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=patterns))
 
 
 def refuse_damaged(file: Path, *, label: str) -> None:

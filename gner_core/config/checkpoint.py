@@ -8,10 +8,11 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from gner_core.config.backbone import BackboneParams
-from gner_core.config.system import TargetForm
+from gner_core.config.systems.any import System
+from gner_core.config.systems.gner import GnerSystem, TargetForm
 from gner_core.errors import InputError
 from gner_core.strict import StrictModel
 
@@ -26,9 +27,16 @@ class Description(StrictModel):
     """Raised when the meaning of a field changes."""
     backbone: BackboneParams
     target: TargetForm | None
-    """The form that the model was trained to write."""
+    """The form that a model of gner was trained to write."""
+    system: System | None = Field(default=None, exclude_if=lambda system: system is None)
+    """Any other system that the model was trained for."""
     types: tuple[str, ...]
     """Entity types of the sentences of the last stage, in alphabetical order."""
+
+    @property
+    def trained_for(self) -> System | None:
+        """The system that the model was trained for; None for an imported backbone."""
+        return GnerSystem.writing(self.target) if self.target else self.system
 
 
 def describe(folder: Path, description: Description) -> None:

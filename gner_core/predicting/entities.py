@@ -26,14 +26,15 @@ class Entity:
 
     In a sequence of words, `start` and `end` count words, and `text` joins them with blanks.
     `confidence` (0 to 1) is the product of the probabilities of its words' labels, each
-    normalised over the labels that are allowed there.
+    normalised over the labels that are allowed there; with GLiNER, the score of the span; None with
+    systems that answer with strings.
     """
 
     start: int
     end: int
     label: str
     text: str
-    confidence: float
+    confidence: float | None
 
     def values(self) -> dict[str, Any]:
         """Return the entity as JSON values."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from gner_core.config.checkpoint import Description
 from gner_core.predicting.predictor import load
 from gner_core.runtime.worker import Report, Request, run_worker
 
@@ -20,11 +21,15 @@ class PredictRequest(Request):
 
     checkpoint: str
     """Folder of the checkpoint."""
+    about: Description
+    """What it is."""
     texts: str
     """JSON file with a list of texts."""
     types: tuple[str, ...]
     beams: int
     batch: int
+    package: str | None
+    """Environment of the system's package, where it has one."""
 
 
 def work(request: PredictRequest, report: Report) -> dict[str, Any]:
@@ -32,11 +37,21 @@ def work(request: PredictRequest, report: Report) -> dict[str, Any]:
     if request.threads:
         torch.set_num_threads(request.threads)
     texts: list[str] = json.loads(Path(request.texts).read_text(encoding="utf-8"))
-    predictor = load(Path(request.checkpoint), beams=request.beams, batch=request.batch)
-    found = predictor.predict(texts, request.types, report=report)
-    lines = [json.dumps([e.values() for e in entities], ensure_ascii=False) for entities in found]
+    folder, about = Path(request.checkpoint), request.about
+    predictor = load(
+        folder,
+        about=about,
+        beams=request.beams,
+        batch=request.batch,
+        package=Path(request.package) if request.package else None,
+    )
+    found = predictor.predict_and_count(texts, request.types, report=report)
+    lines = [
+        json.dumps([e.values() for e in entities], ensure_ascii=False)
+        for entities in found.entities
+    ]
     (Path(request.output) / ENTITIES).write_text("".join(f"{line}\n" for line in lines))
-    return {"texts": len(texts)}
+    return {"texts": len(texts), "faults": dict(found.faults)}
 
 
 def main(path: str) -> None:

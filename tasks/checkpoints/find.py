@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gner_core.config.checkpoint import DESCRIPTION
+from gner_core.config.reading.models import HUB_NAME, unknown_checkpoint
 from gner_core.errors import InputError
+from gner_core.hub import commit_of, file_of, snapshot
 from gner_core.store.artifacts import ArtifactRef, Store
 from tasks.checkpoints.registry import (
     MODEL,
@@ -15,7 +17,7 @@ from tasks.checkpoints.registry import (
     RegistryAwayError,
     answering,
 )
-from tasks.paths import home_folder, open_store
+from tasks.paths import home_folder, is_offline, open_store
 from tasks.tracking.server import TrackingStore, known_store
 from tasks.tracking.tracker import CHECKPOINT
 
@@ -28,20 +30,13 @@ NAMED = 5
 """Artifacts that a message names, at most."""
 
 
-def find_checkpoint(name: str) -> Path:
-    """Return the local folder of a checkpoint, see `checkpoint_named`."""
-    store = open_store()
-    found = checkpoint_named(name, store)
-    return found if isinstance(found, Path) else store.fetch(found)
-
-
 def checkpoint_named(name: str, store: Store) -> Path | ArtifactRef:
     """Return the folder or the artifact that a name means; nothing is fetched.
 
     Tried in this order: a folder; an artifact, as `train/KEY` or by its key, of which the beginning
     suffices; an alias of the registered model, such as `champion`; the name of a run, for the last
     checkpoint of the latest run of that name, or `RUN/STAGE`; the name of a training stage that only
-    one checkpoint of the store has.
+    one checkpoint of the store has; a repository of the hub that holds a checkpoint of gner.
 
     Raises:
         InputError: when there is no such checkpoint, or more than one.
@@ -61,10 +56,28 @@ def checkpoint_named(name: str, store: Store) -> Path | ArtifactRef:
         return tracked
     if not step and (of_stage := _of_stage(name, store)):
         return of_stage
-    raise InputError(
+    unknown = (
         f"{name}: neither a folder nor a checkpoint in the store {store.url}, nor the name of a run "
         "or an alias; `gner models` lists the checkpoints"
     )
+    hub = HUB_NAME.fullmatch(name)
+    if not hub or step in {*STEPS, *store.steps()} or is_offline():
+        raise InputError(unknown)
+    try:
+        return own_on_hub(hub["repo"], commit_of(hub["repo"], hub["revision"]))
+    except InputError as fault:
+        raise InputError(f"{unknown}. The hub was asked, too: {fault}") from None
+
+
+def own_on_hub(repo: str, revision: str) -> Path:
+    """Return the folder of a checkpoint of gner on the Hugging Face hub, fetched if need be.
+
+    Raises:
+        InputError: when it cannot be fetched, or is no checkpoint of gner.
+    """
+    if file_of(repo, revision, DESCRIPTION) is None:
+        raise unknown_checkpoint(f"{repo} at {revision}: holds no {DESCRIPTION}")
+    return snapshot(repo, revision)
 
 
 def artifact_named(key: str, steps: Sequence[str], store: Store) -> ArtifactRef | None:

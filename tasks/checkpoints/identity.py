@@ -2,25 +2,29 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from gner_core.config.checkpoint import DESCRIPTION, Description, description_of
+from gner_core.config.model_file import ModelFile
+from gner_core.config.reading.models import About, foreign_model
 from gner_core.errors import InputError
-from gner_core.hub import snapshot
+from gner_core.hub import has_weights, model_files
 from gner_core.store.artifacts import MANIFEST, ArtifactRef, Store
 from gner_core.store.fingerprint import file_sha256
-from tasks.checkpoints.find import checkpoint_named, find_checkpoint
+from tasks.checkpoints.find import checkpoint_named, own_on_hub
+from tasks.checkpoints.foreign import pinned_and_said, weights_of
+from tasks.checkpoints.registry import ABOUT, STEP, WHERE
 from tasks.steps.models import Stored
 
 TRAIN = "train"
 NOT_CONTENT = (".*", "*.log", "*.jsonl", "*.md", "summary.json", DESCRIPTION, MANIFEST)
 """Files in a checkpoint's folder on which its answers do not depend. What gner.json says of prompts
 and limits is in the identity of the step generate."""
-WEIGHTS = "*.safetensors"
+WEIGHTS, CONFIG = "*.safetensors", "config.json"
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Checkpoint:
     """Title of the training stage that made it, where that is known."""
     created: str
     """ISO time, UTC."""
+    about: Description | None = None
+    """What a foreign checkpoint is; None for one with a gner.json."""
 
     @property
     def key(self) -> str:
@@ -64,18 +70,26 @@ class Checkpoint:
             InputError: when it was not trained, is damaged or cannot be read.
         """
         location = self.step.stored_at
-        found = description_of(location if isinstance(location, Path) else store.fetch(location))
-        if found.target is None:
+        found = self.about or description_of(
+            location if isinstance(location, Path) else store.fetch(location)
+        )
+        if found.trained_for is None:
             raise InputError(f"{self.where}: a backbone that was not trained to write entities")
         return found
 
 
-def named(name: str, store: Store) -> Checkpoint:
-    """Return the checkpoint that a name means, see `checkpoint_named`.
+def named(name: str, store: Store, *, about: About | None = None) -> Checkpoint:
+    """Return the checkpoint that a name means; a foreign one is fetched and imported if need be.
+
+    Args:
+        name: as for `checkpoint_named`, or of a foreign checkpoint (`foreign_model`).
+        about: what a foreign checkpoint is.
 
     Raises:
-        InputError: when there is no such checkpoint.
+        InputError: when there is no such checkpoint, or nothing says what it is.
     """
+    if model := foreign_model(name, about):
+        return of_model(model, store)
     found = checkpoint_named(name, store)
     if isinstance(found, ArtifactRef):
         return published(found, store)
@@ -84,13 +98,26 @@ def named(name: str, store: Store) -> Checkpoint:
     return published(ref, store) if ref else in_folder(folder)
 
 
+def of_model(model: ModelFile, store: Store) -> Checkpoint:
+    """Return a foreign checkpoint, fetched and imported if need be.
+
+    Raises:
+        InputError: when it cannot be fetched or read.
+    """
+    model = pinned_and_said(model)
+    where, about = weights_of(model, store), model.description()
+    if isinstance(where, Path):
+        return in_folder(where, about)
+    return replace(published(where, store), about=about, stage=None)
+
+
 def on_hub(repo: str, revision: str) -> Checkpoint:
-    """Return a checkpoint of the Hugging Face hub, fetched if need be.
+    """Return a checkpoint of gner on the Hugging Face hub, fetched if need be.
 
     Raises:
         InputError: when it cannot be fetched, or is no checkpoint of gner.
     """
-    return in_folder(find_checkpoint(str(snapshot(repo, revision))))
+    return in_folder(own_on_hub(repo, revision))
 
 
 def below(folder: Path) -> list[Path]:
@@ -99,26 +126,40 @@ def below(folder: Path) -> list[Path]:
     Raises:
         InputError: when there is no such folder.
     """
+    return _folders_with(DESCRIPTION, folder, key="scan.folders")
+
+
+def foreign_below(folder: Path) -> list[Path]:
+    """Return the folders of foreign checkpoints in and below a folder.
+
+    Raises:
+        InputError: when there is no such folder.
+    """
+    found = _folders_with(CONFIG, folder, key="scan.foreign")
+    return [one for one in found if not (one / DESCRIPTION).exists() and has_weights(one)]
+
+
+def _folders_with(file: str, folder: Path, *, key: str) -> list[Path]:
     if not folder.is_dir():
-        raise InputError(f"{folder}: scan.folders names it, and there is no such folder")
-    return sorted(file.parent for file in folder.resolve().rglob(DESCRIPTION))
+        raise InputError(f"{folder}: {key} names it, and there is no such folder")
+    return sorted(found.parent for found in folder.resolve().rglob(file))
 
 
-def registered(step: str | None, where: str, store: Store) -> Checkpoint:
-    """Return a checkpoint that the registry knows.
-
-    Args:
-        step: path of the step that published it; `where` its folder.
+def registered(tags: Mapping[str, str], store: Store) -> Checkpoint:
+    """Return a checkpoint that the registry knows by the tags of its version.
 
     Raises:
         InputError: when this machine cannot read it.
     """
+    step, where = tags.get(STEP), tags[WHERE]
+    about = Description.model_validate_json(tags[ABOUT]) if ABOUT in tags else None
     ref = ArtifactRef(*step.split("/", 1)) if step else None
     if ref and store.has(ref):
-        return published(ref, store)
-    if not (Path(where) / DESCRIPTION).is_file():
+        found = published(ref, store)
+        return replace(found, about=about, stage=None) if about else found
+    if not (Path(where) / DESCRIPTION).is_file() and not (about and Path(where).is_dir()):
         raise InputError(f"{where}: registered, and not there or not to be seen from this machine")
-    return in_folder(Path(where))
+    return in_folder(Path(where), about)
 
 
 def distinct(found: Iterable[Checkpoint]) -> list[Checkpoint]:
@@ -142,17 +183,25 @@ def published(ref: ArtifactRef, store: Store) -> Checkpoint:
     return _checkpoint(stage, files, ref, where=where, stage=stage, created=manifest["created"])
 
 
-def in_folder(folder: Path) -> Checkpoint:
+def in_folder(folder: Path, about: Description | None = None) -> Checkpoint:
     """Return the checkpoint of a folder; its files are read whole.
+
+    Args:
+        about: what a foreign checkpoint is: it has no gner.json, and other files of a training beside
+            those of the model.
 
     Raises:
         InputError: when it holds no safetensors weights.
     """
     kept = [file for file in folder.iterdir() if file.is_file() and _matters(file.name)]
+    if about:
+        kept = [file for file in model_files(folder) if _matters(file.name)]
     files = {file.name: file_sha256(file) for file in kept}
-    written = datetime.fromtimestamp((folder / DESCRIPTION).stat().st_mtime, UTC)
-    created = written.isoformat(timespec="microseconds")  # two may be of one second
-    return _checkpoint(folder.name, files, folder, where=str(folder), stage=None, created=created)
+    dated = [*folder.glob(WEIGHTS)] if about else [folder / DESCRIPTION]
+    changed = max((file.stat().st_mtime for file in dated), default=0.0)
+    created = datetime.fromtimestamp(changed, UTC).isoformat(timespec="microseconds")
+    facts = {"stage": None, "created": created, "about": about}  # two may be of one second
+    return _checkpoint(folder.name, files, folder, where=str(folder), **facts)
 
 
 def _checkpoint(

@@ -24,6 +24,8 @@ MODEL = "gner"
 """The registered model under which every published training is registered."""
 CHECKPOINT, WHERE, WEIGHTS = "checkpoint", "path", "sha256"
 STEP, STAGE, CREATED, VERDICT = "step", "stage", "created", "verdict"
+ABOUT = "about"
+"""The tag that says what a foreign checkpoint is, as its gner.json would."""
 DECISION = "decision."
 """Before the key of a suite of tests: the tag that holds what was decided on it, as JSON."""
 PAGE = 1000
@@ -80,7 +82,7 @@ class Registry:
         mlflow.set_tracking_uri(self.mlflow.uri)  # which `create_external_model` uses
         tags, run_id = _tags(checkpoint), self._training(checkpoint)
         model = self._external(checkpoint, tags, run_id)
-        self._make_loadable(model, checkpoint.where)
+        self._make_loadable(model, checkpoint)
         try:
             self.mlflow.client.create_registered_model(self.model)
         except MlflowException as error:
@@ -169,13 +171,13 @@ class Registry:
         )
         return str(made.model_id)
 
-    def _make_loadable(self, model: str, where: str) -> None:
+    def _make_loadable(self, model: str, checkpoint: "Checkpoint") -> None:
         """Let `mlflow.pyfunc.load_model` load a model, from where its weights are."""
         from tasks.tracking.pyfunc import save_reference
 
         with TemporaryDirectory(prefix="gner-model-") as scratch:
             folder = Path(scratch) / "model"
-            save_reference(folder, where=where)
+            save_reference(folder, where=checkpoint.where, about=checkpoint.about)
             self.mlflow.client.log_model_artifacts(model, str(folder))
 
 
@@ -222,6 +224,7 @@ def _tags(checkpoint: "Checkpoint") -> dict[str, str]:
         CREATED: checkpoint.created,
         **({STEP: trained_by.path} if trained_by else {}),
         **({STAGE: checkpoint.stage} if checkpoint.stage else {}),
+        **({ABOUT: checkpoint.about.model_dump_json()} if checkpoint.about else {}),
     }
 
 

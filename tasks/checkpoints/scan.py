@@ -1,10 +1,10 @@
-"""Finds the checkpoints of the store, of folders and of the registry."""
+"""Finds the checkpoints of the store, of folders, of the hub and of the registry."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from gner_core.config.reevaluation import ScanParams
+from gner_core.config.reevaluation import ScanParams, WatchedFolder, WatchedRepository
 from gner_core.errors import InputError
 from gner_core.store.artifacts import Store
 from tasks.checkpoints.identity import (
@@ -12,11 +12,13 @@ from tasks.checkpoints.identity import (
     Checkpoint,
     below,
     distinct,
+    foreign_below,
     in_folder,
+    named,
     published,
     registered,
 )
-from tasks.checkpoints.registry import STAGE, STEP, WHERE, Version
+from tasks.checkpoints.registry import STAGE, WHERE, Version
 
 
 def find_checkpoints(
@@ -48,7 +50,7 @@ def find_checkpoints(
             continue
         where = version.tags[WHERE]
         try:
-            found.append(registered(version.tags.get(STEP), where, store))
+            found.append(registered(version.tags, store))
         except InputError as fault:
             if key not in decided:
                 unread[where] = fault
@@ -71,3 +73,19 @@ def _locations(params: ScanParams, store: Store) -> Iterator[tuple[str, Callable
     for name in params.folders:
         for folder in below(Path(name)):
             yield str(folder), partial(in_folder, folder)
+    for watched in params.foreign.values():
+        about = Path(watched.about) if watched.about else None
+        for name in _names(watched):
+            yield name, partial(named, name, store, about=about)
+
+
+def _names(watched: WatchedFolder | WatchedRepository) -> Iterator[str]:
+    """Yield the foreign checkpoints of a watched place by their names.
+
+    Raises:
+        InputError: when there is no such folder.
+    """
+    if isinstance(watched, WatchedRepository):
+        yield watched.hub
+        return
+    yield from map(str, foreign_below(Path(watched.folder)))

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from gner_core.config.corpus import CorpusParams
 from gner_core.config.reevaluation import ComparisonParams, Reevaluation
+from gner_core.config.systems.gner import GnerSystem, MatchParams
 from gner_core.errors import InputError
 from gner_core.store.artifacts import Store
 from gner_core.store.fingerprint import fingerprint
@@ -58,11 +59,14 @@ class Suite:
             InputError: when it cannot be read, or cannot be decoded as the file says.
         """
         said, decode = checkpoint.description(store), self.params.decode
-        target = said.target
-        assert target is not None
-        if decode.mode == "guided" and (target.labels, target.context) != ("BIO", "full"):
+        system = said.trained_for
+        assert system is not None
+        match: MatchParams | None = self.params.match
+        if not isinstance(system, GnerSystem):  # it has one way to decode and to read
+            match, decode = None, decode.model_copy(update={"mode": "free"})
+        elif decode.mode == "guided" and not system.can_be_guided:
             raise InputError(
-                f"{checkpoint.where}: writes {target.labels} with context {target.context}; "
+                f"{checkpoint.where}: writes {system.labels} with context {system.context}; "
                 "decode.mode guided needs BIO and full: set free"
             )
         tests = {}
@@ -72,11 +76,11 @@ class Suite:
                 title=title,
                 model=checkpoint.step,
                 data=sample,
-                target=target,
+                system=system,
                 backbone=said.backbone,
                 decode=decode,
             )
-            match, scoring = self.params.match, self.params.scoring
+            scoring = self.params.scoring
             tests[test] = Score(title=title, predictions=written, match=match, scoring=scoring)
         return Evaluation(checkpoint, tests)
 

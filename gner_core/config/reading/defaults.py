@@ -42,7 +42,7 @@ def completed(
     Args:
         folder: of the file; paths of the defaults are relative to it.
     """
-    below = defaults_of(kind)
+    below = _of_its_system(defaults_of(kind), values)
     if "data_root" in below:
         below["data_root"] = os.path.normpath(folder / below["data_root"])
     every = {key: below.pop(key)[EVERY] for key in NAMED if key in below}
@@ -55,7 +55,23 @@ def completed(
                 for name, one in entries.items()
                 if one is not None
             }
+    for test in _sections(whole.get("tests")):
+        if isinstance(test.get("system"), Mapping) and isinstance(whole.get("system"), Mapping):
+            both = merged({"system": whole["system"]}, {"system": test["system"]})
+            test["system"] = both["system"]
     return whole
+
+
+def _of_its_system(below: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults of an experiment with those of its system over them."""
+    system = values.get("system")
+    kind = system.get("kind") if isinstance(system, Mapping) else None
+    own = defaults()["systems"].get(kind) if "system" in below else None
+    return merged(below, own) if own else below
+
+
+def _sections(values: Any) -> list[dict[str, Any]]:
+    return [one for one in values.values() if isinstance(one, dict)] if values else []
 
 
 def merged(below: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

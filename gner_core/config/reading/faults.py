@@ -131,6 +131,6 @@ def _resolve(part: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any
         if "$ref" in part:
             part = definitions[part["$ref"].rsplit("/", 1)[1]]
         else:  # a section that may be null, or a text, else none
-            sections = [one for one in part["anyOf"] if "$ref" in one]
+            sections = [one for one in part["anyOf"] if "$ref" in one or "discriminator" in one]
             part = sections[0] if len(sections) == 1 else {}
     return part

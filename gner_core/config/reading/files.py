@@ -24,6 +24,7 @@ from gner_core.config.reading.kinds import kind_of
 from gner_core.config.reading.old_form import new_key, refuse_old_form
 from gner_core.config.reading.plain_yaml import read_text
 from gner_core.config.scoring import ScoringParams
+from gner_core.config.systems.any import FILES
 from gner_core.errors import InputError, did_you_mean
 from gner_core.strict import StrictModel
 
@@ -34,9 +35,16 @@ PATHS = (
     ("data_root",),
     ("backbone", "source", "path"),
     ("stages", EVERY, "from", "checkpoint"),
+    ("stages", EVERY, "from", "about"),
     ("tests", EVERY, "of", "checkpoint"),
+    ("tests", EVERY, "of", "about"),
+    ("scan", "foreign", EVERY, "about"),
+    ("scan", "foreign", EVERY, "folder"),
     ("execution", "launcher", "config"),
     ("execution", "launcher", "hostfile"),
+    *(("system", name) for name in FILES),
+    *(("backbone", "system", name) for name in FILES),  # of a models file
+    *(("tests", EVERY, "system", name) for name in FILES),
 )
 """Keys whose values are paths."""
 NO_PATHS = ("package", "cache")
@@ -59,7 +67,7 @@ def read_params(kind: type[M], path: Path, *, overrides: Sequence[str] = ()) -> 
         InputError: for a missing or malformed file, a bad override, or any value that does not
             fit; a line a fault.
     """
-    values = read_values(path, at=("backbone",) if kind is BackboneParams else ())
+    values = read_values(path, at=("backbone",) if issubclass(kind, BackboneParams) else ())
     for override in overrides:
         apply_override(values, override, beneath=defaults_of(kind))
     return validated_with_defaults(kind, values, path, folder=path.parent)

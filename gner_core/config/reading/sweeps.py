@@ -29,6 +29,7 @@ from gner_core.config.reading.files import (
 )
 from gner_core.config.reading.kinds import refuse_other_kind
 from gner_core.config.sweep import StudyParams, SweepParams
+from gner_core.config.systems.gner import GnerSystem
 from gner_core.errors import InputError, did_you_mean
 
 
@@ -68,9 +69,10 @@ class Sweep:
             size = experiment.backbone.parameters if experiment.backbone else 0
             return float(size), _short(size)
         if self.params.figure == "beams":
-            return float(experiment.decode.beams), str(experiment.decode.beams)
+            beams = experiment.decode.beams if experiment.decode else 0
+            return float(beams), str(beams)
         if self.params.figure == "context":
-            words = experiment.system.context
+            words = _gner(experiment).context
             return (None, "full") if words == "full" else (float(words), str(words))
         return None, ""
 
@@ -79,7 +81,7 @@ class Sweep:
         left_out = (self.params.x_axis, self.params.seeds)
         names = [label for axis, label in point.labels.items() if axis not in left_out]
         if self.params.figure == "context":
-            names.append(point.experiment.system.labels)
+            names.append(_gner(point.experiment).labels)
         models = [one.experiment.backbone for one in (point, *self.points)]
         families = [model.family for model in models if model]
         if self.params.figure == "parameters" and len({*families}) > 1:
@@ -93,6 +95,20 @@ class Study:
 
     name: str
     parts: Sequence[Experiment | Sweep]
+
+
+def _gner(experiment: Experiment) -> GnerSystem:
+    """Return the system of a point of a figure that draws contexts.
+
+    Raises:
+        InputError: for another system than gner, whose targets have no context.
+    """
+    if not isinstance(experiment.system, GnerSystem):
+        raise InputError(
+            f"{experiment.name}: figure: context draws points of gner, and the system is "
+            f"{experiment.system.kind}; take the figure table"
+        )
+    return experiment.system
 
 
 Runnable = Experiment | Sweep | Study

@@ -9,6 +9,7 @@ from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_tokenizer
 from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.generation.guided.decoding import GuidedAnswer, GuidedQuery
+from gner_core.predicting.finders.labels import LabelFinder
 from gner_core.predicting.predictor import Predictor
 from gner_core.systems.gner.targets import BIO
 from tests.gner_core.conftest import TinyModel
@@ -42,7 +43,7 @@ def rule(tiny_model: TinyModel) -> Predictor:
     """A predictor that sees 100 words at a time."""
     encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
     description = Description(version=VERSION, backbone=tiny_model.backbone, target=BIO, types=())
-    return Predictor(description, encoder, Rule(100), batch=4)
+    return Predictor(description, LabelFinder(encoder, Rule(100)), batch=4)
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def test_twenty_thousand_words_give_what_one_window_would(rule: Predictor) -> No
     words = [draw.choice(["waits", "of", "Ada", "York", ".", ","]) for _ in range(20_000)]
     text = " ".join(words)
     (found,) = rule.predict([text], ["place"])
-    assert len(rule.generator.asked) > 200  # type: ignore[attr-defined]
+    assert len(rule.finder.generator.asked) > 200  # type: ignore[attr-defined]
     runs = re.finditer(r"(?:Ada|York)(?: (?:Ada|York))*", text)
     assert [(e.start, e.end) for e in found] == [run.span() for run in runs]
     assert all(text[e.start : e.end] == e.text for e in found)
@@ -60,7 +60,7 @@ def test_twenty_thousand_words_give_what_one_window_would(rule: Predictor) -> No
 
 def test_batches_hold_texts_of_like_length(rule: Predictor) -> None:
     rule.predict(["a b c d", "a", "a b c d e", "a b", "a b c", "x y"], ["t"])
-    lengths = [len(ask.words) for ask in rule.generator.asked]  # type: ignore[attr-defined]
+    lengths = [len(ask.words) for ask in rule.finder.generator.asked]  # type: ignore[attr-defined]
     assert lengths == sorted(lengths, reverse=True)
 
 
@@ -199,7 +199,7 @@ def test_other_target_forms_are_refused(checkpoint: Path, tmp_path: Path) -> Non
     about = json.loads((checkpoint / DESCRIPTION).read_text())
     about["target"] = {"labels": "brackets", "context": "full", "gap": ""}
     (tmp_path / DESCRIPTION).write_text(json.dumps(about))
-    with pytest.raises(InputError, match="predicting needs BIO"):
+    with pytest.raises(InputError, match="predicting needs the system gner with BIO"):
         gner_core.load(tmp_path)
 
 

@@ -1,0 +1,38 @@
+"""gner: the model decides the label of every word."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from gner_core.backbones.encoder import Encoder
+from gner_core.generation.guided.decoding import GuidedGenerator, GuidedQuery
+from gner_core.predicting.finders.finder import Found
+from gner_core.records import confidence_of, spans_of
+
+
+class LabelFinder:
+    """Finds entities by guided decoding; an answer has no faults."""
+
+    def __init__(self, encoder: Encoder, generator: GuidedGenerator) -> None:
+        """Bind a model."""
+        self.encoder = encoder
+        self.generator = generator
+
+    def fits(self, words: Sequence[str], types: Sequence[str]) -> bool:
+        """Say whether prompt and labels are within the limits of the model."""
+        (prompt,) = self.encoder.prompts([(words, types)])
+        return self.generator.fits(words, len(prompt))
+
+    def size(self, words: Sequence[str], types: Sequence[str]) -> int:  # noqa: ARG002
+        """Return the tokens that are written, at least."""
+        return self.encoder.target_length(words, ["O"] * len(words))
+
+    def __call__(self, windows: Sequence[Sequence[str]], types: Sequence[str]) -> list[Found]:
+        """Return the entities with the product of the probabilities of their labels."""
+        answers = self.generator([GuidedQuery(tuple(words), tuple(types)) for words in windows])
+        return [
+            Found(
+                {span: confidence_of(span, one.probabilities) for span in spans_of(one.tags)},
+                Counter(),
+            )
+            for one in answers
+        ]

@@ -1,0 +1,74 @@
+"""With which system a checkpoint finds entities; free of torch, so that the command line can use it."""
+
+from pathlib import Path
+
+from gner_core.config.checkpoint import Description, description_of
+from gner_core.config.systems.gliner import GlinerSystem
+from gner_core.config.systems.gner import GnerSystem
+from gner_core.config.systems.gollie import GollieSystem
+from gner_core.config.systems.instructuie import InstructUieSystem
+from gner_core.config.systems.own import OwnSystem
+from gner_core.config.systems.uniner import UninerSystem
+from gner_core.errors import InputError
+from gner_core.systems.gner.targets import BIO
+
+TextParams = UninerSystem | InstructUieSystem | GollieSystem | OwnSystem
+Predicting = GnerSystem | TextParams | GlinerSystem
+"""The systems whose checkpoints find entities in texts."""
+
+
+def own_description(folder: Path) -> Description:
+    """Return what a checkpoint of gner says of itself.
+
+    Raises:
+        InputError: when it is none, or names a Python file, which is not run at its word.
+    """
+    found = description_of(folder)
+    if isinstance(found.system, OwnSystem):
+        raise InputError(
+            f"{folder}: was trained for a system of one's own, whose Python file is run only where "
+            "you name it: give a models file with source: {kind: folder, path: …} and the system"
+        )
+    return found
+
+
+def predicting_system(about: Description, *, beams: int, folder: Path) -> Predicting:
+    """Return the system with which a checkpoint finds entities.
+
+    Args:
+        folder: of the checkpoint, for messages.
+
+    Raises:
+        InputError: for a form of gner that does not label every word, and for beams where a system
+            is not guided.
+    """
+    system = about.trained_for
+    if system in (None, GnerSystem.writing(BIO)):
+        return GnerSystem.writing(BIO)
+    if not isinstance(system, TextParams | GlinerSystem):
+        raise InputError(
+            f"{folder}: was trained for {system}; predicting needs the system gner with BIO "
+            "labels and the full context; test it in an experiment"
+        )
+    if beams != 1:
+        raise InputError(
+            f"{folder}: beams are for gner's guided decoding, this checkpoint is of the system "
+            f"{system.kind}; leave them out"
+        )
+    return system
+
+
+def servable_system(about: Description, *, beams: int, folder: Path) -> Predicting:
+    """Return the system of a checkpoint that can be sent elsewhere with all that it needs.
+
+    Raises:
+        InputError: as `predicting_system`, and for a system that needs more than files of data.
+    """
+    system = predicting_system(about, beams=beams, folder=folder)
+    needs = {"gliner": "the environment of its package", "own": "a Python file of your own"}
+    if system.kind in needs:
+        raise InputError(
+            f"{folder}: the system {system.kind} needs {needs[system.kind]}, which a model of "
+            "MLflow does not carry; use it with gner predict"
+        )
+    return system
