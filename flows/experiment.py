@@ -29,6 +29,7 @@ from gner_core.config.reading.sweeps import read_runnable
 from gner_core.reports.page import with_links
 from tasks.plans.experiment import plan_experiment, used_corpora
 from tasks.results import REPORT, SCORES, figures_of
+from tasks.steps.step_key import refuse_unpinned
 from tasks.tracking.comparison import EXPERIMENT
 
 
@@ -71,6 +72,7 @@ def _run(
 ) -> Outcome:
     fetch_corpora(used_corpora(experiment), experiment.data_root, submitter)
     plan = plan_experiment(experiment)
+    refuse_unpinned(plan.steps())
     with opened_run(
         experiment.execution,
         plan.steps(),

@@ -20,7 +20,7 @@ from gner_core.errors import InputError
 from gner_core.store.artifacts import ArtifactRef
 from gner_core.store.fingerprint import fingerprint
 from tasks.checkpoints.identity import Checkpoint, registered
-from tasks.checkpoints.registry import CHECKPOINT, STEP, WHERE, Registry, Version, answering
+from tasks.checkpoints.registry import CHECKPOINT, WHERE, Registry, Version, answering
 from tasks.checkpoints.suite import Evaluation, Suite, compared
 from tasks.context import RunContext
 from tasks.progress import logger
@@ -138,7 +138,7 @@ class Promotion:
         if not where:
             raise InputError(f"{name}: not registered by gner; {mend}")
         try:
-            found = registered(holder.tags.get(STEP), where, self.run.store)
+            found = registered(holder.tags, self.run.store)
         except InputError as fault:
             raise InputError(f"{name}: {fault}; {mend}") from None
         if found.key != holder.tags[CHECKPOINT]:

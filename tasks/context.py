@@ -14,7 +14,7 @@ from gner_core.runtime.machine import USAGE, total
 from gner_core.runtime.worker import COMPUTED_IN, PROGRESS
 from gner_core.store.artifacts import ArtifactRef, Store
 from tasks.progress import LogSample, Progress, logger
-from tasks.steps.step_key import Step, refuse_unfetched
+from tasks.steps.step_key import Step, refuse_provisional
 from tasks.tracking.tracker import Tracker
 from tasks.workers import LOG, Event, Workers
 
@@ -86,7 +86,7 @@ class RunContext:
         Raises:
             InputError: while files that determine its key are not here.
         """
-        refuse_unfetched(step)
+        refuse_provisional(step)
         log = logger()
         title = f"{step.kind} {step.title}{self.suffix}"
         workspace, at_once = self.workspace, self.execution.parallel_workers

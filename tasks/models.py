@@ -13,12 +13,13 @@ from prefect.cache_policies import NO_CACHE
 from gner_core.corpora.artifact import SENTENCES
 from gner_core.runtime.worker import PROGRESS
 from gner_core.store.artifacts import ArtifactRef
+from tasks.checkpoints.foreign import package_for, package_of
 from tasks.checkpoints.identity import published
 from tasks.checkpoints.registry import register_later
 from tasks.context import RunContext
 from tasks.events import announce
 from tasks.provenance import costs, facts, tags
-from tasks.steps.models import Backbone, Generate, Train
+from tasks.steps.models import Ask, Backbone, Generate, Train
 from tasks.steps.step_key import values
 from tasks.tracking.mlflow_run import DESCRIPTION, StepRun
 from tasks.tracking.tracker import CHECKPOINT
@@ -38,6 +39,7 @@ def import_backbone(step: Backbone, run: RunContext) -> ArtifactRef:
         request = {
             "backbone": values(step.params),
             "sentences": [str(run.path(sample) / SENTENCES) for sample in step.sentences],
+            "package": package_of(step),
         }
         run.child(step, "gner_core.backbones.worker", request, folder=folder)
 
@@ -52,13 +54,14 @@ def train(step: Train, run: RunContext) -> ArtifactRef:
     def build(folder: Path) -> None:
         request = {
             "backbone": values(step.backbone),
-            "target": values(step.target),
+            "system": values(step.system),
             "train": values(step.stage.train),
             "choose": values(step.stage.choose),
             "model": str(run.path(step.model)),
             "sentences": str(run.path(step.data) / SENTENCES),
             "validation": str(run.path(step.validation) / SENTENCES) if step.validation else None,
             "execution": values(run.execution),
+            "package": package_for(step.system),
         }
         with _tracked(step, run) as mlrun:
 
@@ -87,7 +90,7 @@ def generate(step: Generate, run: RunContext) -> ArtifactRef:
     def build(folder: Path) -> None:
         request = {
             "backbone": values(step.backbone),
-            "target": values(step.target),
+            "system": values(step.system),
             "decode": values(step.decode),
             "model": str(run.path(step.model)),
             "sentences": str(run.path(step.data) / SENTENCES),
@@ -95,8 +98,25 @@ def generate(step: Generate, run: RunContext) -> ArtifactRef:
             "batch_tokens": execution.generate_tokens,
             "processes": execution.generate_processes,
             "exact": execution.exact,
+            "package": package_for(step.system),
         }
         run.child(step, "gner_core.generation.worker", request, folder=folder)
+
+    run.ensure(step, build)
+    return step.ref
+
+
+@task(name="ask", cache_policy=NO_CACHE, task_run_name="ask {step.title}{run.suffix}")
+def ask(step: Ask, run: RunContext) -> ArtifactRef:
+    """Publish what an endpoint answers about the sentences of an evaluation."""
+
+    def build(folder: Path) -> None:
+        request = {
+            "system": values(step.system),
+            "execution": values(run.execution.chat),
+            "sentences": str(run.path(step.data) / SENTENCES),
+        }
+        run.child(step, "gner_core.systems.chat.worker", request, folder=folder)
 
     run.ensure(step, build)
     return step.ref

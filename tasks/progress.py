@@ -30,6 +30,8 @@ FIGURES = {
     "validation_loss": "validation loss {:.3g}",
     "label_tokens_per_second": "{:.0f} tokens/s",
     "memory_gb": "{:.1f} GB",
+    "answer_tokens": "{:,.0f} tokens answered",
+    "money": "{:.4f} spent",
 }
 """Which of a worker's figures are shown, and how; MLflow has all of them."""
 NOTED = re.compile(r"^gner: |warning|error|exception|traceback", re.IGNORECASE)

@@ -12,9 +12,18 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
+from gner_core.config.systems.gliner import GlinerSystem
+from gner_core.config.systems.gner import GnerSystem
 from gner_core.corpora.artifact import SENTENCES, STATISTICS
 from gner_core.matching.modes import Matcher
-from gner_core.records import iter_sentences, read_predictions, spans_of, types_in
+from gner_core.records import (
+    Sentence,
+    iter_sentences,
+    read_answers,
+    read_predictions,
+    spans_of,
+    types_in,
+)
 from gner_core.reports.content import (
     CorpusRow,
     EvaluationView,
@@ -27,20 +36,33 @@ from gner_core.reports.paper.compared import PaperComparison, compare_with_paper
 from gner_core.reports.paper.numbers import PAPERS_TESTS, Test
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.metrics.tally import RATIOS
-from gner_core.scoring.scored import read_scored, score, write_scored
+from gner_core.scoring.scored import Scored, read_scored, score, score_answers, write_scored
 from gner_core.store.artifacts import ArtifactRef
+from gner_core.systems.chat.prompts import first_question
+from gner_core.systems.gliner.inputs import words_read
 from gner_core.systems.gner.prompts import prompt
+from gner_core.systems.registry import reader, text_system
 from tasks.context import RunContext
 from tasks.models import JOURNAL, SUMMARY
 from tasks.provenance import costs, tags
 from tasks.steps.data import Sample
-from tasks.steps.models import Generate, Stored, Train, backbone_of
+from tasks.steps.models import (
+    Ask,
+    Endpoint,
+    Generate,
+    Model,
+    Stored,
+    Train,
+    backbone_of,
+    shown_model,
+)
 from tasks.steps.results import Report, Score
 from tasks.steps.step_key import values
 from tasks.tracking.mlflow_run import DESCRIPTION
 from tasks.tracking.tracker import CHECKPOINT
 
 PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"
+ANSWERS = "answers.parquet"
 SCORED, SCORES = "scored.parquet", "scores.json"
 REPORT, PAPER = "report.html", "paper.json"
 
@@ -50,10 +72,7 @@ def score_predictions(step: Score, run: RunContext) -> ArtifactRef:
     """Publish scored sentences and the summary of an evaluation; log both to MLflow."""
 
     def build(folder: Path) -> None:
-        generated = run.path(step.predictions) / PREDICTIONS
-        back = run.json(step.predictions, BACK)
-        matcher = Matcher(step.match, step.predictions.target, back=back)
-        scored = [score(one, matcher) for one in read_predictions(generated)]
+        scored = _scored(step, run)
         write_scored(folder / SCORED, scored)
         summary = summarise(scored, step.scoring)
         (folder / SCORES).write_text(json.dumps(summary, indent=1, ensure_ascii=False))
@@ -61,6 +80,17 @@ def score_predictions(step: Score, run: RunContext) -> ArtifactRef:
     run.ensure(step, build)
     _track(step, run)
     return step.ref
+
+
+def _scored(step: Score, run: RunContext) -> list[Scored]:
+    """Return the sentences of a generation, read as its system reads them."""
+    generated, system = run.path(step.predictions), step.predictions.system
+    if isinstance(system, GnerSystem):
+        assert step.match is not None  # the experiment was checked
+        matcher = Matcher(step.match, system.target, back=run.json(step.predictions, BACK))
+        return [score(one, matcher) for one in read_predictions(generated / PREDICTIONS)]
+    read = reader(system)
+    return [score_answers(one, read) for one in read_answers(generated / ANSWERS)]
 
 
 @task(name="report", cache_policy=NO_CACHE, task_run_name="report {step.title}{run.suffix}")
@@ -100,7 +130,8 @@ def _track(step: Score, run: RunContext) -> None:
             rows, key=f"scores-{step.title}", description=f"Scores: {step.title}{run.suffix}"
         )
     generate = step.predictions
-    params = {**values(generate.decode), **values(step.match)}
+    how = values(step.match) if step.match else {"system": generate.system.kind}
+    params = {**(values(generate.decode) if isinstance(generate, Generate) else {}), **how}
     with run.tracker.step_run(
         f"{step.title} test",
         key=step.ref.key,
@@ -162,19 +193,21 @@ def _content(step: Report, run: RunContext) -> ReportContent:
     trained = [title for title, score in tests.items() if _stages_of(score)] or list(tests)
     scored = {title: read_scored(run.path(tests[title]) / SCORED) for title in trained}
     written = [score.predictions for score in tests.values()]
-    models: list[Train | Generate] = [*step.stages.values(), *written]
-    made = [one for one in dict.fromkeys(step.inputs().values()) if not isinstance(one, Stored)]
+    models: list[Train | Generate | Ask] = [*step.stages.values(), *written]
+    given = dict.fromkeys(step.inputs().values())
+    made = [one for one in given if not isinstance(one, Stored | Endpoint)]
     uses: dict[Sample, list[str]] = {}
     for use, sample in step.samples.items():
         uses.setdefault(sample, []).append(use)
-    manifests = [run.store.manifest(given.ref) for given in made]
+    manifests = [run.store.manifest(one.ref) for one in made]
     example = next(iter_sentences(run.path(models[-1].data) / SENTENCES))
     leaks = experiment.leaks()
     return ReportContent(
         name=experiment.name,
-        models=tuple({one.backbone.name: one.backbone.parameters for one in models}.items()),
-        decode=values(experiment.decode),
-        match=values(experiment.match),
+        models=tuple(dict(map(shown_model, models)).items()),
+        decode=values(experiment.decode) if experiment.decode else None,
+        match=values(experiment.match) if experiment.match else None,
+        system=experiment.system.kind,
         level=experiment.scoring.level,
         corpora=[
             CorpusRow(name, split, counts, corpus.params.licence)
@@ -188,34 +221,49 @@ def _content(step: Report, run: RunContext) -> ReportContent:
             for title, summary in summaries.items()
         ],
         paper={
-            title: _beside(tests[title], PAPERS_TESTS[test.beside], summaries[title])
+            title: _beside(step, title, PAPERS_TESTS[test.beside], summaries[title])
             for title, test in experiment.tests.items()
             if test.beside
         },
         examples=choose_examples(scored, count=experiment.report.examples),
-        prompt=prompt(example.words, example.types),
+        prompt=_prompt(models[-1], example),
         values=experiment.shown(),
         steps=manifests,
         packages=manifests[-1]["packages"],
     )
 
 
-def _beside(score: Score, test: Test, summary: Mapping[str, Any]) -> PaperComparison:
+def _prompt(reads: Train | Generate | Ask, example: Sentence) -> str:
+    """Return what a model of a system reads of a sentence first."""
+    if isinstance(reads, Ask):
+        return first_question(reads.system, example)
+    system = reads.system
+    if isinstance(system, GnerSystem):
+        return prompt(example.words, example.types)
+    if isinstance(system, GlinerSystem):
+        causal = reads.backbone.family == "decoder_only"
+        return " ".join(words_read(example.words, example.types, causal=causal))
+    return text_system(system).queries(example.words, example.types)[0].prompt
+
+
+def _beside(step: Report, title: str, test: Test, summary: Mapping[str, Any]) -> PaperComparison:
     """Compare a test with that of the paper."""
-    written = score.predictions
+    written = step.tests[title].predictions
+    assert isinstance(written, Generate)  # the experiment was checked
     return compare_with_paper(
         written.backbone.name,
         parameters=written.backbone.parameters,
         beams=written.decode.beams,
         scores={test: summary},
         splits={test: written.data.params.split},
+        released=step.papers.get(title),
     )
 
 
 def _stages_of(score: Score) -> list[Train]:
     """Return the trainings of a plan that the tested checkpoint went through, the last one first."""
     found: list[Train] = []
-    model = score.predictions.model
+    model: Model | Endpoint = score.predictions.model
     while isinstance(model, Train):
         found.append(model)
         model = model.model
@@ -226,7 +274,7 @@ def _explanation(score: Score, run: RunContext) -> str:
     """Say what a test shows, as far as it can be known from the sentences themselves."""
     stages = _stages_of(score)
     start = backbone_of(score.predictions.model)
-    if isinstance(start, Stored):
+    if isinstance(start, Stored | Endpoint):
         then = f", then {', '.join(one.title for one in reversed(stages))}" if stages else ""
         return f"mean F1 of {start.title}{then}"
     if not stages:

@@ -15,8 +15,9 @@ from gner_core.reports.sweep_content import PointView, SweepContent, as_csv, row
 from gner_core.reports.sweep_page import render_sweep, shown
 from gner_core.store.artifacts import ArtifactRef
 from tasks.context import RunContext
+from tasks.models import SUMMARY
 from tasks.results import SCORES
-from tasks.steps.results import SweepReport
+from tasks.steps.results import Score, SweepReport
 
 PAGE, PNG, SVG, CSV, TABLE = "sweep.html", "figure.png", "figure.svg", "table.csv", "table.json"
 FILES = (PNG, SVG, CSV, TABLE)
@@ -52,7 +53,8 @@ def _content(step: SweepReport, run: RunContext) -> SweepContent:
     points = []
     for row in step.rows:
         scores = {test: run.json(score, SCORES) for test, score in row.scores.items()}
-        points.append(PointView(**row.shown, scores=scores))
+        costs = {test: _costs(score, run) for test, score in row.scores.items()}
+        points.append(PointView(**row.shown, scores=scores, costs=costs))
     return SweepContent(
         name=step.title,
         figure=step.figure,
@@ -62,6 +64,20 @@ def _content(step: SweepReport, run: RunContext) -> SweepContent:
         rows=rows_of(points, show=step.show, seeds=step.seeds),
         missing=step.missing,
     )
+
+
+def _costs(score: Score, run: RunContext) -> dict[str, float]:
+    """Return what a sentence took on average: seconds, calls and tokens, as far as they are known."""
+    written = score.predictions
+    known = run.json(written, SUMMARY)
+    sentences = max(known["sentences"], 1)
+    usage = run.store.manifest(written.ref).get("usage", {})
+    found = {"seconds": usage["seconds"] / sentences} if "seconds" in usage else {}
+    if "calls" in known:  # older generations have not counted
+        found["calls"] = known["calls"] / sentences
+    if "prompt_tokens" in known:
+        found["tokens"] = (known["prompt_tokens"] + known["answer_tokens"]) / sentences
+    return found
 
 
 def table(step: SweepReport, run: RunContext) -> list[dict[str, str]]:
@@ -87,7 +103,7 @@ def _table(content: SweepContent) -> list[dict[str, str]]:
     return [
         {
             **{axis: row.labels[axis] for axis in content.axes},
-            **{s: shown(row.cells[s]) if s in row.cells else "–" for s in content.show},
+            **{s: shown(row.cells[s], s) if s in row.cells else "–" for s in content.show},
         }
         for row in content.rows
     ]

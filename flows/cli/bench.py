@@ -68,7 +68,7 @@ def train(
     """
     from flows.views.bench import training_table
     from gner_core.config.reading.files import read_experiment
-    from tasks.standalone.training_bench import measure_training
+    from tasks.standalone.bench.training import measure_training
 
     experiment = read_experiment(params, overrides=overrides or [])
     stage = stage or next(iter(experiment.stages), "")
@@ -107,20 +107,42 @@ def generate(
     ] = "both",
     beams: Annotated[list[int] | None, typer.Option(min=1, help="Repeatable; 1.")] = None,
     batch: Annotated[list[int] | None, typer.Option(min=1, help="Repeatable; 4.")] = None,
+    rounds: Annotated[
+        int,
+        typer.Option(min=1, help="Of a system beside gner: measure each way so often, in turn."),
+    ] = 1,
     as_json: Json = False,
 ) -> None:
     """Time ways of decoding on the sentences of an evaluation (Table 4: batch 4).
 
     Each way runs in a process of its own. Guided labels are compared with those of free greedy texts.
+    Where GLiNER is installed, so are its two shapes with random weights, for their speed. Of a system
+    beside gner, what its prompts share is computed once, and whole prompts are compared with that.
     """
-    from flows.views.bench import generation_table
+    from flows.views.bench import generation_table, prefix_table
     from gner_core.config.reading.files import read_experiment
     from gner_core.config.training import BACKBONE
-    from tasks.standalone.generation_bench import Mode, measure_generation
+    from tasks.standalone.bench.generation import Mode, measure_generation
+    from tasks.standalone.bench.gliner import measure_gliner
+    from tasks.standalone.bench.prefixes import measure_prefixes
 
     experiment = read_experiment(params, overrides=overrides or [])
     trained = [name for name, test in experiment.tests.items() if test.of != BACKBONE]
     evaluation = evaluation or next(iter([*trained, *experiment.tests]), "")
+    if experiment.system.kind != "gner":
+        table = measure_prefixes(
+            experiment,
+            evaluation=evaluation,
+            checkpoint=checkpoint,
+            batch=next(iter(batch or [16])),
+            rounds=rounds,
+            console=Output(stderr=True),
+        )
+        if as_json:
+            print_json([asdict(row) for row in table])
+        else:
+            Output().print(prefix_table(experiment.name, table))
+        return
     modes: list[Mode] = ["free", "guided"] if mode == "both" else [mode]
     rows = measure_generation(
         experiment,
@@ -129,7 +151,14 @@ def generate(
         ways=product(modes, beams or (1,), batch or (4,)),
         console=Output(stderr=True),
     )
+    others = measure_gliner(
+        experiment,
+        evaluation=evaluation,
+        checkpoint=checkpoint,
+        batches=batch or (4,),
+        console=Output(stderr=True),
+    )
     if as_json:
-        print_json([asdict(row) for row in rows])
+        print_json([*map(asdict, rows), *({"mode": "gliner", **asdict(row)} for row in others)])
     else:
-        Output().print(generation_table(experiment.name, rows))
+        Output().print(generation_table(experiment.name, rows, others))

@@ -15,7 +15,8 @@ from flows.cli.reevaluate import reevaluate
 from flows.cli.run import check, run
 from flows.cli.score import beams, compare, score
 from flows.cli.services import deploy, down, up
-from flows.cli.store import clean, models, runs
+from flows.cli.store import clean, models, pin, runs
+from flows.cli.systems import app as systems
 from flows.running.terminal import show_any_text
 
 
@@ -56,10 +57,10 @@ def _gner(version: Version = False) -> None:
     """Take the options that stand before a command."""
 
 
-GROUPS = {"data": data, "bench": bench}
+GROUPS = {"data": data, "systems": systems, "bench": bench}
 COMMANDS = (
     *(run, init, check, predict, score_checkpoint, score, compare, beams, runs, models, clean),
-    *(reevaluate, log_model, up, down, deploy),
+    *(reevaluate, log_model, pin, up, down, deploy),
 )
 for command in COMMANDS:
     app.command("test" if command is score_checkpoint else None)(command)

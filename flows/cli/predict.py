@@ -25,9 +25,18 @@ PREDICTING, GENERATING = "gner_core.predicting.worker", "gner_core.generation.wo
 """Workers whose imports run beside those of the command."""
 
 Checkpoint = Annotated[
-    str, typer.Argument(help="Folder, key or its beginning, run, stage or alias: see gner models.")
+    str,
+    typer.Argument(
+        help="Folder, key or its beginning, run, stage or alias: see gner models. A foreign one by "
+        "its folder, its models file or its name on the hub, OWNER/NAME or OWNER/NAME@COMMIT."
+    ),
 ]
-
+About = Annotated[
+    Path | None,
+    typer.Option(
+        help="Models file that says what a foreign checkpoint is; its source is not read."
+    ),
+]
 
 TypeList = Annotated[
     str,
@@ -39,7 +48,9 @@ OneType = Annotated[
     list[str] | None,
     typer.Option("--type", metavar="TYPE", help="One type, also with commas; repeatable."),
 ]
-Beams = Annotated[int, typer.Option(min=1, max=16, help="Beam size over decisions.")]
+Beams = Annotated[
+    int, typer.Option(min=1, max=16, help="Beam size over decisions; only of checkpoints of gner.")
+]
 
 
 @started_ahead([PREDICTING])
@@ -57,25 +68,26 @@ def predict(
     ] = False,
     beams: Beams = 1,
     batch: Annotated[int, typer.Option(min=1, help="Windows decoded side by side.")] = 16,
+    about: About = None,
 ) -> None:
     """Find entities in texts of any language and length.
 
     Without types, it looks for those that the checkpoint was trained on last.
     """
     from flows.views.predict import print_entities, progress
-    from gner_core.config.checkpoint import description_of
     from gner_core.predicting.entities import listed_types, own_types
-    from tasks.checkpoints.find import find_checkpoint
+    from tasks.checkpoints.foreign import usable
     from tasks.standalone.predict import predict as predict_there
 
     wanted = listed_types(types, one_type or [])
-    folder = find_checkpoint(checkpoint)
-    wanted = wanted or own_types(description_of(folder))
-    texts = _texts(file, whole=whole)
+    given = [] if file == STDIN else _texts(file, whole=whole)  # an import may take long
+    found = usable(checkpoint, about)
+    wanted = wanted or own_types(found.about)
+    texts = given if file != STDIN else _texts(file, whole=whole)
     with progress() as show:
-        found = predict_there(folder, texts, wanted, beams=beams, batch=batch, on_event=show)
+        entities = predict_there(found, texts, wanted, beams=beams, batch=batch, on_event=show)
     title = "standard input" if file == STDIN else Path(file).name
-    print_entities(texts, found, types=wanted, form=form, title=title)
+    print_entities(texts, entities, types=wanted, form=form, title=title)
 
 
 @started_ahead([GENERATING])
@@ -92,6 +104,7 @@ def score_checkpoint(
     by_type: Types = False,
     errors: ErrorsOption = False,
     as_json: AsJson = False,
+    about: About = None,
 ) -> None:
     """Test a checkpoint on your own tagged sentences: predict them, and print the scores.
 
@@ -100,12 +113,11 @@ def score_checkpoint(
     from flows.views.predict import progress
     from flows.views.score import print_scores, score_values
     from gner_core.predicting.entities import listed_types
-    from gner_core.scoring.files import score_file
-    from tasks.checkpoints.find import find_checkpoint
-    from tasks.standalone.predict import predictions_for, sentences_to_test
+    from tasks.checkpoints.foreign import usable
+    from tasks.standalone.predict import scores_of, sentences_to_test
 
     wanted = listed_types(types, one_type or [])
-    folder = find_checkpoint(checkpoint)
+    found = usable(checkpoint, about)
     setup = setup_of(
         *("gner", None, "BIO", ""),
         metrics=names_of(metric),
@@ -114,11 +126,8 @@ def score_checkpoint(
         errors=errors,
     )
     sentences = sentences_to_test(file, wanted, without=leave_out or [])
-    with (
-        progress() as show,
-        predictions_for(folder, sentences, beams=beams, batch=batch, on_event=show) as predictions,
-    ):
-        scores = score_file(predictions, setup, workers=1, report=lambda _: None)
+    with progress() as show:
+        scores = scores_of(found, sentences, setup, beams=beams, batch=batch, on_event=show)
     if as_json:
         print_json(score_values(scores, setup))
     else:
@@ -129,14 +138,15 @@ def log_model(
     checkpoint: Checkpoint,
     name: Annotated[str, typer.Option(help="Name of the model in MLflow.")] = "gner",
     beams: Beams = 1,
+    about: About = None,
 ) -> None:
     """Log a checkpoint as an MLflow model that `mlflow models serve` answers requests with."""
-    from tasks.checkpoints.find import find_checkpoint
+    from tasks.checkpoints.foreign import usable
     from tasks.paths import made_home
     from tasks.tracking.pyfunc import log_pyfunc
 
-    home, folder = made_home(), find_checkpoint(checkpoint)
-    uri, tracking = log_pyfunc(folder, name=name, beams=beams, home=home)
+    home, found = made_home(), usable(checkpoint, about)
+    uri, tracking = log_pyfunc(found.folder, found.about, name=name, beams=beams, home=home)
     typer.echo(f"model     {uri}")
     typer.echo(f"tracking  {tracking}")
     typer.echo(

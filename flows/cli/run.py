@@ -51,7 +51,7 @@ def run(
 
     found = read_runnable(params, overrides=overrides or [])
     if dry_run:
-        from flows.cli.dry_run import dry_run_parts, dry_run_values
+        from flows.views.dry_run import dry_run_parts, dry_run_values
 
         if as_json:
             print_json(dry_run_values(found, devices=device or [], grid=grid))

@@ -226,7 +226,7 @@ def setup_of(
         InputError: for options that contradict one another, and a faulty file.
     """
     from gner_core.config.reading.files import read_scoring
-    from gner_core.config.system import MatchParams, TargetForm
+    from gner_core.config.systems.gner import MatchParams, TargetForm
     from gner_core.scoring.files import FileScoring
     from gner_core.scoring.metrics.pairs import normalised
 

@@ -1,8 +1,9 @@
-"""The commands that list runs and checkpoints, and free what nobody refers to."""
+"""The commands that list runs and checkpoints, pin released ones, and free what nobody refers to."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -77,6 +78,23 @@ def clean(
         print_json([{**asdict(one), "ref": one.ref.path} for one in found])
         return
     print_parts(unused_lines(found, freed=free))
+
+
+def pin(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Models files.")],
+) -> None:
+    """Write the newest commit of its repository into every models file that names none.
+
+    Experiments run no model whose commit is not named. Look at the model on the hub before you pin it.
+    """
+    from tasks.standalone.pin import pin_file
+
+    for file in files:
+        pinned = pin_file(file)
+        if pinned is None:
+            typer.echo(f"{file}  names its commit")
+        else:
+            typer.echo(f"{file}  {pinned.repo}  {pinned.before} → {pinned.commit}")
 
 
 @contextmanager

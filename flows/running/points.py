@@ -27,7 +27,7 @@ from tasks.progress import logger
 from tasks.results import REPORT, SCORES, figures_of
 from tasks.steps.data import CACHE
 from tasks.steps.results import Report, SweepReport
-from tasks.steps.step_key import Step
+from tasks.steps.step_key import Step, refuse_unpinned
 from tasks.sweeps import FILES, PAGE, table, write_sweep_report
 from tasks.tracking.comparison import EXPERIMENT
 from tasks.tracking.tracker import Tracker
@@ -117,7 +117,9 @@ def _plan(
             for name in used:
                 if name in unfetched:
                     raise unfetched[name]
-            planned.append(PlannedPoint(label, experiment, plan_experiment(experiment)))
+            plan = plan_experiment(experiment)
+            refuse_unpinned(plan.steps())
+            planned.append(PlannedPoint(label, experiment, plan))
         except InputError as error:
             causes[label] = error
     return planned, causes

@@ -13,11 +13,11 @@ from flows.running.submit import Pending, Submit, Submitter
 from gner_core.store.artifacts import ArtifactRef
 from tasks.context import RunContext
 from tasks.data import draw_sample, prepare_corpus
-from tasks.models import generate, import_backbone, train
+from tasks.models import ask, generate, import_backbone, train
 from tasks.reevaluation import compare_checkpoints
 from tasks.results import score_predictions, write_report
 from tasks.steps.data import Corpus, Sample
-from tasks.steps.models import Backbone, Generate, Stored, Train
+from tasks.steps.models import Ask, Backbone, Endpoint, Generate, Stored, Train
 from tasks.steps.results import Compare, Report, Score, SweepReport
 from tasks.steps.step_key import Step
 from tasks.sweeps import write_sweep_report
@@ -28,6 +28,7 @@ TASKS: dict[type[Step], Task[..., Any]] = {
     Backbone: import_backbone,
     Train: train,
     Generate: generate,
+    Ask: ask,
     Score: score_predictions,
     Compare: compare_checkpoints,
     Report: write_report,
@@ -66,7 +67,11 @@ def submit_steps(
     pending: dict[ArtifactRef, Pending] = {}
     for step in steps:
         if step.ref not in pending:
-            made = [given for given in step.inputs().values() if not isinstance(given, Stored)]
+            made = [
+                given
+                for given in step.inputs().values()
+                if not isinstance(given, Stored | Endpoint)
+            ]
             after = [pending[given.ref] for given in made]
             pending[step.ref] = submit(
                 TASKS[type(step)], step, run_of(step), after=after, in_worker=step.in_worker

@@ -12,7 +12,9 @@ from flows.views.tables import WholeTable, numbers, plain_table, table_of, texts
 from gner_core.scoring.analysis.matching_speed import Row
 
 if TYPE_CHECKING:
-    from tasks.standalone.generation_bench import GenerationRow
+    from tasks.standalone.bench.generation import GenerationRow
+    from tasks.standalone.bench.gliner import GlinerRow
+    from tasks.standalone.bench.prefixes import PrefixRow
 
 Rounds = Sequence[Mapping[str, Any]]
 
@@ -71,8 +73,10 @@ def training_table(backbone: str, stage: str, sides: Mapping[str, Rounds]) -> Wh
     return table
 
 
-def generation_table(backbone: str, rows: "Sequence[GenerationRow]") -> WholeTable:
-    """Return speed, passes, texts and F1 of every way of decoding."""
+def generation_table(
+    backbone: str, rows: "Sequence[GenerationRow]", gliner: "Sequence[GlinerRow]"
+) -> WholeTable:
+    """Return speed, passes, texts and F1 of every way of decoding, and the speed of GLiNER."""
     some = rows[0].figures
     table = plain_table(
         *texts("decoding"),
@@ -97,6 +101,38 @@ def generation_table(backbone: str, rows: "Sequence[GenerationRow]") -> WholeTab
             f"{100 * row.f1:.1f}",
             f"{figures['memory_bytes'] / 1e9:.2f}",
             style="bold" if row.mode == "guided" else None,
+        )
+    for one in gliner:
+        speed = f"{one.sentences / one.seconds:,.2f}"
+        table.add_row(f"GLiNER {one.size}, {one.dtype}", "", str(one.batch), speed)
+    return table
+
+
+def prefix_table(name: str, rows: "Sequence[PrefixRow]") -> WholeTable:
+    """Return the speed of a text system's prompts, whole and with shared beginnings."""
+    some = rows[0]
+    table = plain_table(
+        *texts("prompts"),
+        *numbers("batch", "sentences/s", "calls/s", "of transformers", "of each", "same", "GB"),
+        title=f"{name}: {some.sentences:,} sentences, {some.calls:,} calls, "
+        f"{some.prompt_tokens:,} tokens of prompts, {some.answer_tokens:,} of answers, "
+        f"{some.computed_in}",
+        caption="transformers: whole prompts in its own batches of calls, sorted by length. each: "
+        "whole prompts in gner's batches of sentences. shared: what prompts share runs once. "
+        "same: calls with the answers of transformers. GB: peak memory.",
+    )
+    whole = {row.way: row.seconds for row in rows}
+    for row in rows:
+        table.add_row(
+            row.way,
+            str(row.batch),
+            f"{row.sentences / row.seconds:,.2f}",
+            f"{row.calls / row.seconds:,.2f}",
+            f"{whole['transformers'] / row.seconds:.2f}×",
+            f"{whole['each'] / row.seconds:.2f}×",
+            f"{row.same:,}/{row.calls:,}",
+            f"{row.memory_bytes / 1e9:.2f}",
+            style="bold" if row.way == "shared" else None,
         )
     return table
 

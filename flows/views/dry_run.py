@@ -1,4 +1,4 @@
-"""Prints `gner run --dry-run`: a row a step, then the totals and those of the paper."""
+"""What `gner run FILE --dry-run` prints: the steps, and their costs where a device is named."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,16 +8,102 @@ from typing import Any
 from flows.views.tables import WholeTable, numbers, plain_table, texts
 from gner_core.config.costs import DeviceProfile, EnergyParams
 from gner_core.config.experiment import Experiment
+from gner_core.config.reading.sweeps import Runnable, Sweep
 from gner_core.costs.estimate import footprint
+from gner_core.errors import InputError
 from gner_core.reports.paper.numbers import paper_gpu_hours, paper_kg
-from tasks.plans.points import PlannedStep
-from tasks.steps.models import Generate, Train
+from gner_core.store.artifacts import Store
+from gner_core.systems.chat.estimate import Expected
+from tasks.paths import open_store
+from tasks.plans.points import (
+    PlannedStep,
+    SharedStep,
+    labelled,
+    plan_sweep_reports,
+    planned_points,
+    planned_steps,
+    shared_steps,
+)
+from tasks.standalone.requests import expected_requests
+from tasks.steps.models import Ask, Generate, Train
 from tasks.steps.step_key import Step
 
 NAMED = 3
 """Experiments that are named behind a step; of others only the number is given."""
 SCALES = ("", "k", "M", "G", "T", "P", "E", "Z")
-NO_KEY = "(after-fetching)"
+NO_KEY, NO_COMMIT = "(after-fetching)", "(after-pinning)"
+
+
+def dry_run_parts(
+    found: Runnable, *, devices: Sequence[str], grid: float | None
+) -> Iterator[str | WholeTable]:
+    """Yield what a dry run prints: every step of every point once.
+
+    Args:
+        found: an experiment, a sweep or a study.
+        devices: a device and measured files (`read_device`); none for that of a sweep, or no costs.
+        grid: kg CO2 equivalents of a kWh; None takes the one of params/costs/energy.yaml.
+
+    Raises:
+        InputError: for an unknown device, a faulty file, or a grid without a device.
+    """
+    devices = devices or _own_device(found)
+    _refuse_grid_alone(devices, grid)
+    steps = planned_steps(_steps(found), open_store())
+    if not devices:
+        yield plain_table_of(steps)
+        yield from request_lines(steps, open_store())
+        yield from default_lines(experiment for _, experiment in labelled(found))
+        return
+    priced, device, energy = _priced(steps, devices, grid)
+    yield from costs_of(priced, device, energy)
+    yield from request_lines(steps, open_store())
+    yield from default_lines(experiment for _, experiment in labelled(found))
+
+
+def dry_run_values(
+    found: Runnable, *, devices: Sequence[str], grid: float | None
+) -> list[dict[str, Any]]:
+    """Return the steps of a dry run, for JSON; arguments and errors are those of `dry_run_parts`."""
+    devices = devices or _own_device(found)
+    _refuse_grid_alone(devices, grid)
+    steps = planned_steps(_steps(found), open_store())
+    return step_values(_priced(steps, devices, grid)[0] if devices else steps)
+
+
+def _own_device(found: Runnable) -> Sequence[str]:
+    """Return the device that a sweep names for its costs."""
+    named = found.params.device if isinstance(found, Sweep) else None
+    return [named] if named else []
+
+
+def _refuse_grid_alone(devices: Sequence[str], grid: float | None) -> None:
+    if not devices and grid is not None:
+        raise InputError("--grid needs --device")
+
+
+def _priced(
+    steps: Sequence[PlannedStep], devices: Sequence[str], grid: float | None
+) -> tuple[list[PlannedStep], DeviceProfile, EnergyParams]:
+    """Return the steps with their costs, and the values that these follow from."""
+    from gner_core.config.reading.costs import ENERGY
+    from gner_core.config.reading.files import read_params
+    from gner_core.costs.devices import read_device
+    from tasks.standalone.costs import CostReader
+
+    device, energy = read_device(devices), read_params(EnergyParams, ENERGY)
+    if grid is not None:
+        energy = energy.model_copy(update={"kg_per_kwh": grid})
+    reader = CostReader(open_store(), device)
+    return [reader.priced(step) for step in steps], device, energy
+
+
+def _steps(found: Runnable) -> list[SharedStep]:
+    """Return every step with its users, those at the end of sweeps last."""
+    points = planned_points(found)
+    reports = plan_sweep_reports(found, points)
+    ends = [SharedStep(step, points[0].experiment.execution) for step in reports]
+    return [*shared_steps(points).values(), *ends]
 
 
 def plain_table_of(steps: Sequence[PlannedStep]) -> WholeTable:
@@ -35,10 +121,11 @@ def step_values(steps: Sequence[PlannedStep]) -> list[dict[str, Any]]:
         {
             "state": "published" if planned.published else "pending",
             "step": planned.step.kind,
-            "key": None if planned.step.unfetched else planned.step.ref.key,
+            "key": None if _is_provisional(planned.step) else planned.step.ref.key,
             "title": planned.step.title,
             "users": list(planned.users),
             "cost": asdict(planned.cost) if planned.cost else None,
+            "by_corpus": dict(planned.by_corpus),
         }
         for planned in steps
     ]
@@ -55,6 +142,32 @@ def default_lines(experiments: Iterable[Experiment]) -> Iterator[str]:
         lines |= dict.fromkeys(f"{name}: {', '.join(v)}" for name, v in sections.items())
     for line in lines:
         yield f"default    {line.removeprefix(': ')}"
+
+
+def request_lines(steps: Sequence[PlannedStep], store: Store) -> Iterator[str]:
+    """Yield a line for every test of an endpoint that has no answers yet: requests, tokens, money.
+
+    Raises:
+        InputError: for a fault in a file of a corpus or of the system.
+    """
+    for planned in steps:
+        if isinstance(planned.step, Ask) and not planned.published:
+            found = expected_requests(planned.step, store)
+            yield f"requests   {planned.step.title}: {_requests_text(found, planned)}"
+
+
+def _requests_text(found: Expected | None, planned: PlannedStep) -> str:
+    if found is None:
+        return "not known before its corpora are fetched"
+    price = planned.execution.chat.price
+    tokens = (
+        f"{found.calls:,}; about {found.prompt_tokens:,} tokens of prompts, {found.answer_tokens:,} "
+        f"of right answers, at most {found.most_answer_tokens:,}"
+    )
+    if price is None:
+        return f"{tokens}; execution.chat.price is not set"
+    right, most = found.money(price)
+    return f"{tokens}; price {right:,.4f}, at most {most:,.4f}"
 
 
 def costs_of(
@@ -105,7 +218,13 @@ def _hours_text(hours: float) -> str:
 
 def _head(planned: PlannedStep) -> tuple[str, str, str]:
     state = "published" if planned.published else "pending"
-    return state, planned.step.kind, NO_KEY if planned.step.unfetched else planned.step.ref.key
+    step = planned.step
+    key = NO_KEY if step.unfetched else NO_COMMIT if step.unpinned else step.ref.key
+    return state, step.kind, key
+
+
+def _is_provisional(step: Step) -> bool:
+    return bool(step.unfetched or step.unpinned)
 
 
 def _title(planned: PlannedStep) -> str:
@@ -145,6 +264,7 @@ def _totals(
         f"{_hours_text(generated)} generating"
     )
     yield from _parts(steps)
+    yield from _corpora(steps)
     yield f"pending    {_hours_text(left)} GPU hours"
     if unknown:
         yield f"unknown    {unknown} steps, marked ?, are in no total"
@@ -174,6 +294,18 @@ def _parts(steps: Sequence[PlannedStep]) -> Iterator[str]:
         yield "of which   (a step counts for the first part that needs it)"
         for name, own in parts.items():
             yield f"  {_hours_text(_hours(own)):>10}  {name}"
+
+
+def _corpora(steps: Sequence[PlannedStep]) -> Iterator[str]:
+    """Yield the hours of generating for each corpus, over all systems and tests."""
+    hours: dict[str, float] = {}
+    for planned in steps:
+        for name, one in planned.by_corpus.items():
+            hours[name] = hours.get(name, 0.0) + one
+    if len(hours) > 1:
+        yield "by corpus  (generating)"
+        for name, total in hours.items():
+            yield f"  {_hours_text(total):>10}  {name}"
 
 
 def _unknown(planned: PlannedStep) -> bool:

@@ -65,7 +65,7 @@ def print_entities(
 
 
 def coloured(text: str, entities: Sequence[Entity], styles: dict[str, str]) -> Text:
-    """Return a text with its entities in the colour of their type, confidence in percent behind."""
+    """Return a text with its entities in the colour of their type, behind them confidence in percent."""
     line = Text()
     for stretch in stretches(text, entities):
         entity = stretch.entity
@@ -73,18 +73,23 @@ def coloured(text: str, entities: Sequence[Entity], styles: dict[str, str]) -> T
             line.append(visible(stretch.text))
             continue
         colour = styles[entity.label]
-        weight = "bold" if entity.confidence >= SURE else "dim"
+        sure = entity.confidence
+        weight = "bold" if sure is None or sure >= SURE else "dim"
         line.append(f"[{visible(stretch.text)}]", style=f"{weight} {colour}")
-        line.append(f"({entity.label} {100 * entity.confidence:.0f})", style=f"dim {colour}")
+        percent = "" if sure is None else f" {100 * sure:.0f}"
+        line.append(f"({entity.label}{percent})", style=f"dim {colour}")
     return line
 
 
 def _table(found: Sequence[Sequence[Entity]], styles: dict[str, str]) -> WholeTable:
+    rated = any(e.confidence is not None for entities in found for e in entities)
     where = numbers("text", "from", "to")
-    table = plain_table(*where, *texts("type"), *numbers("confidence"), *texts("entity"))
+    confidence = numbers("confidence") if rated else ()
+    table = plain_table(*where, *texts("type"), *confidence, *texts("entity"))
     for number, entities in enumerate(found, start=1):
         for e in entities:
             position = [str(number), str(e.start), str(e.end)]
             label = Text(e.label, style=styles[e.label])
-            table.add_row(*position, label, f"{100 * e.confidence:.1f} %", Text(visible(e.text)))
+            sure = [] if e.confidence is None else [f"{100 * e.confidence:.1f} %"]
+            table.add_row(*position, label, *sure, Text(visible(e.text)))
     return table

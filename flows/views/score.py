@@ -34,6 +34,7 @@ from gner_core.scoring.scored import Scored
 TITLES = {
     "pair": "the paper's metric: unique pairs of text and type",
     "span": "strict spans",
+    "published": "the metric of the system's authors",
 }
 CONFUSIONS = 12
 COUNTS = ("gold", "predicted", "right")
@@ -73,7 +74,7 @@ def print_scores(
             names = ", ".join(summary["without"]["types"])
             mean = points(summary["without"]["macro"]["f1"])
             console.print(f"mean F1 without {names}: {mean}")
-        if types:
+        if types and name != "published":  # it does not tell types apart
             console.print("", _type_table(name, summary["corpora"]))
     if scores.partial.counts:
         console.print("", _partial_table(scores.partial.values()))
@@ -108,6 +109,8 @@ def score_values(scores: FileScores, setup: FileScoring) -> dict[str, Any]:
         result["errors"] = {name: errors.values() for name, errors in scores.errors.items()}
     if scores.calibration.total:
         result["calibration"] = scores.calibration.values()
+    if scores.answers:
+        return result | {"texts": dict(scores.texts), "answers": dict(scores.answers)}
     return result | {"texts": dict(scores.texts), "words": dict(scores.words)}
 
 

@@ -1,5 +1,6 @@
 """Params of a backbone: where its weights come from, how a prompt becomes its input."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -7,15 +8,46 @@ from pydantic import Field, model_validator
 from gner_core.config.costs import ModelShape
 from gner_core.strict import StrictModel
 
+COMMIT = re.compile("[0-9a-f]{7,40}")
+UNVERIFIED = "unverified"
+"""Stands for a revision that nobody has confirmed yet."""
 
-class HubSource(StrictModel):
+Family = Literal["encoder_decoder", "decoder_only", "encoder"]
+
+
+class HubModel(StrictModel):
     """A model on the Hugging Face hub (or a mirror named by HF_ENDPOINT)."""
 
-    kind: Literal["hub"]
     repo: str
     """For example google/flan-t5-large."""
     revision: str = Field(min_length=7)
-    """Commit hash; a branch name would let the weights change under the same key."""
+    """Commit hash; a branch name would let the weights change under the same key. `unverified` where
+    the commit is not known: commands that look take the newest one and name it, experiments refuse
+    it until `gner pin` has written a commit here."""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Say whether the revision names a commit."""
+        return COMMIT.fullmatch(self.revision) is not None
+
+
+class HubSource(HubModel):
+    """A model with its configuration and its tokenizer."""
+
+    kind: Literal["hub"]
+
+
+class GlinerSource(HubModel):
+    """A checkpoint of GLiNER, which lacks the configuration and the tokenizer of its encoder."""
+
+    kind: Literal["gliner"]
+    encoder: HubSource
+    """Where these are."""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Say whether both revisions name a commit."""
+        return super().is_pinned and self.encoder.is_pinned
 
 
 class FolderSource(StrictModel):
@@ -62,10 +94,11 @@ class BackboneParams(StrictModel):
     """Name in reports."""
     parameters: int = Field(gt=0)
     """Number of parameters, as shown in tables."""
-    family: Literal["encoder_decoder", "decoder_only"]
-    """Flan-T5 is encoder_decoder, LLaMA decoder_only."""
+    family: Family
+    """Flan-T5 is encoder_decoder, LLaMA decoder_only; an encoder writes nothing (GLiNER)."""
     source: Annotated[
-        HubSource | FolderSource | PackageSource | RandomSource, Field(discriminator="kind")
+        HubSource | GlinerSource | FolderSource | PackageSource | RandomSource,
+        Field(discriminator="kind"),
     ]
     prompt_before: str
     """Text before the prompt (LLaMA: "[INST] ")."""

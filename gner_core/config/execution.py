@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gner_core.config.systems.chat import ChatExecution
 from gner_core.strict import StrictModel
 
 
@@ -75,3 +76,5 @@ class ExecutionParams(StrictModel):
     rounding, on all machines."""
     attention: Attention | None
     """Implementation of attention in training; null lets transformers choose."""
+    chat: ChatExecution
+    """How an endpoint is asked, where the system is one."""

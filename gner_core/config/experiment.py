@@ -14,9 +14,11 @@ from gner_core.config.corpus import CorpusParams
 from gner_core.config.execution import ExecutionParams
 from gner_core.config.sample import SampleParams, faults_of_sample
 from gner_core.config.scoring import ScoringParams
-from gner_core.config.system import DecodeParams, GnerSystem, MatchParams
+from gner_core.config.systems.any import DecodeParams, System
+from gner_core.config.systems.gner import GnerSystem, MatchParams
 from gner_core.config.training import (
     BACKBONE,
+    SYSTEM,
     ChooseHeldOut,
     ChooseOnSample,
     Origin,
@@ -32,6 +34,10 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=LONGEST_
 """Lower-case with dashes."""
 
 
+PaperTable = Literal["table-2", "table-3"]
+"""The tables of the paper that compare systems: zero-shot, and supervised."""
+
+
 class ReportParams(StrictModel):
     """What the report shows."""
 
@@ -45,8 +51,11 @@ class TestParams(StrictModel):
     of: Origin
     """The checkpoint."""
     data: SampleParams
-    beside: Literal["table-2", "table-3"] | None = None
+    beside: PaperTable | None = None
     """Table of the paper whose test this is: its numbers are shown next to ours. Null for none."""
+    system: System | None = Field(default=None, exclude_if=lambda system: system is None)
+    """The system in this test, where it differs from the experiment's, as in its prompts; what it
+    does not say is as there. Null, or left out, for the experiment's own."""
 
 
 class Experiment(StrictModel):
@@ -62,14 +71,16 @@ class Experiment(StrictModel):
     backbone: BackboneParams | None = None
     """The pretrained model; an experiment file may name another YAML file here. Stored checkpoints
     need none."""
-    system: GnerSystem
+    system: System
     """What models are trained to write. Stored checkpoints say their own."""
     stages: dict[Name, StageParams]
     """Training stages by name, in any order."""
     tests: dict[Name, TestParams]
     """Tests by name."""
-    decode: DecodeParams
-    match: MatchParams
+    decode: DecodeParams | None
+    """Null for a system that generates no text with a model of ours."""
+    match: MatchParams | None
+    """Of gner alone; other systems read their answers themselves: null."""
     scoring: ScoringParams
     """Intervals and what else scores come with; an experiment file may name another YAML file here."""
     report: ReportParams
@@ -88,7 +99,11 @@ class Experiment(StrictModel):
     def _fits_together(self) -> "Experiment":
         faults = list(self._faults_of_names())
         if not faults:  # else there are no chains of stages to look at
-            faults = [*self._faults_of_backbone(), *self._faults_of_samples()]
+            faults = [
+                *self._faults_of_system(),
+                *self._faults_of_backbone(),
+                *self._faults_of_samples(),
+            ]
         if faults:
             raise ValueError("\n".join(faults))
         return self
@@ -126,7 +141,7 @@ class Experiment(StrictModel):
 
     def chain(self, origin: Origin) -> tuple[str, ...]:
         """Return the stages that a checkpoint went through, the first one first."""
-        if isinstance(origin, StoredCheckpoint) or origin == BACKBONE:
+        if isinstance(origin, StoredCheckpoint) or origin in (BACKBONE, SYSTEM):
             return ()
         return (*self.chain(self.stages[origin].origin), origin)
 
@@ -182,12 +197,12 @@ class Experiment(StrictModel):
         if not self.stages and not self.tests:
             yield "stages, tests: both are empty; name a stage to train, or a checkpoint to test"
         for name in self.stages:
-            if name == BACKBONE:
-                yield f"stages.{name}: names the untrained model; take another name"
+            if name in (BACKBONE, SYSTEM):
+                yield f"stages.{name}: names no stage but the {name}; take another name"
             if name in self.tests:
                 yield f"tests.{name}: a stage has this name, too; take another one"
         for key, origin in self.origins().items():
-            if isinstance(origin, str) and origin not in (*self.stages, BACKBONE):
+            if isinstance(origin, str) and origin not in (*self.stages, BACKBONE, SYSTEM):
                 known = (*self.stages, BACKBONE)
                 hint = did_you_mean(origin, known) or f"; there are: {', '.join(known)}"
                 yield f"{key}: no stage {origin!r}{hint}"
@@ -199,17 +214,83 @@ class Experiment(StrictModel):
             if at == name:
                 yield f"stages.{name}.from: goes round in a circle: {' ← '.join([*seen, name])}"
 
+    def _faults_of_system(self) -> Iterator[str]:
+        """Yield what means nothing for the system, and what is missing for it."""
+        kind = self.system.kind
+        for name, test in self.tests.items():
+            if test.system is not None and test.system.kind != kind:
+                yield (
+                    f"tests.{name}.system.kind: {test.system.kind}, and the experiment's system is "
+                    f"{kind}; test another system in an experiment of its own"
+                )
+        if self.system.HAS_NO_MODEL:
+            yield from self._faults_without_model(kind)
+        else:
+            yield from self._faults_with_model(kind)
+
+    def _faults_with_model(self, kind: str) -> Iterator[str]:
+        for key, origin in self.origins().items():
+            if origin == SYSTEM:
+                yield f"{key}: {kind} needs a model; name a stage, a checkpoint or the backbone"
+        if self.decode is None:
+            yield "decode: missing; it says how the model generates text"
+        if kind == "gner":
+            if self.match is None:
+                yield "match: missing; the system gner needs it to find its words in the sentence"
+            return
+        if self.decode and self.decode.mode == "guided":
+            yield f"decode.mode: only gner can be guided, and the system is {kind}; set free"
+        learns = self.stages and self.backbone and self.backbone.family == "encoder_decoder"
+        if learns and self.system.SEVERAL_ANSWERS:
+            yield (
+                f"system.kind: {kind} is learned from texts with several answers, which needs a "
+                "backbone of the family decoder_only"
+            )
+        if kind == "gliner":
+            yield from self._faults_of_gliner()
+        if self.match is not None:
+            yield f"match: only gner matches words, {kind} reads its answers itself; set null"
+
+    def _faults_without_model(self, kind: str) -> Iterator[str]:
+        """Yield what means nothing for a system that answers without a model of ours."""
+        for name in self.stages:
+            yield f"stages.{name}: {kind} is not trained; leave stages out"
+        for name, test in self.tests.items():
+            if test.of != SYSTEM:
+                yield f"tests.{name}.of: {kind} answers without a model of ours; write of: system"
+            if test.beside:
+                yield f"tests.{name}.beside: the paper has no numbers of {kind}; leave it out"
+        for key in ("backbone", "decode", "match"):
+            if getattr(self, key) is not None:
+                yield f"{key}: means nothing for {kind}; leave it out, or set null"
+
+    def _faults_of_gliner(self) -> Iterator[str]:
+        """Yield what the package of GLiNER does not do in training."""
+        if self.stages and self.backbone and self.backbone.family == "encoder_decoder":
+            yield "backbone.family: gliner is trained on an encoder or a decoder_only model"
+        for name, stage in self.stages.items():
+            if stage.choose.kind != "last":
+                yield f"stages.{name}.choose: gliner keeps its last weights; set {{kind: last}}"
+            if stage.train.lora:
+                yield f"stages.{name}.train.lora: gliner trains all weights; set null"
+            if stage.train.length_window > 1:
+                yield f"stages.{name}.train.length_window: gliner has random batches; set 1"
+        if self.stages and self.execution.launcher.kind != "plain":
+            yield "execution.launcher: gliner is trained by one process; set {kind: plain}"
+
     def _faults_of_backbone(self) -> Iterator[str]:
         users = [key for key, origin in self.origins().items() if origin == BACKBONE]
         if users and self.backbone is None:
             yield f"backbone: missing, and {users[0]} names it"
-        if not users:
+        system = self.system
+        if self.backbone and self.backbone.family == "encoder" and system.kind != "gliner":
+            yield "backbone.family: an encoder writes nothing; only the system gliner needs one"
+        if not users or not isinstance(system, GnerSystem):
             return
-        form = (self.system.labels, self.system.context)
-        if self.decode.mode == "guided" and form != ("BIO", "full"):
+        if self.decode and self.decode.mode == "guided" and not system.can_be_guided:
             yield (
                 "decode.mode: guided needs system.labels BIO and system.context full, "
-                f"got {form[0]} and {form[1]}; set free"
+                f"got {system.labels} and {system.context}; set free"
             )
 
     def _faults_of_samples(self) -> Iterator[str]:

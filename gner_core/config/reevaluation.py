@@ -11,7 +11,8 @@ from gner_core.config.corpus import CorpusParams
 from gner_core.config.execution import ExecutionParams
 from gner_core.config.sample import SampleParams, faults_of_sample
 from gner_core.config.scoring import BootstrapParams, ScoringParams
-from gner_core.config.system import DecodeParams, MatchParams
+from gner_core.config.systems.any import DecodeParams
+from gner_core.config.systems.gner import MatchParams
 from gner_core.strict import StrictModel
 
 TestName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -34,6 +35,24 @@ class ChampionParams(StrictModel):
     """The alias that moves to a checkpoint which is better beyond the interval."""
 
 
+class WatchedFolder(StrictModel):
+    """A folder below which foreign checkpoints appear."""
+
+    folder: str
+    """Every folder in and below it with a config.json and weights, and no gner.json, is one."""
+    about: str
+    """The models file that says what they are."""
+
+
+class WatchedRepository(StrictModel):
+    """A repository of the Hugging Face hub, whose newest commit is a foreign checkpoint."""
+
+    hub: str
+    """OWNER/NAME."""
+    about: str | None = None
+    """The models file that says what it is; null for one of params/models/released/."""
+
+
 class ScanParams(StrictModel):
     """Where a scan looks for checkpoints."""
 
@@ -41,6 +60,8 @@ class ScanParams(StrictModel):
     """Published steps train of the store."""
     folders: tuple[str, ...]
     """Folders below which every folder with a gner.json is a checkpoint; `folders: []` for none."""
+    foreign: dict[TestName, WatchedFolder | WatchedRepository] = Field(default_factory=dict)
+    """Where checkpoints appear that gner did not train, under names of your own."""
     registry: bool
     """Versions of the registered model: what other machines registered and this one can read."""
     stages: tuple[str, ...] | None

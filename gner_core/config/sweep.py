@@ -11,6 +11,7 @@ FIGURES = {
     "beams": ("decode.beams", "decode"),
     "context": ("system.context", "system"),
     "table": (),
+    "systems": (),
 }
 """Kind of figure → the keys of an experiment of which an axis must set one: its x."""
 
@@ -22,9 +23,13 @@ Value = Annotated[dict[KeyPath, Any], Field(min_length=1)]
 Axis = Annotated[dict[Label, Value], Field(min_length=1)]
 Score = Annotated[
     str,
-    Field(pattern=r"^[a-z0-9][a-z0-9-]*/(f1|precision|recall|strict_f1|UE|NE|BE)$"),
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9-]*/"
+        r"(f1|precision|recall|strict_f1|own_f1|UE|NE|BE|seconds|calls|tokens|hallucinated)$"
+    ),
 ]
-"""A test and a figure of it: a mean over corpora, or an error class of Table 1."""
+"""A test and a figure of it: a mean over corpora (own_f1: of the system's own metric), an error class
+of Table 1, or, a sentence, seconds, calls, tokens of prompts and answers, hallucinated strings."""
 
 
 class SweepParams(StrictModel):
@@ -43,14 +48,17 @@ class SweepParams(StrictModel):
     """The axis of repetitions: mean and standard deviation over it are shown."""
     show: tuple[Score, ...] = Field(min_length=1)
     """The columns of the table, such as zero-shot/f1; the figure draws those that are no errors."""
-    figure: Literal["parameters", "beams", "context", "table"]
-    """F1 against parameters (Fig. 7), beam size (Table 7), context (Fig. 4), or rows only."""
+    figure: Literal["parameters", "beams", "context", "table", "systems"]
+    """F1 against parameters (Fig. 7), beam size (Table 7), context (Fig. 4), or rows only, beside
+    Table 6 or, of released checkpoints, Tables 2 and 3."""
+    device: str | None = None
+    """Device of the costs in a dry run where none is named; null for no costs."""
 
     @model_validator(mode="after")
     def _axes_fit_together(self) -> "SweepParams":
         if self.seeds is not None and self.seeds not in self.axes:
             raise ValueError(f"seeds: no axis {self.seeds!r}; there are: {', '.join(self.axes)}")
-        if self.figure != "table" and self.x_axis is None:
+        if FIGURES[self.figure] and self.x_axis is None:
             raise ValueError(
                 f"figure: no axis sets {FIGURES[self.figure][0]}, which {self.figure} draws"
             )

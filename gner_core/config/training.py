@@ -1,6 +1,6 @@
 """Params of a training stage."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -99,7 +99,7 @@ Choice = Annotated[ChooseLast | ChooseHeldOut | ChooseOnSample, Field(discrimina
 
 
 class HubCheckpoint(StrictModel):
-    """A checkpoint of gner on the Hugging Face hub (or a mirror named by HF_ENDPOINT)."""
+    """A checkpoint on the Hugging Face hub (or a mirror named by HF_ENDPOINT)."""
 
     hub: str
     """Its repository."""
@@ -108,16 +108,21 @@ class HubCheckpoint(StrictModel):
 
 
 class StoredCheckpoint(StrictModel):
-    """A checkpoint that was trained before; its gner.json says backbone and system."""
+    """A checkpoint that was trained before; its gner.json or its models file says what it is."""
 
     checkpoint: str | HubCheckpoint
-    """A step of the store such as train/KEY, a folder, or a repository of the hub."""
+    """A step of the store such as train/KEY, a folder, a repository of the hub, or a models file."""
+    about: str | dict[str, Any] | None = Field(default=None, exclude_if=lambda about: about is None)
+    """What a foreign checkpoint is: a models file, whose source does not count, or fields of one
+    that go over those of the checkpoint's own. Null, or left out, where a file says it."""
 
 
 BACKBONE = "backbone"
 """Names the untrained model where a stage could be named."""
+SYSTEM = "system"
+"""Names the system where it answers without a model of ours: an endpoint."""
 Origin = str | StoredCheckpoint
-"""The backbone, a stage by its name, or a stored checkpoint."""
+"""The backbone, a stage by its name, a stored checkpoint, or the system."""
 
 
 class StageParams(StrictModel):

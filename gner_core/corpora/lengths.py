@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from gner_core.config.backbone import BackboneParams
-from gner_core.config.system import TargetForm
+from gner_core.config.systems.gner import TargetForm
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 from gner_core.systems.gner.prompts import prompt

@@ -54,7 +54,8 @@ def _measured(path: Path, device: DeviceProfile) -> DeviceProfile:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(found, dict):
             return device.model_copy(update=_training(found["gner"], device))
-        rows = (*device.generation, *(_generation(row) for row in found))
+        ours = (row for row in found if row["mode"] != "gliner")
+        rows = (*device.generation, *map(_generation, ours))
         return device.model_copy(update={"generation": rows})
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise InputError(

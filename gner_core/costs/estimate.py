@@ -11,7 +11,7 @@ from typing import Literal
 
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.costs import DeviceProfile, EnergyParams, ModelShape
-from gner_core.config.system import DecodeParams
+from gner_core.config.systems.any import DecodeParams
 from gner_core.config.training import TrainParams
 from gner_core.costs.memory import (
     BYTES,
@@ -23,7 +23,7 @@ from gner_core.costs.memory import (
     fixed_bytes,
     generation_bytes,
 )
-from gner_core.costs.work import forward_work, update_work
+from gner_core.costs.work import FORWARD, forward_work, update_work
 
 HOUR = 3600.0
 
@@ -170,6 +170,20 @@ def generation_cost(
         widest,
         hours,
     )
+
+
+def pass_cost(
+    volumes: Sequence[Volume], *, backbone: BackboneParams, device: DeviceProfile
+) -> StepCost:
+    """Return what one forward pass of an encoder over every sentence costs; it writes nothing.
+
+    Its layers are not known: a token costs a product with every parameter, and memory holds them.
+    """
+    tokens = sum(v.sentences * v.prompt for v in volumes)
+    flops = FORWARD * backbone.parameters * tokens
+    useful = _useful(device, backbone)
+    memory = float(BYTES[backbone.dtype] * backbone.parameters)
+    return StepCost(tokens, 0.0, flops, memory, flops / useful / HOUR if useful else None)
 
 
 def _generation_hours(

@@ -1,16 +1,23 @@
 """The plan of an experiment: its steps, each with its inputs."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
-from gner_core.config.backbone import BackboneParams, RandomSource
+from gner_core.config.backbone import BackboneParams, FolderSource, RandomSource
+from gner_core.config.checkpoint import Description
 from gner_core.config.corpus import CorpusParams
 from gner_core.config.experiment import Experiment
-from gner_core.config.system import TargetForm
+from gner_core.config.model_file import ModelFile
+from gner_core.config.reading.models import About, foreign_model
+from gner_core.config.systems.any import System
+from gner_core.config.systems.chat import ChatSystem
+from gner_core.config.systems.gner import GnerSystem
 from gner_core.config.training import (
     BACKBONE,
+    SYSTEM,
     ChooseHeldOut,
     HubCheckpoint,
     Origin,
@@ -18,10 +25,21 @@ from gner_core.config.training import (
 )
 from gner_core.corpora.splits import stream_any_split
 from gner_core.errors import InputError
-from tasks.checkpoints.identity import named, on_hub
+from gner_core.hub import has_safetensors
+from gner_core.store.artifacts import Store
+from tasks.checkpoints.identity import in_folder, named, on_hub
 from tasks.paths import open_store
 from tasks.steps.data import Corpus, Sample, plan_corpora, plan_sample
-from tasks.steps.models import Backbone, Generate, Model, Train, plan_backbone
+from tasks.steps.models import (
+    Ask,
+    Backbone,
+    Generate,
+    Model,
+    Train,
+    plan_ask,
+    plan_backbone,
+    plan_foreign,
+)
 from tasks.steps.results import Report, Score
 from tasks.steps.step_key import Step
 
@@ -35,6 +53,8 @@ class Plan:
     """By the name of the stage or the test; `NAME validation` chooses the weights of a stage."""
     backbone: Backbone | None
     """None where no stage and no test names it."""
+    imports: tuple[Backbone, ...]
+    """Foreign checkpoints that are imported."""
     stages: Mapping[str, Train]
     """The trainings, each after the one that it starts from."""
     tests: Mapping[str, Score]
@@ -46,6 +66,7 @@ class Plan:
         yield from self.samples.values()
         if self.backbone:
             yield self.backbone
+        yield from self.imports
         yield from self.stages.values()
         for score in self.tests.values():
             yield from (score.predictions, score)
@@ -54,13 +75,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Origins:
-    """What stages start from and tests test: models with how they read and what they write."""
+    """What stages start from and tests test: models with how they read, and their systems."""
 
     experiment: Experiment
     backbone: Backbone | None
     stages: dict[str, Train]
+    foreign: dict[str, ModelFile] = field(default_factory=dict)
+    """What the foreign checkpoints are, by the keys that name them."""
 
-    def of(self, key: str, origin: Origin) -> tuple[Model, BackboneParams, TargetForm]:
+    def of(self, key: str, origin: Origin) -> tuple[Model, BackboneParams, System]:
         """Return the model that is named at a key of the file.
 
         Raises:
@@ -70,49 +93,91 @@ class Origins:
             return self._stored(key, origin)
         if origin != BACKBONE:
             stage = self.stages[origin]
-            return stage, stage.backbone, stage.target
+            return stage, stage.backbone, stage.system
         assert self.backbone is not None  # the experiment was checked
-        return self.backbone, self.backbone.params, self.experiment.system.target
+        return self.backbone, self.backbone.params, self.experiment.system
 
-    def _stored(
-        self, key: str, origin: StoredCheckpoint
-    ) -> tuple[Model, BackboneParams, TargetForm]:
+    def _stored(self, key: str, origin: StoredCheckpoint) -> tuple[Model, BackboneParams, System]:
         where, store = f"{self.experiment.file}: {key}.checkpoint", open_store()
         try:
-            if isinstance(origin.checkpoint, HubCheckpoint):
-                found = on_hub(origin.checkpoint.hub, origin.checkpoint.revision)
-            else:
-                found = named(origin.checkpoint, store)
-            said = found.description(store)
+            model = foreign_model(*_named(origin))
+            step, said = _foreign(model) if model else _own(origin, store)
+            self.foreign.update({key: model} if model else {})
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
-        assert said.target is not None
-        self._refuse_contradiction(where, said.backbone, said.target)
-        return found.step, said.backbone, said.target
-
-    def _refuse_contradiction(
-        self, where: str, backbone: BackboneParams, target: TargetForm
-    ) -> None:
-        """Refuse a checkpoint that is not what the file itself, not its defaults, says of it."""
-        experiment = self.experiment
-        given, said = experiment.system.target.model_dump(), target.model_dump()
-        for field, value in given.items():
-            if value != said[field] and f"system.{field}" not in experiment.defaulted:
-                raise InputError(
-                    f"{where}: was trained with system.{field} {said[field]!r}, and the file says "
-                    f"{value!r}; leave system out, or give it in a file of its own"
-                )
-        written = (target.labels, target.context)
-        if experiment.decode.mode == "guided" and written != ("BIO", "full"):
+        if said.trained_for is None:
             raise InputError(
-                f"{where}: writes {target.labels} with context {target.context}; decode.mode guided "
-                "needs BIO and full: set free"
+                f"{where}: a model that was not trained to write entities; name a system"
             )
+        self._refuse_another_family(where, said.backbone)
+        return step, said.backbone, self._system(where, said.trained_for)
+
+    def _system(self, where: str, trained: System) -> System:
+        """Return the system of a stored checkpoint in this experiment.
+
+        Prompts of a text system are chosen anew in a test; what gner writes cannot be.
+
+        Raises:
+            InputError: where the checkpoint is not what the file says of it; of gner, defaults are
+                nothing that it says.
+        """
+        experiment = self.experiment
+        if trained.kind != experiment.system.kind:
+            raise InputError(
+                f"{where}: was trained for the system {trained.kind}, and the experiment's is "
+                f"{experiment.system.kind}; write system: {{kind: {trained.kind}}} in the file"
+            )
+        said, given = dict(trained), dict(experiment.system)
+        differs = [
+            field
+            for field, value in given.items()
+            if value != said[field] and f"system.{field}" not in experiment.defaulted
+        ]
+        if not isinstance(trained, GnerSystem):
+            return trained.model_copy(update={field: given[field] for field in differs})
+        for name in differs:
+            raise InputError(
+                f"{where}: was trained with system.{name} {said[name]!r}, and the file says "
+                f"{given[name]!r}; leave system out, or give it in a file of its own"
+            )
+        if experiment.decode and experiment.decode.mode == "guided" and not trained.can_be_guided:
+            raise InputError(
+                f"{where}: writes {trained.labels} with context {trained.context}; decode.mode "
+                "guided needs BIO and full: set free"
+            )
+        return trained
+
+    def _refuse_another_family(self, where: str, backbone: BackboneParams) -> None:
+        experiment = self.experiment
         if experiment.backbone and experiment.backbone.family != backbone.family:
             raise InputError(
                 f"{where}: its backbone is {backbone.name} ({backbone.family}), and the file says "
                 f"backbone.family {experiment.backbone.family!r}; leave backbone out"
             )
+
+
+def _named(origin: StoredCheckpoint) -> tuple[str, About | None]:
+    """Return the name of a stored checkpoint, and what the file says about it."""
+    found = origin.checkpoint
+    about = Path(origin.about) if isinstance(origin.about, str) else origin.about
+    return found if isinstance(found, str) else f"{found.hub}@{found.revision}", about
+
+
+def _foreign(model: ModelFile) -> tuple[Model, Description]:
+    """Return a foreign checkpoint that is imported, or used where it is, when the plan is run."""
+    source = model.source
+    if isinstance(source, FolderSource) and has_safetensors(Path(source.path)):
+        return in_folder(Path(source.path), model.description()).step, model.description()
+    return plan_foreign(model.backbone), model.description()
+
+
+def _own(origin: StoredCheckpoint, store: Store) -> tuple[Model, Description]:
+    """Return a checkpoint of gner."""
+    if isinstance(origin.checkpoint, HubCheckpoint):
+        found = on_hub(origin.checkpoint.hub, origin.checkpoint.revision)
+    else:
+        found = named(origin.checkpoint, store)
+    return found.step, found.description(store)
 
 
 def used_corpora(experiment: Experiment) -> dict[str, CorpusParams]:
@@ -135,27 +200,19 @@ def plan_experiment(experiment: Experiment) -> Plan:
     stages: dict[str, Train] = {}
     origins = Origins(experiment, backbone, stages)
     for name, stage in experiment.ordered_stages().items():
-        model, params, target = origins.of(f"stages.{name}.from", stage.origin)
+        model, params, system = origins.of(f"stages.{name}.from", stage.origin)
         stages[name] = Train(
             title=name,
             stage=stage,
-            target=target,
+            system=system,
             backbone=params,
             model=model,
             data=samples[name],
             validation=samples.get(_validation_of(name)),
         )
     tests = {}
-    for name, test in experiment.tests.items():
-        model, params, target = origins.of(f"tests.{name}.of", test.of)
-        written = Generate(
-            title=name,
-            model=model,
-            data=samples[name],
-            target=target,
-            backbone=params,
-            decode=experiment.decode,
-        )
+    for name in experiment.tests:
+        written = _predictions(name, origins, samples[name])
         match, scoring = experiment.match, experiment.scoring
         tests[name] = Score(title=name, predictions=written, match=match, scoring=scoring)
     report = Report(
@@ -165,8 +222,46 @@ def plan_experiment(experiment: Experiment) -> Plan:
         samples=samples,
         stages=stages,
         tests=tests,
+        papers=_in_the_paper(experiment, origins.foreign),
     )
-    return Plan(corpora, samples, backbone, stages, tests, report)
+    imports = _imports([*stages.values(), *(one.predictions for one in tests.values())], backbone)
+    return Plan(corpora, samples, backbone, imports, stages, tests, report)
+
+
+def _in_the_paper(experiment: Experiment, foreign: Mapping[str, ModelFile]) -> dict[str, str]:
+    """Return the names of tested foreign checkpoints in the tables that the tests are set beside."""
+    return {
+        name: foreign[key].paper.get(test.beside, "")
+        for name, test in experiment.tests.items()
+        if test.beside and (key := f"tests.{name}.of") in foreign
+    }
+
+
+def _imports(
+    users: Sequence[Train | Generate | Ask], backbone: Backbone | None
+) -> tuple[Backbone, ...]:
+    """Return the foreign checkpoints that some steps start from, each once."""
+    models = dict.fromkeys(one.model for one in users)
+    return tuple(one for one in models if isinstance(one, Backbone) and one != backbone)
+
+
+def _predictions(name: str, origins: Origins, data: Sample) -> Generate | Ask:
+    """Return the step that makes the predictions of a test."""
+    experiment, test = origins.experiment, origins.experiment.tests[name]
+    if test.of == SYSTEM:
+        asked = test.system or experiment.system
+        assert isinstance(asked, ChatSystem)  # the experiment was checked
+        return plan_ask(asked, title=name, data=data)
+    model, params, system = origins.of(f"tests.{name}.of", test.of)
+    assert experiment.decode is not None
+    return Generate(
+        title=name,
+        model=model,
+        data=data,
+        system=test.system or system,
+        backbone=params,
+        decode=experiment.decode,
+    )
 
 
 def _plan_samples(experiment: Experiment, corpora: Mapping[str, Corpus]) -> dict[str, Sample]:

@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 from gner_core.config.execution import ExecutionParams
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import Runnable, Study, Sweep, SweepPoint
+from gner_core.config.systems.gner import GnerSystem
 from gner_core.costs.estimate import StepCost
 from gner_core.store.artifacts import ArtifactRef, Store
 from tasks.plans.experiment import Plan, plan_experiment
+from tasks.steps.models import Generate
 from tasks.steps.results import SweepReport, SweepRow
 from tasks.steps.step_key import Step
 
@@ -50,6 +52,8 @@ class PlannedStep:
     """None for steps that need no device, and where the cost is not estimated or not known."""
     note: str = ""
     """Where sentences and lengths come from, or why the cost is not known."""
+    by_corpus: Mapping[str, float] = field(default_factory=dict)
+    """GPU hours of a generation by corpus, where they are known."""
 
 
 def planned_points(found: Runnable) -> list[PlannedPoint]:
@@ -104,7 +108,7 @@ def plan_sweep_report(
     params = sweep.params
     tests = dict.fromkeys(score.split("/")[0] for score in params.show)
     rows = (
-        SweepRow(_shown(sweep, point), {test: plan.tests[test] for test in tests})
+        SweepRow(_shown(sweep, point, plan), {test: plan.tests[test] for test in tests})
         for point, plan in done
     )
     return SweepReport(
@@ -132,43 +136,64 @@ def plan_sweep_reports(found: Runnable, points: Iterable[PlannedPoint]) -> list[
     ]
 
 
-def _shown(sweep: Sweep, point: SweepPoint) -> dict[str, Any]:
+def _shown(sweep: Sweep, point: SweepPoint, plan: Plan) -> dict[str, Any]:
     x, x_label = sweep.x_of(point)
     return {
         "name": point.experiment.name,
         "labels": dict(point.labels),
-        "parameters": _model(point.experiment)[1],
+        "parameters": _model(point.experiment, plan)[1],
         "series": sweep.line_of(point),
         "x": x,
         "x_label": x_label,
-        "place": _compared_by(point.experiment),
+        "place": _compared_by(point.experiment, plan),
     }
 
 
-def _compared_by(experiment: Experiment) -> Mapping[str, Any]:
+def _in_the_paper(plan: Plan, test: str) -> dict[str, str]:
+    """Return the name of a released checkpoint in the paper; nothing for other models."""
+    papers = plan.report.papers
+    return {"paper": papers[test]} if test in papers else {}
+
+
+def _compared_by(experiment: Experiment, plan: Plan) -> Mapping[str, Any]:
     """Return what tells the numbers of the paper's tables apart."""
     return {
-        "backbone": _model(experiment)[0],
-        "beams": experiment.decode.beams,
-        "labels": experiment.system.labels,
-        "context": experiment.system.context,
-        "matching": experiment.match.mode,
-        "back_tokenization": experiment.match.back_tokenization,
+        "backbone": _model(experiment, plan)[0],
+        "beams": experiment.decode.beams if experiment.decode else None,
+        **_of_gner(experiment),
         "tests": {
             title: {
                 "split": test.data.split,
                 "corpora": list(test.data.corpora),
                 "beside": test.beside,
+                **_in_the_paper(plan, title),
             }
             for title, test in experiment.tests.items()
         },
     }
 
 
-def _model(experiment: Experiment) -> tuple[str, int]:
-    """Return name and parameters of the backbone; of none, as of stored checkpoints, nothing."""
-    return (
-        (experiment.backbone.name, experiment.backbone.parameters)
-        if experiment.backbone
-        else ("", 0)
-    )
+def _of_gner(experiment: Experiment) -> Mapping[str, Any]:
+    """Return what the paper varies of its own system."""
+    system, match = experiment.system, experiment.match
+    if not isinstance(system, GnerSystem) or match is None:
+        return {"system": system.kind}
+    return {
+        "labels": system.labels,
+        "context": system.context,
+        "matching": match.mode,
+        "back_tokenization": match.back_tokenization,
+    }
+
+
+def _model(experiment: Experiment, plan: Plan) -> tuple[str, int]:
+    """Return name and parameters of the backbone, or of the foreign checkpoint that is tested.
+
+    Of stored checkpoints of gner, nothing: their experiments may have several.
+    """
+    for test in plan.report.papers:
+        tested = plan.tests[test].predictions
+        assert isinstance(tested, Generate)  # a foreign checkpoint is no endpoint
+        return tested.backbone.name, tested.backbone.parameters
+    backbone = experiment.backbone
+    return (backbone.name, backbone.parameters) if backbone else ("", 0)

@@ -8,7 +8,7 @@ from gner_core.corpora.fetch import Report, fetch_corpus
 from gner_core.store.artifacts import Store
 from tasks.paths import corpora_cache, is_offline, made_home
 from tasks.steps.data import plan_corpus
-from tasks.steps.step_key import refuse_unfetched
+from tasks.steps.step_key import refuse_provisional
 
 
 def fetched_corpus(
@@ -42,7 +42,7 @@ def prepared_corpus(name: str, corpus: CorpusParams, *, data_root: str, store: S
         InputError: for a file that is missing, not the one that is pinned, or faulty.
     """
     step = plan_corpus(name, corpus, data_root)
-    refuse_unfetched(step)
+    refuse_provisional(step)
     made_home()
     with store.lock(step.ref):
         if not store.has(step.ref):

@@ -6,6 +6,7 @@ taken from params/costs/lengths.yaml.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,41 @@ from typing import Any
 from gner_core.config.costs import DeviceProfile, Lengths, ModelShape
 from gner_core.config.execution import DeepspeedLauncher, ExecutionParams, PlainLauncher
 from gner_core.config.reading.costs import LENGTHS, read_lengths
+from gner_core.config.systems.base import TextSystemParams
+from gner_core.config.systems.gliner import GlinerSystem
+from gner_core.config.systems.gner import GnerSystem, TargetForm
 from gner_core.config.training import ChooseHeldOut, ChooseLast
 from gner_core.corpora.artifact import SENTENCES, STATISTICS
 from gner_core.corpora.lengths import TokenCounter
-from gner_core.costs.estimate import StepCost, Volume, generation_cost, training_cost
+from gner_core.costs.estimate import (
+    StepCost,
+    Volume,
+    generation_cost,
+    pass_cost,
+    training_cost,
+)
 from gner_core.costs.memory import Spread
+from gner_core.costs.texts import (
+    Case,
+    Measure,
+    TextLengths,
+    called,
+    learned,
+    made_up,
+    measure_like,
+)
 from gner_core.errors import InputError
 from gner_core.records import read_sentences
 from gner_core.store.artifacts import Store
 from gner_core.systems.gner.targets import BIO
+from gner_core.systems.registry import text_system
 from tasks.plans.points import PlannedStep
 from tasks.steps.data import Corpus, Sample
 from tasks.steps.models import Generate, Train, backbone_of
 from tasks.steps.step_key import Step
 
+OF_ENCODERS = "t5"
+"""Column of the table of lengths that stands for the tokenizers of encoders."""
 COUNTED = 200
 """Sentences of a corpus in a sample whose tokens are counted."""
 
@@ -58,7 +80,12 @@ class CostReader:
                 cost = self._generation(step, execution, volumes)
         except UnknownCostError as error:
             return replace(planned, note=str(error))
-        return replace(planned, cost=cost, note=note)
+        hours = {}
+        if isinstance(step, Generate) and cost.gpu_hours is not None:
+            for name, volume in zip(step.data.corpora, volumes, strict=True):
+                one = self._generation(step, execution, [volume])
+                hours[name] = one.gpu_hours or 0.0
+        return replace(planned, cost=cost, note=note, by_corpus=hours)
 
     def _training(self, step: Train, execution: ExecutionParams, volumes: list[Volume]) -> StepCost:
         learned, validated = self._split(step, volumes)
@@ -76,6 +103,8 @@ class CostReader:
     def _generation(
         self, step: Generate, execution: ExecutionParams, volumes: list[Volume]
     ) -> StepCost:
+        if isinstance(step.system, GlinerSystem):
+            return pass_cost(volumes, backbone=step.backbone, device=self.device)
         return generation_cost(
             volumes,
             backbone=step.backbone,
@@ -104,16 +133,19 @@ class CostReader:
 
     def _sentences(self, step: Train | Generate, data: Sample) -> tuple[list[Volume], str]:
         """Return sentences and lengths of each corpus of a sample, and where they come from."""
-        key = (data.ref.path, step.backbone.name, str(step.target))
+        key = (data.ref.path, step.backbone.name, str(step.system))
         if key not in self._volumes:
             counts = {
                 name: self._count(corpus, data, step) for name, corpus in data.corpora.items()
             }
-            lengths, origin = self._lengths(step, data)
-            volumes = [
-                Volume(count, lengths[name].words, lengths[name].prompt, lengths[name].target)
-                for name, count in counts.items()
-            ]
+            if isinstance(step.system, GnerSystem):
+                lengths, origin = self._lengths(step, data, step.system.target)
+                volumes = [
+                    Volume(count, lengths[name].words, lengths[name].prompt, lengths[name].target)
+                    for name, count in counts.items()
+                ]
+            else:
+                volumes, origin = self._of_other_system(step, data, counts)
             self._volumes[key] = volumes, origin
         return self._volumes[key]
 
@@ -132,11 +164,13 @@ class CostReader:
             whole = getattr(counts, split) * (entry.pieces if entry else 1.0)
         return min(float(data.params.per_corpus), whole)
 
-    def _lengths(self, step: Train | Generate, data: Sample) -> tuple[dict[str, Lengths], str]:
+    def _lengths(
+        self, step: Train | Generate, data: Sample, form: TargetForm
+    ) -> tuple[dict[str, Lengths], str]:
         """Return mean lengths by corpus, and where they come from."""
         base = backbone_of(step.model)
         if self.store.objects.is_local and self.store.has(data.ref) and self.store.has(base.ref):
-            return self._counted(step, base, data), "counted"
+            return self._counted(step, base, data, form), "counted"
         column, names = self._column(step), list(data.corpora)
         missing = [name for name in names if name not in column]
         if missing:
@@ -145,17 +179,52 @@ class CostReader:
             )
         stand_ins = sum(column[name].stand_in for name in names)
         origin = f"table, {stand_ins} of {len(names)} stand-ins" if stand_ins else "table"
-        if step.target != BIO:
+        if form != BIO:
             origin += ", as BIO in full context"
         return {name: column[name] for name in names}, origin
 
+    def _of_other_system(
+        self, step: Train | Generate, data: Sample, counts: Mapping[str, float]
+    ) -> tuple[list[Volume], str]:
+        """Return the calls, or training texts, of a system beside gner by corpus."""
+        column, volumes = self._column(step), []
+        for name, count in counts.items():
+            known, listed = column.get(name), data.corpora[name].params.table8
+            if known is None or listed is None:
+                raise UnknownCostError(f"lengths and number of types of {name} are not known")
+            case = made_up(words=known.words, types=listed.types)
+            measure = measure_like(case, prompt_tokens=known.prompt)
+            if isinstance(step.system, GlinerSystem):
+                prompt = measure(" ".join((*case.types, *case.words)))
+                volumes.append(Volume(count, known.words, prompt, 0.0))
+                continue
+            one = self._texts(step, case, measure)
+            volumes.append(Volume(count * one.texts, known.words, one.prompt, one.answer))
+        calls = sum(volume.sentences for volume in volumes) / (sum(counts.values()) or 1)
+        if isinstance(step, Train):
+            return volumes, f"estimated, {calls:.1f} texts a sentence"
+        return volumes, f"estimated, {calls:.1f} calls a sentence"
+
+    def _texts(self, step: Train | Generate, case: Case, measure: Measure) -> TextLengths:
+        assert isinstance(step.system, TextSystemParams)
+        try:
+            system = text_system(step.system)
+            lengths = learned if isinstance(step, Train) else called
+            return lengths(system, [case], measure)
+        except (InputError, KeyError) as error:  # such as a type without a definition
+            raise UnknownCostError(f"{step.system.kind}: {error}") from None
+
     def _column(self, step: Train | Generate) -> dict[str, Lengths]:
+        if step.backbone.family == "encoder":
+            return dict(self.table[OF_ENCODERS])
         name = _shape(step).lengths
         return dict(self.table[name]) if name else {}
 
-    def _counted(self, step: Train | Generate, base: Step, data: Sample) -> dict[str, Lengths]:
+    def _counted(
+        self, step: Train | Generate, base: Step, data: Sample, form: TargetForm
+    ) -> dict[str, Lengths]:
         """Count the tokens of some sentences of each corpus of a published sample."""
-        counter = TokenCounter(self.store.fetch(base.ref), step.backbone, step.target)
+        counter = TokenCounter(self.store.fetch(base.ref), step.backbone, form)
         sentences = read_sentences(self.store.fetch(data.ref) / SENTENCES)
         found = {}
         for name in data.corpora:

@@ -3,29 +3,35 @@
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
-from gner_core.config.checkpoint import description_of
 from gner_core.config.reading.defaults import defaults
-from gner_core.config.system import DecodeParams
+from gner_core.config.systems.any import DecodeParams
+from gner_core.config.systems.gner import GnerSystem
 from gner_core.errors import InputError
 from gner_core.predicting.entities import Entity, checked_types
-from gner_core.records import Sentence, spans_of, write_sentences
+from gner_core.predicting.faults import CUT_OFF, told
+from gner_core.predicting.systems import predicting_system
+from gner_core.records import Sentence, read_answers, spans_of, write_sentences
 from gner_core.scoring.file_pairs import read_own
-from gner_core.systems.gner.targets import BIO
+from gner_core.scoring.files import FileScores, FileScoring, score_answered, score_file
+from gner_core.systems.registry import reader
+from tasks.checkpoints.foreign import Usable, package_for
+from tasks.progress import logger
+from tasks.steps.step_key import values
 from tasks.workers import Event, Workers
 
 WORKER, GENERATION = "gner_core.predicting.worker", "gner_core.generation.worker"
-ENTITIES, PREDICTIONS = "entities.jsonl", "predictions.parquet"
+ENTITIES, PREDICTIONS, ANSWERS = "entities.jsonl", "predictions.parquet", "answers.parquet"
 SEED = 1
 """Of the order of the types in a prompt."""
 
 
 def predict(
-    checkpoint: Path,
+    checkpoint: Usable,
     texts: Sequence[str],
     types: Sequence[str],
     *,
@@ -33,12 +39,14 @@ def predict(
     batch: int,
     on_event: Callable[[Event], None],
 ) -> list[list[Entity]]:
-    """Return the entities of every text.
+    """Return the entities of every text; what of the answers is no entity is logged in a line.
 
     Raises:
-        InputError: for an unusable checkpoint, types or texts.
+        InputError: for an unusable checkpoint, types or texts, and beams without guided decoding.
         RuntimeError: when the child process died.
     """
+    about = checkpoint.about
+    system = predicting_system(about, beams=beams, folder=checkpoint.folder)
     with tempfile.TemporaryDirectory(prefix="gner-predict-") as scratch, Workers() as workers:
         folder = Path(scratch)
         (folder / "texts.json").write_text(json.dumps(list(texts)))
@@ -46,14 +54,17 @@ def predict(
             "output": scratch,
             "scratch": scratch,
             "threads": None,
-            "checkpoint": str(checkpoint.absolute()),
+            "checkpoint": str(checkpoint.folder.absolute()),
+            "about": values(about),
             "texts": str(folder / "texts.json"),
             "types": list(types),
             "beams": beams,
             "batch": batch,
+            "package": package_for(system),
         }
-        workers.run(WORKER, request, on_event=on_event)
+        result = workers.run(WORKER, request, on_event=on_event)
         lines = (folder / ENTITIES).read_text(encoding="utf-8").splitlines()
+    _tell(result["faults"])
     return [[Entity(**values) for values in json.loads(line)] for line in lines]
 
 
@@ -82,30 +93,29 @@ def sentences_to_test(
     return [replace(sentence, types=wanted) for sentence in own.sentences]
 
 
-@contextmanager
-def predictions_for(
-    checkpoint: Path,
+def scores_of(
+    checkpoint: Usable,
     sentences: Sequence[Sentence],
+    setup: FileScoring,
     *,
     beams: int,
     batch: int,
     on_event: Callable[[Event], None],
-) -> Iterator[Path]:
-    """Give a file of predictions for tagged sentences, which exists as long as the block.
+) -> FileScores:
+    """Predict tagged sentences as an experiment does, and return their scores.
 
-    Sentences over the limits of the checkpoint are skipped, and count as without entities.
+    Sentences over the limits of the checkpoint are skipped, and count as without entities. A system
+    beside gner is also scored by its own metric, where it has one, and what of its answers is no
+    entity is logged in a line.
 
     Raises:
-        InputError: for an unusable checkpoint.
+        InputError: for an unusable checkpoint, and beams without guided decoding.
         RuntimeError: when the child process died.
     """
-    about = description_of(checkpoint)
-    if about.target not in (None, BIO):
-        raise InputError(
-            f"{checkpoint}: was trained to write {about.target}; testing needs BIO labels with the "
-            "full context"
-        )
-    decode = DecodeParams(mode="guided", beams=beams, too_long="skip", seed=SEED)
+    about, execution = checkpoint.about, defaults()["execution"]
+    system = predicting_system(about, beams=beams, folder=checkpoint.folder)
+    mode: Literal["free", "guided"] = "guided" if isinstance(system, GnerSystem) else "free"
+    decode = DecodeParams(mode=mode, beams=beams, too_long="skip", seed=SEED)
     with tempfile.TemporaryDirectory(prefix="gner-test-") as scratch, Workers() as workers:
         folder = Path(scratch)
         write_sentences(folder / "sentences.parquet", sentences)
@@ -113,15 +123,26 @@ def predictions_for(
             "output": scratch,
             "scratch": scratch,
             "threads": None,
-            "backbone": about.backbone.model_dump(mode="json"),
-            "target": BIO.model_dump(mode="json"),
-            "decode": decode.model_dump(mode="json"),
-            "model": str(checkpoint.absolute()),
+            "backbone": values(about.backbone),
+            "system": values(system),
+            "decode": values(decode),
+            "model": str(checkpoint.folder.absolute()),
             "sentences": str(folder / "sentences.parquet"),
             "batch": batch,
-            "batch_tokens": defaults()["execution"]["generate_tokens"],
+            "batch_tokens": execution["generate_tokens"],
             "processes": 1,
-            "exact": defaults()["execution"]["exact"],
+            "exact": execution["exact"],
+            "package": package_for(system),
         }
         workers.run(GENERATION, request, on_event=on_event)
-        yield folder / PREDICTIONS
+        if isinstance(system, GnerSystem):
+            return score_file(folder / PREDICTIONS, setup, workers=1, report=lambda _: None)
+        answered = read_answers(folder / ANSWERS)
+    scores = score_answered(answered, setup, reader(system))
+    _tell({**scores.answers, CUT_OFF: sum(one.finished.count(False) for one in answered)})
+    return scores
+
+
+def _tell(faults: Mapping[str, int]) -> None:
+    if line := told(faults):
+        logger().warning("%s", line)

@@ -1,20 +1,31 @@
 """The steps that need a model: a backbone, a training, a stored checkpoint, a generation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gner_core.config.backbone import BackboneParams, FolderSource, RandomSource
-from gner_core.config.system import DecodeParams, TargetForm
+from gner_core.config.backbone import BackboneParams, FolderSource, HubModel, RandomSource
+from gner_core.config.systems.any import DecodeParams, System
+from gner_core.config.systems.chat import ChatSystem
+from gner_core.config.systems.gliner import GlinerSystem
+from gner_core.config.systems.gner import GnerSystem
 from gner_core.config.training import StageParams
 from gner_core.errors import InputError
+from gner_core.hub import model_files
 from gner_core.store.artifacts import ArtifactRef
+from gner_core.systems.gliner.environment import identity as gliner_identity
 from tasks.steps.data import Sample, file_digest
 from tasks.steps.step_key import Step, values
 
 WEIGHTS_SAY = ("name", "parameters", "source", "shape")
 """Fields of a backbone's params that its weights determine; the others form its input."""
+
+FRAME = ("prompt_before", "prompt_after")
+"""Fields of a backbone's params of which only gner's prompts make use; other systems have their own."""
+TEXTS_VERSION = 1
+"""Raised when what steps make of a system beside gner changes."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -41,6 +52,12 @@ class Backbone(Step):
         """Return the samples whose words make a random model's vocabulary."""
         return {f"sentences {number}": sample for number, sample in enumerate(self.sentences)}
 
+    @cached_property
+    def unpinned(self) -> tuple[str, ...]:
+        """Its own repository while its commit is not known."""
+        source = self.params.source
+        return (source.repo,) if isinstance(source, HubModel) and not source.is_pinned else ()
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Stored(Step):
@@ -65,6 +82,21 @@ class Stored(Step):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Endpoint(Step):
+    """A model behind an address. It is not ours, and nothing is made of it."""
+
+    kind = "endpoint"
+    version = 1
+
+    base_url: str
+    model: str
+
+    def identity(self) -> dict[str, Any]:
+        """Return where it is, and its name there."""
+        return {"base_url": self.base_url, "model": self.model}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Train(Step):
     """One training stage, from a backbone or from another checkpoint."""
 
@@ -73,7 +105,7 @@ class Train(Step):
     in_worker = True
 
     stage: StageParams
-    target: TargetForm
+    system: System
     backbone: BackboneParams
     """How a prompt becomes the model's input: limits, frame of the prompt, number format."""
     model: "Model"
@@ -86,7 +118,9 @@ class Train(Step):
         return {
             "train": values(self.stage.train),
             "choose": values(self.stage.choose, without={"data"}),
-            **_reads_and_writes(self.backbone, self.target),
+            **_reads_and_writes(
+                self.backbone, system_values(self.system, without=self.system.ONLY_IN_TESTS)
+            ),
         }
 
     def inputs(self) -> dict[str, Step]:
@@ -105,17 +139,43 @@ class Generate(Step):
 
     model: "Model"
     data: Sample
-    target: TargetForm
+    system: System
     backbone: BackboneParams
     """As of the step train."""
     decode: DecodeParams
 
     def identity(self) -> dict[str, Any]:
         """Return the decoding and what the model reads and writes."""
-        return {"decode": values(self.decode), **_reads_and_writes(self.backbone, self.target)}
+        return {
+            "decode": values(self.decode),
+            **_reads_and_writes(
+                self.backbone, system_values(self.system, without=self.system.ONLY_IN_TRAINING)
+            ),
+        }
 
     def inputs(self) -> dict[str, Step]:
         """Return model and sentences."""
+        return {"model": self.model, "data": self.data}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Ask(Step):
+    """What an endpoint answers about a set of sentences."""
+
+    kind = "ask"
+    version = 1
+    in_worker = True
+
+    model: Endpoint
+    data: Sample
+    system: ChatSystem
+
+    def identity(self) -> dict[str, Any]:
+        """Return what is asked; how it is asked is in no key."""
+        return system_values(self.system)
+
+    def inputs(self) -> dict[str, Step]:
+        """Return endpoint and sentences."""
         return {"model": self.model, "data": self.data}
 
 
@@ -147,13 +207,68 @@ def plan_backbone(params: BackboneParams, *, sentences: Sequence[Sample]) -> Bac
     )
 
 
-def backbone_of(model: Model) -> Backbone | Stored:
+def plan_foreign(params: BackboneParams) -> Backbone:
+    """Return the step that imports a checkpoint which gner did not train.
+
+    Of a folder only the files that are read count; others are often rewritten, or large.
+
+    Raises:
+        InputError: for a folder with an index of weights that cannot be read.
+    """
+    files = None
+    if isinstance(params.source, FolderSource):
+        found = model_files(Path(params.source.path))
+        files = {file.name: file_digest(file) for file in found}
+    return Backbone(title=params.name, params=params, files=files, sentences=())
+
+
+def plan_ask(system: ChatSystem, *, title: str, data: Sample) -> Ask:
+    """Return the step that asks an endpoint about the sentences of a test."""
+    url, model = system.base_url, system.model
+    endpoint = Endpoint(title=f"{model} at {url}", base_url=url, model=model)
+    return Ask(title=title, model=endpoint, data=data, system=system)
+
+
+def shown_model(step: Train | Generate | Ask) -> tuple[str, int | None]:
+    """Return name and parameters of a step's model for reports; those of an endpoint are not known."""
+    if isinstance(step, Ask):
+        return step.system.model, None
+    return step.backbone.name, step.backbone.parameters
+
+
+def backbone_of(model: Model | Endpoint) -> Backbone | Stored | Endpoint:
     """Return the model from which the first training of a chain starts."""
     while isinstance(model, Train):
         model = model.model
     return model
 
 
-def _reads_and_writes(backbone: BackboneParams, target: TargetForm) -> dict[str, Any]:
-    """Return what the weights do not determine: prompts, limits, number format, targets."""
-    return {"backbone": values(backbone, without=WEIGHTS_SAY), "target": values(target)}
+def system_values(system: System, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """Return what determines the results of a system: its params, with the content of its files.
+
+    Args:
+        without: fields that do not matter.
+
+    Raises:
+        InputError: for a file that is not there.
+    """
+    if isinstance(system, GnerSystem):
+        return {"target": values(system.target)}
+    found = values(system, without=without)
+    for name in {*system.FILES} & found.keys():
+        file = system.file_of(name)
+        found[name] = None if file is None else _digest_of(file, f"system.{name}")
+    package = {"package": gliner_identity()} if isinstance(system, GlinerSystem) else {}
+    return {"system": found, "version": TEXTS_VERSION, **package}
+
+
+def _digest_of(file: Path, key: str) -> str:
+    if not file.is_file():
+        raise InputError(f"{file}: no such file; {key} names it")
+    return file_digest(file)
+
+
+def _reads_and_writes(backbone: BackboneParams, system: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the weights do not determine: prompts, limits, number format, the system."""
+    without = WEIGHTS_SAY if "target" in system else (*WEIGHTS_SAY, *FRAME)
+    return {"backbone": values(backbone, without=without), **system}

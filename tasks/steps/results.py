@@ -7,30 +7,39 @@ from typing import Any
 from gner_core.config.experiment import Experiment
 from gner_core.config.reevaluation import ComparisonParams
 from gner_core.config.scoring import ScoringParams
-from gner_core.config.system import MatchParams
+from gner_core.config.systems.gner import MatchParams
 from tasks.steps.data import Corpus, Sample
-from tasks.steps.models import Generate, Train, backbone_of
+from tasks.steps.models import (
+    Ask,
+    Endpoint,
+    Generate,
+    Model,
+    Train,
+    backbone_of,
+    shown_model,
+    system_values,
+)
 from tasks.steps.step_key import Step, values, with_prefix
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Score(Step):
-    """Generated texts matched with their sentences, and what is right in them."""
+    """Generated texts read and found in their sentences, and what is right in them."""
 
     kind = "score"
     version = 4
 
-    predictions: Generate
-    match: MatchParams
+    predictions: Generate | Ask
+    match: MatchParams | None
+    """Of gner alone: None for another system."""
     scoring: ScoringParams
 
     def identity(self) -> dict[str, Any]:
-        """Return matching, target form and intervals."""
-        return {
-            "match": values(self.match),
-            "target": values(self.predictions.target),
-            "scoring": values(self.scoring),
-        }
+        """Return how texts are read, and intervals."""
+        system = self.predictions.system
+        match = {"match": values(self.match)} if self.match else {}
+        reading = system_values(system, without=system.ONLY_IN_TRAINING)
+        return {**match, **reading, "scoring": values(self.scoring)}
 
     def inputs(self) -> dict[str, Step]:
         """Return the generation."""
@@ -72,24 +81,27 @@ class Report(Step):
     samples: Mapping[str, Sample]
     stages: Mapping[str, Train]
     tests: Mapping[str, Score]
+    papers: Mapping[str, str]
+    """Test of a foreign checkpoint → its name in the table that the test is set beside; empty where
+    it has none."""
 
     def identity(self) -> dict[str, Any]:
         """Return what is shown besides the inputs."""
+        named = {"papers": dict(self.papers)} if self.papers else {}
         written = [score.predictions for score in self.tests.values()]
-        models: list[Train | Generate] = [*self.stages.values(), *written]
+        models: list[Train | Generate | Ask] = [*self.stages.values(), *written]
         return {
             "experiment": self.experiment.name,
             "values": self.experiment.shown(),
-            "backbones": {
-                one.title: [one.backbone.name, one.backbone.parameters] for one in models
-            },
+            "backbones": {one.title: list(shown_model(one)) for one in models},
             "licences": {name: step.params.licence for name, step in self.corpora.items()},
             "leaks": self.experiment.leaks(),
+            **named,
         }
 
     def inputs(self) -> dict[str, Step]:
         """Return every other step of the experiment."""
-        models = [step.model for step in self.stages.values()]
+        models: list[Model | Endpoint] = [step.model for step in self.stages.values()]
         models += [one.predictions.model for one in self.tests.values()]
         given = dict.fromkeys(backbone_of(model) for model in models)
         return {

@@ -1,7 +1,7 @@
 """The base class of all steps: kind, version, identity, inputs and key."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -57,6 +57,12 @@ class Step(ABC):
         below = [name for step in self.inputs().values() for name in step.unfetched]
         return tuple(dict.fromkeys(below))
 
+    @cached_property
+    def unpinned(self) -> tuple[str, ...]:
+        """Models of the hub whose commit must be known before the key is; until then it is provisional."""
+        below = [name for step in self.inputs().values() for name in step.unpinned]
+        return tuple(dict.fromkeys(below))
+
     def manifest_facts(self) -> dict[str, Any]:
         """Return what the manifest of the artifact says besides its files."""
         return {
@@ -73,15 +79,30 @@ class Step(ABC):
         return hash(self.ref)
 
 
-def refuse_unfetched(step: Step) -> None:
+def refuse_provisional(step: Step) -> None:
     """Stop before a step is built under a provisional key.
 
     Raises:
-        InputError: while files that determine the key are not here.
+        InputError: while files that determine the key are not here, or a commit is not known.
     """
     if step.unfetched:
         names = " ".join(step.unfetched)
         raise InputError(f"{names}: not fetched yet; do it with: gner data fetch {names}")
+    refuse_unpinned([step])
+
+
+def refuse_unpinned(steps: Iterable[Step]) -> None:
+    """Stop before steps run whose models may be another commit tomorrow.
+
+    Raises:
+        InputError: that says how to pin them.
+    """
+    names = dict.fromkeys(name for step in steps for name in step.unpinned)
+    if names:
+        raise InputError(
+            f"{', '.join(names)}: no commit is named, so that another model may be run tomorrow; "
+            "write OWNER/NAME@COMMIT, or the commit into the models file, as does: gner pin FILE"
+        )
 
 
 def values(model: StrictModel, *, without: Collection[str] = ()) -> dict[str, Any]:

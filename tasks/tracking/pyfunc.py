@@ -1,10 +1,12 @@
 """Logs a checkpoint to MLflow as a model that it can serve: `tasks.tracking.serving_model`."""
 
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow
@@ -13,27 +15,39 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
+from gner_core.config.checkpoint import Description
 from gner_core.errors import InputError
+from gner_core.predicting.systems import Predicting, servable_system
 from tasks.tracking.server import tracking_store
 
+ABOUT = "about"
+"""Key of the configuration of a model under which its description stands, as JSON."""
 SERVING_MODEL = Path(__file__).with_name("serving_model.py")
 
 
-def log_pyfunc(checkpoint: Path, *, name: str, beams: int, home: Path) -> tuple[str, str]:
+def log_pyfunc(
+    checkpoint: Path, about: Description, *, name: str, beams: int, home: Path
+) -> tuple[str, str]:
     """Log a checkpoint with its weights as a model that MLflow serves; return its and MLflow's URI.
 
+    Args:
+        about: what it is; it goes with the model, as do the files that its system names.
+
     Raises:
-        InputError: when MLflow cannot be reached or refuses the model.
+        InputError: for a checkpoint that cannot be served, and when MLflow cannot be reached or
+            refuses the model.
     """
+    system = servable_system(about, beams=beams, folder=checkpoint)
     store = tracking_store(home)
     mlflow.set_tracking_uri(store.uri)
     try:
         mlflow.set_experiment(experiment_id=store.experiment)
-        with _without_example():
+        with _without_example(), TemporaryDirectory(prefix="gner-log-") as scratch:
+            files = _copied_files(system, Path(scratch))
             logged = mlflow.pyfunc.log_model(
                 name=name,
-                artifacts={"checkpoint": str(checkpoint.absolute())},
-                **_model({"beams": beams}),
+                artifacts={"checkpoint": str(checkpoint.absolute()), **files},
+                **_model({"beams": beams, ABOUT: about.model_dump_json()}),
             )
     except MlflowException as error:
         raise InputError(
@@ -42,10 +56,26 @@ def log_pyfunc(checkpoint: Path, *, name: str, beams: int, home: Path) -> tuple[
     return str(logged.model_uri), store.uri
 
 
-def save_reference(folder: Path, *, where: str) -> None:
-    """Write the files of a model that reads its weights from where they are, without a copy."""
+def save_reference(folder: Path, *, where: str, about: Description | None) -> None:
+    """Write the files of a model that reads its weights from where they are, without a copy.
+
+    Args:
+        about: what a foreign checkpoint is; None for one with a gner.json.
+    """
+    said = {ABOUT: about.model_dump_json()} if about else {}
     with _without_example():
-        mlflow.pyfunc.save_model(folder, **_model({"beams": 1, "checkpoint": where}))
+        mlflow.pyfunc.save_model(folder, **_model({"beams": 1, "checkpoint": where, **said}))
+
+
+def _copied_files(system: Predicting, folder: Path) -> dict[str, str]:
+    """Copy the files that a system names under the names of its fields: MLflow keeps no folders."""
+    copies = {}
+    for name in system.FILES:
+        if file := system.file_of(name):
+            if not file.is_file():
+                raise InputError(f"{file}: no such file; system.{name} names it")
+            copies[name] = str(shutil.copyfile(file, folder / f"{name}{file.suffix}"))
+    return copies
 
 
 def _model(config: Mapping[str, Any]) -> dict[str, Any]:

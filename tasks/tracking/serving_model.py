@@ -12,7 +12,7 @@ request are answered with status 400 and one clear line.
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,15 @@ from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModel, PythonModelContext, scoring_server
 
 import gner_core
+from gner_core.config.checkpoint import Description
 from gner_core.errors import InputError
 from gner_core.predicting.entities import checked_types
 from gner_core.store.artifacts import ArtifactRef, Store
 from tasks.paths import home_folder
 
-CHECKPOINT = "checkpoint"
-"""Name of the artifact that holds the weights, or of the value that says where they are."""
+CHECKPOINT, ABOUT = "checkpoint", "about"
+"""Names of the artifact that holds the weights, or of the value that says where they are, and of the
+value that says what a checkpoint is which has no gner.json."""
 PARAMS, TYPES, TEXT = "params", "types", "text"
 """Keys of a request, and its column."""
 
@@ -41,7 +43,9 @@ class EntityModel(PythonModel):
         beams = int(context.model_config["beams"])
         given = context.artifacts or {}
         folder = given.get(CHECKPOINT) or stored(context.model_config[CHECKPOINT])
-        self.model = gner_core.load(folder, beams=beams)
+        said = context.model_config.get(ABOUT)
+        about = with_files(Description.model_validate_json(said), given) if said else None
+        self.model = gner_core.load(folder, beams=beams, about=about)
         self.lock = threading.Lock()  # the server answers requests on several threads
         scoring_server.invocations = refusing(scoring_server.invocations)
 
@@ -64,6 +68,14 @@ class EntityModel(PythonModel):
         except InputError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
         return [{"entities": [entity.values() for entity in entities]} for entities in found]
+
+
+def with_files(about: Description, given: Mapping[str, str]) -> Description:
+    """Return a description whose system names its files where they lie with the model."""
+    if about.system is None:
+        return about
+    files = {name: given[name] for name in about.system.FILES if name in given}
+    return about.model_copy(update={"system": about.system.model_copy(update=files)})
 
 
 def _refuse_other_than_texts(texts: Sequence[Any]) -> None:

@@ -11,7 +11,7 @@ from gner_core.errors import InputError, did_you_mean
 from tasks.context import RunContext
 from tasks.models import import_backbone
 from tasks.plans.experiment import plan_experiment
-from tasks.standalone.bench import measured, publish_samples, untracked_run
+from tasks.standalone.bench.measuring import measured, publish_samples, untracked_run
 from tasks.steps.models import Backbone, Train, backbone_of
 from tasks.steps.step_key import values
 
@@ -75,7 +75,7 @@ def measure_training(
 def _request(experiment: Experiment, step: Train, run: RunContext) -> Mapping[str, Any]:
     return {
         "backbone": values(step.backbone),
-        "target": values(step.target),
+        "system": values(step.system),
         "train": values(step.stage.train),
         "choose": {"kind": "last"},  # validation steps are not measured
         "validation": None,

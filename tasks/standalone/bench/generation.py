@@ -8,14 +8,14 @@ from typing import Any, Literal
 from rich.console import Console
 
 from gner_core.config.experiment import Experiment
-from gner_core.config.system import DecodeParams
+from gner_core.config.systems.any import DecodeParams
 from gner_core.corpora.artifact import SENTENCES
 from gner_core.errors import InputError, did_you_mean
 from gner_core.scoring.metrics.tally import tally
 from gner_core.scoring.scored import Scored, read_scored
 from tasks.context import RunContext
 from tasks.plans.experiment import plan_experiment
-from tasks.standalone.bench import measured, publish_samples, untracked_run
+from tasks.standalone.bench.measuring import measured, publish_samples, untracked_run
 from tasks.steps.models import Generate, Stored
 from tasks.steps.step_key import values
 
@@ -62,26 +62,46 @@ def measure_generation(
     Raises:
         InputError: for faults of corpora or checkpoint, and where no checkpoint is published.
     """
-    if evaluation not in experiment.tests:
-        hint = did_you_mean(evaluation, experiment.tests)
-        hint = hint or f"; there are: {', '.join(experiment.tests)}"
-        raise InputError(f"{experiment.file}: no test {evaluation!r}{hint}")
-    plan = plan_experiment(experiment)
-    sample, written = plan.samples[evaluation], plan.tests[evaluation].predictions
+    written = tested(experiment, evaluation)
     found: dict[Way, Measured] = {}
     with untracked_run(experiment.execution, console=console) as run:
-        publish_samples([sample], run)
-        common = {
-            "sentences": str(run.path(sample) / SENTENCES),
-            "model": str(checkpoint.absolute() if checkpoint else _published(written, run)),
-        }
+        common = read_by(written, run, checkpoint=checkpoint)
         for mode, beams, batch in ways:
-            decode = experiment.decode.model_copy(update={"mode": mode, "beams": beams})
-            request = {**common, **_decoding(experiment, written, decode, batch)}
+            decode = written.decode.model_copy(update={"mode": mode, "beams": beams})
+            request = {**common, **decoding(experiment, written, decode, batch)}
             title = f"{mode}, beams {beams}, batch {batch}"
             with measured(WORKER, request, run, title=title) as (figures, folder):
                 found[mode, beams, batch] = (figures, read_scored(folder / SCORED))
     return [_row(way, found) for way in found]
+
+
+def tested(experiment: Experiment, evaluation: str) -> Generate:
+    """Return the generation of a test.
+
+    Raises:
+        InputError: for a test that is not there, and as `plan_experiment`.
+    """
+    if evaluation not in experiment.tests:
+        hint = did_you_mean(evaluation, experiment.tests)
+        hint = hint or f"; there are: {', '.join(experiment.tests)}"
+        raise InputError(f"{experiment.file}: no test {evaluation!r}{hint}")
+    written = plan_experiment(experiment).tests[evaluation].predictions
+    if not isinstance(written, Generate):
+        raise InputError(f"{experiment.file}: tests.{evaluation}: no model of ours generates here")
+    return written
+
+
+def read_by(written: Generate, run: RunContext, *, checkpoint: Path | None) -> dict[str, Any]:
+    """Return where a worker reads the sentences and the model of a generation.
+
+    Raises:
+        InputError: for faults of corpora, and where no checkpoint is published.
+    """
+    publish_samples([written.data], run)
+    return {
+        "sentences": str(run.path(written.data) / SENTENCES),
+        "model": str(checkpoint.absolute() if checkpoint else _published(written, run)),
+    }
 
 
 def _published(written: Generate, run: RunContext) -> Path:
@@ -94,12 +114,13 @@ def _published(written: Generate, run: RunContext) -> Path:
     return run.path(step)
 
 
-def _decoding(
+def decoding(
     experiment: Experiment, written: Generate, decode: DecodeParams, batch: int
 ) -> dict[str, Any]:
+    """Return what a worker gets for a way of decoding."""
     return {
         "backbone": values(written.backbone),
-        "target": values(written.target),
+        "system": values(written.system),
         "decode": values(decode),
         "batch": batch,
         "batch_tokens": experiment.execution.generate_tokens,
