@@ -33,7 +33,7 @@ from gner_core.config.reading.files import read_experiment
 from tasks.plans.experiment import plan_experiment
 from tasks.services.machine import Services
 from tasks.services.settings import Settings
-from tasks.standalone.bench import untracked_run
+from tasks.standalone.bench.measuring import untracked_run
 
 BARE, RUN, DEPLOYMENT = "bare steps", "gner run", "deployment"
 DEPLOYED_AS = "gner/tiny"

@@ -26,6 +26,7 @@ GNER = [sys.executable, "-m", "flows"]
 PLANTED = {
     "AWS_SECRET_ACCESS_KEY": "planted-secret-of-the-store",
     "HF_TOKEN": "hf_planted_token_of_the_hub",
+    "OPENAI_API_KEY": "sk-planted-key-of-the-endpoint",
     "MLFLOW_TRACKING_PASSWORD": "planted-password-of-mlflow",
 }
 """Secrets in the environment of every run; no file may hold one afterwards."""

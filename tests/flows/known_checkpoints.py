@@ -16,7 +16,7 @@ from gner_core.config.backbone import BackboneParams
 from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.config.reading.files import read_params
 from gner_core.config.reevaluation import Reevaluation
-from gner_core.config.system import TargetForm
+from gner_core.config.systems.gner import TargetForm
 from gner_core.records import Prediction, read_sentences, write_predictions
 from gner_core.store.artifacts import ArtifactRef
 from gner_core.systems.gner.targets import BIO

@@ -30,7 +30,8 @@ from tests.flows.known_checkpoints import Place
 
 HEARTBEAT = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
 DEMOS = ("scaling-law", "beam-size", "schema-ablation", "matching-ablation")
-SWEEPS = (*DEMOS, "paper-zero-shot", *(f"paper-{name}" for name in DEMOS))
+OF_THE_PAPER = ("paper-zero-shot", "paper-compared", "paper-same-backbone")
+SWEEPS = (*DEMOS, *OF_THE_PAPER, *(f"paper-{name}" for name in DEMOS))
 
 
 @pytest.fixture(scope="module")

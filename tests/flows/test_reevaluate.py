@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.views.reevaluate import raise_faults, table_rows
-from gner_core.config.system import TargetForm
+from gner_core.config.systems.gner import TargetForm
 from gner_core.errors import InputError
 from gner_core.store.artifacts import ArtifactRef
 from tasks.checkpoints.identity import Checkpoint, named

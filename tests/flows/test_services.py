@@ -20,7 +20,13 @@ from tests.benchmarks.overhead import measure_overhead
 from tests.flows.conftest import GNER, PLANTED, Home, files_holding
 
 DEMOS = ("scaling-law", "beam-size", "schema-ablation", "matching-ablation")
-SWEEPS = (*DEMOS, "paper-zero-shot", *(f"paper-{name}" for name in DEMOS))
+SWEEPS = (
+    *DEMOS,
+    "paper-zero-shot",
+    "paper-compared",
+    "paper-same-backbone",
+    *(f"paper-{name}" for name in DEMOS),
+)
 DEPLOYED = {
     "gner": {"demo", "tiny", "full-paper"},
     "sweep": {*SWEEPS},

@@ -143,7 +143,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _large(file: str) -> bool:
-    return file.endswith((".safetensors", ".parquet"))
+    return file.endswith((".safetensors", ".bin", ".parquet"))
 
 
 def _etag(file: str, body: bytes) -> str:

@@ -9,11 +9,13 @@ import pytest
 import gner_core
 import tasks
 
+RUN_BY_OTHERS = ("tasks.tracking.serving_model", "gner_core.systems.gliner.child")
+"""By MLflow's server and in GLiNER's environment."""
 MODULES = sorted(
     name
     for package in (gner_core, tasks)
     for _, name, is_package in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-    if not is_package and name != "tasks.tracking.serving_model"  # MLflow runs this one
+    if not is_package and name not in RUN_BY_OTHERS
 )
 
 

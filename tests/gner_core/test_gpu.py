@@ -15,7 +15,8 @@ from transformers import (
 
 from gner_core.backbones.load import load_tokenizer
 from gner_core.config.execution import ExecutionParams
-from gner_core.config.system import DecodeParams
+from gner_core.config.systems.any import DecodeParams
+from gner_core.config.systems.gner import GnerSystem
 from gner_core.config.training import ChooseLast, TrainParams
 from gner_core.generation.job import GenerateRequest
 from gner_core.generation.worker import work as generate
@@ -54,7 +55,7 @@ def test_a_stage_trains_and_generates_on_the_gpu(
         TrainRequest(
             output=str(folders["model"]),
             scratch=str(folders["train"]),
-            target=BIO,
+            system=GnerSystem.writing(BIO),
             train=recipe,
             model=str(tiny_model.folder),
             execution=execution,
@@ -69,7 +70,7 @@ def test_a_stage_trains_and_generates_on_the_gpu(
         GenerateRequest(
             output=str(folders["answers"]),
             scratch=str(folders["generate"]),
-            target=BIO,
+            system=GnerSystem.writing(BIO),
             decode=DecodeParams(mode="free", beams=2, too_long="skip", seed=1),
             model=str(folders["model"]),
             batch=8,
@@ -129,7 +130,7 @@ def test_the_gpu_is_used_well(
         scratch=str(tmp_path),
         threads=None,
         backbone=tiny_model.backbone.model_copy(update=limits),
-        target=BIO,
+        system=GnerSystem.writing(BIO),
         train=recipe.model_copy(update={"global_batch": 256}),
         model=str(folder),
         sentences=str(tmp_path / "s.parquet"),

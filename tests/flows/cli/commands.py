@@ -51,6 +51,8 @@ WRONG = (
     "reevaluate params/reevaluate.yaml",
     "bench matching missing.jsonl",
     "bench train params/tiny.yaml --stage third",
+    "systems install nothing",
+    "systems import gliner nowhere made",
     "deploy",
     "down",
     "unknown",

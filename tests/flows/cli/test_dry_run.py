@@ -96,3 +96,26 @@ def test_the_graph_of_the_paper_is_shown_before_anything_is_fetched(
     hours = [float(line.split()[0].replace(",", "")) for line in parts]
     assert len(hours) == 11
     assert sum(hours) == pytest.approx(float(total.split()[1].replace(",", "")), rel=0.01)
+
+
+def test_a_dry_run_of_the_compared_systems_says_what_each_would_cost(
+    tmp_path: Path, root: Path
+) -> None:
+    """On a machine that has fetched nothing, and with commits that nobody has pinned yet."""
+    done = Home(tmp_path / "home", root).gner("run", "params/paper/compared.yaml", "--dry-run")
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    written = [line for line in lines if line.split()[1:2] == ["generate"]]
+    files = [*(root / "params" / "models" / "released").glob("*.yaml")]
+    assert len(written) == 2 * len(files)
+    assert not any(" ? " in line for line in written)
+    hours = {line.split()[1]: line.split()[0] for line in lines if line.startswith("   ")}
+    labels = {line.rpartition("[checkpoint=")[2].partition("]")[0] for line in written}
+    assert {f"checkpoint={label}" for label in labels} <= hours.keys()
+    corpora = {line.split()[3] for line in lines if line.startswith("pending  corpus")}
+    assert len(corpora) == 23  # the MIT corpora are in both tables
+    assert corpora <= hours.keys()
+    assert all(float(hours[name]) > 0 for name in (*corpora, "checkpoint=GoLLIE-34B"))
+    imported = [line for line in lines if line.split()[1:2] == ["backbone"]]
+    assert len(imported) == len(files)
+    assert any("(after-pinning)" in line for line in imported)

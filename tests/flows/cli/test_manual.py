@@ -31,7 +31,7 @@ def commands(page: Path) -> list[list[str]]:
 def test_commands_are_accepted(page: Path) -> None:
     for words in commands(page):
         command, rest = get_command(app), [*words]
-        while groups := getattr(command, "commands", None):
+        while rest and (groups := getattr(command, "commands", None)):
             command = groups[rest.pop(0)]
         command.make_context(command.name, rest)
 

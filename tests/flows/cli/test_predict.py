@@ -7,12 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
-from flows.views.predict import coloured
+from flows.views.predict import coloured, print_entities
 from gner_core.config.checkpoint import DESCRIPTION, description_of
 from gner_core.errors import InputError
 from gner_core.predicting.entities import Entity
 from gner_core.reports.entities import render_entities
-from tasks.checkpoints.find import find_checkpoint
+from tasks.checkpoints.foreign import usable
 from tests.flows.conftest import Home
 
 TEXT = "Ada <b>met</b> 東京\t👨‍👩‍👧‍👦 in New York."
@@ -142,7 +142,7 @@ def test_artifacts_of_other_steps_are_no_checkpoints(
     key = next((tiny_home.folder / "store" / "score").iterdir()).name
     for name in (key, f"score/{key}", "train/"):
         with pytest.raises(InputError, match="neither a folder nor a checkpoint"):
-            find_checkpoint(name)
+            usable(name, None)
 
 
 def test_the_page_shows_every_text_escaped() -> None:
@@ -159,3 +159,17 @@ def test_the_terminal_shows_entities_and_obeys_no_text() -> None:
     shown = coloured("Ada\x1b[31m waves", FOUND[:1], {"a, b (c)": "cyan"})
     assert shown.plain == "[Ada](a, b (c) 98)\ufffd[31m waves"
     assert any("bold cyan" in str(span.style) for span in shown.spans)
+
+
+def test_entities_without_a_confidence_have_none_in_any_form(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = [[Entity(0, 3, "person", "Ada", None)]]
+    assert coloured("Ada waves", found[0], {"person": "cyan"}).plain == "[Ada](person) waves"
+    page = render_entities(["Ada waves"], found, types=["person"], title="t")
+    assert "<small>person</small>" in page
+    assert "confidences" not in page
+    print_entities(["Ada waves"], found, types=["person"], form="table", title="t")
+    assert "confidence" not in capsys.readouterr().out
+    print_entities(["Ada waves"], found, types=["person"], form="json", title="t")
+    assert json.loads(capsys.readouterr().out)["entities"][0]["confidence"] is None

@@ -9,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 from gner_core.errors import InputError
-from tasks.checkpoints.find import find_checkpoint
+from tasks.checkpoints.foreign import usable
 from tests.flows.conftest import Home
 
 
@@ -57,12 +57,12 @@ def test_a_checkpoint_has_many_names(own_home: Home, client: MlflowClient) -> No
     found = {model["name"]: model for model in json.loads(own_home.gner("models", "--json").out)}
     adapted, tuned = (Path(found[name]["where"]) for name in ("adaptation", "finetuning"))
     client.set_registered_model_alias("gner", "champion", str(found["adaptation"]["version"]))
-    assert find_checkpoint("champion") == adapted
-    assert find_checkpoint(adapted.name[:8]) == adapted
-    assert find_checkpoint(f"train/{adapted.name[:6]}") == adapted
-    assert find_checkpoint("adaptation") == adapted
-    assert find_checkpoint("tiny/adaptation") == adapted
-    assert find_checkpoint("tiny") == tuned
+    assert usable("champion", None).folder == adapted
+    assert usable(adapted.name[:8], None).folder == adapted
+    assert usable(f"train/{adapted.name[:6]}", None).folder == adapted
+    assert usable("adaptation", None).folder == adapted
+    assert usable("tiny/adaptation", None).folder == adapted
+    assert usable("tiny", None).folder == tuned
 
 
 def test_a_key_that_two_artifacts_share_is_refused(own_home: Home, client: MlflowClient) -> None:
@@ -71,10 +71,10 @@ def test_a_key_that_two_artifacts_share_is_refused(own_home: Home, client: Mlflo
         first, first.with_name(f"{first.name[:-1]}{'1' if first.name[-1] == '0' else '0'}")
     )
     with pytest.raises(InputError, match=r"2 artifacts begin so \(train/.*give more of a key"):
-        find_checkpoint(first.name[:10])
-    assert find_checkpoint(first.name) == first
+        usable(first.name[:10], None)
+    assert usable(first.name, None).folder == first
     with pytest.raises(InputError, match="2 artifacts have this name"):
-        find_checkpoint(json.loads((first / "manifest.json").read_text())["title"])
+        usable(json.loads((first / "manifest.json").read_text())["title"], None)
 
 
 def test_predict_takes_short_keys(own_home: Home) -> None:

@@ -11,7 +11,7 @@ from gner_core.config.experiment import Experiment
 from gner_core.config.reading.files import read_experiment
 from gner_core.errors import InputError
 from tasks.plans.experiment import plan_experiment, used_corpora
-from tasks.standalone.bench import untracked_run
+from tasks.standalone.bench.measuring import untracked_run
 from tasks.workers import Workers
 from tests.gner_core.faulty_server import FaultyServer, faulty_server, status
 

@@ -107,6 +107,7 @@ def models(place: Place, monkeypatch: pytest.MonkeyPatch) -> Models:
             (run.store.unfinished(step.ref) / name).touch()
         if step.kind == "generate":
             generate(run, step, *given, folder=folder, **options)
+            (folder / SUMMARY).write_text(json.dumps({"sentences": 8}))
         else:
             (folder / "model.safetensors").write_text("0.7 1")
         if step.kind == "train":

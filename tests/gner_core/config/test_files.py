@@ -87,13 +87,13 @@ def test_includes_are_read_and_overrides_win(tiny: Path) -> None:
         ("backbone=null", "backbone: missing, and stages.adaptation.from names it"),
         ("execution.train_batch=x", "execution.train_batch: Input should be a valid integer, unable to parse string as an integer, got 'x' or Input should be 'auto', got 'x'"),
         ("system.labels=BIOES", "decode.mode: guided needs system.labels BIO and system.context full, got BIOES and full; set free"),
-        ("system.kind=spans", "system.kind: Input should be 'gner', got 'spans'"),
+        ("system.kind=spans", "system: kind 'spans' is not one of gner, uniner, instructuie, gollie, gliner, chat, own"),
         ("tests.zero-shot.of={hub: a/b}", "missing: tests.zero-shot.of.checkpoint"),
         ("tests.zero-shot.of={checkpoint: {hub: a/b}}", "missing: tests.zero-shot.of.checkpoint.revision"),
         ("tests.zero-shot.of={checkpoint:train/0a}", "tests.zero-shot.of.checkpoint:train/0a: a key without a value; put a blank behind its colon"),
         ("name=5", "name: Input should be a valid string, got 5; put it into quotes"),
         ("name=My_Run", "name: Input should be lower-case letters, digits and dashes, such as my-name, got 'My_Run'"),
-        ("decode=null", "decode: Input should be a section of keys, got None"),
+        ("decode=null", "decode: missing; it says how the model generates text"),
         ("tests.zero-shot.data.corpora=music", "tests.zero-shot.data.corpora: Input should be a list, such as [one, two], got 'music'"),
         ("name=" + 201 * "a", "name: String should have at most 200 characters, got '" + 79 * "a" + "…"),
     ],
@@ -156,7 +156,7 @@ def test_every_params_file_loads(root: Path) -> None:
     kinds = {check_file(file) for file in files}
     assert kinds == {
         *("experiment", "sweep", "study", "re-evaluation", "backbone", "catalog"),
-        *("device", "energy", "lengths", "defaults"),
+        *("device", "energy", "lengths", "defaults", "template", "table", "checkpoint"),
     }
 
 

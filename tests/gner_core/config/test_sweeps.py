@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from gner_core.config.reading.check import check_file
+from gner_core.config.reading.models import read_model_file
 from gner_core.config.reading.sweeps import Runnable, Study, Sweep, read_runnable
+from gner_core.config.training import StoredCheckpoint
 from gner_core.errors import InputError
 
 
@@ -100,7 +102,7 @@ def test_overrides_go_to_the_sweep_or_to_every_point(files: Files, root: Path) -
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"shown": []}, r"toy.yaml: shown: unknown key; allowed: axes, base, figure, fixed"),
+        ({"shown": []}, r"toy.yaml: shown: unknown key; allowed: axes, base, device, figure, fixed"),
         ({"base": None}, r"base: missing; name an experiment file"),
         ({"base": "none.yaml"}, r"none.yaml: cannot be read"),
         ({"axes": {}}, r"toy.yaml: axes: .*at least 1 item"),
@@ -192,6 +194,37 @@ def test_the_study_of_the_paper_has_every_backbone_seed_and_beam_size(root: Path
     assert (len(zero_shot.corpora), zero_shot.split) == (5, "valid")
     assert "BIOES, full context" in {
         point.labels["target"] for point in sweeps["paper-schema-ablation"].points
+    }
+
+
+def test_studies_of_systems_have_every_released_checkpoint_and_every_schema(root: Path) -> None:
+    paper = root / "params" / "paper"
+    compared = read_runnable(paper / "compared.yaml", overrides=[])
+    assert isinstance(compared, Sweep)
+    files = {file.name for file in (root / "params" / "models" / "released").glob("*.yaml")}
+    named: set[str] = set()
+    for point in compared.points:
+        zero_shot, supervised = (point.experiment.tests[n] for n in ("zero-shot", "supervised"))
+        assert isinstance(zero_shot.of, StoredCheckpoint)
+        assert zero_shot.of == supervised.of
+        model = read_model_file(Path(str(zero_shot.of.checkpoint)))
+        assert point.labels["checkpoint"] == model.name
+        assert model.system and model.system.kind == point.experiment.system.kind
+        assert (len(zero_shot.data.corpora), len(supervised.data.corpora)) == (7, 18)
+        named.add(Path(str(zero_shot.of.checkpoint)).name)
+    assert named == files
+    schemas = read_runnable(paper / "same-backbone.yaml", overrides=[])
+    assert isinstance(schemas, Sweep)
+    trained = {
+        (point.experiment.backbone.name, point.experiment.system.kind)
+        for point in schemas.points
+        if point.experiment.backbone
+    }
+    assert {kind for name, kind in trained if name == "LLaMA-7B"} == {
+        *("gner", "uniner", "instructuie", "gollie")
+    }
+    assert {kind for name, kind in trained if name == "Flan-T5-large"} == {
+        *("gner", "instructuie", "gollie")
     }
 
 

@@ -24,10 +24,10 @@ def test_lengths_are_those_of_training(
 ) -> None:
     from gner_core.backbones.encoder import Encoder
     from gner_core.backbones.load import load_tokenizer
-    from gner_core.training.data.examples import Examples
+    from gner_core.training.data.examples import GnerExamples
 
     encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
-    wanted = Examples(news, encoder, recipe.model_copy(update={"epochs": 1})).lengths()[0]
+    wanted = GnerExamples(news, encoder, recipe.model_copy(update={"epochs": 1})).lengths()[0]
     counter = TokenCounter(tiny_model.folder, tiny_model.backbone, BIO)
     assert list(counter.lengths(news)) == wanted  # the order of types changes no count here
 

@@ -10,7 +10,7 @@ from gner_core.config.backbone import BackboneParams
 from gner_core.config.costs import DeviceProfile, EnergyParams
 from gner_core.config.reading.costs import ENERGY, LENGTHS, named_device, read_lengths
 from gner_core.config.reading.files import read_catalog, read_params
-from gner_core.config.system import DecodeParams
+from gner_core.config.systems.any import DecodeParams
 from gner_core.config.training import LoraParams, TrainParams
 from gner_core.costs.devices import read_device
 from gner_core.costs.estimate import Volume, footprint, generation_cost, training_cost

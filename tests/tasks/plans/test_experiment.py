@@ -8,7 +8,7 @@ from gner_core.config.backbone import BackboneParams
 from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.files import read_experiment, read_params
-from gner_core.config.system import TargetForm
+from gner_core.config.systems.gner import GnerSystem, TargetForm
 from gner_core.errors import InputError
 from gner_core.store.fingerprint import file_sha256
 from gner_core.systems.gner.targets import BIO
@@ -133,7 +133,8 @@ decode: {mode: free}
     plan = plan_experiment(experiment(home, root, text))
     assert plan.backbone is None
     assert isinstance(plan.stages["more"].model, Stored)
-    assert plan.stages["more"].target == plan.tests["after"].predictions.target == brackets
+    system = plan.tests["after"].predictions.system
+    assert plan.stages["more"].system == system == GnerSystem.writing(brackets)
 
 
 @pytest.mark.parametrize(

@@ -96,10 +96,11 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
     folder, home = tmp_path_factory.mktemp("checkpoint"), tmp_path_factory.mktemp("home")
     params = backbone("encoder_decoder")
     import_backbone(params, folder=folder, texts=[INSTRUCTION * 9])
-    describe(folder, Description(version=VERSION, backbone=params, target=BIO, types=()))
+    about = Description(version=VERSION, backbone=params, target=BIO, types=())
+    describe(folder, about)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", "")  # MLflow sets it itself, too
-        yield log_pyfunc(folder, name="tiny", beams=1, home=home)
+        yield log_pyfunc(folder, about, name="tiny", beams=1, home=home)
         mlflow.set_tracking_uri("")
 
 
@@ -160,8 +161,10 @@ def test_an_mlflow_that_cannot_be_reached_is_one_clear_line(
     logged: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    params = backbone("encoder_decoder")
+    about = Description(version=VERSION, backbone=params, target=BIO, types=())
     with pytest.raises(InputError, match=r"http://127.0.0.1:9: the model cannot be logged"):
-        log_pyfunc(tmp_path, name="tiny", beams=1, home=tmp_path)
+        log_pyfunc(tmp_path, about, name="tiny", beams=1, home=tmp_path)
 
 
 @pytest.mark.slow
