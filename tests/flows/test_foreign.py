@@ -185,6 +185,7 @@ def on_hub(
     )
 
 
+@pytest.mark.slow
 def test_a_hub_id_is_used_through_the_real_client(plain: Path, home: Home, hub: HubServer) -> None:
     commit = Repository({}).commit
     about = ("--about", str(plain / "t5.yaml"))

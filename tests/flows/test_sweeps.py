@@ -66,6 +66,7 @@ def test_a_beam_sweep_trains_nothing_twice_and_ends_in_figure_and_table(tiny_hom
     assert {line.split()[0] for line in dry.out.splitlines()} == {"published", "default"}
 
 
+@pytest.mark.slow
 def test_a_scaling_sweep_trains_each_size_once(tmp_path: Path, root: Path) -> None:
     home = Home(tmp_path / "home", root)
     dry = home.gner(*SIZES, "--dry-run")

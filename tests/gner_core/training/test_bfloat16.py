@@ -46,6 +46,7 @@ def test_losses_are_those_of_float32_but_for_rounding(
 
 
 @pytest.mark.usefixtures("fast_cpu")
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_weights(
     model: TinyModel, ask: Ask, tmp_path: Path
 ) -> None:

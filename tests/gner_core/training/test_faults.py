@@ -336,6 +336,7 @@ def test_a_system_that_takes_no_more_bytes_loses_nothing(
     assert journal(whole_training(tiny_llama)) == journal(place)
 
 
+@pytest.mark.slow
 def test_no_room_for_a_look_halves_the_micro_batch_and_chooses_the_same(
     tiny_llama: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
