@@ -17,6 +17,7 @@ from gner_core.config.systems.gner import GnerSystem
 from gner_core.corpora.artifact import SENTENCES, STATISTICS
 from gner_core.matching.modes import Matcher
 from gner_core.records import (
+    ANSWERS,
     Sentence,
     iter_sentences,
     read_answers,
@@ -62,7 +63,6 @@ from tasks.tracking.mlflow_run import DESCRIPTION
 from tasks.tracking.tracker import CHECKPOINT
 
 PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"
-ANSWERS = "answers.parquet"
 SCORED, SCORES = "scored.parquet", "scores.json"
 REPORT, PAPER = "report.html", "paper.json"
 

@@ -7,16 +7,16 @@ from typing import Any
 
 from gner_core.backbones.number_format import number_format
 from gner_core.config.systems.gliner import GlinerSystem
-from gner_core.generation.job import GenerateRequest, Job
+from gner_core.generation.answering import AnsweringJob
+from gner_core.generation.job import GenerateRequest
 from gner_core.generation.parts import plan_parts
-from gner_core.generation.texts.job import ANSWERS
-from gner_core.records import Answered, Sentence, read_answers, write_answers
+from gner_core.records import ANSWERS, Answered, Sentence
 from gner_core.systems.gliner.engine import Gliner, skipped
 from gner_core.systems.gliner.environment import command
 from gner_core.systems.gliner.inputs import type_names
 
 
-class GlinerJob(Job[Answered]):
+class GlinerJob(AnsweringJob):
     """The sentences of a generation in batches by their words; the model tells which are too long."""
 
     def __init__(self, request: GenerateRequest, params: GlinerSystem) -> None:
@@ -50,17 +50,9 @@ class GlinerJob(Job[Answered]):
             for (s, types), outputs in zip(sentences, answers, strict=True)
         ]
 
-    def write(self, path: Path, records: Sequence[Answered]) -> None:
-        """Write answers as one Parquet file."""
-        write_answers(path, records)
-
-    def read(self, path: Path) -> list[Answered]:
-        """Read a file that `write` has written."""
-        return read_answers(path)
-
     def finish(self, folder: Path, records: Sequence[Answered]) -> dict[str, Any]:
         """Write answers.parquet; return facts for the summary."""
-        write_answers(folder / ANSWERS, records)
+        self.write(folder / ANSWERS, records)
         left_out = sum(one.skipped is not None for one in records)
         return {
             "sentences": len(records),

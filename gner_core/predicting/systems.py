@@ -3,17 +3,14 @@
 from pathlib import Path
 
 from gner_core.config.checkpoint import Description, description_of
+from gner_core.config.systems.base import TextSystemParams
 from gner_core.config.systems.gliner import GlinerSystem
 from gner_core.config.systems.gner import GnerSystem
-from gner_core.config.systems.gollie import GollieSystem
-from gner_core.config.systems.instructuie import InstructUieSystem
 from gner_core.config.systems.own import OwnSystem
-from gner_core.config.systems.uniner import UninerSystem
 from gner_core.errors import InputError
 from gner_core.systems.gner.targets import BIO
 
-TextParams = UninerSystem | InstructUieSystem | GollieSystem | OwnSystem
-Predicting = GnerSystem | TextParams | GlinerSystem
+Predicting = GnerSystem | TextSystemParams | GlinerSystem
 """The systems whose checkpoints find entities in texts."""
 
 
@@ -45,7 +42,7 @@ def predicting_system(about: Description, *, beams: int, folder: Path) -> Predic
     system = about.trained_for
     if system in (None, GnerSystem.writing(BIO)):
         return GnerSystem.writing(BIO)
-    if not isinstance(system, TextParams | GlinerSystem):
+    if not isinstance(system, TextSystemParams | GlinerSystem):
         raise InputError(
             f"{folder}: was trained for {system}; predicting needs the system gner with BIO "
             "labels and the full context; test it in an experiment"

@@ -55,15 +55,16 @@ def put_folder(folder: Path, target: Path, *, durable: bool = False) -> None:
     """
     if durable:
         for path in (*folder.rglob("*"), folder):
-            _sync(path)
+            sync(path)
     shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     os.rename(folder, target)
     if durable:
-        _sync(target.parent)
+        sync(target.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make sure that a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -6,7 +6,6 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -17,6 +16,7 @@ from gner_core.errors import InputError
 from gner_core.matching.back_tokenization import BackTokens, from_file
 from gner_core.matching.modes import Matcher
 from gner_core.records import Answered
+from gner_core.runtime.cycles import no_search_for_cycles
 from gner_core.scoring.analysis.answers import answer_counts, answer_faults
 from gner_core.scoring.analysis.calibration import Calibration
 from gner_core.scoring.analysis.errors import (
@@ -158,7 +158,7 @@ def score_file(
     """
     result = FileScores(Calibration(setup.scoring.confidence_bins))
     parts = read_parts(path, gold=gold)
-    with _no_cycles():
+    with no_search_for_cycles():
         if workers == 1:
             scored: Iterator[FileScores] = map(PartScorer(setup).scores, parts)
         else:
@@ -169,16 +169,6 @@ def score_file(
     if not result.texts["all"]:
         raise InputError(f"{path}: holds no predictions")
     return result
-
-
-@contextmanager
-def _no_cycles() -> Iterator[None]:
-    """Stop the search for reference cycles: there are none, and it took a third of the time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _pool(parts: Iterator[Part], setup: FileScoring, *, workers: int) -> Iterator[FileScores]:

@@ -1,15 +1,15 @@
-"""What every system for named entity recognition offers: text systems and engines.
+"""What every system for named entity recognition offers.
 
 A text system turns a sentence and its entity types into prompts that a language model continues. An
-engine answers by itself: a model of another kind, or a server. What either answers is kept as
-strings before it is read, so that a later reader can read it anew.
+engine (`gliner`, `chat`) answers by itself: a model of another kind, or a server. What either
+answers is kept as strings before it is read, so that a later reader can read it anew.
 """
 
 import random
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from gner_core.records import Sentence, Span
+from gner_core.records import Span
 
 END = "</s>"
 """The end of an answer within a prompt or a training text; tokenizers write their own end token."""
@@ -90,13 +90,6 @@ class TextSystem(Reader, Protocol):
             draw: makes every random choice.
             epoch: of the training, from 0.
         """
-
-
-class Engine(Reader, Protocol):
-    """A system that answers without prompts of ours."""
-
-    def answer(self, sentences: Sequence[Sentence]) -> list[tuple[str, ...]]:
-        """Return the outputs for every sentence, in order."""
 
 
 @runtime_checkable

@@ -12,8 +12,9 @@ from gner_core.config.backbone import FolderSource, GlinerSource, HubModel
 from gner_core.config.checkpoint import Description
 from gner_core.config.model_file import ModelFile
 from gner_core.config.reading.models import foreign_model
-from gner_core.config.systems.any import System
+from gner_core.config.systems.base import ComparedSystem
 from gner_core.config.systems.gliner import GlinerSystem
+from gner_core.config.systems.gner import GnerSystem
 from gner_core.hub import has_safetensors, pinned
 from gner_core.predicting.systems import own_description
 from gner_core.store.artifacts import ArtifactRef, Store
@@ -98,7 +99,7 @@ def package_of(step: Backbone) -> str | None:
     return str(installed(home_folder())) if needs_one else None
 
 
-def package_for(system: System) -> str | None:
+def package_for(system: GnerSystem | ComparedSystem) -> str | None:
     """Return the environment of a system's package, where it has one.
 
     Raises:

@@ -15,7 +15,7 @@ from gner_core.errors import InputError
 from gner_core.predicting.entities import Entity, checked_types
 from gner_core.predicting.faults import CUT_OFF, told
 from gner_core.predicting.systems import predicting_system
-from gner_core.records import Sentence, read_answers, spans_of, write_sentences
+from gner_core.records import ANSWERS, Sentence, read_answers, spans_of, write_sentences
 from gner_core.scoring.file_pairs import read_own
 from gner_core.scoring.files import FileScores, FileScoring, score_answered, score_file
 from gner_core.systems.registry import reader
@@ -25,7 +25,7 @@ from tasks.steps.step_key import values
 from tasks.workers import Event, Workers
 
 WORKER, GENERATION = "gner_core.predicting.worker", "gner_core.generation.worker"
-ENTITIES, PREDICTIONS, ANSWERS = "entities.jsonl", "predictions.parquet", "answers.parquet"
+ENTITIES, PREDICTIONS = "entities.jsonl", "predictions.parquet"
 SEED = 1
 """Of the order of the types in a prompt."""
 

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import repeat
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 Fault = Callable[["Handler", bytes], None]
+S = TypeVar("S")
 
 
 @dataclass
@@ -143,18 +145,26 @@ class QuietServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def faulty_server() -> Iterator[FaultyServer]:
-    """Run a server in a thread until the block ends."""
-    handler = type("BoundHandler", (Handler,), {})
-    httpd = QuietServer(("127.0.0.1", 0), handler)
-    state = FaultyServer(f"http://127.0.0.1:{httpd.server_port}")
-    handler.state = state  # type: ignore[attr-defined]
+def served(handler: type[BaseHTTPRequestHandler], state_of: Callable[[str], S]) -> Iterator[S]:
+    """Run a server in a thread until the block ends; `state_of` makes its state of its URL."""
+    bound: Any = type("BoundHandler", (handler,), {})
+    httpd = QuietServer(("127.0.0.1", 0), bound)
+    bound.state = state_of(f"http://127.0.0.1:{httpd.server_port}")
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield state
+        yield bound.state
     finally:
-        state.stopping.set()
         httpd.shutdown()
         thread.join()
         httpd.server_close()
+
+
+@contextmanager
+def faulty_server() -> Iterator[FaultyServer]:
+    """Run a server that serves files until the block ends."""
+    with served(Handler, FaultyServer) as state:
+        try:
+            yield state
+        finally:
+            state.stopping.set()

@@ -7,7 +7,6 @@ bytes than it promises where it is told to. Clients find it by HF_ENDPOINT.
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from tests.gner_core.faulty_server import QuietServer
+from tests.gner_core.faulty_server import served
 
 TOKEN = "hf_s3cretS3cretS3cret"
 
@@ -164,15 +163,5 @@ def _tree_entry(file: str, body: bytes) -> dict[str, Any]:
 @contextmanager
 def hub_server() -> Iterator[HubServer]:
     """Run a hub in a thread until the block ends."""
-    handler = type("BoundHandler", (Handler,), {})
-    httpd = QuietServer(("127.0.0.1", 0), handler)
-    state = HubServer(f"http://127.0.0.1:{httpd.server_port}")
-    handler.state = state  # type: ignore[attr-defined]
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with served(Handler, HubServer) as state:
         yield state
-    finally:
-        httpd.shutdown()
-        thread.join()
-        httpd.server_close()

@@ -3,14 +3,11 @@
 Large files of JSON lines are read in parts, each by a process of its own.
 """
 
-import gc
 import multiprocessing
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -25,6 +22,7 @@ from gner_core.corpora.splits import rank
 from gner_core.corpora.statistics import Tally
 from gner_core.errors import InputError
 from gner_core.records import Sentence
+from gner_core.runtime.cycles import no_search_for_cycles
 
 EXAMPLES = 5
 LARGE = 8_000_000
@@ -102,7 +100,7 @@ def _read(source: Source, most: int | None) -> SplitFound:
         folder=source.folder,
         repairs=found.repairs,
     )
-    with _no_cycles():
+    with no_search_for_cycles():
         for sentence in found.tally.counting(islice(stream, most)):
             found.ranks.append(rank(sentence.words, source.seed))
             found.tags.append(crc32(" ".join(sentence.tags).encode()))
@@ -161,13 +159,3 @@ def _cut(path: Path, scratch: Path, count: int) -> list[Path]:
 
 def _processes() -> int:
     return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
-
-
-@contextmanager
-def _no_cycles() -> Iterator[None]:
-    """Stop the search for reference cycles: sentences have none."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

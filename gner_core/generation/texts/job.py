@@ -12,18 +12,18 @@ from gner_core.backbones.text_encoder import TextEncoder
 from gner_core.backbones.tokens import shared_prefix
 from gner_core.config.systems.base import TextSystemParams
 from gner_core.errors import InputError
+from gner_core.generation.answering import AnsweringJob
 from gner_core.generation.free import FreeAnswer
-from gner_core.generation.job import TOO_LONG, GenerateRequest, Job
+from gner_core.generation.job import TOO_LONG, GenerateRequest
 from gner_core.generation.parts import plan_parts
 from gner_core.generation.texts.asking import Answerer, Questions, Way
-from gner_core.records import Answered, read_answers, write_answers
+from gner_core.records import ANSWERS, Answered
 
-ANSWERS = "answers.parquet"
 SENTENCES_AT_ONCE = 64
 """Sentences whose prompts are tokenized together."""
 
 
-class TextJob(Job[Answered]):
+class TextJob(AnsweringJob):
     """The sentences of a generation with the lengths of their prompts, and their batches."""
 
     def __init__(
@@ -66,17 +66,9 @@ class TextJob(Job[Answered]):
         """Return the empty answers of a sentence over the limits, None for others."""
         return None if self.budgets[index] else self._answered(index, [], [], skipped=TOO_LONG)
 
-    def write(self, path: Path, records: Sequence[Answered]) -> None:
-        """Write answers as one Parquet file."""
-        write_answers(path, records)
-
-    def read(self, path: Path) -> list[Answered]:
-        """Read a file that `write` has written."""
-        return read_answers(path)
-
     def finish(self, folder: Path, records: Sequence[Answered]) -> dict[str, Any]:
         """Write answers.parquet; return facts for the summary."""
-        write_answers(folder / ANSWERS, records)
+        self.write(folder / ANSWERS, records)
         return {
             "sentences": len(records),
             "calls": sum(len(one.outputs) for one in records),

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import BaseModel, Field, ValidationError
 
 from gner_core.errors import InputError
+from gner_core.runtime.files import sync
 from gner_core.systems.chat.prompts import Question
 
 Outcome = Literal["complete", "cut_off", "filtered", "refused", "empty"]
@@ -114,7 +115,7 @@ class AnswersFile:
             question, answer = _parsed(line, where=f"{path}, line {number}")
             self._known[question] = answer
         os.ftruncate(self._file, end)
-        _sync_folder(path.parent)
+        sync(path.parent)
 
     def __enter__(self) -> Self:
         return self
@@ -179,12 +180,3 @@ def _parsed(line: bytes, *, where: str) -> tuple[str, Answer]:
     if answer is None:
         raise InputError(f"{where}: no answer of an endpoint; delete the line to ask again")
     return question, answer
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make sure that the name of a new file is on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from tests.gner_core.faulty_server import QuietServer
+from tests.gner_core.faulty_server import served
 
 Fault = Callable[["Handler", str], None]
 """Answers a request; gets what was asked."""
@@ -148,16 +148,8 @@ def hang_up() -> Fault:
 @contextmanager
 def stub() -> Iterator[Stub]:
     """Run an endpoint in a thread until the block ends."""
-    handler = type("BoundHandler", (Handler,), {})
-    httpd = QuietServer(("127.0.0.1", 0), handler)
-    state = Stub(f"http://127.0.0.1:{httpd.server_port}/v1")
-    handler.state = state  # type: ignore[attr-defined]
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield state
-    finally:
-        state.stopping.set()
-        httpd.shutdown()
-        thread.join()
-        httpd.server_close()
+    with served(Handler, lambda url: Stub(f"{url}/v1")) as state:
+        try:
+            yield state
+        finally:
+            state.stopping.set()
