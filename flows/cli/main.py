@@ -10,7 +10,7 @@ from flows.cli.bench import app as bench
 from flows.cli.data import app as data
 from flows.cli.init import init
 from flows.cli.messages import input_errors
-from flows.cli.predict import log_model, predict, score_checkpoint
+from flows.cli.models.predict import log_model, predict, score_checkpoint
 from flows.cli.reevaluate import reevaluate
 from flows.cli.run import check, run
 from flows.cli.score import beams, compare, score
