@@ -2,10 +2,10 @@
 
 The output layer is the widest of a small model: 32,128 or 49,152 logits a token. Hidden states of
 prompts and padding, which have no label, skip it. The loss converts the logits to float32 piece by
-piece; only their gradient is a second tensor of their size.
+piece, and their gradient takes their place.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -13,7 +13,8 @@ from transformers import PreTrainedModel
 
 from gner_core.training.data.examples import IGNORED
 
-ROWS_AT_ONCE = 128  # rows of logits: some megabytes, which fit a CPU's cache
+ROWS_AT_ONCE = {"cpu": 16, "cuda": 256}
+"""Rows of logits: on a CPU some megabytes, which fit its cache; on a GPU few kernels."""
 
 
 class LabelHead:
@@ -47,10 +48,11 @@ class _SummedCrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         total = logits.new_zeros((), dtype=torch.float32)
         logarithms = logits.new_empty(len(labels), dtype=torch.float32)
-        for rows in _pieces(len(labels)):
-            values = logits[rows].float()
-            logarithms[rows] = values.logsumexp(1)
+        for rows, values in _pieces(logits):
             wanted = values.gather(1, labels[rows, None]).squeeze(1)
+            highest = values.amax(1, keepdim=True)
+            sums = values.sub_(highest).exp_().sum(1)
+            logarithms[rows] = sums.log_().add_(highest.squeeze(1))
             total += (logarithms[rows] - wanted).sum()
         ctx.save_for_backward(logits, labels, logarithms)
         return total
@@ -58,24 +60,31 @@ class _SummedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *outer: torch.Tensor) -> tuple[torch.Tensor, None]:
         logits, labels, logarithms = ctx.saved_tensors
-        gradient = torch.empty_like(logits)
-        for rows in _pieces(len(labels)):
-            values = (logits[rows].float() - logarithms[rows, None]).exp_()
+        for rows, values in _pieces(logits):
+            values.sub_(logarithms[rows, None]).exp_()
             values.scatter_add_(1, labels[rows, None], -torch.ones_like(values[:, :1]))
-            gradient[rows] = values.mul_(outer[0])
-        return gradient, None
+            logits[rows] = values.mul_(outer[0])
+        return logits, None
 
 
 def summed_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Return the sum of the cross-entropy over all labels, in float32.
 
     Args:
-        logits: (labels, vocabulary), in any number format.
+        logits: (labels, vocabulary), in any number format. The backward pass overwrites them with
+            their gradient, so it can run only once.
         labels: (labels,) token ids.
     """
     total: torch.Tensor = _SummedCrossEntropy.apply(logits, labels)
     return total
 
 
-def _pieces(count: int) -> list[slice]:
-    return [slice(at, at + ROWS_AT_ONCE) for at in range(0, count, ROWS_AT_ONCE)]
+def _pieces(logits: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Yield some rows at a time, and a float32 copy of them in memory that all pieces share."""
+    count, vocabulary = logits.shape
+    at_once = ROWS_AT_ONCE[logits.device.type]
+    buffer = logits.new_empty((min(count, at_once), vocabulary), dtype=torch.float32)
+    for start in range(0, count, at_once):
+        rows = slice(start, start + at_once)
+        piece = logits[rows]
+        yield rows, buffer[: len(piece)].copy_(piece)

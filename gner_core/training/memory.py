@@ -1,10 +1,11 @@
-"""Memory of a training: the size of micro-batches, and what is given back between updates."""
+"""Memory of a training: the size of micro-batches, and what a training on a CPU keeps of freed memory."""
 
 import ctypes
 import json
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from transformers import AutoConfig, TrainerCallback
 
@@ -14,6 +15,9 @@ from gner_core.runtime.files import write_file
 
 LIMIT = "micro-batch.json"
 CPU_BATCH = 8  # more does not make a CPU faster
+GROWTH = 1.1
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+"""Numbers of glibc's mallopt."""
 
 
 def micro_batch_limit(scratch: Path) -> int | None:
@@ -70,17 +74,31 @@ def estimated_micro_batch(model: str, *, longest: int, parameters: int) -> int:
     return fitting(left, longest=longest, per_token=per_token)
 
 
-class ReturnMemory(TrainerCallback):
-    """Gives the system back, after every update, what the C library keeps of freed memory.
+class BoundMemory(TrainerCallback):
+    """Keeps freed memory of a training on a CPU for the next tensors, up to a bound.
 
-    Tensors differ in size from batch to batch. Pieces that fit none of the next ones would pile up:
-    on a CPU, a training would take more and more memory.
+    The system clears every page that it gives anew: a sixth of the time of a small model's updates.
+    But tensors differ in size from batch to batch, and pieces that fit none of the next ones pile
+    up. So freed memory is kept until the process holds `GROWTH` times what an update has needed.
     """
 
     def __init__(self) -> None:
-        self.trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, others do not
+        library = ctypes.CDLL(None)
+        self.trim = getattr(library, "malloc_trim", None)  # glibc has both, others neither
+        self.needed = 0
+        """Bytes after the largest update that began without kept memory."""
+        self.fresh = True
+        if self.trim is not None:
+            library.mallopt(M_MMAP_MAX, 0)  # no piece is given back as soon as it is freed
+            library.mallopt(M_TRIM_THRESHOLD, -1)
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
-        """Return the memory."""
-        if self.trim is not None:
+        """Return all freed memory to the system where too much of it has piled up."""
+        if self.trim is None:
+            return
+        held = psutil.Process().memory_info().rss
+        if self.fresh:
+            self.needed = max(self.needed, held)
+        self.fresh = held > GROWTH * self.needed
+        if self.fresh:
             self.trim(0)

@@ -36,7 +36,7 @@ from gner_core.training.data.validation import ValidateAt, Validation, split_off
 from gner_core.training.guards import Load
 from gner_core.training.launch.shared_memory import unlink_buffers
 from gner_core.training.memory import (
-    ReturnMemory,
+    BoundMemory,
     estimated_micro_batch,
     micro_batch_limit,
     read_free_memory_with_torch,
@@ -174,7 +174,7 @@ class Stage:
         model = self.model(checkpoint)
         fuse_activations(model)
         if model.device.type == "cpu":
-            callbacks = [*callbacks, ReturnMemory()]
+            callbacks = [*callbacks, BoundMemory()]
         validated: dict[str, Any] = {}
         if self.validation is not None:
             callbacks = [*callbacks, ValidateAt(self.validation.steps)]

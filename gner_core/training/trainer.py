@@ -177,6 +177,8 @@ class StageTrainer(Trainer):
         self, max_steps: int, train_dataloader: Any, resume_from_checkpoint: str | None
     ) -> Any:
         prepared = super()._prepare_for_training(max_steps, train_dataloader, None)
+        # Without the wrapper that copies all logits to float32: `_summed_loss` has autocast itself.
+        self.accelerator.unwrap_model(self.model_wrapped, keep_fp32_wrapper=False)
         if resume_from_checkpoint is not None:
             self._restore(Path(resume_from_checkpoint))
         return prepared
