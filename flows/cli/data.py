@@ -6,17 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from flows.cli.messages import print_json, show_fault
 from flows.views.output import Output
-from gner_core.config.corpus import CorpusParams, Split
-from gner_core.config.reading.files import read_catalog, read_params
 from gner_core.errors import InputError
 
 if TYPE_CHECKING:
+    from gner_core.config.corpus import CorpusParams
     from gner_core.corpora.fetch import Report
 
 app = typer.Typer(
@@ -45,6 +44,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 def list_corpora(as_json: Json = False, catalog: Catalog = PUBLISHED) -> None:
     """List the catalog: roles, Table 8's counts, licence, verified or not, in the cache or not."""
     from flows.views.data import catalog_table, catalog_values
+    from gner_core.config.reading.files import read_catalog
 
     corpora = read_catalog(catalog)
     cached = {name for name, corpus in corpora.items() if _is_cached(name, corpus)}
@@ -175,7 +175,8 @@ def lengths(
         typer.Option(help="Folder with a tokenizer.json; without it, the backbone is imported."),
     ] = None,
     split: Annotated[
-        Split | None, typer.Option(help="train, valid or test; without it all together.")
+        Literal["train", "valid", "test"] | None,
+        typer.Option(help="train, valid or test; without it all together."),
     ] = None,
     cut: Annotated[int, typer.Option(min=1, help="Words of the pieces of cut passages.")] = 100,
     source: Source = None,
@@ -186,6 +187,7 @@ def lengths(
     """Count tokens of prompts and targets, and what is over the limits of a backbone."""
     from flows.views.data import lengths_table
     from gner_core.config.backbone import BackboneParams
+    from gner_core.config.reading.files import read_params
     from gner_core.corpora.lengths import TokenCounter
     from gner_core.systems.gner.targets import BIO
     from tasks.standalone.token_lengths import count_corpus, tokenizer_folder
@@ -259,8 +261,9 @@ def check(
 
 def _chosen(
     names: list[str] | None, catalog: Path, source: str | None = None
-) -> dict[str, CorpusParams]:
+) -> "dict[str, CorpusParams]":
     """Return the named corpora; without names, those whose files the mirror or the cache holds."""
+    from gner_core.config.reading.files import read_catalog
     from tasks.paths import corpora_cache
 
     corpora = read_catalog(catalog)
@@ -278,11 +281,11 @@ def _chosen(
     return {name: corpora[name] for name in found}
 
 
-def _is_in(folder: Path, corpus: CorpusParams) -> bool:
+def _is_in(folder: Path, corpus: "CorpusParams") -> bool:
     return all((folder / file).exists() for files in corpus.files.values() for file in files)
 
 
-def _is_cached(name: str, corpus: CorpusParams) -> bool:
+def _is_cached(name: str, corpus: "CorpusParams") -> bool:
     from gner_core.corpora.fetch.cache import CorpusCache
     from tasks.paths import corpora_cache
 
@@ -291,7 +294,7 @@ def _is_cached(name: str, corpus: CorpusParams) -> bool:
 
 def _fetched(
     name: str,
-    corpus: CorpusParams,
+    corpus: "CorpusParams",
     source: str | None,
     *,
     offline: bool,
@@ -309,7 +312,7 @@ def _fetched(
 
 
 def _prepared(
-    corpora: Mapping[str, CorpusParams], source: str | None, *, offline: bool
+    corpora: "Mapping[str, CorpusParams]", source: str | None, *, offline: bool
 ) -> Iterator[tuple[str, Path]]:
     """Fetch and prepare one corpus after the other; yield its name and the folder in the store."""
     from tasks.paths import open_store

@@ -12,7 +12,7 @@ from flows.cli.messages import print_json
 from gner_core.errors import InputError
 
 if TYPE_CHECKING:
-    from tasks.tracking.server import TrackingStore
+    from tasks.tracking.records import Records
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print a list of objects instead of text.")]
 
@@ -23,8 +23,8 @@ def runs(as_json: AsJson = False) -> None:
     from flows.views.store import run_lines
     from tasks.tracking.listing import tracked_runs
 
-    with _tracking() as mlflow:
-        found = tracked_runs(mlflow) if mlflow else []
+    with _tracking() as records:
+        found = tracked_runs(records) if records else []
     if as_json:
         print_json([asdict(run) for run in found])
         return
@@ -38,8 +38,8 @@ def models(as_json: AsJson = False) -> None:
     from tasks.checkpoints.listing import list_models
     from tasks.paths import open_store
 
-    with _tracking() as mlflow:
-        found = list_models(open_store(), mlflow)
+    with _tracking() as records:
+        found = list_models(open_store(), records)
     if as_json:
         print_json([asdict(model) for model in found])
         return
@@ -66,14 +66,14 @@ def clean(
     from flows.views.store import unused_lines
     from tasks.paths import made_home, open_store
     from tasks.standalone.clean import clean as clean_store
-    from tasks.tracking.server import known_store
+    from tasks.tracking.records import known_records
 
     home, store = made_home(), open_store()
     if free and not store.objects.is_local and not shared:
         raise InputError(
             f"{store.url}: other machines may share this store; --shared frees it, too"
         )
-    found = clean_store(store, known_store(home), free=free)
+    found = clean_store(store, known_records(home), free=free)
     if as_json:
         print_json([{**asdict(one), "ref": one.ref.path} for one in found])
         return
@@ -98,18 +98,18 @@ def pin(
 
 
 @contextmanager
-def _tracking() -> Iterator["TrackingStore | None"]:
-    """Give the tracking store, None where there is none yet.
+def _tracking() -> Iterator["Records | None"]:
+    """Give what was tracked, None where nothing ever was.
 
     Raises:
         InputError: when MLflow does not answer.
     """
     from tasks.checkpoints.registry import RegistryAwayError, answering
     from tasks.paths import home_folder
-    from tasks.tracking.server import known_store
+    from tasks.tracking.records import known_records
 
     try:
         with answering():
-            yield known_store(home_folder())
+            yield known_records(home_folder())
     except RegistryAwayError as fault:
         raise InputError(f"MLflow does not answer ({fault})") from None

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from tasks.checkpoints.listing import Model
-from tasks.standalone.clean import Unused
-from tasks.tracking.listing import TrackedRun
+if TYPE_CHECKING:
+    from tasks.checkpoints.listing import Model
+    from tasks.standalone.clean import Unused
+    from tasks.tracking.listing import TrackedRun
 
 KEY_CHARACTERS = 8
 """Of a key that is shown: enough to tell artifacts apart, and accepted wherever one is named."""
 AGES = ((86400, "days"), (3600, "h"), (60, "min"))
 
 
-def run_lines(runs: Sequence[TrackedRun]) -> Iterator[str]:
+def run_lines(runs: "Sequence[TrackedRun]") -> Iterator[str]:
     """Yield two or more lines a run, or one that says that there is none."""
     for run in runs:
         yield run.name
@@ -28,7 +30,7 @@ def run_lines(runs: Sequence[TrackedRun]) -> Iterator[str]:
         yield "no runs yet; `gner run FILE` makes one"
 
 
-def model_lines(models: Sequence[Model]) -> Iterator[str]:
+def model_lines(models: "Sequence[Model]") -> Iterator[str]:
     """Yield two or more lines a checkpoint, or one that says that there is none."""
     for one in models:
         version = (f"version {one.version}",) if one.version else ()
@@ -43,7 +45,7 @@ def model_lines(models: Sequence[Model]) -> Iterator[str]:
         yield "no trained checkpoints yet; `gner run FILE` makes some"
 
 
-def unused_lines(found: Sequence[Unused], *, freed: bool) -> Iterator[str]:
+def unused_lines(found: "Sequence[Unused]", *, freed: bool) -> Iterator[str]:
     """Yield a line an artifact or an unfinished step, then their number and size."""
     for one in found:
         title = "unfinished, can be resumed" if one.unfinished else one.title

@@ -13,13 +13,12 @@ from tasks.checkpoints.registry import (
     MODEL,
     STEP,
     WHERE,
-    Registry,
     RegistryAwayError,
     answering,
 )
 from tasks.paths import home_folder, is_offline, open_store
-from tasks.tracking.server import TrackingStore, known_store
-from tasks.tracking.tracker import CHECKPOINT
+from tasks.tracking.listing import checkpoint_of_run
+from tasks.tracking.records import Records, known_records
 
 PREDICTIONS = "predictions.parquet"
 GENERATE = "generate"
@@ -51,8 +50,8 @@ def checkpoint_named(name: str, store: Store) -> Path | ArtifactRef:
     step, _, key = name.rpartition("/")
     if found := artifact_named(key, [step] if step in STEPS else [] if step else STEPS, store):
         return found
-    mlflow = known_store(home_folder())
-    if mlflow and (tracked := _tracked(name, mlflow, store)):
+    known = known_records(home_folder())
+    if known and (tracked := _tracked(name, known, store)):
         return tracked
     if not step and (of_stage := _of_stage(name, store)):
         return of_stage
@@ -118,7 +117,7 @@ def find_predictions(name: Path) -> Path:
     return store.fetch(ref) / PREDICTIONS
 
 
-def _tracked(name: str, mlflow: TrackingStore, store: Store) -> Path | ArtifactRef | None:
+def _tracked(name: str, known: Records, store: Store) -> Path | ArtifactRef | None:
     """Return the checkpoint of an alias or of a run in MLflow.
 
     Raises:
@@ -126,8 +125,10 @@ def _tracked(name: str, mlflow: TrackingStore, store: Store) -> Path | ArtifactR
     """
     try:
         with answering():
-            version = Registry(mlflow, MODEL).champion(name)
-            step = version.tags.get(STEP) if version else _of_run(name, mlflow)
+            number = known.aliases(MODEL).get(name)
+            held = [one for one in known.versions(MODEL) if one.number == number]
+            version = held[0] if held else None
+            step = version.tags.get(STEP) if version else checkpoint_of_run(name, known)
     except RegistryAwayError as fault:
         raise InputError(
             f"{name}: neither a folder nor a key in the store {store.url}; MLflow, which knows the "
@@ -144,18 +145,6 @@ def _tracked(name: str, mlflow: TrackingStore, store: Store) -> Path | ArtifactR
             f"{name}: its checkpoint {step or where} is neither in the store {store.url} nor in a "
             "folder of this machine"
         )
-    return None
-
-
-def _of_run(name: str, mlflow: TrackingStore) -> str | None:
-    """Return the checkpoint, as `train/KEY`, of the latest run of a name that has one."""
-    run, _, stage = name.rpartition("/")
-    for title, tag in ((name, CHECKPOINT), (run, f"{CHECKPOINT}.{stage}")):
-        if title and "'" not in title:
-            for one in mlflow.runs(f"attributes.run_name = '{title}'"):
-                found = one.data.tags.get(tag)
-                if found and one.data.tags.get("gner.kind") in {"flow", "point"}:
-                    return str(found)
     return None
 
 

@@ -20,7 +20,6 @@ from tasks.checkpoints.foreign import pinned_and_said, weights_of
 from tasks.checkpoints.registry import ABOUT, STEP, WHERE
 from tasks.steps.models import Stored
 
-TRAIN = "train"
 NOT_CONTENT = (".*", "*.log", "*.jsonl", "*.md", "summary.json", DESCRIPTION, MANIFEST)
 """Files in a checkpoint's folder on which its answers do not depend. What gner.json says of prompts
 and limits is in the identity of the step generate."""

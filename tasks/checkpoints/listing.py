@@ -4,10 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from gner_core.store.artifacts import ArtifactRef, Store
-from tasks.checkpoints.identity import TRAIN
-from tasks.checkpoints.registry import CREATED, MODEL, STAGE, STEP, WHERE, Registry, Version
+from tasks.checkpoints.registry import (
+    CREATED,
+    MODEL,
+    STAGE,
+    STEP,
+    TRAIN,
+    WHERE,
+    Version,
+    by_checkpoint,
+)
 from tasks.tracking.listing import scores_of_checkpoints, tracked_runs
-from tasks.tracking.server import TrackingStore
+from tasks.tracking.records import Records
 
 
 @dataclass(frozen=True)
@@ -34,29 +42,27 @@ class Model:
     """Those of the version, such as `champion`."""
 
 
-def list_models(store: Store, mlflow: TrackingStore | None) -> list[Model]:
+def list_models(store: Store, records: Records | None) -> list[Model]:
     """Return the trainings of the store and the registered checkpoints, the latest first."""
     found = [_stored(ref, store) for ref in store.published(TRAIN)]
-    if mlflow:
-        registry = Registry(mlflow, MODEL)
-        known = registry.versions().values()
+    if records:
+        known = by_checkpoint(records.versions(MODEL)).values()
         versions = {one.tags.get(STEP) or one.tags[WHERE]: one for one in known}
         steps = {one.step for one in found}
         found += [_registered(one) for step, one in versions.items() if step not in steps]
-        found = list(_with_tracked(found, versions, registry.aliases(), mlflow))
+        found = list(_with_tracked(found, versions, records))
     return sorted(found, key=lambda one: one.created, reverse=True)
 
 
 def _with_tracked(
     found: Iterable[Model],
     versions: Mapping[str, Version],
-    aliases: Mapping[str, int],
-    mlflow: TrackingStore,
+    records: Records,
 ) -> Iterator[Model]:
     """Yield models with what MLflow knows of them."""
-    scores = scores_of_checkpoints(mlflow)
+    scores, aliases = scores_of_checkpoints(records), records.aliases(MODEL)
     names: dict[str, dict[str, None]] = {}
-    for run in tracked_runs(mlflow):
+    for run in tracked_runs(records):
         for step in run.checkpoints.values():
             names.setdefault(step, {})[run.name] = None
     for one in found:

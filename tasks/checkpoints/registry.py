@@ -5,30 +5,30 @@ registered one checkpoint at the same moment, the version with the lower number 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from tasks.tracking.server import TrackingStore, is_away
+from tasks.tracking.records import PAGE, Client, Records, VersionRecord, version_record
+from tasks.tracking.server import TrackingStore, is_away, is_of_mlflow
 from tasks.tracking.tracker import KEY, Tracker
 
 if TYPE_CHECKING:
-    from mlflow.entities.model_registry import ModelVersion
-
     from tasks.checkpoints.identity import Checkpoint
 
 MODEL = "gner"
 """The registered model under which every published training is registered."""
+TRAIN = "train"
+"""The step that trains a checkpoint."""
 CHECKPOINT, WHERE, WEIGHTS = "checkpoint", "path", "sha256"
 STEP, STAGE, CREATED, VERDICT = "step", "stage", "created", "verdict"
 ABOUT = "about"
 """The tag that says what a foreign checkpoint is, as its gner.json would."""
 DECISION = "decision."
 """Before the key of a suite of tests: the tag that holds what was decided on it, as JSON."""
-PAGE = 1000
 
 
 class RegistryAwayError(Exception):
@@ -59,18 +59,13 @@ class Registry:
 
     def versions(self) -> dict[str, Version]:
         """Return the versions by the key of their checkpoint."""
-        found: dict[str, Version] = {}
-        for one in _search(self.mlflow, f"name = '{self.model}'"):
-            key = one.tags.get(CHECKPOINT)
-            if key and (key not in found or one.number < found[key].number):
-                found[key] = one
-        return found
+        return by_checkpoint(self._records.versions(self.model))
 
     def version(self, key: str) -> Version | None:
         """Return the version of a checkpoint, None where it is not registered."""
         query = f"name = '{self.model}' and tags.`{CHECKPOINT}` = '{key}'"
-        found = map(_version, self.mlflow.client.search_model_versions(query, PAGE))
-        return min(found, key=lambda version: version.number, default=None)
+        found = self.mlflow.client.search_model_versions(query, PAGE)
+        return next(iter(by_checkpoint(map(version_record, found)).values()), None)
 
     def register(self, checkpoint: "Checkpoint") -> Version:
         """Return the version of a checkpoint, which is made if there is none."""
@@ -104,29 +99,14 @@ class Registry:
         """Return the version that holds an alias, None where none does.
 
         Raises:
-            MlflowException: as `aliases`.
-        """
-        # MLflow's call for one alias answers alike where there is none and where it is faulty
-        number = self.aliases().get(alias)
-        if number is None:
-            return None
-        return _version(self.mlflow.client.get_model_version(self.model, str(number)))
-
-    def aliases(self) -> dict[str, int]:
-        """Return the number of the version that holds each alias.
-
-        Raises:
             MlflowException: for every fault except that there is no registered model yet.
         """
-        from mlflow.exceptions import MlflowException
-
-        try:
-            held = self.mlflow.client.get_registered_model(self.model).aliases
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return {}
-            raise
-        return {alias: int(number) for alias, number in held.items()}
+        # MLflow's call for one alias answers alike where there is none and where it is faulty
+        number = self._records.aliases(self.model).get(alias)
+        if number is None:
+            return None
+        found = self.mlflow.client.get_model_version(self.model, str(number))
+        return Version(*version_record(found))
 
     def promote(self, version: Version, alias: str) -> None:
         """Move an alias to a version."""
@@ -142,6 +122,11 @@ class Registry:
         """Set tags on the run of a version's training, where it is known."""
         for name, value in tags.items() if version.run_id else ():
             self.mlflow.client.set_tag(str(version.run_id), name, value)
+
+    @property
+    def _records(self) -> Records:
+        """What MLflow's client knows: whoever writes reads in the same way."""
+        return Client(self.mlflow)
 
     def _training(self, checkpoint: "Checkpoint") -> str | None:
         """Return the run of a checkpoint's training, None where it is not known."""
@@ -181,10 +166,20 @@ class Registry:
             self.mlflow.client.log_model_artifacts(model, str(folder))
 
 
-def referred(mlflow: TrackingStore) -> set[str]:
+def by_checkpoint(versions: Iterable[VersionRecord]) -> dict[str, Version]:
+    """Return versions by the key of their checkpoint; of several, the lowest number counts."""
+    found: dict[str, Version] = {}
+    for one in versions:
+        key = one.tags.get(CHECKPOINT)
+        if key and (key not in found or one.number < found[key].number):
+            found[key] = Version(*one)
+    return found
+
+
+def referred(records: Records) -> set[str]:
     """Return what the versions of all models refer to: `train/KEY`, `compare/KEY`, `checkpoint/KEY`."""
     found = set()
-    for version in _search(mlflow, ""):
+    for version in records.versions(None):
         tags = version.tags
         decided = [json.loads(text) for name, text in tags.items() if name.startswith(DECISION)]
         found |= {one["compare"] for one in decided if one.get("compare")}
@@ -204,13 +199,10 @@ def register_later(tracker: Tracker, checkpoint: "Checkpoint") -> None:
 @contextmanager
 def answering() -> Iterator[None]:
     """Turn a registry that does not answer into a `RegistryAwayError`."""
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import OperationalError
-
     try:
         yield
-    except (MlflowException, OSError, OperationalError) as error:
-        if not is_away(error):
+    except Exception as error:
+        if not (is_of_mlflow(error) and is_away(error)):
             raise
         raise RegistryAwayError(f"{type(error).__name__}: {error}".splitlines()[0][:200]) from error
 
@@ -226,16 +218,3 @@ def _tags(checkpoint: "Checkpoint") -> dict[str, str]:
         **({STAGE: checkpoint.stage} if checkpoint.stage else {}),
         **({ABOUT: checkpoint.about.model_dump_json()} if checkpoint.about else {}),
     }
-
-
-def _search(mlflow: TrackingStore, query: str) -> Iterator[Version]:
-    token = None
-    while True:
-        page = mlflow.client.search_model_versions(query or None, PAGE, page_token=token)
-        yield from map(_version, page)
-        if not (token := page.token):
-            return
-
-
-def _version(found: "ModelVersion") -> Version:
-    return Version(int(found.version), found.run_id or None, dict(found.tags))

@@ -8,7 +8,6 @@ from gner_core.config.reevaluation import ScanParams, WatchedFolder, WatchedRepo
 from gner_core.errors import InputError
 from gner_core.store.artifacts import Store
 from tasks.checkpoints.identity import (
-    TRAIN,
     Checkpoint,
     below,
     distinct,
@@ -18,7 +17,7 @@ from tasks.checkpoints.identity import (
     published,
     registered,
 )
-from tasks.checkpoints.registry import STAGE, WHERE, Version
+from tasks.checkpoints.registry import STAGE, TRAIN, WHERE, Version
 
 
 def find_checkpoints(

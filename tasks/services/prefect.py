@@ -1,4 +1,8 @@
-"""Sets up a Prefect server for gner's deployments, and cancels runs whose worker has ended."""
+"""Sets up a Prefect server for gner's deployments, and cancels runs whose worker has ended.
+
+Prefect takes a second to import. It is imported inside functions, so that `gner down` need not wait
+for it where no server runs.
+"""
 
 import os
 import subprocess
@@ -6,18 +10,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import yaml
-from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
-from prefect.events.schemas.automations import AutomationCore
-from prefect.settings import get_current_settings
-from prefect.states import Cancelled
-from prefect.workers.process import ProcessWorker
 
 from gner_core.errors import InputError
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.events.schemas.automations import AutomationCore
 
 POOLS = ("cpu", "gpu")
 DEPLOYMENTS = "prefect.yaml"
@@ -34,6 +36,9 @@ def set_up(api: str, checkout: str, *, say: Callable[[str], object]) -> None:
     Raises:
         InputError: when the deployments are refused; with what `prefect deploy` said.
     """
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.workers.process import ProcessWorker
+
     with _client(api) as client:
         for pool in POOLS:
             template = ProcessWorker.get_default_base_job_template()
@@ -50,8 +55,10 @@ def set_up(api: str, checkout: str, *, say: Callable[[str], object]) -> None:
     say(f"{'deployments':<12} of {DEPLOYMENTS} are stored")
 
 
-def for_dead_runs(checkout: str) -> list[AutomationCore]:
+def for_dead_runs(checkout: str) -> "list[AutomationCore]":
     """Read the automations that end runs whose process is dead."""
+    from prefect.events.schemas.automations import AutomationCore
+
     content = yaml.safe_load((Path(checkout) / AUTOMATIONS).read_text())
     return [AutomationCore.model_validate(given) for given in content["automations"]]
 
@@ -98,8 +105,11 @@ def has_worker(api: str, pool: str, *, since: float) -> bool:
         return any(at is not None and at >= moment for at in seen)
 
 
-def _client(api: str) -> SyncPrefectClient:
+def _client(api: str) -> "SyncPrefectClient":
     """Return a client of this server, with the password of the environment where there is one."""
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.settings import get_current_settings
+
     password = get_current_settings().api.auth_string
     return SyncPrefectClient(api, auth_string=password.get_secret_value() if password else None)
 
@@ -109,6 +119,9 @@ def cancel_runs(api: str, pools: Sequence[str]) -> Iterator[str]:
 
     Only for workers that have ended, since nobody else would report these runs.
     """
+    from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
+    from prefect.states import Cancelled
+
     with _client(api) as client:
         taken = FlowRunFilter.model_validate({"state": {"type": {"any_": list(WORKING)}}})
         pool = WorkPoolFilter.model_validate({"name": {"any_": list(pools)}})

@@ -17,7 +17,7 @@ from gner_core.errors import InputError, Stopped
 from gner_core.store.artifacts import ArtifactRef, Store
 from gner_core.store.usage import in_use, no_new_runs
 from tasks.checkpoints.registry import CHECKPOINT, RegistryAwayError, answering, referred
-from tasks.tracking.server import TrackingStore
+from tasks.tracking.records import Records
 
 REPORTS = ("report/", "sweep-report/")
 
@@ -35,7 +35,7 @@ class Unused:
     unfinished: bool = False
 
 
-def clean(store: Store, mlflow: TrackingStore | None, *, free: bool) -> list[Unused]:
+def clean(store: Store, records: Records | None, *, free: bool) -> list[Unused]:
     """Return published artifacts that nobody refers to, and unfinished work; delete them if told.
 
     The largest come first. What a run or a worker is still at is not among them.
@@ -44,17 +44,17 @@ def clean(store: Store, mlflow: TrackingStore | None, *, free: bool) -> list[Unu
         InputError: when MLflow does not answer.
     """
     with no_new_runs(store):
-        found = _unused(store, mlflow)
+        found = _unused(store, records)
         return [one for one in found if _is_removed(one, store)] if free else found
 
 
-def _unused(store: Store, mlflow: TrackingStore | None) -> list[Unused]:
+def _unused(store: Store, records: Records | None) -> list[Unused]:
     published = [ref for step in store.steps() for ref in store.published(step)]
     manifests = {ref: store.manifest(ref) for ref in published}
     inputs = {ref.path: tuple(one.get("inputs", {}).values()) for ref, one in manifests.items()}
     kept: set[str] = set()
     used = in_use(store, published)
-    waiting = [*_roots(inputs, mlflow), *used]
+    waiting = [*_roots(inputs, records), *used]
     while waiting:
         path = waiting.pop()
         if path not in kept:
@@ -66,12 +66,12 @@ def _unused(store: Store, mlflow: TrackingStore | None) -> list[Unused]:
     return sorted(found, key=lambda one: (-one.bytes, one.ref.path))
 
 
-def _roots(inputs: Mapping[str, Sequence[str]], mlflow: TrackingStore | None) -> Iterator[str]:
+def _roots(inputs: Mapping[str, Sequence[str]], records: Records | None) -> Iterator[str]:
     """Yield the reports, and what the registry refers to: with it the tests of registered checkpoints."""
     yield from (path for path in inputs if path.startswith(REPORTS))
     try:
         with answering():
-            named = referred(mlflow) if mlflow else set()
+            named = referred(records) if records else set()
     except RegistryAwayError as fault:
         raise InputError(
             f"MLflow does not answer ({fault}); without it nobody knows what is registered"

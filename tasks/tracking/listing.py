@@ -3,17 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from tasks.tracking.server import TrackingStore
-from tasks.tracking.tracker import CHECKPOINT, KIND
-
-if TYPE_CHECKING:
-    from mlflow.entities import Run
+from tasks.tracking.records import Records, RunRecord
+from tasks.tracking.tracker import CHECKPOINT
 
 F1 = "/f1"
 TEST = " test"
 """Ends the name of the run of an evaluation, after the title of the test."""
+RUNS = ("flow", "point")
+"""Kinds of the runs that are listed."""
 
 
 @dataclass(frozen=True)
@@ -38,40 +36,57 @@ class TrackedRun:
     """Why it failed; empty if it did not."""
 
 
-def tracked_runs(mlflow: TrackingStore) -> list[TrackedRun]:
+def tracked_runs(records: Records) -> list[TrackedRun]:
     """Return the runs, the latest first."""
-    found = [run for kind in ("flow", "point") for run in mlflow.runs(f"tags.`{KIND}` = '{kind}'")]
-    found.sort(key=lambda run: run.info.start_time, reverse=True)
+    found = [run for kind in RUNS for run in records.runs(kind)]
+    found.sort(key=lambda run: run.start_time, reverse=True)
     return [_tracked(run) for run in found]
 
 
-def scores_of_checkpoints(mlflow: TrackingStore) -> dict[str, dict[str, float]]:
+def checkpoint_of_run(name: str, records: Records) -> str | None:
+    """Return the last checkpoint, as `train/KEY`, of the latest run of a name that has one.
+
+    Args:
+        name: of a run, or `RUN/STAGE` for the checkpoint of one of its training stages.
+    """
+    run, _, stage = name.rpartition("/")
+    for title, tag in ((name, CHECKPOINT), (run, f"{CHECKPOINT}.{stage}")):
+        found = [one for kind in RUNS for one in records.runs(kind) if one.name == title]
+        tagged = [one for one in found if title and one.tags.get(tag)]
+        if tagged:
+            return max(tagged, key=lambda one: one.start_time).tags[tag]
+    return None
+
+
+def scores_of_checkpoints(records: Records) -> dict[str, dict[str, float]]:
     """Return the mean F1 by test of each tested checkpoint, such as `train/KEY`; the latest count."""
     found: dict[str, dict[str, float]] = {}
-    for run in mlflow.runs(f"tags.`{KIND}` = 'evaluation'"):
-        tested, f1 = run.data.tags.get(CHECKPOINT), run.data.metrics.get("mean/f1")
+    for run in records.runs("evaluation"):
+        tested, f1 = run.tags.get(CHECKPOINT), run.metrics.get("mean/f1")
         if tested and f1 is not None:
-            test = run.info.run_name.removesuffix(TEST)
-            found.setdefault(tested, {}).setdefault(test, f1)
+            found.setdefault(tested, {}).setdefault(run.name.removesuffix(TEST), f1)
     return found
 
 
-def _tracked(run: "Run") -> TrackedRun:
-    tags, metrics = run.data.tags, run.data.metrics
+def _tracked(run: RunRecord) -> TrackedRun:
     stages = f"{CHECKPOINT}."
-    report = tags.get("gner.report")
+    report = run.tags.get("gner.report")
     return TrackedRun(
-        name=run.info.run_name,
-        differs=tags.get("gner.set", ""),
-        status=run.info.status,
-        started=datetime.fromtimestamp(run.info.start_time / 1000, UTC).isoformat("T", "seconds"),
+        name=run.name,
+        differs=run.tags.get("gner.set", ""),
+        status=run.status,
+        started=datetime.fromtimestamp(run.start_time / 1000, UTC).isoformat("T", "seconds"),
         scores={
             name.removesuffix(F1): value
-            for name, value in sorted(metrics.items())
+            for name, value in sorted(run.metrics.items())
             if name.endswith(F1) and name.count("/") == 1
         },
         report=f"report/{report}" if report else "",
-        checkpoints={n.removeprefix(stages): v for n, v in tags.items() if n.startswith(stages)},
-        command=tags.get("gner.command", ""),
-        failure=tags.get("gner.failed", ""),
+        checkpoints={
+            name.removeprefix(stages): step
+            for name, step in run.tags.items()
+            if name.startswith(stages)
+        },
+        command=run.tags.get("gner.command", ""),
+        failure=run.tags.get("gner.failed", ""),
     )

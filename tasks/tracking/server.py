@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from sqlite3 import OperationalError as SqliteError
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,11 +24,10 @@ EXPERIMENT = "gner"
 DATABASE = "mlflow.db"
 AWAY = (408, 429, 502, 503, 504)
 """HTTP statuses with which a server or a proxy says to try again later."""
+PAGE = 1000
+"""Runs of one answer."""
 
 logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # it tells of every new database
-
-
-FOUND = 1000  # runs of one search, at most
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,15 @@ class TrackingStore:
 
     def runs(self, query: str) -> "list[Run]":
         """Return the runs that a query of MLflow finds, the latest first."""
-        return [*self.client.search_runs([self.experiment], query, max_results=FOUND)]
+        found: list[Run] = []
+        token = None
+        while True:
+            page = self.client.search_runs(
+                [self.experiment], query, max_results=PAGE, page_token=token
+            )
+            found += page
+            if not (token := page.token):
+                return found
 
 
 def tracking_store(home: Path) -> TrackingStore:
@@ -86,12 +94,20 @@ def own_store(home: Path) -> TrackingStore:
     return TrackingStore(f"sqlite:///{folder}/{DATABASE}", str(folder / "mlartifacts"))
 
 
+def is_of_mlflow(error: Exception) -> bool:
+    """Say whether an error is one that MLflow's client or a read of its database raises."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import OperationalError
+
+    return isinstance(error, (MlflowException, OSError, OperationalError, SqliteError))
+
+
 def is_away(error: BaseException | None) -> bool:
     """Say whether an error, its cause or context means that the same call may succeed later."""
     import requests
     from sqlalchemy.exc import OperationalError
 
-    faults = (ConnectionError, TimeoutError, OperationalError, requests.Timeout)
+    faults = (ConnectionError, TimeoutError, OperationalError, SqliteError, requests.Timeout)
     broken = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
     while error is not None:
         if isinstance(error, (*faults, *broken)) or _status(error) in AWAY:

@@ -5,7 +5,6 @@ import json
 import re
 import socket
 import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -210,14 +209,6 @@ def test_a_dry_run_lists_steps_and_what_is_published(tiny_home: Home) -> None:
     assert state["train", "finetuning"] == "pending"
     assert state["generate", "supervised"] == "pending"
     assert state["generate", "zero-shot"] == "published"
-
-
-def test_help_comes_at_once(root: Path) -> None:
-    command = [sys.executable, "-X", "importtime", "-m", "flows", "--help"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    lines = [line.split("|")[-1].strip() for line in done.stderr.splitlines() if "|" in line]
-    slow = {"datasets", "matplotlib", "mlflow", "pandas", "prefect", "pyarrow", "torch"}
-    assert {line.split(".")[0] for line in lines} & {*slow, "typer"} == {"typer"}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ except a backbone and a catalog, which are replaced as a whole, and sections of 
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -235,7 +236,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         InputError: for a missing or malformed file, or one that holds no mapping.
     """
     try:
-        values = read_text(path.read_text(encoding="utf-8"), str(path))
+        values = _parsed(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
@@ -244,6 +245,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: must hold a mapping of keys to values")
     unshared: dict[str, Any] = copied(values)
     return unshared
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str, where: str) -> Any:
+    """Parse a text once: every point of a sweep includes the same files. Do not change the value."""
+    return read_text(text, where)
 
 
 def copied(value: Any) -> Any:
