@@ -19,7 +19,7 @@ from gner_core.runtime.grace import GRACE, grace_seconds
 from gner_core.runtime.machine import USAGE
 from gner_core.runtime.worker import PROGRESS, REQUEST, RESULT
 
-POLL_SECONDS = 0.3
+POLL_SECONDS = 0.1
 FULL_BYTES = 1 << 20
 """Free space below which a disk is full: a worker may then die without a word."""
 SECONDS_BETWEEN_LINES = 10.0

@@ -17,6 +17,7 @@ it with the pipe's file descriptor and the modules to import before the first jo
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -35,7 +36,7 @@ from gner_core.runtime.grace import grace_seconds
 from gner_core.runtime.machine import Meter, note
 from gner_core.runtime.priority import take_priority
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.05
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Once jobs may run: then the end of standard input is the only sign to stop."""
 
@@ -52,8 +53,7 @@ class Job:
 def serve(answers: int, preloaded: Sequence[str]) -> None:
     """Fork a job per line of standard input until it ends; then end all jobs."""
     take_priority()
-    for name in preloaded:
-        importlib.import_module(name)
+    _preload(preloaded)
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     jobs: dict[int, Job] = {}  # by process id
@@ -69,6 +69,18 @@ def serve(answers: int, preloaded: Sequence[str]) -> None:
                 _start(json.loads(line), jobs, answers)
         _reap(jobs, answers)
     _end(jobs, answers)
+
+
+def _preload(modules: Sequence[str]) -> None:
+    """Import modules without garbage collection, which takes a fifth of the time and finds little.
+
+    What they define is also left out of later collections, in the jobs, too: all of it stays.
+    """
+    gc.disable()
+    for name in modules:
+        importlib.import_module(name)
+    gc.freeze()
+    gc.enable()
 
 
 def _start(wanted: dict[str, Any], jobs: dict[int, Job], answers: int) -> None:
