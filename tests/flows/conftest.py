@@ -13,7 +13,6 @@ from typing import ClassVar
 from unittest.mock import patch
 
 import pytest
-from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from flows.cli.main import app
@@ -123,18 +122,9 @@ def _states(out: str) -> Sequence[tuple[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file of MLflow without runs; making one takes seconds."""
-    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{file}").get_experiment_by_name("gner")
-    return file
-
-
-@pytest.fixture(scope="session")
-def first_run(tmp_path_factory: pytest.TempPathFactory, root: Path, database: Path) -> Path:
+def first_run(shared_folder: Path, root: Path, database: Path) -> Path:
     """A home in which only params/tiny.yaml has run; all test processes share it, so none changes it."""
-    base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny"
+    shared = shared_folder / "tiny"
     with file_lock(shared.with_suffix(".lock")):
         if not (shared / "first.txt").exists():
             shared.mkdir()

@@ -3,7 +3,6 @@
 import os
 import pty
 import select
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -18,12 +17,9 @@ from tests.flows.conftest import GNER, Home
 MANY_UPDATES = ("stages.adaptation.train.epochs=60", "execution.checkpoint_every=1")
 
 
-def test_a_run_whose_terminal_is_closed_ends_in_order(
-    tmp_path: Path, root: Path, database: Path
-) -> None:
+def test_a_run_whose_terminal_is_closed_ends_in_order(own_home: Home, root: Path) -> None:
     """Its worker writes the last checkpoint, MLflow's runs are KILLED, no process is left."""
-    home = Home(tmp_path, root)
-    shutil.copy(database, tmp_path)
+    home, folder = own_home, own_home.folder
     terminal, inside = pty.openpty()
     given = [word for override in MANY_UPDATES for word in ("--set", override)]
     run = subprocess.Popen(
@@ -43,7 +39,7 @@ def test_a_run_whose_terminal_is_closed_ends_in_order(
     )
     os.close(inside)
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("work/unfinished/train/*/checkpoint-*")):
+    while not list(folder.glob("work/unfinished/train/*/checkpoint-*")):
         assert run.poll() is None and time.monotonic() < deadline
         if select.select([terminal], [], [], 0.05)[0]:
             os.read(terminal, 1 << 16)
@@ -52,17 +48,15 @@ def test_a_run_whose_terminal_is_closed_ends_in_order(
     assert run.wait(60) == 129
     _, left = psutil.wait_procs(started, timeout=30)
     assert left == []
-    (scratch,) = tmp_path.glob("work/unfinished/train/*")
+    (scratch,) = folder.glob("work/unfinished/train/*")
     assert "goes on from the checkpoint of update" in (scratch / "worker.log").read_text()
-    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     experiment = client.get_experiment_by_name("gner")
     assert experiment is not None
-    status = {
-        r.info.run_name.partition(",")[0]: r.info.status
-        for r in client.search_runs([experiment.experiment_id])
-    }
+    runs = client.search_runs([experiment.experiment_id], order_by=["start_time"])
+    status = {run.info.run_name.partition(",")[0]: run.info.status for run in runs}  # of the last
     assert status["tiny"] == status["adaptation"] == "KILLED"
-    assert "RUNNING" not in status.values()
+    assert "RUNNING" not in {run.info.status for run in runs}
 
 
 def test_printing_to_a_closed_terminal_is_no_fault(tmp_path: Path) -> None:

@@ -221,7 +221,7 @@ def copying(
     torch.manual_seed(1)
     encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
     model = load_model(tiny_model.folder, tiny_model.backbone, dtype="float32").eval()
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     family = tiny_model.backbone.family
     batch = collate(
         [encoder.example(s.words, s.tags, s.types) for s in learned(news)],

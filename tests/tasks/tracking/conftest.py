@@ -26,14 +26,6 @@ class Link:
     """How often each of the client's methods is refused from now on."""
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file of MLflow without runs; making one takes seconds."""
-    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{file}").get_experiment_by_name("gner")
-    return file
-
-
 @pytest.fixture
 def link(monkeypatch: pytest.MonkeyPatch, database: Path, tmp_path: Path) -> Link:
     """MLflow in an SQLite file behind a link that a test can break; pauses are short."""
