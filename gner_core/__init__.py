@@ -7,6 +7,8 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
+
     from gner_core.config.checkpoint import Description
     from gner_core.predicting.predictor import Predictor
 
@@ -17,6 +19,8 @@ def load(
     about: "str | os.PathLike[str] | Description | None" = None,
     beams: int = 1,
     batch: int = 16,
+    device: "str | torch.device | None" = None,
+    dtype: "str | torch.dtype | None" = None,
 ) -> "Predictor":
     """Load a checkpoint that gner trained, or a foreign one; imports torch only now.
 
@@ -27,10 +31,16 @@ def load(
             params/models/released/ are found by their name on the hub.
         beams: beam size over decisions (1 to 16).
         batch: windows of text that are decoded side by side.
+        device: "cpu", "cuda" or "cuda:1"; None takes the first GPU where there is one.
+        dtype: "float32" or "bfloat16"; None takes bfloat16 where the checkpoint's backbone allows
+            it and the device is fast in it.
 
     Raises:
-        gner_core.errors.InputError: when there is no usable checkpoint, or nothing says what it is.
+        gner_core.errors.InputError: when there is no usable checkpoint, or nothing says what it is,
+            and for a number, a device or a format that makes no sense.
     """
     from gner_core.predicting import loading
 
-    return loading.load(checkpoint, about=about, beams=beams, batch=batch)
+    return loading.load(
+        checkpoint, about=about, beams=beams, batch=batch, device=device, dtype=dtype
+    )

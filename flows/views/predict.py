@@ -9,12 +9,10 @@ from rich.text import Text
 
 from flows.views.output import Output, json_text, visible
 from flows.views.tables import COLOURS, WholeTable, bar_of, numbers, plain_table, texts
+from gner_core.predicting.display import is_sure, stretches
 from gner_core.predicting.entities import Entity
-from gner_core.reports.entities import render_entities, stretches
+from gner_core.reports.entities import render_entities
 from tasks.workers import Event, TimeLeft
-
-SURE = 0.5
-"""Entities below this confidence are dimmed."""
 
 
 @contextmanager
@@ -47,7 +45,7 @@ def print_entities(
     """Print texts with their entities on standard output."""
     if form == "json":
         for text, entities in zip(texts, found, strict=True):
-            line = {"text": text, "entities": [entity.values() for entity in entities]}
+            line = {"text": text, "entities": [entity.to_dict() for entity in entities]}
             sys.stdout.write(json_text(line) + "\n")
     elif form == "html":
         page = render_entities(texts, found, types=types, title=title)
@@ -74,7 +72,7 @@ def coloured(text: str, entities: Sequence[Entity], styles: dict[str, str]) -> T
             continue
         colour = styles[entity.label]
         sure = entity.confidence
-        weight = "bold" if sure is None or sure >= SURE else "dim"
+        weight = "bold" if is_sure(entity) else "dim"
         line.append(f"[{visible(stretch.text)}]", style=f"{weight} {colour}")
         percent = "" if sure is None else f" {100 * sure:.0f}"
         line.append(f"({entity.label}{percent})", style=f"dim {colour}")

@@ -5,7 +5,7 @@ or AVX512-BF16. On others, bfloat16 would be several times slower than float32.
 """
 
 import time
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
@@ -13,6 +13,7 @@ from gner_core.config.backbone import BackboneParams
 from gner_core.runtime.measured import measured
 
 NumberFormat = Literal["float32", "bfloat16"]
+FORMATS: tuple[NumberFormat, ...] = get_args(NumberFormat)
 INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 """Of x86 processors, as torch names them."""
 SIZE, REPEATS = 512, 5
@@ -21,15 +22,19 @@ FASTER = 1.3
 """From this ratio on, bfloat16 is worth its lower precision."""
 
 
-def number_format(backbone: BackboneParams, *, exact: bool) -> NumberFormat:
-    """Return in which format a backbone computes on this device.
+def number_format(
+    backbone: BackboneParams, *, exact: bool, on: torch.device | None = None
+) -> NumberFormat:
+    """Return in which format a backbone computes on a device.
 
     Args:
         exact: float32 whatever the device, so that results are the same on all machines.
+        on: the device; None for the GPU of this machine where there is one, else its CPU.
     """
     if exact or backbone.dtype == "float32":
         return "float32"
-    return "bfloat16" if torch.cuda.is_available() or cpu_is_fast_in_bfloat16() else "float32"
+    gpu = on.type == "cuda" if on else torch.cuda.is_available()
+    return "bfloat16" if gpu or cpu_is_fast_in_bfloat16() else "float32"
 
 
 def cpu_is_fast_in_bfloat16() -> bool:

@@ -7,6 +7,7 @@ Example:
     ('person', 'New York places')
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
@@ -36,9 +37,13 @@ class Entity:
     text: str
     confidence: float | None
 
-    def values(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the entity as JSON values."""
         return asdict(self)
+
+    def to_json(self) -> str:
+        """Return the entity as a JSON object."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
 
 
 def checked_types(types: Iterable[str]) -> tuple[str, ...]:

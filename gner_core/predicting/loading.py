@@ -2,44 +2,52 @@
 
 import os
 import warnings
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import torch
 
 from gner_core.backbones.importing import import_backbone
 from gner_core.config.backbone import BackboneParams, FolderSource, HubSource
 from gner_core.config.checkpoint import Description
 from gner_core.config.reading.models import foreign_model
 from gner_core.hub import has_safetensors, pinned, snapshot
-from gner_core.predicting import predictor
+from gner_core.predicting.folders import load_folder
 from gner_core.predicting.predictor import Predictor
+from gner_core.predicting.quiet import without_progress_bars
 
 
+@without_progress_bars()
 def load(
     checkpoint: str | os.PathLike[str],
     *,
     about: str | os.PathLike[str] | Description | None,
     beams: int,
     batch: int,
+    device: str | torch.device | None,
+    dtype: str | torch.dtype | None,
 ) -> Predictor:
     """Load a checkpoint; arguments and errors are those of `gner_core.load`.
 
     Weights in another form than safetensors are imported into a folder that is deleted again.
     """
+    loaded = partial(load_folder, beams=beams, batch=batch, device=device, dtype=dtype)
     name = os.fspath(checkpoint)
     if isinstance(about, Description):
-        return predictor.load(Path(name), about=about, beams=beams, batch=batch)
+        return loaded(Path(name), about=about)
     model = foreign_model(name, None if about is None else Path(about))
     if model is None:
-        return predictor.load(Path(name), beams=beams, batch=batch)
+        return loaded(Path(name), about=None)
     named, model = model, pinned(model)
     if named.source != model.source:
-        warnings.warn(f"{model.name}: its newest commit is taken, {model.source}", stacklevel=3)
+        warnings.warn(f"{model.name}: its newest commit is taken, {model.source}", stacklevel=4)
     said, folder = model.description(), _in_place(model.backbone)
     if folder:
-        return predictor.load(folder, about=said, beams=beams, batch=batch)
+        return loaded(folder, about=said)
     with TemporaryDirectory(prefix="gner-import-") as scratch:
         import_backbone(model.backbone, folder=Path(scratch), texts=())
-        return predictor.load(Path(scratch), about=said, beams=beams, batch=batch)
+        return loaded(Path(scratch), about=said)
 
 
 def _in_place(params: BackboneParams) -> Path | None:

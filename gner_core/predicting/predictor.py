@@ -2,40 +2,20 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol, overload
 
-from gner_core.backbones.encoder import Encoder
-from gner_core.backbones.load import load_for_inference, load_tokenizer
-from gner_core.backbones.number_format import number_format
-from gner_core.backbones.text_encoder import TextEncoder
-from gner_core.config.backbone import BackboneParams
 from gner_core.config.checkpoint import Description
-from gner_core.config.reading.defaults import defaults
-from gner_core.config.systems.base import TextSystemParams
-from gner_core.config.systems.gliner import GlinerSystem
-from gner_core.corpora.words import Word, line_ends, sentence_ends, split_words
+from gner_core.corpora.words import line_ends, sentence_ends
 from gner_core.errors import InputError
-from gner_core.generation.guided.costs import NOMINAL, pass_costs
-from gner_core.generation.guided.decoding import GuidedGenerator
-from gner_core.predicting.entities import BYTES, Entity, checked_types, kind_of, listed, own_types
+from gner_core.predicting.batches import batches
+from gner_core.predicting.entities import checked_types, listed, own_types
 from gner_core.predicting.faults import told
-from gner_core.predicting.finders.finder import Finder, Found
-from gner_core.predicting.finders.gliner import GlinerFinder
-from gner_core.predicting.finders.labels import LabelFinder
-from gner_core.predicting.finders.texts import TextFinder
-from gner_core.predicting.systems import own_description, predicting_system
-from gner_core.predicting.windows import Window, merged, windows
-from gner_core.records import Span
-from gner_core.systems.gliner.engine import Gliner
-from gner_core.systems.gliner.environment import command
-from gner_core.systems.gner.targets import BIO
-
-BATCH = 16
-Text = str | Sequence[str]
-"""A raw text, or the words of one that is split already."""
+from gner_core.predicting.finders.finder import Asked, Finder, Found
+from gner_core.predicting.prepared import Answer, Prepared, words_of
+from gner_core.predicting.requests import Text, TextRequest, Threshold, least_confidences
+from gner_core.predicting.results import Entities, Results
+from gner_core.predicting.windows import windows
 
 
 class Progress(Protocol):
@@ -45,30 +25,10 @@ class Progress(Protocol):
         """Take the number of windows that are done, of all, and the share of their tokens."""
 
 
-@dataclass(frozen=True)
-class Split:
-    """The words of a text and the windows that it was cut into."""
-
-    source: Text
-    words: list[Word]
-    windows: list[Window]
-
-    def shown(self, window: Window) -> list[str]:
-        """Return the words of a window."""
-        return [word.text for word in self.words[window.start : window.end]]
-
-    def entity(self, span: Span, confidence: float | None) -> Entity:
-        """Return an entity with its offsets in the source."""
-        first, last = self.words[span.start], self.words[span.end - 1]
-        piece = self.source[first.start : last.end]
-        text = piece if isinstance(piece, str) else " ".join(piece)
-        return Entity(first.start, last.end, span.label, text, confidence)
-
-
 class Predicted(NamedTuple):
     """The entities of every text, and what of the answers is none."""
 
-    entities: list[list[Entity]]
+    entities: Results
     faults: Counter[str]
     """By the names of `gner_core.predicting.faults`."""
 
@@ -82,69 +42,148 @@ class Predictor:
         self.finder = finder
         self.batch = batch
 
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The entity types that the checkpoint was trained on last; none of an imported backbone."""
+        return self.description.types
+
+    @overload
+    def predict(  # type: ignore[overload-overlap]  # a text is no list of texts
+        self,
+        texts: str,
+        types: Iterable[str] | None = None,
+        *,
+        threshold: Threshold | None = None,
+        report: Progress | None = None,
+    ) -> Entities: ...
+
+    @overload
     def predict(
         self,
         texts: Iterable[Text],
         types: Iterable[str] | None = None,
         *,
+        threshold: Threshold | None = None,
         report: Progress | None = None,
-    ) -> list[list[Entity]]:
-        """Return the entities of every text, left to right; no two of them share a word.
+    ) -> Results: ...
 
-        A warning tells how much of a system's answers is no entity; gner's own have no faults.
+    def predict(
+        self,
+        texts: str | Iterable[Text],
+        types: Iterable[str] | None = None,
+        *,
+        threshold: Threshold | None = None,
+        report: Progress | None = None,
+    ) -> Entities | Results:
+        """Return the entities of one text, or a list of those of every text, left to right.
+
+        No two entities of a text share a word. The lists show themselves in a notebook. A warning
+        tells how much of a system's answers is no entity; gner's own have no faults.
 
         Args:
-            texts: raw texts, or sequences of words, whose entities count words. Texts without
-                words have no entities. Long ones are cut into overlapping windows.
+            texts: one raw text, or a list of texts. A text of a list may also be a list of words,
+                whose entities count words. Texts without words have no entities. Long ones are cut
+                into overlapping windows.
             types: entity types, in the order in which the prompt names them; None takes those
                 that the checkpoint was trained on last.
+            threshold: the least confidence of an entity that is kept, 0 to 1: a number, or one
+                for each type that has one. It changes only what is kept.
             report: called after every batch of windows.
 
         Raises:
             InputError: for types that are missing, blank, repeated or too many for the prompt,
-                and for texts that are no texts, or hold a word too long for the model.
+                for texts that are no texts, or hold a word too long for the model, and for a
+                threshold that is none, names another type, or meets a system without confidences.
         """
-        predicted = self.predict_and_count(texts, types, report=report)
+        given = [texts] if isinstance(texts, str) else texts
+        predicted = self.predict_and_count(given, types, threshold=threshold, report=report)
         if line := told(predicted.faults):
             warnings.warn(line, stacklevel=2)
-        return predicted.entities
+        return predicted.entities[0] if isinstance(texts, str) else predicted.entities
 
     def predict_and_count(
         self,
         texts: Iterable[Text],
         types: Iterable[str] | None = None,
         *,
+        threshold: Threshold | None = None,
         report: Progress | None = None,
     ) -> Predicted:
-        """Return what `predict` returns, and count what of the answers is no entity."""
-        names = own_types(self.description) if types is None else checked_types(types)
-        given = listed(texts, "texts")
-        self._refuse_too_many(names)
-        split = [self._split(text, names, number) for number, text in enumerate(given, start=1)]
-        asked = [text.shown(window) for text in split for window in text.windows]
-        answers: dict[int, Found] = {}
-        sizes = [self.finder.size(words, names) for words in asked]
+        """Return what `predict` returns of a list, and count what of the answers is no entity."""
+        names = self._checked(types)
+        least = self._least(threshold, names)
+        given = enumerate(listed(texts, "texts"), start=1)
+        prepared = [self._cut(text, names, least, name=f"text {number}") for number, text in given]
+        answers = self._answers(prepared, report=report)
+        faults = sum((one.faults for one in answers), Counter[str]())
+        return Predicted(Results((one.entities for one in answers), types=names), faults)
+
+    def predict_each(
+        self, requests: Iterable[TextRequest], *, report: Progress | None = None
+    ) -> list[Answer]:
+        """Return the entities of texts that have each their own types and threshold.
+
+        They share batches. What is found equals what `predict` finds, up to the last digits of the
+        confidences, which depend on what is in a batch.
+
+        Raises:
+            InputError: as `predict`; it names the number of the text.
+        """
+        given = enumerate(requests, start=1)
+        prepared = [self.prepare(request, name=f"text {number}") for number, request in given]
+        return self._answers(prepared, report=report)
+
+    def prepare(self, request: TextRequest, *, name: str = "the text") -> Prepared:
+        """Check a request, and cut its text into windows, which `find` takes.
+
+        Args:
+            name: of the text, for messages.
+
+        Raises:
+            InputError: as `predict`.
+        """
+        try:
+            names = self._checked(request.types)
+            least = self._least(request.threshold, names)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+        return self._cut(request.text, names, least, name=name)
+
+    def find(self, asked: Sequence[Asked]) -> list[Found]:
+        """Return what is found in each window of one batch; windows of any texts may share it."""
+        return self.finder(asked)
+
+    def _answers(self, prepared: Sequence[Prepared], *, report: Progress | None) -> list[Answer]:
+        asked = [window for text in prepared for window in text.asked]
+        sizes = [size for text in prepared for size in text.sizes]
+        found: dict[int, Found] = {}
         if report:
             report(0, len(asked), share=0.0)
-        for chosen in _batches(sizes, self.batch):
-            found = self.finder([asked[n] for n in chosen], names)
-            answers.update(zip(chosen, found, strict=True))
+        for chosen in batches(sizes, self.batch):
+            found.update(zip(chosen, self.find([asked[n] for n in chosen]), strict=True))
             if report:
-                share = sum(sizes[n] for n in answers) / sum(sizes)
-                report(len(answers), len(asked), share=share)
-        in_order = iter([answers[n] for n in range(len(asked))])
-        entities = [_entities(text, [next(in_order) for _ in text.windows]) for text in split]
-        return Predicted(entities, sum((one.faults for one in answers.values()), Counter()))
+                report(len(found), len(asked), share=sum(sizes[n] for n in found) / sum(sizes))
+        in_order = iter([found[n] for n in range(len(asked))])
+        return [text.answer([next(in_order) for _ in text.windows]) for text in prepared]
 
-    def _split(self, source: Text, types: tuple[str, ...], number: int) -> Split:
-        if isinstance(source, BYTES):
-            raise InputError(f"text {number} is bytes; decode it")
-        if not isinstance(source, Sequence):
-            raise InputError(f"text {number} is {kind_of(source)}; give a text, or its words")
-        try:
-            words = split_words(source) if isinstance(source, str) else _given_words(source)
-        except InputError as error:
-            raise InputError(f"text {number}: {error}") from None
+    def _checked(self, types: Iterable[str] | None) -> tuple[str, ...]:
+        names = own_types(self.description) if types is None else checked_types(types)
+        self._refuse_too_many(names)
+        return names
+
+    def _least(self, threshold: Threshold | None, types: Sequence[str]) -> dict[str, float]:
+        if threshold is not None and not self.finder.rated:
+            system = self.description.trained_for
+            raise InputError(
+                f"threshold: the system {system.kind if system else 'gner'} answers with strings, "
+                "so its entities have no confidence; leave the threshold out"
+            )
+        return least_confidences(threshold, types)
+
+    def _cut(
+        self, source: Text, types: tuple[str, ...], least: dict[str, float], *, name: str
+    ) -> Prepared:
+        words = words_of(source, name)
         shown = [word.text for word in words]
         ends = sentence_ends(shown)
         if isinstance(source, str):
@@ -154,10 +193,11 @@ class Predictor:
         except ValueError as error:
             at = int(str(error))
             raise InputError(
-                f"text {number}, word {at + 1} ({shown[at][:30]!r}, {len(shown[at]):,} "
+                f"{name}, word {at + 1} ({shown[at][:30]!r}, {len(shown[at]):,} "
                 f"characters): too long for the {self._limit()} with these types"
             ) from None
-        return Split(source, words, cuts)
+        sizes = [self.finder.size(shown[cut.start : cut.end], types) for cut in cuts]
+        return Prepared(source, types, words, cuts, sizes, least)
 
     def _refuse_too_many(self, types: Sequence[str]) -> None:
         """Raise where the types leave no room for even one short word."""
@@ -180,103 +220,3 @@ class Predictor:
     def _limit(self) -> str:
         backbone = self.description.backbone
         return f"{backbone.max_source_tokens:,} tokens that {backbone.name} reads"
-
-
-def load(
-    checkpoint: Path,
-    *,
-    about: Description | None = None,
-    beams: int = 1,
-    batch: int = BATCH,
-    exact: bool = False,
-    package: Path | None = None,
-) -> Predictor:
-    """Load a checkpoint onto the accelerator where there is one.
-
-    Args:
-        checkpoint: folder with safetensors weights and their tokenizer.
-        about: what it is; None reads its gner.json.
-        beams: beam size over decisions of gner (1 to 16).
-        batch: windows that are decoded together.
-        exact: compute in float32, also where the backbone allows bfloat16.
-        package: the environment of GLiNER's package.
-
-    Raises:
-        InputError: when the folder is no checkpoint, or one that does not find entities in texts;
-            and for numbers that make no sense.
-    """
-    if not 1 <= beams <= 16 or batch < 1:
-        raise InputError(f"beams {beams}, batch {batch}: beams are 1 to 16, a batch at least 1")
-    description = about or own_description(checkpoint)
-    backbone = description.backbone
-    system = predicting_system(description, beams=beams, folder=checkpoint)
-    finder: Finder
-    if isinstance(system, GlinerSystem):
-        engine = _gliner(checkpoint, backbone, system, package, batch=batch, exact=exact)
-        finder = GlinerFinder(engine, system, model=checkpoint)
-        return Predictor(description, finder, batch=batch)
-    tokenizer = load_tokenizer(checkpoint)
-    model = load_for_inference(checkpoint, backbone, exact=exact)
-    if isinstance(system, TextSystemParams):
-        finder = TextFinder(model, TextEncoder(tokenizer, backbone), system, batch=batch)
-    else:
-        encoder = Encoder(tokenizer, backbone, BIO)
-        costs = NOMINAL if exact else pass_costs(model)
-        generator = GuidedGenerator(model, encoder, beams=beams, costs=costs)
-        finder = LabelFinder(encoder, generator)
-    return Predictor(description, finder, batch=batch)
-
-
-def _gliner(
-    checkpoint: Path,
-    backbone: BackboneParams,
-    system: GlinerSystem,
-    package: Path | None,
-    *,
-    batch: int,
-    exact: bool,
-) -> Gliner:
-    if package is None:
-        raise InputError(
-            f"{checkpoint}: GLiNER runs in the environment of its package; use it with gner "
-            "predict, gner test, or in an experiment"
-        )
-    return Gliner(
-        system,
-        model=checkpoint,
-        start=command(package),
-        batch=batch,
-        threads=None,
-        dtype=number_format(backbone, exact=exact),
-        too_long="skip",
-    )
-
-
-def _given_words(source: Sequence[str]) -> list[Word]:
-    """Return words that were split already; their offsets count words."""
-    words = []
-    for number, text in enumerate(source):
-        if not isinstance(text, str) or not text.strip():
-            raise InputError(f"word {number + 1} is {text!r}; a word is a text that is not blank")
-        split_words(text)  # refuses broken encodings
-        words.append(Word(text, number, number + 1))
-    return words
-
-
-def _batches(sizes: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Yield the indices of windows of similar size, the largest first to fail early on memory."""
-    order = sorted(range(len(sizes)), key=lambda n: -sizes[n])
-    tokens = defaults()["execution"]["generate_tokens"]
-    while order:
-        number = max(1, min(size, tokens // sizes[order[0]]))
-        yield order[:number]
-        order = order[number:]
-
-
-def _entities(text: Split, found: Sequence[Found]) -> list[Entity]:
-    entities = []
-    for number, span in merged(text.windows, [[*one.entities] for one in found]):
-        start = text.windows[number].start
-        inside = Span(span.start - start, span.end - start, span.label)
-        entities.append(text.entity(span, found[number].entities[inside]))
-    return entities

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from gner_core.config.checkpoint import Description
-from gner_core.predicting.predictor import load
+from gner_core.predicting.folders import load_folder
 from gner_core.runtime.worker import Report, Request, run_worker
 
 ENTITIES = "entities.jsonl"
@@ -26,6 +26,8 @@ class PredictRequest(Request):
     texts: str
     """JSON file with a list of texts."""
     types: tuple[str, ...]
+    threshold: dict[str, float]
+    """The least confidence of an entity that is kept, for the types that have one."""
     beams: int
     batch: int
     package: str | None
@@ -38,16 +40,17 @@ def work(request: PredictRequest, report: Report) -> dict[str, Any]:
         torch.set_num_threads(request.threads)
     texts: list[str] = json.loads(Path(request.texts).read_text(encoding="utf-8"))
     folder, about = Path(request.checkpoint), request.about
-    predictor = load(
+    predictor = load_folder(
         folder,
         about=about,
         beams=request.beams,
         batch=request.batch,
         package=Path(request.package) if request.package else None,
     )
-    found = predictor.predict_and_count(texts, request.types, report=report)
+    threshold = request.threshold or None
+    found = predictor.predict_and_count(texts, request.types, threshold=threshold, report=report)
     lines = [
-        json.dumps([e.values() for e in entities], ensure_ascii=False)
+        json.dumps([e.to_dict() for e in entities], ensure_ascii=False)
         for entities in found.entities
     ]
     (Path(request.output) / ENTITIES).write_text("".join(f"{line}\n" for line in lines))

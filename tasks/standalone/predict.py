@@ -35,14 +35,19 @@ def predict(
     texts: Sequence[str],
     types: Sequence[str],
     *,
+    threshold: Mapping[str, float],
     beams: int,
     batch: int,
     on_event: Callable[[Event], None],
 ) -> list[list[Entity]]:
     """Return the entities of every text; what of the answers is no entity is logged in a line.
 
+    Args:
+        threshold: the least confidence of an entity that is kept, for the types that have one.
+
     Raises:
-        InputError: for an unusable checkpoint, types or texts, and beams without guided decoding.
+        InputError: for an unusable checkpoint, types or texts, beams without guided decoding, and a
+            threshold for a system without confidences.
         RuntimeError: when the child process died.
     """
     about = checkpoint.about
@@ -58,6 +63,7 @@ def predict(
             "about": values(about),
             "texts": str(folder / "texts.json"),
             "types": list(types),
+            "threshold": dict(threshold),
             "beams": beams,
             "batch": batch,
             "package": package_for(system),

@@ -67,7 +67,7 @@ class EntityModel(PythonModel):
                 found = self.model.predict(texts, types or None)
         except InputError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
-        return [{"entities": [entity.values() for entity in entities]} for entities in found]
+        return [{"entities": [entity.to_dict() for entity in entities]} for entities in found]
 
 
 def with_files(about: Description, given: Mapping[str, str]) -> Description:

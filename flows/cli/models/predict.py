@@ -52,6 +52,15 @@ Beams = Annotated[
     int, typer.Option(min=1, max=16, help="Beam size over decisions; only of checkpoints of gner.")
 ]
 
+Thresholds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--threshold",
+        metavar="[TYPE=]NUMBER",
+        help="Least confidence of an entity that is kept, 0 to 1, of all types or of one; repeatable.",
+    ),
+]
+
 
 @started_ahead([PREDICTING])
 def predict(
@@ -59,6 +68,7 @@ def predict(
     file: Annotated[str, typer.Argument(help="Texts, one a line; - reads standard input.")] = STDIN,
     types: TypeList = "",
     one_type: OneType = None,
+    threshold: Thresholds = None,
     form: Annotated[
         Literal["table", "json", "html"],
         typer.Option("--format", help="table: coloured text; json: a line a text; html: a page."),
@@ -76,6 +86,7 @@ def predict(
     """
     from flows.views.predict import print_entities, progress
     from gner_core.predicting.entities import listed_types, own_types
+    from gner_core.predicting.requests import listed_thresholds
     from tasks.checkpoints.foreign import usable
     from tasks.standalone.predict import predict as predict_there
 
@@ -83,9 +94,12 @@ def predict(
     given = [] if file == STDIN else _texts(file, whole=whole)  # an import may take long
     found = usable(checkpoint, about)
     wanted = wanted or own_types(found.about)
+    least = listed_thresholds(threshold or [], wanted)
     texts = given if file != STDIN else _texts(file, whole=whole)
     with progress() as show:
-        entities = predict_there(found, texts, wanted, beams=beams, batch=batch, on_event=show)
+        entities = predict_there(
+            *(found, texts, wanted), threshold=least, beams=beams, batch=batch, on_event=show
+        )
     title = "standard input" if file == STDIN else Path(file).name
     print_entities(texts, entities, types=wanted, form=form, title=title)
 

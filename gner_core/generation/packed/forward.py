@@ -23,7 +23,8 @@ from gner_core.generation.packed.cache import RowCache
 
 TOKENS_AT_ONCE = 8192
 """Tokens of a pass at most; more are fed some rows at a time, to save memory."""
-TOLERANCE = 1e-3
+TOLERANCES = {torch.float32: 1e-3, torch.bfloat16: 3e-2}
+"""Of logits, as shares of the highest; bfloat16 has three digits, and layers add up their errors."""
 FULL = {"full_attention"}
 STEM_TOKENS = 4096
 """Tokens of cached stems: of the instruction with lists of types."""
@@ -126,7 +127,8 @@ class Forward(ABC):
                 "the model computes no finite numbers: its weights or its config.json are broken; "
                 "train again or take another checkpoint"
             )
-        if not torch.allclose(scale * found, own, atol=TOLERANCE * float(own.abs().max())):
+        tolerance = TOLERANCES[self.model.dtype] * float(own.abs().max())
+        if not torch.allclose(scale * found, own, atol=tolerance):
             raise InputError(
                 f"guided decoding does not know how {type(self.model).__name__} makes its logits; "
                 "set decode.mode: free"

@@ -9,6 +9,9 @@ from gner_core.records import Span
 from gner_core.systems.interface import Reading
 from gner_core.systems.strings import without_overlaps
 
+Asked = tuple[Sequence[str], tuple[str, ...]]
+"""The words of a window, and the types that are looked for in it."""
+
 
 class Found(NamedTuple):
     """What was found in one window."""
@@ -22,14 +25,17 @@ class Found(NamedTuple):
 class Finder(Protocol):
     """Finds entities in windows of words."""
 
+    rated: bool
+    """Whether entities have a confidence."""
+
     def fits(self, words: Sequence[str], types: Sequence[str]) -> bool:
         """Say whether words and types are within the limits of the model."""
 
     def size(self, words: Sequence[str], types: Sequence[str]) -> int:
         """Return the work that a window makes, in tokens."""
 
-    def __call__(self, windows: Sequence[Sequence[str]], types: Sequence[str]) -> list[Found]:
-        """Return what is found in each window, in order."""
+    def __call__(self, asked: Sequence[Asked]) -> list[Found]:
+        """Return what is found in each window, in order; each may have types of its own."""
 
 
 def found_in(reading: Reading, scores: Mapping[Span, float]) -> Found:

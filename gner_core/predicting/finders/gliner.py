@@ -7,7 +7,7 @@ from tokenizers import Tokenizer
 
 from gner_core.config.systems.gliner import GlinerSystem
 from gner_core.errors import InputError
-from gner_core.predicting.finders.finder import Found, found_in
+from gner_core.predicting.finders.finder import Asked, Found, found_in
 from gner_core.records import Sentence
 from gner_core.systems.gliner.engine import Gliner
 from gner_core.systems.gliner.inputs import type_names, words_read
@@ -19,6 +19,8 @@ TOKENIZER = "tokenizer.json"
 
 class GlinerFinder:
     """Finds entities with the scores that the model gives them."""
+
+    rated = True
 
     def __init__(self, engine: Gliner, params: GlinerSystem, *, model: Path) -> None:
         """Bind a child process that has loaded the model of a folder.
@@ -49,15 +51,17 @@ class GlinerFinder:
         read = words_read(words, self._theirs(types), causal=False)
         return len(self._tokenizer.encode(read, is_pretokenized=True).ids)
 
-    def __call__(self, windows: Sequence[Sequence[str]], types: Sequence[str]) -> list[Found]:
+    def __call__(self, asked: Sequence[Asked]) -> list[Found]:
         """Return the entities with their scores."""
-        theirs = tuple(self._theirs(types))
-        asked = [
-            Sentence(f"window {n}", "texts", tuple(words), ("O",) * len(words), theirs)
-            for n, words in enumerate(windows, start=1)
+        sentences = [
+            Sentence(
+                *(f"window {n}", "texts", tuple(words), ("O",) * len(words)),
+                types=tuple(self._theirs(types)),
+            )
+            for n, (words, types) in enumerate(asked, start=1)
         ]
         found = []
-        for words, outputs in zip(windows, self.engine.answer(asked), strict=True):
+        for (words, types), outputs in zip(asked, self.engine.answer(sentences), strict=True):
             scored = scores(outputs, words=len(words))
             reading = self._reader.read(words, types, outputs)
             named = zip(reading.spans, self._theirs([s.label for s in reading.spans]), strict=True)

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 
 from gner_core.backbones.encoder import Encoder
 from gner_core.generation.guided.decoding import GuidedGenerator, GuidedQuery
-from gner_core.predicting.finders.finder import Found
+from gner_core.predicting.finders.finder import Asked, Found
 from gner_core.records import confidence_of, spans_of
 
 
 class LabelFinder:
     """Finds entities by guided decoding; an answer has no faults."""
+
+    rated = True
 
     def __init__(self, encoder: Encoder, generator: GuidedGenerator) -> None:
         """Bind a model."""
@@ -26,9 +28,9 @@ class LabelFinder:
         """Return the tokens that are written, at least."""
         return self.encoder.target_length(words, ["O"] * len(words))
 
-    def __call__(self, windows: Sequence[Sequence[str]], types: Sequence[str]) -> list[Found]:
+    def __call__(self, asked: Sequence[Asked]) -> list[Found]:
         """Return the entities with the product of the probabilities of their labels."""
-        answers = self.generator([GuidedQuery(tuple(words), tuple(types)) for words in windows])
+        answers = self.generator([GuidedQuery(tuple(words), types) for words, types in asked])
         return [
             Found(
                 {span: confidence_of(span, one.probabilities) for span in spans_of(one.tags)},

@@ -11,11 +11,13 @@ from gner_core.generation.free import FreeAnswer
 from gner_core.generation.texts.asking import Answerer, Questions
 from gner_core.generation.texts.greedy import Call
 from gner_core.predicting.faults import CUT_OFF
-from gner_core.predicting.finders.finder import Found, found_in
+from gner_core.predicting.finders.finder import Asked, Found, found_in
 
 
 class TextFinder:
     """Finds entities by greedy decoding."""
+
+    rated = False
 
     def __init__(
         self, model: PreTrainedModel, encoder: TextEncoder, params: TextSystemParams, *, batch: int
@@ -41,11 +43,11 @@ class TextFinder:
         (prompts,) = self.questions.prompts([(words, types)])
         return self.questions.size(prompts)
 
-    def __call__(self, windows: Sequence[Sequence[str]], types: Sequence[str]) -> list[Found]:
+    def __call__(self, asked: Sequence[Asked]) -> list[Found]:
         """Return the entities that the answers name; they have no confidence."""
         found = []
-        asked = self.questions.ask([(words, types) for words in windows], self._answers)
-        for words, (_, answers) in zip(windows, asked, strict=True):
+        answered = self.questions.ask(asked, self._answers)
+        for (words, types), (_, answers) in zip(asked, answered, strict=True):
             outputs = [answer.text for answer in answers]
             one = found_in(self.questions.system.read(words, types, outputs), {})
             one.faults[CUT_OFF] = sum(not answer.finished for answer in answers)

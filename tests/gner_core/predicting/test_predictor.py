@@ -74,7 +74,6 @@ def test_batches_hold_texts_of_like_length(rule: Predictor) -> None:
         (["a"], "person", "types is one text"),
         (["a"], [3], "type 1 is 3, no text"),
         (["a"], ["\ud83d"], "type 1 holds half a surrogate pair"),
-        ("a text", ["x"], "texts is one text"),
         (["ok", "a \ud83d"], ["x"], "text 2: character 2 is half a surrogate pair"),
         ([["a", " "]], ["x"], "text 1: word 2 is ' '"),
         ([["a", None]], ["x"], "text 1: word 2 is None"),

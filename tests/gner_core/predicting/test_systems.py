@@ -76,7 +76,7 @@ def test_strings_become_entities_with_offsets_and_without_confidence(
         Entity(0, 13, "person", "Ada  Lovelace", None),
         Entity(22, 35, "city", "New York City", None),
     ]
-    assert found[0].values()["confidence"] is None
+    assert found[0].to_dict()["confidence"] is None
 
 
 def test_long_texts_are_cut_so_that_a_whole_answer_has_room(tiny_llama: TinyModel) -> None:

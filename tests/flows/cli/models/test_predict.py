@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -53,6 +54,24 @@ def test_json_lines_of_texts_from_standard_input(checkpoint: Path, tiny_home: Ho
             assert line["text"][e["start"] : e["end"]] == e["text"]
             assert e["label"] in ("person", "city", "a, b (c)")
     assert lines[1]["entities"] == []
+
+
+def test_a_threshold_leaves_out_what_is_less_confident(checkpoint: Path, tiny_home: Home) -> None:
+    arguments = ("predict", checkpoint.name, "-", "--format", "json", "--types", "person, city")
+
+    def found(*more: str) -> list[dict[str, Any]]:
+        done = tiny_home.gner(*arguments, *more, given=TEXT * 20)
+        assert done.code == 0, done.err
+        return list(json.loads(done.out)["entities"])
+
+    every = found()
+    middle = sorted(e["confidence"] for e in every)[len(every) // 2]
+    kept = found("--threshold", "0", "--threshold", f"person={middle}")
+    assert kept == [e for e in every if e["label"] != "person" or e["confidence"] >= middle]
+    assert kept != every
+    refused = tiny_home.gner(*arguments, "--threshold", "persons=0.5", given=TEXT)
+    assert refused.code == 2
+    assert "threshold names 'persons', which is not looked for; did you mean person?" in refused.err
 
 
 def test_a_whole_file_is_one_text(checkpoint: Path, tiny_home: Home, tmp_path: Path) -> None:
