@@ -12,6 +12,8 @@ from gner_core.systems.gner.prompts import prompt
 from gner_core.systems.gner.targets import longest_target, target
 
 PROMPTS_AT_ONCE = 512
+KEPT_STEMS = 1000
+"""Type lists whose stems are kept: a server is asked about ever new ones."""
 
 
 class Encoder(Tokens):
@@ -33,6 +35,8 @@ class Encoder(Tokens):
         """Return the tokens with which all prompts begin, or all prompts with these types."""
         key = tuple(types) if types else None
         if key not in self._stems:
+            if len(self._stems) >= KEPT_STEMS:
+                self._stems.clear()
             one, other = self.prompts([(("a",), key or ("b",)), (("1",), key or ("2",))])
             self._stems[key] = one[: shared_prefix([one, other])]
         return self._stems[key]
