@@ -43,6 +43,8 @@ WRONG = (
     "compare missing.jsonl empty.txt",
     "beams missing.parquet",
     "predict nothing empty.txt --types person",
+    "serve nothing",
+    "serve nothing --host 0.0.0.0",
     "log-model nothing",
     "data prepare nowhere",
     "data check empty.txt",

@@ -1,0 +1,1 @@
+"""How a server does under load: `python -m tests.benchmarks.serving --help`."""
