@@ -110,7 +110,8 @@ class Decoder:
             self._jobs.remove(job)
 
     def _run(self) -> None:
-        while jobs := self._next_jobs():
+        while self._wait():
+            jobs = [*self._jobs]
             for job in jobs:
                 if not job.prepared:
                     self._prepare(job)
@@ -119,18 +120,20 @@ class Decoder:
                 self._decode(chosen)
             self._finish(jobs, {window.job for window in chosen})
 
-    def _next_jobs(self) -> list[Job]:
-        """Wait for requests; return those that are unfinished, none once it is to end."""
+    def _wait(self) -> bool:
+        """Wait for requests; False once it is to end and all are answered."""
         with self._changed:
-            while not self._jobs and not self._stopping:
+            while not self._jobs:
+                if self._stopping:
+                    return False
                 self._changed.wait()
             until = time.monotonic() + GATHER_SECONDS
-            while self._jobs and not self._stopping and self._windows() < self.predictor.batch:
+            while not self._stopping and self._windows() < self.predictor.batch:
                 arrived = self._arrived
                 self._changed.wait(NEXT_SECONDS)
                 if self._arrived == arrived or time.monotonic() > until:
                     break
-            return [*self._jobs]
+            return True
 
     def _windows(self) -> int:
         return sum(len(job.waiting) if job.prepared else len(job.texts) for job in self._jobs)

@@ -56,7 +56,7 @@ export function showRows(body, entities, types, order) {
     const sure = entity.confidence === null ? "" : percent(entity.confidence);
     return made(
       "tr", "", made("td", "", jump), made("td", "", name), made("td", "number rated", sure),
-      made("td", "number", `${entity.start}–${entity.end}`),
+      made("td", "number place", `${entity.start}–${entity.end}`),
     );
   });
   body.replaceChildren(...rows);

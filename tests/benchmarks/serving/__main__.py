@@ -15,11 +15,11 @@ from typing import Annotated
 
 import httpx
 import typer
-from rich.console import Console
 from rich.table import Table
 
 import gner_core
 from flows.cli.messages import input_errors
+from flows.views.output import Output
 from gner_core.config.backbone import BackboneParams
 from tasks.checkpoints.foreign import Usable, usable
 from tasks.paths import made_home
@@ -41,7 +41,7 @@ FORMATS = ("float32", "bfloat16")
 MB = 1e6
 Model = Annotated[str, typer.Argument(help="Folder, key or models file.")]
 app = typer.Typer(pretty_exceptions_enable=False)
-console = Console()
+console = Output()
 
 
 @app.command()
@@ -75,10 +75,10 @@ def mixed(
     clients: int = 16,
     dtype: str = "float32",
     batch: int = 16,
-    texts: Annotated[int, typer.Option(help="Different ones that are asked about.")] = 200,
+    different: Annotated[int, typer.Option(help="Texts that are asked about.")] = 200,
 ) -> None:
     """Print how a server stands a load of right, malformed, huge and cancelled requests."""
-    asks = demo_texts(texts)
+    asks = demo_texts(different)
     with input_errors(), TemporaryDirectory(prefix="gner-bench-") as scratch:
         there = computing_in(usable(model, None), dtype)
         log = Path(scratch) / "server.log"

@@ -121,6 +121,18 @@ def test_who_gives_up_is_not_decoded(decoder: Decoder, finder: StubFinder) -> No
     until(lambda: decoder.unfinished == 0)
 
 
+def test_it_goes_on_when_the_only_request_is_given_up(
+    finder: StubFinder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gner_core.serving.decoder.NEXT_SECONDS", 0.1)
+    finder.gate.set()
+    with running(stub_predictor(finder)) as decoder:
+        ask(decoder, "Gone").future.cancel()
+        time.sleep(0.3)
+        assert ask(decoder, "Ada").future.result(5)
+    assert finder.words() == ["Ada"]
+
+
 def test_the_rest_of_a_long_text_is_dropped_with_its_request(
     decoder: Decoder, finder: StubFinder
 ) -> None:
