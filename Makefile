@@ -2,6 +2,7 @@
 # make setup   make the environment in .venv, with the command .venv/bin/gner
 # make demo    set up, run the demo, print scores and the place of the report
 # make test    set up, run the tests, print the share of lines that they run
+# make test-docs  run the notebook, the tutorial and the page in a browser (a quarter of an hour)
 # make docs    build the manual: open build/site/index.html; a warning is an error
 # make checks  ruff, mypy, import contracts, a load of every params file, a plan of every sweep
 # make up      start Prefect, MLflow and workers on this machine, store the deployments
@@ -19,7 +20,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup demo test docs checks up down chaos bench-overhead ui clean
+.PHONY: help setup demo test test-docs docs checks up down chaos bench-overhead ui clean
 help:
 	@sed -n 's/^# \(make\( .*\)\?\)$$/\1/p' Makefile
 
@@ -44,6 +45,10 @@ test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m slipcover --source flows,tasks,gner_core --json --out $(COVERAGE) \
 	  -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python -m tests.coverage $(COVERAGE)
+
+# Tests of the page are skipped where no browser is installed (Debian: apt-get install chromium).
+test-docs: setup
+	$(BIN)/python -m pytest -m slow tests/docs tests/gner_core/serving
 
 # The variable silences an advertisement of another site generator.
 docs: setup

@@ -15,7 +15,17 @@ from gner_core.errors import InputError
 from gner_core.predicting.entities import Entity, checked_types
 from gner_core.predicting.faults import CUT_OFF, told
 from gner_core.predicting.systems import predicting_system
-from gner_core.records import ANSWERS, Sentence, read_answers, spans_of, write_sentences
+from gner_core.records import (
+    ANSWERS,
+    Sentence,
+    confidence_of,
+    read_answers,
+    read_predictions,
+    spans_of,
+    tags_of,
+    write_predictions,
+    write_sentences,
+)
 from gner_core.scoring.file_pairs import read_own
 from gner_core.scoring.files import FileScores, FileScoring, score_answered, score_file
 from gner_core.systems.registry import reader
@@ -104,6 +114,7 @@ def scores_of(
     sentences: Sequence[Sentence],
     setup: FileScoring,
     *,
+    threshold: Mapping[str, float],
     beams: int,
     batch: int,
     on_event: Callable[[Event], None],
@@ -114,12 +125,20 @@ def scores_of(
     beside gner is also scored by its own metric, where it has one, and what of its answers is no
     entity is logged in a line.
 
+    Args:
+        threshold: the least confidence of an entity that is kept, for the types that have one.
+
     Raises:
-        InputError: for an unusable checkpoint, and beams without guided decoding.
+        InputError: for an unusable checkpoint, and for beams or a threshold without guided decoding.
         RuntimeError: when the child process died.
     """
     about, execution = checkpoint.about, defaults()["execution"]
     system = predicting_system(about, beams=beams, folder=checkpoint.folder)
+    if threshold and not isinstance(system, GnerSystem):
+        raise InputError(
+            f"--threshold: is for checkpoints of gner, this one is of the system {system.kind}; "
+            "leave it out"
+        )
     mode: Literal["free", "guided"] = "guided" if isinstance(system, GnerSystem) else "free"
     decode = DecodeParams(mode=mode, beams=beams, too_long="skip", seed=SEED)
     with tempfile.TemporaryDirectory(prefix="gner-test-") as scratch, Workers() as workers:
@@ -142,11 +161,29 @@ def scores_of(
         }
         workers.run(GENERATION, request, on_event=on_event)
         if isinstance(system, GnerSystem):
+            if threshold:
+                _keep(folder / PREDICTIONS, threshold)
             return score_file(folder / PREDICTIONS, setup, workers=1, report=lambda _: None)
         answered = read_answers(folder / ANSWERS)
     scores = score_answered(answered, setup, reader(system))
     _tell({**scores.answers, CUT_OFF: sum(one.finished.count(False) for one in answered)})
     return scores
+
+
+def _keep(file: Path, threshold: Mapping[str, float]) -> None:
+    """Leave the entities out of predictions whose confidence is below that of their type."""
+    predictions = []
+    for one in read_predictions(file):
+        if one.decided is not None and one.probabilities is not None:
+            sure = one.probabilities
+            spans = [
+                span
+                for span in spans_of(one.decided)
+                if confidence_of(span, sure) >= threshold.get(span.label, 0.0)
+            ]
+            one = replace(one, decided=tags_of(spans, len(one.words)))  # noqa: PLW2901
+        predictions.append(one)
+    write_predictions(file, predictions)
 
 
 def _tell(faults: Mapping[str, int]) -> None:

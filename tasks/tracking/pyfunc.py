@@ -83,7 +83,12 @@ def _model(config: Mapping[str, Any]) -> dict[str, Any]:
     signature = ModelSignature(
         inputs=Schema([ColSpec(DataType.string, "text")]),
         outputs=Schema([ColSpec(AnyType(), "entities")]),
-        params=ParamSchema([ParamSpec("types", DataType.string, [], shape=(-1,))]),
+        params=ParamSchema(
+            [
+                ParamSpec("types", DataType.string, [], shape=(-1,)),
+                ParamSpec("threshold", DataType.double, 0.0),
+            ]
+        ),
     )
     return {
         "python_model": str(SERVING_MODEL),

@@ -1,10 +1,13 @@
 """The model that `mlflow models serve` runs: MLflow executes this file (models from code, no pickle).
 
-A request has texts in the column `text` and entity types in the parameter `types`:
+A request has texts in the column `text`, entity types in the parameter `types` (without them, the
+model looks for those that it was trained on last), and in the parameter `threshold` the least
+confidence of an entity that is kept (without it, all are):
 
-    {"dataframe_records": [{"text": "Ada was born in London."}], "params": {"types": ["person"]}}
+    {"dataframe_records": [{"text": "Ada was born in London."}],
+     "params": {"types": ["person"], "threshold": 0.5}}
 
-(without types, the model looks for those that it was trained on last) and gets {"predictions": [{"entities": [{"start": 0, "end": 3, "label": "person", …}]}]}. Faults of a
+It gets {"predictions": [{"entities": [{"start": 0, "end": 3, "label": "person", …}]}]}. Faults of a
 request are answered with status 400 and one clear line.
 
 `tasks.tracking.pyfunc` gives MLflow the path of this file; it is not imported otherwise.
@@ -25,13 +28,14 @@ import gner_core
 from gner_core.config.checkpoint import Description
 from gner_core.errors import InputError
 from gner_core.predicting.entities import checked_types
+from gner_core.predicting.requests import least_confidences
 from gner_core.store.artifacts import ArtifactRef, Store
 from tasks.paths import home_folder
 
 CHECKPOINT, ABOUT = "checkpoint", "about"
 """Names of the artifact that holds the weights, or of the value that says where they are, and of the
 value that says what a checkpoint is which has no gner.json."""
-PARAMS, TYPES, TEXT = "params", "types", "text"
+PARAMS, TYPES, THRESHOLD, TEXT = "params", "types", "threshold", "text"
 """Keys of a request, and its column."""
 
 
@@ -60,11 +64,13 @@ class EntityModel(PythonModel):
         Raises:
             MlflowException: for a request that is at fault; the server answers with status 400.
         """
-        texts, types = model_input[TEXT].tolist(), list((params or {}).get("types", ()))
+        given = params or {}
+        texts, types = model_input[TEXT].tolist(), list(given.get(TYPES, ()))
+        threshold = float(given.get(THRESHOLD, 0)) or None  # 0 keeps all, also what has none
         try:
             _refuse_other_than_texts(texts)
             with self.lock:
-                found = self.model.predict(texts, types or None)
+                found = self.model.predict(texts, types or None, threshold=threshold)
         except InputError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
         return [{"entities": [entity.to_dict() for entity in entities]} for entities in found]
@@ -146,13 +152,19 @@ def _check(data: str | bytes) -> None:
     params = request.get(PARAMS)
     for what, found, known in (
         ("key", request, {*scoring_server.SUPPORTED_FORMATS, PARAMS}),
-        ("parameter", params if isinstance(params, dict) else {}, {TYPES}),
+        ("parameter", params if isinstance(params, dict) else {}, {TYPES, THRESHOLD}),
     ):
         if unknown := sorted(found.keys() - known):
             raise InputError(f"unknown {what} {unknown[0]!r}; known: {', '.join(sorted(known))}")
-    types = params.get(TYPES, []) if isinstance(params, dict) else []
-    if types != []:
-        checked_types(types)
+    if isinstance(params, dict):
+        types, threshold = params.get(TYPES, []), params.get(THRESHOLD, 0)
+        if types != []:
+            checked_types(types)
+        if isinstance(threshold, dict):
+            raise InputError("threshold is an object; give one number for all types")
+        if threshold is None:
+            raise InputError("threshold is null; give a number from 0 to 1, or leave it out")
+        least_confidences(threshold, types)
     for form in (scoring_server.DF_RECORDS, scoring_server.INSTANCES, scoring_server.INPUTS):
         rows = request.get(form)
         _refuse_other_than_texts(_texts(rows, of_objects=form == scoring_server.DF_RECORDS))

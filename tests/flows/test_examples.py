@@ -21,7 +21,7 @@ def page_of(home: Home, name: str) -> str:
     return max(found, key=lambda page: page.stat().st_mtime).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["fine-tune", "test-checkpoint", "two-stages"])
+@pytest.mark.parametrize("name", ["fine-tune", "test-checkpoint", "two-models", "two-stages"])
 def test_an_example_is_short(root: Path, name: str) -> None:
     text = (root / "params" / "examples" / f"{name}.yaml").read_text()
     assert len(text.splitlines()) <= 15

@@ -110,6 +110,7 @@ def score_checkpoint(
     file: Annotated[Path, typer.Argument(help="Tagged sentences: CoNLL, JSON lines and the like.")],
     types: TypeList = "",
     one_type: OneType = None,
+    threshold: Thresholds = None,
     beams: Beams = 1,
     batch: Annotated[int, typer.Option(min=1, help="Sentences decoded side by side.")] = 16,
     metric: Metrics = None,
@@ -127,6 +128,7 @@ def score_checkpoint(
     from flows.views.predict import progress
     from flows.views.score import print_scores, score_values
     from gner_core.predicting.entities import listed_types
+    from gner_core.predicting.requests import listed_thresholds
     from tasks.checkpoints.foreign import usable
     from tasks.standalone.predict import scores_of, sentences_to_test
 
@@ -140,8 +142,11 @@ def score_checkpoint(
         errors=errors,
     )
     sentences = sentences_to_test(file, wanted, without=leave_out or [])
+    least = listed_thresholds(threshold or [], sentences[0].types)
     with progress() as show:
-        scores = scores_of(found, sentences, setup, beams=beams, batch=batch, on_event=show)
+        scores = scores_of(
+            *(found, sentences, setup), threshold=least, beams=beams, batch=batch, on_event=show
+        )
     if as_json:
         print_json(score_values(scores, setup))
     else:

@@ -24,7 +24,7 @@ def commands(page: Path) -> list[list[str]]:
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
     code = "\n".join(FENCED.findall(text) + INDENTED.findall(text))
     found = [shlex.split(line, comments=True) for line in COMMAND.findall(code)]
-    return [list(takewhile(lambda word: word not in "<>", words)) for words in found]
+    return [list(takewhile(lambda word: word not in "<>&", words)) for words in found]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

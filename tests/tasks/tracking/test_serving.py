@@ -53,6 +53,12 @@ BAD_BODIES = [
     records({"text": TEXT}, types=[1]),
     records({"text": TEXT}, types=[None]),
     records({"text": TEXT}, types=[["a"]]),
+    records({"text": TEXT}, threshold=1.5),
+    records({"text": TEXT}, threshold="0.5"),
+    records({"text": TEXT}, threshold=None),
+    records({"text": TEXT}, threshold=[0.5]),
+    records({"text": TEXT}, threshold={"person": 0.5}),
+    records({"text": TEXT}, threshold=True),
     records({"text": TEXT}, types=[f"type {n}" for n in range(2000)]),
     records({"text": "x" * 9000}),
     records({"text": None}),
@@ -125,6 +131,11 @@ def test_requests_get_entities_or_one_clear_line(
                     "waves",
                     "a",
                 )
+    for threshold, some in ((0, True), (1, False), (1.0, False)):
+        (row,) = post(records({"text": TEXT * 9}, threshold=threshold), JSON).json()["predictions"]
+        assert bool(row["entities"]) is some
+    by_type = post(records({"text": "a"}, threshold={"person": 0.5}), JSON).json()["message"]
+    assert by_type == "threshold is an object; give one number for all types"
     codes = {body[:60]: post(body, headers).status_code for body, headers in BAD}
     assert all(400 <= code < 500 for code in codes.values()), codes
     assert "no types; name at least one" in post(BAD_BODIES[0], JSON).json()["message"]
@@ -148,7 +159,7 @@ def test_requests_get_entities_or_one_clear_line(
     assert one_text == "types is one text, 'person'; give a list: ['person']"
     unknown = post(records({"text": "a"}, typs=["person"]), JSON)
     assert unknown.status_code == 400
-    assert unknown.json()["message"] == "unknown parameter 'typs'; known: types"
+    assert unknown.json()["message"] == "unknown parameter 'typs'; known: threshold, types"
     misspelled = post(
         json.dumps({"dataframe_records": [{"text": "a"}], "parms": TYPES}).encode(), JSON
     )

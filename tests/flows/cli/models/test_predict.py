@@ -56,8 +56,15 @@ def test_json_lines_of_texts_from_standard_input(checkpoint: Path, tiny_home: Ho
     assert lines[1]["entities"] == []
 
 
-def test_a_threshold_leaves_out_what_is_less_confident(checkpoint: Path, tiny_home: Home) -> None:
-    arguments = ("predict", checkpoint.name, "-", "--format", "json", "--types", "person, city")
+@pytest.fixture(scope="module")
+def random_model(tiny_home: Home) -> Path:
+    """The untrained backbone, which finds entities everywhere."""
+    (found,) = (tiny_home.folder / "store" / "backbone").iterdir()
+    return found
+
+
+def test_a_threshold_leaves_out_what_is_less_confident(random_model: Path, tiny_home: Home) -> None:
+    arguments = ("predict", random_model.name, "-", "--format", "json", "--types", "person, city")
 
     def found(*more: str) -> list[dict[str, Any]]:
         done = tiny_home.gner(*arguments, *more, given=TEXT * 20)
@@ -124,6 +131,25 @@ def test_a_checkpoint_is_tested_on_a_file_without_an_experiment(
     assert "has entities of types that are not looked for: location (1)" in some.err
     left = ("--types", "PER", "--leave-out", "LOC", "--json")
     assert tiny_home.gner("test", checkpoint.name, str(file), *left).code == 0
+
+
+def test_a_test_scores_what_a_threshold_keeps(
+    random_model: Path, tiny_home: Home, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.tsv"
+    file.write_text(OWN * 4)
+
+    def predicted(*more: str) -> dict[str, int]:
+        done = tiny_home.gner("test", random_model.name, str(file), *more, "--json")
+        assert done.code == 0, done.err
+        return dict(json.loads(done.out)["span"]["corpora"]["own"])
+
+    every = predicted("--metric", "span")["predicted"]
+    assert predicted("--metric", "span", "--threshold", "0")["predicted"] == every > 0
+    assert predicted("--metric", "span", "--threshold", "1")["predicted"] == 0
+    refused = tiny_home.gner("test", random_model.name, str(file), "--threshold", "PER=0.5")
+    assert refused.code == 2
+    assert "threshold names 'PER', which is not looked for" in refused.err
 
 
 @pytest.mark.parametrize(
