@@ -2,7 +2,7 @@
 # make setup   make the environment in .venv, with the command .venv/bin/gner
 # make demo    set up, run the demo, print scores and the place of the report
 # make test    set up, run the tests, print the share of lines that they run
-# make test-docs  run the notebook, the tutorial and the page in a browser (a quarter of an hour)
+# make test-docs  run the notebook, the tutorial, and pages in a browser (a quarter of an hour)
 # make docs    build the manual: open build/site/index.html; a warning is an error
 # make checks  ruff, mypy, import contracts, a load of every params file, a plan of every sweep
 # make up      start Prefect, MLflow and workers on this machine, store the deployments
@@ -46,9 +46,9 @@ test: setup
 	  -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python -m tests.coverage $(COVERAGE)
 
-# Tests of the page are skipped where no browser is installed (Debian: apt-get install chromium).
+# Tests of pages are skipped where no browser is installed (Debian: apt-get install chromium).
 test-docs: setup
-	$(BIN)/python -m pytest -m slow tests/docs tests/gner_core/serving
+	$(BIN)/python -m pytest -m slow tests/docs tests/gner_core/serving tests/gner_core/reports
 
 # The variable silences an advertisement of another site generator.
 docs: setup

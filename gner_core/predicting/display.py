@@ -19,7 +19,9 @@ SURE = 0.5
 SHOWN_TEXTS, SHOWN_CHARACTERS = 50, 20_000
 """A notebook keeps what it shows, so it shows this much at most; texts are shown whole."""
 # A notebook may be light or dark, and may drop <style>: colours are translucent and stand inline.
-TEXT = Markup('<p style="margin:.4em 0;line-height:2;white-space:pre-wrap;overflow-wrap:anywhere">')
+TEXT = Markup(
+    '<p dir="auto" style="margin:.4em 0;line-height:2;white-space:pre-wrap;overflow-wrap:anywhere">'
+)
 MARK = Markup(
     '<mark title="{where}" style="background:hsl({hue} 85% 50% / {strength});'
     "border-bottom:3px {line} hsl({hue} 60% 55%);border-radius:.3em;padding:.1em .3em;"
