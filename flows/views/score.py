@@ -25,6 +25,7 @@ from gner_core.scoring.analysis.calibration import Calibration
 from gner_core.scoring.analysis.comparison import Comparison
 from gner_core.scoring.analysis.errors import CLASSES, DENOMINATORS, Errors
 from gner_core.scoring.analysis.significance import MEAN
+from gner_core.scoring.analysis.thresholds import ThresholdPoint, best_of
 from gner_core.scoring.evaluate import metric_summary
 from gner_core.scoring.files import FileScores, FileScoring
 from gner_core.scoring.metrics.partial import SCHEMES
@@ -81,6 +82,13 @@ def print_scores(
     if scores.calibration.total:
         console.print("", _calibration_table(scores.calibration))
         console.print(f"expected calibration error: {points(scores.calibration.error)}")
+        curve = scores.thresholds.curve()
+        console.print("", _threshold_table(curve))
+        best = best_of(curve)
+        console.print(
+            f"highest mean F1: {points(best.ratios['f1'])} at {best.threshold:.2f}, a threshold "
+            "that is chosen on these very sentences"
+        )
     if setup.errors:
         console.print("", _error_table(scores.errors))
         console.print("", _share_table(scores.errors))
@@ -109,6 +117,7 @@ def score_values(scores: FileScores, setup: FileScoring) -> dict[str, Any]:
         result["errors"] = {name: errors.values() for name, errors in scores.errors.items()}
     if scores.calibration.total:
         result["calibration"] = scores.calibration.values()
+        result["thresholds"] = scores.thresholds.values()
     if scores.answers:
         return result | {"texts": dict(scores.texts), "answers": dict(scores.answers)}
     return result | {"texts": dict(scores.texts), "words": dict(scores.words)}
@@ -216,6 +225,16 @@ def _calibration_table(calibration: Calibration) -> WholeTable:
             shares = points(row["confidence"]), points(row["right"])
             confidence = f"{100 * row['low']:.0f}–{100 * row['high']:.0f}"
             table.add_row(confidence, f"{row['entities']:,}", *shares)
+    return table
+
+
+def _threshold_table(curve: Sequence[ThresholdPoint]) -> WholeTable:
+    title = "pair: entities of at least some confidence; P, R and F1 are means over corpora"
+    table = table_of(title, ("confidence",), ("found", "right", "P", "R", "F1"))
+    for one in curve:
+        counts = f"{one.counts.predicted:,}", f"{one.counts.right:,}"
+        ratios = [points(one.ratios[name]) for name in RATIOS]
+        table.add_row(f"{one.threshold:.2f}", *counts, *ratios)
     return table
 
 

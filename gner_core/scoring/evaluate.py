@@ -10,6 +10,7 @@ from gner_core.scoring.analysis.answers import answer_counts, answer_faults
 from gner_core.scoring.analysis.calibration import Calibration
 from gner_core.scoring.analysis.errors import Errors, text_faults, word_edits
 from gner_core.scoring.analysis.significance import MEAN, interval
+from gner_core.scoring.analysis.thresholds import Thresholds
 from gner_core.scoring.metrics.tally import Tally, tally
 from gner_core.scoring.scored import Scored
 
@@ -19,8 +20,9 @@ def summarise(scored: Sequence[Scored], params: ScoringParams) -> dict[str, Any]
 
     At the top level is the paper's metric: `corpora`, `macro` (the paper's mean over corpora),
     `micro`, each with its `interval`. `span` has the same form for strict spans, `errors` the
-    classes of Table 1 per corpus, `texts` and `words` the faults of Table 9, `calibration` the
-    reliability of confidences where predictions have them. Matching mode text does not locate
+    classes of Table 1 per corpus, `texts` and `words` the faults of Table 9. Where predictions have
+    confidences, `calibration` is their reliability, and `thresholds` has the counts of the paper's
+    metric for the entities that are at least so confident. Matching mode text does not locate
     entities in the sentence: `span` and `errors` are missing then. Systems beside gner have
     `published`, their own metric, where there is one, and `answers` instead of `words`.
     """
@@ -30,6 +32,10 @@ def summarise(scored: Sequence[Scored], params: ScoringParams) -> dict[str, Any]
         summary["errors"] = _by_corpus(scored, Errors)
     if any(s.probabilities is not None for s in scored):
         summary["calibration"] = _by_corpus(scored, partial(Calibration, params.confidence_bins))
+        thresholds = Thresholds(without=())
+        for sentence in scored:
+            thresholds.add_sentence(sentence)
+        summary["thresholds"] = thresholds.values()
     if any(s.answers for s in scored):
         return {**summary, **_of_answers(scored, params)}
     return {**summary, "texts": text_faults(scored), "words": word_edits(scored)}

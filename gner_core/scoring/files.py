@@ -25,6 +25,7 @@ from gner_core.scoring.analysis.errors import (
     text_faults,
     word_edits,
 )
+from gner_core.scoring.analysis.thresholds import Thresholds
 from gner_core.scoring.metrics.partial import PartialScores
 from gner_core.scoring.metrics.tally import Tally, tally
 from gner_core.scoring.prediction_files import Part, read_parts
@@ -56,6 +57,7 @@ class FileScores:
     """Counts of a file: by metric, of errors by corpus, of texts, of words and of answers."""
 
     calibration: Calibration
+    thresholds: Thresholds
     tallies: dict[str, Tally] = field(default_factory=dict)
     partial: PartialScores = field(default_factory=PartialScores)
     errors: dict[str, Errors] = field(default_factory=lambda: defaultdict(Errors))
@@ -76,9 +78,16 @@ class FileScores:
         self.texts.update(other.texts)
         self.words.update(other.words)
         self.calibration.extend(other.calibration)
+        self.thresholds.extend(other.thresholds)
         for kind, examples in other.examples.items():
             mine = self.examples.setdefault(kind, [])
             mine += examples[: EXAMPLES - len(mine)]
+
+
+def nothing_scored(setup: FileScoring) -> FileScores:
+    """Return the scores of no sentences, to which those of parts are added."""
+    bins = setup.scoring.confidence_bins
+    return FileScores(Calibration(bins), Thresholds(without=setup.without))
 
 
 class PartScorer:
@@ -105,7 +114,7 @@ class PartScorer:
 
     def scores(self, part: Part) -> FileScores:
         """Return the counts of a part."""
-        result = FileScores(Calibration(self.setup.scoring.confidence_bins))
+        result = nothing_scored(self.setup)
         for scored in self.scored(part):
             result.extend(_counts_of_texts(scored, self.setup))
         return result
@@ -113,7 +122,7 @@ class PartScorer:
 
 def _counts(scored: Sequence[Scored], setup: FileScoring) -> FileScores:
     """Count what texts and answers have alike."""
-    result = FileScores(Calibration(setup.scoring.confidence_bins))
+    result = nothing_scored(setup)
     for name in setup.metrics:
         if name == "partial":
             result.partial.add(scored)
@@ -121,6 +130,7 @@ def _counts(scored: Sequence[Scored], setup: FileScoring) -> FileScores:
             result.tallies[name] = tally(scored, name, without=setup.without)
     for sentence in scored:
         result.calibration.add_sentence(sentence)
+        result.thresholds.add_sentence(sentence)
     if setup.errors:
         for sentence in scored:
             result.errors[sentence.corpus].add_sentence(sentence)
@@ -156,7 +166,7 @@ def score_file(
     Raises:
         InputError: for a fault in the file or the tokenizer.
     """
-    result = FileScores(Calibration(setup.scoring.confidence_bins))
+    result = nothing_scored(setup)
     parts = read_parts(path, gold=gold)
     with no_search_for_cycles():
         if workers == 1:

@@ -27,7 +27,7 @@ class Score(Step):
     """Generated texts read and found in their sentences, and what is right in them."""
 
     kind = "score"
-    version = 4
+    version = 5
 
     predictions: Generate | Ask
     match: MatchParams | None
