@@ -26,8 +26,9 @@ from flows.running.submit import TASKS_AT_ONCE, Submitter, in_process, named_by_
 from flows.running.walk import run_steps
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import read_runnable
-from gner_core.reports.page import with_links
+from gner_core.reports.head import with_links
 from tasks.plans.experiment import plan_experiment, used_corpora
+from tasks.provenance import prefect_link
 from tasks.results import REPORT, SCORES, figures_of
 from tasks.steps.step_key import refuse_unpinned
 from tasks.tracking.comparison import EXPERIMENT
@@ -90,7 +91,8 @@ def _run(
         tracker.parent.text(REPORT, page)
         tracker.parent.tags({"gner.report": plan.report.ref.key, **checkpoint_tags(plan)})
     name = f"{command.file_name(experiment.name)}.html"
-    report = put_report(name, with_links(page, tracker.links).encode())
+    links = {**tracker.links, **prefect_link()}
+    report = put_report(name, with_links(page, links).encode())
     checkpoints = {title: step.ref for title, step in plan.stages.items()}
     return Outcome(report, scores, checkpoints, tracker.shown_uri, tracker.links)
 

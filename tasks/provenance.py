@@ -21,6 +21,7 @@ PACKAGES = (
 )
 """Packages whose versions go into every manifest, where they are installed."""
 DIRTY = "-dirty"
+PREFECT_URL = "prefect.flow_run_url"
 
 
 def facts() -> dict[str, Any]:
@@ -94,4 +95,10 @@ def prefect_tags() -> dict[str, str]:
         return {}
     found = {"prefect.flow_run_id": str(context.flow_run.id)}
     address = url_for("flow-run", obj_id=context.flow_run.id)
-    return {**found, "prefect.flow_run_url": address} if address else found
+    return {**found, PREFECT_URL: address} if address else found
+
+
+def prefect_link() -> dict[str, str]:
+    """Return the link to the Prefect flow run around us; none without a server of known address."""
+    found = prefect_tags()
+    return {"Prefect run": found[PREFECT_URL]} if PREFECT_URL in found else {}

@@ -25,14 +25,14 @@ from gner_core.records import (
     spans_of,
     types_in,
 )
-from gner_core.reports.content import (
+from gner_core.reports.experiment.content import (
     CorpusRow,
     EvaluationView,
     ReportContent,
     StageView,
-    choose_examples,
 )
-from gner_core.reports.page import render
+from gner_core.reports.experiment.examples import choose_examples
+from gner_core.reports.experiment.page import render
 from gner_core.reports.paper.compared import PaperComparison, compare_with_paper
 from gner_core.reports.paper.numbers import PAPERS_TESTS, Test
 from gner_core.scoring.evaluate import summarise

@@ -2,7 +2,8 @@
 
 import json
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from prefect import task
@@ -11,12 +12,14 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
 from gner_core.reports.paper.sweep import compare_sweep
-from gner_core.reports.sweep_content import PointView, SweepContent, as_csv, rows_of
-from gner_core.reports.sweep_page import render_sweep, shown
+from gner_core.reports.sweep.content import PointView, Row, SweepContent, as_csv, rows_of
+from gner_core.reports.sweep.differences import counted, metrics_of, with_differences
+from gner_core.reports.sweep.page import render_sweep, shown
+from gner_core.scoring.scored import read_scored
 from gner_core.store.artifacts import ArtifactRef
 from tasks.context import RunContext
 from tasks.models import SUMMARY
-from tasks.results import SCORES
+from tasks.results import SCORED, SCORES
 from tasks.steps.results import Score, SweepReport
 
 PAGE, PNG, SVG, CSV, TABLE = "sweep.html", "figure.png", "figure.svg", "table.csv", "table.json"
@@ -29,20 +32,21 @@ def write_sweep_report(step: SweepReport, run: RunContext) -> ArtifactRef:
     content = _content(step, run)
 
     def build(folder: Path) -> None:
+        compared = replace(content, rows=_with_differences(content.rows, step, run))
         from gner_core.reports.figures import DRAWING, image  # matplotlib: only where it draws
-        from gner_core.reports.sweep_figures import sweep_figure
+        from gner_core.reports.sweep.figures import sweep_figure
 
         with DRAWING:
-            figure = sweep_figure(content)
+            figure = sweep_figure(compared)
             svg, png = image(figure, "svg"), image(figure, "png", close=True)
+            page = render_sweep(compared)
         (folder / SVG).write_bytes(svg)
         (folder / PNG).write_bytes(png)
-        (folder / CSV).write_text(as_csv(content), encoding="utf-8")
-        paper = [row.as_dict() for row in compare_sweep(content.figure, content.rows).rows]
-        values = {**asdict(content), "paper": paper}
-        (folder / TABLE).write_text(json.dumps(values, indent=1, ensure_ascii=False))
-        page = render_sweep(content, svg=svg)
         (folder / PAGE).write_text(page, encoding="utf-8")
+        (folder / CSV).write_text(as_csv(compared), encoding="utf-8")
+        paper = [row.as_dict() for row in compare_sweep(compared.figure, compared.rows).rows]
+        values = {**asdict(compared), "paper": paper}
+        (folder / TABLE).write_text(json.dumps(values, indent=1, ensure_ascii=False))
 
     run.ensure(step, build)
     _track(step, run, content)
@@ -64,6 +68,18 @@ def _content(step: SweepReport, run: RunContext) -> SweepContent:
         rows=rows_of(points, show=step.show, seeds=step.seeds),
         missing=step.missing,
     )
+
+
+def _with_differences(rows: Sequence[Row], step: SweepReport, run: RunContext) -> list[Row]:
+    runs = {
+        (row.shown["name"], test): counted(
+            read_scored(run.path(score) / SCORED), metrics_of(test, step.show)
+        )
+        for row in step.rows
+        for test, score in row.scores.items()
+    }
+    scoring = next(iter(step.rows[0].scores.values())).scoring
+    return with_differences(rows, step.show, runs, scoring)
 
 
 def _costs(score: Score, run: RunContext) -> dict[str, float]:

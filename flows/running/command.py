@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gner_core.config.reading.files import effective
 from gner_core.errors import InputError
-from gner_core.reports.page import DIFFERS
+from gner_core.reports.head import DIFFERS
 from gner_core.store.fingerprint import fingerprint
 from tasks.provenance import facts
 from tasks.tracking.mlflow_run import DESCRIPTION

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ from flows.running.walk import submit_steps, submitting, wait_for
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import Study, Sweep
 from gner_core.errors import InputError
-from gner_core.reports.page import with_head
+from gner_core.reports.head import with_head, with_links
 from tasks.context import RunContext
 from tasks.plans.experiment import plan_experiment, used_corpora
 from tasks.plans.points import PlannedPoint, labelled, plan_sweep_report, shared_steps
 from tasks.progress import logger
+from tasks.provenance import prefect_link
 from tasks.results import REPORT, SCORES, figures_of
 from tasks.steps.data import CACHE
 from tasks.steps.results import Report, SweepReport
@@ -50,6 +51,8 @@ class Session:
     submit: Submit
     outcome: PointsOutcome
     command: Command
+    written: dict[Path, tuple[Tracker, Mapping[str, str]]] = field(default_factory=dict)
+    """Page → the run that it shows, and its links to anything but MLflow."""
 
 
 def run_points(
@@ -77,10 +80,12 @@ def run_points(
         run = opened.run
         with submitting(submitter, tasks=len(shared) + len(planned), run=run) as submit:
             parts = list(_parts(found, run.tracker, planned))
-            _run_parts(parts, Session(run, submit, outcome, command))
+            session = Session(run, submit, outcome, command)
+            _run_parts(parts, session)
         if outcome.failures:
             opened.ends_as = "FAILED"
     outcome.tracking_uri, outcome.links = run.tracker.shown_uri, run.tracker.links
+    _link_to_mlflow(session)
     return outcome
 
 
@@ -180,14 +185,14 @@ def _run_parts(parts: Sequence[Part], session: Session) -> None:
                 tracker.parent.tags({FAILED: cause})
                 tracker.parent.end("FAILED")
             else:
-                pages[point.experiment.name] = _finish(point, session, tracker)
+                pages[point.experiment.name] = _finish(point, part.sweep, session, tracker)
         if part.sweep:
             _end_sweep(part.sweep, part, pages, session)
         else:
             session.outcome.pages.update(pages)
 
 
-def _finish(point: PlannedPoint, session: Session, tracker: Tracker) -> Path:
+def _finish(point: PlannedPoint, sweep: Sweep | None, session: Session, tracker: Tracker) -> Path:
     """Log the results of a point, also where another point ran its steps; return its report."""
     plan, run = point.plan, session.run
     for title, score in plan.tests.items():
@@ -196,7 +201,30 @@ def _finish(point: PlannedPoint, session: Session, tracker: Tracker) -> Path:
     page = page_of(plan, run, {**session.command.head(), "point": point.label})
     tracker.parent.text(REPORT, page)
     tracker.parent.complete()
-    return put_report(f"{session.command.file_name(point.experiment.name)}.html", page.encode())
+    above = {}
+    if sweep:
+        above = {f"sweep {sweep.name}": f"{session.command.file_name(sweep.name)}.html"}
+    return _put_page(point.experiment.name, page, session, tracker, links=above)
+
+
+def _put_page(
+    name: str, page: str, session: Session, tracker: Tracker, *, links: Mapping[str, str]
+) -> Path:
+    """Write the page of a point or of a sweep into the folder of reports; return its path."""
+    known = {**links, **prefect_link()}
+    file = f"{session.command.file_name(name)}.html"
+    path = put_report(file, with_links(page, known).encode())
+    session.written[path] = tracker, known
+    return path
+
+
+def _link_to_mlflow(session: Session) -> None:
+    """Put links to the runs in MLflow into all pages: they are known when all is sent."""
+    whole = session.run.tracker
+    for path, (tracker, links) in session.written.items():
+        in_mlflow = whole.links if tracker is whole else tracker.own_link()
+        page = with_links(path.read_text(encoding="utf-8"), {**in_mlflow, **links})
+        put_report(path.name, page.encode())
 
 
 def _end_sweep(sweep: Sweep, part: Part, done: Collection[str], session: Session) -> None:
@@ -227,8 +255,8 @@ def _report(step: SweepReport, session: Session, tracker: Tracker) -> None:
     for row in step.rows:
         point = row.shown["name"]
         page = page.replace(f'"{point}.html"', f'"{session.command.file_name(point)}.html"')
-    shown = with_head(page, session.command.head()).encode()
-    session.outcome.pages[step.title] = put_report(f"{name}.html", shown)
+    shown = with_head(page, session.command.head())
+    session.outcome.pages[step.title] = _put_page(step.title, shown, session, tracker, links={})
     for file in FILES:
         put_report(f"{name}{Path(file).suffix}", (run.path(step) / file).read_bytes())
     session.outcome.tables[step.title] = table(step, run)

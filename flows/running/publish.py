@@ -11,7 +11,7 @@ from prefect.states import Failed
 
 from flows.running.outcome import PointsFailedError
 from gner_core.errors import InputError, Stopped
-from gner_core.reports.page import with_head
+from gner_core.reports.head import with_head
 from gner_core.runtime.files import write_file
 from tasks.context import RunContext
 from tasks.paths import home_folder

@@ -10,7 +10,7 @@ from flows.running.outcome import Outcome, PointsOutcome
 from flows.views.output import program
 from flows.views.store import short
 from flows.views.tables import numbers, plain_table, table_of, texts
-from gner_core.reports.sweep_content import COSTS
+from gner_core.reports.sweep.content import COSTS
 from gner_core.store.artifacts import ArtifactRef
 from tasks.paths import open_store
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gner_core.reports import tables
+
 
 def templates() -> Environment:
     """Return the engine for the templates of this folder; filters may be added to it."""
@@ -15,4 +17,6 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["thousands"] = lambda number: f"{number:,}"
+    environment.filters["csv_address"] = tables.address
+    environment.filters["csv_name"] = tables.file_name
     return environment

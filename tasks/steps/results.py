@@ -74,7 +74,7 @@ class Report(Step):
     """The page that shows a whole experiment."""
 
     kind = "report"
-    version = 7
+    version = 8
 
     experiment: Experiment
     corpora: Mapping[str, Corpus]
@@ -119,7 +119,7 @@ class SweepRow:
     """A point of a sweep as its report shows it."""
 
     shown: Mapping[str, Any]
-    """Fields of `gner_core.reports.sweep_content.PointView`, but for the scores."""
+    """Fields of `gner_core.reports.sweep.content.PointView`, but for the scores."""
     scores: Mapping[str, Score]
     """By test, those that are shown."""
 
@@ -129,7 +129,7 @@ class SweepReport(Step):
     """Figure, table and page of a sweep."""
 
     kind = "sweep-report"
-    version = 3
+    version = 4
 
     figure: str
     show: tuple[str, ...]

@@ -64,10 +64,10 @@ def links(uri: str, *, experiment: str, name: str, runs: Sequence[FlowRun]) -> d
     """Return links to the first run and its comparison with the others; none without a server."""
     if not uri.startswith(("http://", "https://")):
         return {}
-    base = f"{without_secrets(uri).rstrip('/')}/#"
+    base = _base(uri)
     all_runs = f"{base}/experiments/{experiment}/runs"
     found = {
-        "MLflow run": f"{all_runs}/{runs[0].run_id}?{TRAINING}",
+        **run_link(uri, experiment=experiment, run_id=runs[0].run_id),
         "all runs compared": f"{all_runs}?viewStateShareKey={name}&{TRAINING}",
     }
     if len(runs) > 1:
@@ -76,6 +76,17 @@ def links(uri: str, *, experiment: str, name: str, runs: Sequence[FlowRun]) -> d
         given = f"runs={chosen}&experiments={listed}&{TRAINING}"
         found["side by side"] = f"{base}/compare-runs?{given}"
     return found
+
+
+def run_link(uri: str, *, experiment: str, run_id: str) -> dict[str, str]:
+    """Return the link to one run; none without a server."""
+    if not uri.startswith(("http://", "https://")):
+        return {}
+    return {"MLflow run": f"{_base(uri)}/experiments/{experiment}/runs/{run_id}?{TRAINING}"}
+
+
+def _base(uri: str) -> str:
+    return f"{without_secrets(uri).rstrip('/')}/#"
 
 
 def without_secrets(uri: str) -> str:

@@ -22,7 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 from gner_core.runtime.processes import this_process
 from tasks import provenance
-from tasks.tracking.comparison import EXPERIMENT, FlowRun, links, view, without_secrets
+from tasks.tracking.comparison import (
+    EXPERIMENT,
+    FlowRun,
+    links,
+    run_link,
+    view,
+    without_secrets,
+)
 from tasks.tracking.dead_runs import PROCESS, RUNNING, close_dead_runs, is_free
 from tasks.tracking.mlflow_run import COMPLETE, StepRun, run_tags
 from tasks.tracking.names import mlflow_name
@@ -110,6 +117,16 @@ class Tracker:
                 self.outbox.service,
                 unmade,
             )
+
+    def own_link(self) -> dict[str, str]:
+        """Return the link to the parent run; none without a server, or where that run is not known.
+
+        It is known after `finish`; where an earlier run is linked instead, there is none.
+        """
+        if self.parent.run_id is None:
+            return {}
+        store = self.mlflow
+        return run_link(store.uri, experiment=store.experiment, run_id=self.parent.run_id)
 
     def below(self, run: StepRun) -> "Tracker":
         """Return a tracker whose parent is a child of ours, such as the run of a point of a sweep.

@@ -48,7 +48,7 @@ def test_the_first_run_runs_every_step_in_half_a_minute(tiny_home: Home) -> None
     assert "WARNING" not in out
     report = tiny_home.folder / "reports" / "tiny.html"
     assert "/tiny/reports/tiny.html" in out
-    assert '<th class="n">95 %</th>' in report.read_text()
+    assert "F1 (95 % interval)" in report.read_text()
 
 
 def test_mlflow_holds_parent_children_metrics_data_and_tables(tiny_home: Home) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from gner_core.reports.paper.compared import COMPARED, DETAILS, Key, Measured, Row, compare_table
 from gner_core.reports.paper.numbers import MEAN, MODELS, PAPERS_TESTS, find, model_of, number
-from gner_core.reports.sweep_content import Cell
-from gner_core.reports.sweep_content import Row as SweepRow
+from gner_core.reports.sweep.content import Cell
+from gner_core.reports.sweep.content import Row as SweepRow
 
 TABLES = {
     "parameters": "Table 4",

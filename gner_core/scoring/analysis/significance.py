@@ -83,6 +83,27 @@ def compare(a: Rows, b: Rows, params: BootstrapParams) -> dict[str, Difference]:
     }
 
 
+def difference_of_means(a: Sequence[Rows], b: Sequence[Rows], params: BootstrapParams) -> Interval:
+    """Return by how much the mean F1 of the runs `b` is above that of the runs `a`.
+
+    F1 is the mean over corpora, and then over the runs of a side, such as those of several seeds.
+    All runs have the same sentences in the same order, and the same are drawn for all: the interval
+    says nothing about other seeds. Of one run each, it is that of `compare`.
+    """
+    drawn, values = [], []
+    for name in a[0]:
+        counts = np.stack([_array(run[name]) for run in (*a, *b)], axis=1)
+        drawn.append(_gain(_f1(_draw(counts, params, name)), len(a)))
+        values.append(_gain(_f1(counts.sum(axis=0)), len(a)))
+    return Interval(float(np.mean(values)), *_bounds(np.mean(drawn, axis=0), params.level))
+
+
+def _gain(f1: NDArray[np.float64], first: int) -> NDArray[np.float64]:
+    """Return, of F1s whose last axis is runs, the mean of those behind the first ones minus theirs."""
+    gain: NDArray[np.float64] = f1[..., first:].mean(axis=-1) - f1[..., :first].mean(axis=-1)
+    return gain
+
+
 def _difference(
     value: NDArray[np.float64],
     drawn: NDArray[np.float64],

@@ -8,12 +8,23 @@ from typing import Any
 
 import pytest
 
+from gner_core.config.reading.files import read_scoring
 from gner_core.reports.figures import image
 from gner_core.reports.paper.numbers import find
 from gner_core.reports.paper.sweep import compare_sweep
-from gner_core.reports.sweep_content import Cell, PointView, SweepContent, as_csv, rows_of
-from gner_core.reports.sweep_figures import sweep_figure
-from gner_core.reports.sweep_page import render_sweep, shown
+from gner_core.reports.sweep.content import Cell, PointView, SweepContent, as_csv, rows_of
+from gner_core.reports.sweep.differences import (
+    Counted,
+    counted,
+    metrics_of,
+    with_differences,
+)
+from gner_core.reports.sweep.figures import sweep_figure
+from gner_core.reports.sweep.page import render_sweep, shown
+from gner_core.scoring.analysis.significance import MEAN, compare, difference_of_means
+from gner_core.scoring.evaluate import summarise
+from gner_core.scoring.metrics.tally import tally
+from gner_core.scoring.scored import Scored
 
 SHOW = ("zero-shot/f1", "zero-shot/UE")
 
@@ -102,11 +113,11 @@ def test_every_figure_is_drawn_the_same_each_time(
 
 def test_the_page_shows_rows_links_and_what_is_missing_as_text(content: SweepContent) -> None:
     hostile = "<script>alert(1)</script>"
-    svg = image(sweep_figure(content), "svg", close=True)
-    page = render_sweep(replace(content, name=hostile, missing=[hostile]), svg=svg)
+    page = render_sweep(replace(content, name=hostile, missing=[hostile]))
     assert "<script" not in page
-    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 3
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 3
     assert "50.0 ± 14.1" in page
+    assert set(re.findall(r": (#[0-9a-f]{6})", page.partition("<svg")[2])) == set()  # dark, too
     assert 'href="toy-1-2.html"' in page
     assert "<svg" in page
 
@@ -121,12 +132,12 @@ def test_a_sweep_that_no_test_sets_beside_a_table_is_not_compared(content: Sweep
     rows = [
         replace(row, place={**row.place, "tests": {"zero-shot": alone}}) for row in content.rows
     ]
-    page = render_sweep(replace(content, rows=rows), svg=b"<svg/>")
+    page = render_sweep(replace(content, rows=rows))
     assert "Compared with the paper" not in page
 
 
 def test_a_beam_sweep_is_compared_with_table_7(content: SweepContent) -> None:
-    page = render_sweep(content, svg=b"<svg/>")
+    page = render_sweep(content)
     assert "Compared with the paper: Table 7" in page
     assert "not over the sentences that the paper tests" in page
     assert "not run" not in page
@@ -139,7 +150,7 @@ def test_a_beam_sweep_is_compared_with_table_7(content: SweepContent) -> None:
         place=place(1, backbone="Flan-T5-large", tests=tests),
     )
     other = replace(content.rows[1], parameters=300_000_000, place=place(2, tests=tests))
-    text = render_sweep(replace(content, rows=[large, other]), svg=b"<svg/>")
+    text = render_sweep(replace(content, rows=[large, other]))
     rows = [re.sub(r"(<[^>]+>)+", " | ", line) for line in text.splitlines() if "beam=" in line]
     assert len(rows) == 20
     assert " | GNER-T5-large; zero-shot; beam=1; F1 | 50.0 ± 14.1 | 63.47 | −13.5 | " in rows
@@ -193,3 +204,72 @@ def test_released_checkpoints_stand_beside_their_own_means() -> None:
     some = replace(views[0], place={**views[0].place, "tests": elsewhere})
     left_out = compare_sweep("systems", rows_of([some], show=("zero-shot/f1",), seeds=None))
     assert (left_out.rows, left_out.elsewhere) == ([], True)
+
+
+def test_the_best_row_is_marked_and_each_difference_to_the_first_is_shown() -> None:
+    words, gold = ("Ada", "saw", "Rome"), ("B-person", "O", "B-city")
+    some = [("B-person", "O", "O"), gold, gold]
+    more = [gold, gold, gold]
+    fewer = [("O", "O", "O"), gold, ("O", "O", "O")]
+
+    def sentences(predicted: list[tuple[str, ...]]) -> list[Scored]:
+        return [
+            Scored(
+                *(str(number), "music", words, gold, "", False, None, None, tags, None),
+                *(0, 0, 0, 0, 0, False),
+            )
+            for number, tags in enumerate(predicted)
+        ]
+
+    by_beam = {1: some, 2: more, 3: fewer}
+    params = read_scoring(None)
+    views = [
+        replace(point(beams, 1, 0.0), scores={"zero-shot": summarise(sentences(tags), params)})
+        for beams, tags in by_beam.items()
+    ]
+    runs = {
+        (view.name, "zero-shot"): counted(sentences(tags)[::-1], metrics_of("zero-shot", SHOW))
+        for view, tags in zip(views, by_beam.values(), strict=True)
+    }
+    rows = with_differences(rows_of(views, show=SHOW, seeds=None), SHOW, runs, params)
+    first, second, third = (row.cells["zero-shot/f1"].difference for row in rows)
+    assert first is None
+    assert second is not None and third is not None
+    tallies = [tally(sentences(tags), "pair", without=()).sentences for tags in (some, more)]
+    paired = compare(*tallies, params)[MEAN]
+    assert (second.value, second.low, second.high) == (paired.value, paired.low, paired.high)
+    assert second.low == 0.0 and not second.certain  # draws without the changed sentence
+    assert third.value < 0
+    content = SweepContent("toy", "beams", SHOW, ["beams"], None, rows, [])
+    page = render_sweep(content)
+    assert content.best == 1
+    (row,) = re.findall(r'<tr class="best">.*?</tr>', page)
+    text = " ".join(re.sub(r"<[^>]+>", " ", row).split())
+    assert text.startswith("2 best 100.0 (100.0–100.0) +9.1 (+0.0 to +")
+    assert page.count('class="best"') == 1
+    saved = list(csv.DictReader(io.StringIO(as_csv(content))))
+    assert saved[0]["zero-shot/f1 difference"] == ""
+    assert float(saved[2]["zero-shot/f1 difference"]) == pytest.approx(100 * third.value, abs=1e-4)
+    assert saved[2]["zero-shot/UE difference low"] == ""  # only F1 is drawn
+
+
+def test_rows_of_other_sentences_have_a_difference_without_an_interval() -> None:
+    runs = {
+        (f"toy-{beams}-1", "zero-shot"): Counted((("music", str(beams)),), {"pair": {}})
+        for beams in (1, 2)
+    }
+    rows = rows_of([point(1, 1, 0.4), point(2, 1, 0.7)], show=SHOW, seeds=None)
+    _, second = with_differences(rows, SHOW, runs, read_scoring(None))
+    found = second.cells["zero-shot/f1"].difference
+    assert found is not None
+    assert (found.value, found.low) == (pytest.approx(0.3), None)
+
+
+def test_over_seeds_the_difference_is_that_of_means() -> None:
+    rows = {"music": [(1, 1, 1), (0, 1, 1), (1, 2, 1)]}
+    better = {"music": [(1, 1, 1), (1, 1, 1), (1, 2, 1)]}
+    params = read_scoring(None)
+    one = difference_of_means([rows], [better], params)
+    several = difference_of_means([rows, rows], [better, rows], params)
+    assert several.value == pytest.approx(one.value / 2)
+    assert several.high == pytest.approx(one.high / 2)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from matplotlib import pyplot as plt
 from matplotlib.patheffects import withStroke
 
-from gner_core.reports.figures import COLOURS, STYLE
-from gner_core.reports.sweep_content import COSTS, ERRORS, SweepContent
+from gner_core.reports.figures import COLOURS, INK, STYLE
+from gner_core.reports.sweep.content import COSTS, ERRORS, SweepContent
 
 MARKERS = "osD^vP*X"
 X_TITLES = {
@@ -17,6 +17,8 @@ X_TITLES = {
     "beams": "beam size",
     "context": "words of context around an entity",
 }
+WITHOUT_X = ("table", "systems")
+"""Figures with a bar for each row and score."""
 LEAST_SPAN = 4.0
 """Points of F1 that the y-axis shows at least."""
 FEW = 14
@@ -29,12 +31,11 @@ SHIFT = 0.012
 
 def sweep_figure(content: SweepContent) -> "plt.Figure":
     """Return the figure of a sweep; close it with `figures.image`, or with matplotlib."""
-    scores = [s for s in content.show if s.split("/")[1] not in (*ERRORS, *COSTS)]
-    with plt.rc_context({**STYLE, "font.size": 10}):
-        if content.figure in ("table", "systems"):
-            return _bars(content, scores)
-        series = list(dict.fromkeys(row.series for row in content.rows))
-        panels = [[score] for score in scores] if len(series) > 1 else [scores]
+    panels = panels_of(content)
+    series = list(dict.fromkeys(row.series for row in content.rows))
+    with plt.rc_context(STYLE):
+        if content.figure in WITHOUT_X:
+            return _bars(content, panels[0])
         width = 5.4 * len(panels) + 0.6 if len(panels) > 1 else 6.4
         figure, axes = plt.subplots(
             1, len(panels), figsize=(width, 3.8), squeeze=False, layout="constrained"
@@ -53,6 +54,18 @@ def sweep_figure(content: SweepContent) -> "plt.Figure":
             handles, labels = axes[0][0].get_legend_handles_labels()
             figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
         return figure
+
+
+def drawn_scores(content: SweepContent) -> list[str]:
+    """Return the scores that are drawn: errors and costs stand in the table alone."""
+    return [s for s in content.show if s.split("/")[1] not in (*ERRORS, *COSTS)]
+
+
+def panels_of(content: SweepContent) -> list[list[str]]:
+    """Return the scores of each panel of the figure: several lines each have a panel a score."""
+    scores = drawn_scores(content)
+    several = len({row.series for row in content.rows}) > 1 and content.figure not in WITHOUT_X
+    return [[score] for score in scores] if several else [scores]
 
 
 def _score_label(score: str) -> str:
@@ -80,7 +93,7 @@ def _line(
     below, above = zip(*(row.cells[score].error or (0.0, 0.0) for row in rows), strict=True)
     if any(below) or any(above):
         bars = [[100 * one for one in below], [100 * one for one in above]]
-        style = {"fmt": "none", "ecolor": colour, "alpha": 0.55, "capsize": 3, "elinewidth": 1.1}
+        style = {"fmt": "none", "color": colour, "alpha": 0.55, "capsize": 3, "elinewidth": 1.1}
         axis.errorbar(xs, ys, yerr=bars, **style)
     series_shown = len({row.series for row in content.rows})
     if series_shown <= 2 and len(content.rows) * len(content.show) <= FEW:
@@ -130,8 +143,8 @@ def _bars(content: SweepContent, scores: Sequence[str]) -> "plt.Figure":
     """Return a bar for each row and score: what has no x."""
     rows = list(content.rows)[::-1]
     step = len(scores) + 0.7
-    figure, axis = plt.subplots(figsize=(7.2, 1.0 + 0.2 * step * len(rows)), layout="constrained")
-    style = {"ecolor": "#374151", "elinewidth": 1, "capsize": 2, "alpha": 0.6}
+    figure, axis = plt.subplots(figsize=(5.6, 1.0 + 0.24 * step * len(rows)), layout="constrained")
+    style = {"color": INK, "ecolor": INK, "elinewidth": 1, "capsize": 2, "alpha": 0.6}
     for number, score in enumerate(scores):
         cells = [row.cells.get(score) for row in rows]
         values = [100 * cell.mean if cell else 0.0 for cell in cells]

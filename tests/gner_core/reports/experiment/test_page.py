@@ -1,5 +1,8 @@
 """The report shows what it was given and nothing that a model wrote can become markup."""
 
+import base64
+import csv
+import io
 import re
 from dataclasses import replace
 
@@ -9,14 +12,15 @@ from gner_core.config.reading.files import read_scoring
 from gner_core.config.systems.gner import MatchParams
 from gner_core.matching.modes import Matcher
 from gner_core.records import Prediction
-from gner_core.reports.content import (
+from gner_core.reports.experiment.content import (
     CorpusRow,
     EvaluationView,
     ReportContent,
     StageView,
-    choose_examples,
 )
-from gner_core.reports.page import render, with_head, with_links
+from gner_core.reports.experiment.examples import choose_examples
+from gner_core.reports.experiment.page import render
+from gner_core.reports.head import with_head, with_links
 from gner_core.reports.paper.compared import compare_with_paper
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.scored import Scored, score
@@ -87,11 +91,55 @@ def content() -> ReportContent:
     )
 
 
+def saved(page: str) -> dict[str, list[dict[str, str]]]:
+    """The tables that a page lets one save: name of the file → rows."""
+    found = re.findall(
+        r'href="data:text/csv;charset=utf-8;base64,([^"]*)" download="([^"]*)"', page
+    )
+    return {
+        name: list(csv.DictReader(io.StringIO(base64.b64decode(data).decode())))
+        for data, name in found
+    }
+
+
+def test_every_table_can_be_saved(content: ReportContent) -> None:
+    page = render(content)
+    assert page.count("<table") == page.count('class="csv"') == len(saved(page))
+    (score, mean) = saved(page)["toy-scores.csv"]
+    assert (score["test"], score["corpus"], score["gold"]) == ("supervised", "toy", "4")
+    assert (score["F1"], mean["corpus"], mean["gold"]) == ("33.3333", "mean", "")
+    assert float(score["F1 low"]) <= float(score["F1"]) <= float(score["F1 high"])
+
+
+def test_types_are_shown_with_what_they_are_taken_for(content: ReportContent) -> None:
+    rows = {row["type"]: row for row in saved(render(content))["toy-types-supervised.csv"]}
+    city, person = rows["city"], rows["person"]
+    assert (city["gold"], city["missed"], city["taken for"]) == ("2", "1", "person 1")
+    assert (person["right"], person["missed"], person["not in gold"]) == ("1", "1", "0")
+
+
+def test_sections_without_content_are_left_out(content: ReportContent) -> None:
+    every = re.findall('<a href="#([a-z]+)">', render(content))
+    assert every == re.findall('<section id="([a-z]+)">', render(content))
+    assert {"scores", "types", "errors", "examples", "training", "data", "steps"} <= {*every}
+    assert not {"paper", "answers", "confidence"} & {*every}
+    bare = replace(content, evaluations=[], stages=[], examples=(), corpora=[], samples={})
+    assert re.findall('<section id="([a-z]+)">', render(bare)) == ["values", "steps"]
+
+
+def test_figures_take_the_colours_of_the_page(content: ReportContent) -> None:
+    figures = re.findall(r"<svg.*?</svg>", render(content), re.DOTALL)
+    assert len(figures) == 2
+    for figure in figures:
+        assert "currentColor" in figure and "var(--series-0)" in figure
+        assert set(re.findall(r"#[0-9a-f]{6}", figure)) == set()
+
+
 def test_the_page_shows_scores_counts_curves_examples_and_steps(content: ReportContent) -> None:
     page = render(content)
     for text in ("77,000,000", "1,234", "7 blank tokens dropped", "abc123", "12.3", "<svg", "50.0"):
         assert text in page, text
-    assert '<th class="n">90 %</th>' in page
+    assert "F1 (90 % interval)" in page
     assert not re.search(r"""(src|href)=["']https?:|url\(["']?https?:|@import""", page)
 
 
@@ -101,8 +149,11 @@ def test_confidence_is_shown_where_decoding_was_guided(content: ReportContent) -
     view = EvaluationView("zero-shot", "unseen", guided)
     page = render(replace(content, evaluations=[*content.evaluations, view]))
     assert "<h2>Confidence" in page
-    assert "100.0 <small>of 1</small>" in page
-    assert ">21.5<" in page  # the error: (0.05 + 0.38) / 2
+    assert "zero-shot 21.5" in page  # the error: (0.05 + 0.38) / 2
+    (table,) = [one for one in saved(page) if "-thresholds" in one]
+    rows = {row["threshold"]: row for row in saved(page)[table]}
+    assert (rows["0.6"]["predicted"], rows["0.6"]["recall"]) == ("2", "100.0")
+    assert (rows["0.9"]["predicted"], rows["0.9"]["recall"]) == ("1", "50.0")
 
 
 def test_the_page_says_which_weights_were_chosen_and_whether_that_leaks(
@@ -195,6 +246,7 @@ def test_examples_mark_what_is_right_wrong_and_missed() -> None:
     (example,) = choose_examples(
         {"supervised": [scored("Ada(B-person) saw(O) Rome(B-person)")]}, count=3
     )
+    assert example.errors == ("wrong type",)
     gold = {piece.text: piece.verdict for piece in example.gold if piece.label}
     predicted = {piece.text: piece.verdict for piece in example.predicted if piece.label}
     assert gold == {"Ada": "right", "Rome": "missed"}
@@ -203,11 +255,11 @@ def test_examples_mark_what_is_right_wrong_and_missed() -> None:
 
 def test_links_are_shown_below_the_title_and_escaped(content: ReportContent) -> None:
     page = render(content)
-    assert "<a " not in page
+    assert "://" not in page.partition("<nav")[0]
     shown = with_links(page, {"all runs": 'http://host/#/runs?a="b"', HOSTILE: "http://host/2"})
     assert 'href="http://host/#/runs?a=&#34;b&#34;">all runs</a>' in shown
     assert HOSTILE not in shown
-    assert with_links(page, {}) == page
+    assert with_links(shown, {}) == page
 
 
 def test_the_head_of_a_page_holds_facts_about_its_run(content: ReportContent) -> None:
@@ -215,7 +267,7 @@ def test_the_head_of_a_page_holds_facts_about_its_run(content: ReportContent) ->
         render(content), {"command": "gner run a.yaml --set 'b=<i>'", "commit": "abc"}
     )
     head = shown.partition("</h1>")[2].partition("<h2>")[0]
-    assert "<th>command</th>" in head
+    assert "<dt>command</dt>" in head
     assert "gner run a.yaml --set &#39;b=&lt;i&gt;&#39;" in head
 
 

@@ -14,6 +14,10 @@ COSTS = ("seconds", "calls", "tokens", "hallucinated")
 METRICS = {"strict_f1": "span", "own_f1": "published"}
 """Figure → the metric of a summary whose F1 it is."""
 Interval = tuple[float, float]
+PARTS = ("", " std", " low", " high", " difference", " difference low", " difference high")
+"""Behind the name of a figure: the columns of a CSV file."""
+LOWER = (*ERRORS, *COSTS)
+"""Figures of which less is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,21 @@ class PointView:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """A row minus the first row: a share, as in `Cell`."""
+
+    value: float
+    low: float | None
+    high: float | None
+    """Bootstrap interval, of the same sentences drawn for both rows; None where it is not drawn."""
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval holds no 0."""
+        return self.low is not None and self.high is not None and self.low * self.high > 0
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """A figure of a row: a share, not points; of `COSTS` as they are."""
 
@@ -49,6 +68,8 @@ class Cell:
     interval: Interval | None
     """Bootstrap interval of a single run; None over seeds."""
     runs: int
+    difference: Difference | None = None
+    """To the first row; None in the first row, and where it is not known."""
 
     @property
     def error(self) -> Interval | None:
@@ -92,6 +113,16 @@ class SweepContent:
     rows: Sequence[Row]
     missing: Sequence[str]
     """Labels of points that failed."""
+
+    @property
+    def best(self) -> int | None:
+        """Number of the row that is best in the first figure; None of fewer than two rows."""
+        score, known = self.show[0], range(len(self.rows))
+        means = {n: self.rows[n].cells[score].mean for n in known if score in self.rows[n].cells}
+        if len(means) < 2:
+            return None
+        sign = -1 if score.split("/")[1] in LOWER else 1
+        return max(means, key=lambda n: sign * means[n])
 
 
 def rows_of(points: Sequence[PointView], *, show: Sequence[str], seeds: str | None) -> list[Row]:
@@ -174,20 +205,31 @@ def scale_of(score: str) -> int:
     return 1 if score.split("/")[1] in COSTS else 100
 
 
+def values_of(cell: Cell | None, score: str) -> tuple[float | None, ...]:
+    """Return what `PARTS` names of a figure, scaled as it is shown; None for what is not known."""
+    if cell is None:
+        return (None,) * len(PARTS)
+    low, high = cell.interval or (None, None)
+    gain = cell.difference
+    change = (gain.value, gain.low, gain.high) if gain else (None, None, None)
+    scale = scale_of(score)
+    found = (cell.mean, cell.deviation, low, high, *change)
+    return tuple(None if one is None else round(scale * one, 4) for one in found)
+
+
 def as_csv(content: SweepContent) -> str:
-    """Return the table as CSV: figures in points, costs as they are, with deviation, interval and number of runs."""
+    """Return the table as CSV: figures in points, costs as they are.
+
+    Each has its deviation, its interval, and its difference to the first row with the interval of
+    that.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    columns = [f"{score}{part}" for score in content.show for part in ("", " std", " low", " high")]
+    columns = [f"{score}{part}" for score in content.show for part in PARTS]
     writer.writerow([*content.axes, "parameters", "runs", *columns])
     for row in content.rows:
-        cells: list[str] = []
-        for score in content.show:
-            cell = row.cells.get(score)
-            interval = (cell and cell.interval) or (None, None)
-            figures = (cell and cell.mean, cell and cell.deviation, *interval)
-            scale = scale_of(score)
-            cells += ["" if one is None else f"{scale * one:.4f}" for one in figures]
+        figures = [one for score in content.show for one in values_of(row.cells.get(score), score)]
+        cells = ["" if one is None else f"{one:.4f}" for one in figures]
         labels = [row.labels[axis] for axis in content.axes]
         writer.writerow([*labels, row.parameters, len(row.names), *cells])
     return buffer.getvalue()

@@ -1,0 +1,120 @@
+"""Renders a report as one HTML page without outside resources."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from gner_core.reports.entities import GOLDEN_ANGLE
+from gner_core.reports.experiment import tables
+from gner_core.reports.experiment.content import ReportContent
+from gner_core.reports.experiment.types import types
+from gner_core.reports.templates import templates
+from gner_core.scoring.analysis.thresholds import curve_of
+
+FOLDER = "experiment/sections"
+
+
+class Section(NamedTuple):
+    """A section of the page."""
+
+    name: str
+    """Of its template, and of its anchor."""
+    title: str
+    values: Mapping[str, Any]
+    """What the template shows, beside the content."""
+
+
+def render(content: ReportContent) -> str:
+    """Return the page; sections without content are left out."""
+    environment = templates()
+    environment.filters["points"] = lambda share: f"{100 * share:.1f}"
+    sections = [one for one in (*_results(content), *_how(content)) if one]
+    return environment.get_template("experiment/page.html.j2").render(
+        content=content, sections=sections, tables=tables, folder=FOLDER
+    )
+
+
+def _results(content: ReportContent) -> list[Section | None]:
+    """Return the sections on what the tests found."""
+    if not content.evaluations:
+        return []
+    from gner_core.reports.experiment.figures import f1_panels
+
+    views = content.evaluations
+    located = any("errors" in one.scores for one in views)
+    bars = f1_panels({one.title: one.scores for one in views})
+    by_type = [(one.title, types(one)) for one in views]
+    answered = all("answers" in one.scores for one in views)
+    return [
+        Section("scores", "Scores", {"bars": bars}),
+        Section("answers", f"Answers of {content.system}", {}) if answered else None,
+        Section("paper", "Compared with the paper", {}) if content.paper else None,
+        Section("types", "Types", {"by_type": by_type, "located": located}),
+        Section("errors", "Errors", {}) if located else None,
+        Section("texts", "Generated texts", {}),
+        _confidence(content),
+        _examples(content) if content.examples else None,
+    ]
+
+
+def _confidence(content: ReportContent) -> Section | None:
+    from gner_core.reports.experiment.figures import reliability_panels, threshold_panels
+
+    rated = {one.title: one.scores for one in content.evaluations if "calibration" in one.scores}
+    if not rated:
+        return None
+    calibrated = {title: scores["calibration"]["all"] for title, scores in rated.items()}
+    curves = {title: curve_of(scores["thresholds"]) for title, scores in rated.items()}
+    shown = {
+        "calibrated": calibrated,
+        "curves": curves,
+        "reliability": reliability_panels(calibrated),
+        "over_thresholds": threshold_panels(curves),
+    }
+    return Section("confidence", "Confidence", shown)
+
+
+def _examples(content: ReportContent) -> Section:
+    """Return the section of examples: what they can be filtered by, numbered for the style sheet."""
+    examples = content.examples
+    filters = {
+        "test": dict.fromkeys(one.test for one in examples),
+        "corpus": dict.fromkeys(one.corpus for one in examples),
+        "type": dict.fromkeys(sorted({name for one in examples for name in one.types})),
+        "error": dict.fromkeys(sorted({name for one in examples for name in one.errors})),
+    }
+    numbers = {name: {v: n for n, v in enumerate(found)} for name, found in filters.items()}
+    hues = {name: round(n * GOLDEN_ANGLE) % 360 for name, n in numbers["type"].items()}
+    classes = [
+        " ".join(
+            f"{name}-{numbers[name][value]}"
+            for name, found in (
+                ("test", (one.test,)),
+                ("corpus", (one.corpus,)),
+                ("type", one.types),
+                ("error", one.errors),
+            )
+            for value in found
+        )
+        for one in examples
+    ]
+    rated = any(p.confidence is not None for one in examples for p in one.predicted)
+    given = {
+        "filters": numbers,
+        "hues": hues,
+        "rated": rated,
+        "examples": list(zip(examples, classes, strict=True)),
+    }
+    return Section("examples", "Examples", given)
+
+
+def _how(content: ReportContent) -> list[Section | None]:
+    """Return the sections on how the results were made."""
+    from gner_core.reports.experiment.figures import loss_panels
+
+    curves = loss_panels({stage.title: stage.curve for stage in content.stages if stage.curve})
+    return [
+        Section("training", "Training", {"curves": curves}) if content.stages else None,
+        Section("data", "Data", {}) if content.corpora or content.samples else None,
+        Section("values", "Experiment", {}) if content.values else None,
+        Section("steps", "Steps", {}),
+    ]
