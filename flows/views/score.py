@@ -86,7 +86,7 @@ def print_scores(
         console.print("", _threshold_table(curve))
         best = best_of(curve)
         console.print(
-            f"highest mean F1: {points(best.ratios['f1'])} at {best.threshold:.2f}, a threshold "
+            f"highest F1: {points(best.counts.f1)} at {best.threshold:.2f}, a threshold "
             "that is chosen on these very sentences"
         )
     if setup.errors:
@@ -229,12 +229,13 @@ def _calibration_table(calibration: Calibration) -> WholeTable:
 
 
 def _threshold_table(curve: Sequence[ThresholdPoint]) -> WholeTable:
-    title = "pair: entities of at least some confidence; P, R and F1 are means over corpora"
+    title = "pair, all corpora together: entities of at least some confidence"
     table = table_of(title, ("confidence",), ("found", "right", "P", "R", "F1"))
-    for one in curve:
-        counts = f"{one.counts.predicted:,}", f"{one.counts.right:,}"
-        ratios = [points(one.ratios[name]) for name in RATIOS]
-        table.add_row(f"{one.threshold:.2f}", *counts, *ratios)
+    for threshold, counts in curve:
+        precision = points(counts.precision) if counts.predicted else "–"
+        ratios = precision, points(counts.recall), points(counts.f1)
+        found = f"{counts.predicted:,}", f"{counts.right:,}"
+        table.add_row(f"{threshold:.2f}", *found, *ratios)
     return table
 
 

@@ -130,7 +130,12 @@ def _counts(scored: Sequence[Scored], setup: FileScoring) -> FileScores:
             result.tallies[name] = tally(scored, name, without=setup.without)
     for sentence in scored:
         result.calibration.add_sentence(sentence)
-        result.thresholds.add_sentence(sentence)
+    if any(sentence.probabilities is not None for sentence in scored):
+        for sentence in scored:
+            result.thresholds.add_sentence(sentence)
+    else:  # pairs are not counted twice
+        pairs = result.tallies.get("pair") or tally(scored, "pair", without=setup.without)
+        result.thresholds.add_sure(pairs.sums)
     if setup.errors:
         for sentence in scored:
             result.errors[sentence.corpus].add_sentence(sentence)

@@ -189,6 +189,7 @@ def test_runs_end_properly_and_keep_no_secrets(machine: Machine) -> None:
     assert {"report-tiny", "scores-supervised", "mlflow-run", "all-runs-compared"} <= {*artifacts}
     report = (machine.home.folder / "reports" / "tiny.html").read_text()
     assert f"http://127.0.0.1:{machine.mlflow}/#/experiments/" in report
+    assert f'/runs/flow-run/{first}">Prefect run</a>' in report
 
     slow = ["stages.adaptation.train.seed=7", "stages.adaptation.train.epochs=200"]
     second = machine.start("gner/tiny", params="params/tiny.yaml", overrides=slow)

@@ -49,6 +49,11 @@ def test_a_beam_sweep_trains_nothing_twice_and_ends_in_figure_and_table(tiny_hom
     assert [row["x"] for row in table["rows"]] == [1, 2, 3, 4]
     (point,) = tiny_home.folder.glob("reports/beam-size-3-base=*.html")
     assert "beams=3" in point.read_text().partition("<h2>")[0]
+    assert f'<a href="{name}.html">sweep beam-size</a>' in point.read_text()
+    assert 'id="links"></p>' in (tiny_home.folder / "reports" / f"{name}.html").read_text()
+    assert point.name in (tiny_home.folder / "reports" / f"{name}.html").read_text()
+    second = table["rows"][1]["cells"]["supervised/f1"]["difference"]
+    assert second["low"] <= second["value"] <= second["high"]
     client, parent, points = sweep_run(tiny_home, "beam-size")
     files = {file.path for file in client.list_artifacts(parent.info.run_id)}
     assert files >= {"figure.png", "figure.svg", "table.csv", "sweep.html", "scores.json"}

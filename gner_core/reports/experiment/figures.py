@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
 from gner_core.reports.figures import COLOURS, INK, SOFT, STYLE, inline
-from gner_core.scoring.analysis.thresholds import ThresholdPoint
+from gner_core.scoring.analysis.thresholds import ThresholdPoint, best_of
 
 WIDTH = 4.6
 """Inches of a panel."""
@@ -37,7 +37,7 @@ def loss_panels(stages: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Mar
             _losses(axes[0][0], title, curve, colour)
             if rates:
                 axes[1][0].plot(*zip(*rates, strict=True), color=colour, linewidth=1.4)
-                axes[1][0].set(ylabel="rate", ylim=(0, None))
+                axes[1][0].set(ylabel="learning\nrate", ylim=(0, None))
                 axes[1][0].ticklabel_format(axis="y", scilimits=(0, 0))
                 axes[1][0].yaxis.set_major_locator(MaxNLocator(2))
             last = axes[-1][0]
@@ -128,16 +128,20 @@ def threshold_panels(curves: Mapping[str, Sequence[ThresholdPoint]]) -> list[Mar
     for title, curve in curves.items():
         with plt.rc_context(STYLE):
             figure, axis = plt.subplots(figsize=(WIDTH, 3.2), layout="constrained")
-            xs = [100 * point.threshold for point in curve]
             for name, colour, line in (
                 ("precision", COLOURS[0], "-"),
                 ("recall", COLOURS[1], "--"),
                 ("F1", COLOURS[2], "-."),
             ):
-                ys = [100 * point.ratios[name.lower()] for point in curve]
+                known = [one for one in curve if one.counts.predicted or name != "precision"]
+                xs = [100 * one.threshold for one in known]
+                ys = [100 * getattr(one.counts, name.lower()) for one in known]
                 axis.plot(xs, ys, line, color=colour, linewidth=1.6, label=name)
+            best = best_of(curve)
+            at = 100 * best.threshold, 100 * best.counts.f1
+            axis.plot(*at, "o", color=COLOURS[2], markersize=6, label="highest F1")
             _percent(axis, title, "threshold of confidence, %", "points")
-            figure.legend(frameon=False, ncols=3, loc="outside lower center")
+            figure.legend(frameon=False, ncols=4, fontsize=9, loc="outside lower center")
             panels.append(inline(figure, f"precision and recall of {title} over the threshold"))
     return panels
 

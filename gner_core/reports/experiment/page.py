@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from gner_core.reports.entities import GOLDEN_ANGLE
+from gner_core.predicting.display import hues
 from gner_core.reports.experiment import tables
 from gner_core.reports.experiment.content import ReportContent
 from gner_core.reports.experiment.types import types
@@ -76,32 +76,22 @@ def _confidence(content: ReportContent) -> Section | None:
 def _examples(content: ReportContent) -> Section:
     """Return the section of examples: what they can be filtered by, numbered for the style sheet."""
     examples = content.examples
-    filters = {
-        "test": dict.fromkeys(one.test for one in examples),
-        "corpus": dict.fromkeys(one.corpus for one in examples),
-        "type": dict.fromkeys(sorted({name for one in examples for name in one.types})),
-        "error": dict.fromkeys(sorted({name for one in examples for name in one.errors})),
-    }
-    numbers = {name: {v: n for n, v in enumerate(found)} for name, found in filters.items()}
-    hues = {name: round(n * GOLDEN_ANGLE) % 360 for name, n in numbers["type"].items()}
-    classes = [
-        " ".join(
-            f"{name}-{numbers[name][value]}"
-            for name, found in (
-                ("test", (one.test,)),
-                ("corpus", (one.corpus,)),
-                ("type", one.types),
-                ("error", one.errors),
-            )
-            for value in found
-        )
+    by_name = [
+        {"test": (one.test,), "corpus": (one.corpus,), "type": one.types, "error": one.errors}
         for one in examples
     ]
-    rated = any(p.confidence is not None for one in examples for p in one.predicted)
+    filters = {
+        name: {v: n for n, v in enumerate(sorted({v for one in by_name for v in one[name]}))}
+        for name in ("test", "corpus", "type", "error")
+    }
+    classes = [
+        " ".join(f"{name}-{filters[name][v]}" for name, values in one.items() for v in values)
+        for one in by_name
+    ]
     given = {
-        "filters": numbers,
-        "hues": hues,
-        "rated": rated,
+        "filters": filters,
+        "hues": hues([*filters["type"]]),
+        "rated": any(p.confidence is not None for one in examples for p in one.predicted),
         "examples": list(zip(examples, classes, strict=True)),
     }
     return Section("examples", "Examples", given)
@@ -115,6 +105,6 @@ def _how(content: ReportContent) -> list[Section | None]:
     return [
         Section("training", "Training", {"curves": curves}) if content.stages else None,
         Section("data", "Data", {}) if content.corpora or content.samples else None,
-        Section("values", "Experiment", {}) if content.values else None,
+        Section("values", "Values", {}) if content.values else None,
         Section("steps", "Steps", {}),
     ]

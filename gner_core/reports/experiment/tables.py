@@ -10,9 +10,9 @@ from gner_core.reports.paper.compared import RowsOfTest
 from gner_core.reports.tables import (
     Cell,
     Column,
+    Mark,
     Row,
     Table,
-    Value,
     bounds,
     nothing,
     number,
@@ -20,13 +20,13 @@ from gner_core.reports.tables import (
     share,
     text,
 )
-from gner_core.scoring.analysis.thresholds import ThresholdPoint
-from gner_core.scoring.metrics.tally import RATIOS
+from gner_core.scoring.analysis.thresholds import ThresholdPoint, best_of
 
 COUNTS = ("sentences", "gold", "predicted", "right")
 CALLS = ("calls", "prompt tokens", "answer tokens")
 ANSWERS = ("hallucinated", "unknown types", "ambiguous", "unread")
-ERRORS = ("right", "UE", "NE", "BE")
+ERRORS = {"right": "right", "UE": "unlabeled", "NE": "noisy", "BE": "boundary"}
+"""Class of Table 1 → its title."""
 
 
 def scores(content: ReportContent) -> Table:
@@ -128,7 +128,7 @@ def _chosen(chosen: Mapping[str, Any]) -> str:
 def errors(content: ReportContent) -> Table:
     """Return the error classes of Table 1, by test."""
     columns = [Column("test", number=False), Column("gold entities")]
-    columns += [*(Column(f"{name}, %") for name in ERRORS), Column("false positives")]
+    columns += [*(Column(f"{title}, %") for title in ERRORS.values()), Column("false positives")]
     rows = []
     for one in content.evaluations:
         if "errors" in one.scores:
@@ -141,9 +141,10 @@ def errors(content: ReportContent) -> Table:
 
 
 def texts(content: ReportContent) -> Table:
-    """Return the share of texts with each fault, by test."""
+    """Return the share of texts with each fault that there is, by test."""
     of = "texts" if content.match else "sentences"
-    faults = [name for name in content.evaluations[0].scores["texts"] if name != "all"]
+    absent = absent_faults(content)
+    faults = [n for n in content.evaluations[0].scores["texts"] if n != "all" and n not in absent]
     columns = [Column("test", number=False), Column(of), *(Column(f"{f}, %") for f in faults)]
     rows = []
     for one in content.evaluations:
@@ -151,6 +152,12 @@ def texts(content: ReportContent) -> Table:
         shares = [share(counts[name] / max(counts["all"], 1)) for name in faults]
         rows.append(Row([text(one.title), number(counts["all"]), *shares]))
     return Table("texts", columns, rows)
+
+
+def absent_faults(content: ReportContent) -> list[str]:
+    """Return the faults that no text has."""
+    counts = [one.scores["texts"] for one in content.evaluations]
+    return [name for name in counts[0] if not any(one[name] for one in counts)]
 
 
 def calibration(calibrated: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -176,15 +183,17 @@ def calibration(calibrated: Mapping[str, Mapping[str, Any]]) -> Table:
 def thresholds(curves: Mapping[str, Sequence[ThresholdPoint]]) -> Table:
     """Return counts, precision, recall and F1 of each test at every threshold."""
     columns = [Column("threshold", number=False), Column("predicted"), Column("right")]
-    columns += [Column("precision"), Column("recall"), Column("F1", stays=True)]
+    columns += [Column("gold"), Column("precision"), Column("recall"), Column("F1", stays=True)]
     rows = []
     for test, curve in curves.items():
-        best = max(point.ratios["f1"] for point in curve)
+        best = best_of(curve)
         for point in curve:
-            counts = number(point.counts.predicted), number(point.counts.right)
-            cells = [Cell(f"{point.threshold:.2f}", (point.threshold,)), *counts]
-            cells += [share(point.ratios[name]) for name in RATIOS]
-            rows.append(Row(cells, test, "best" if point.ratios["f1"] == best else ""))
+            counts = point.counts
+            cells = [Cell(f"{point.threshold:.2f}", (point.threshold,))]
+            cells += [number(counts.predicted), number(counts.right), number(counts.gold)]
+            cells += [share(counts.precision) if counts.predicted else nothing()]
+            cells += [share(counts.recall), share(counts.f1)]
+            rows.append(Row(cells, test, "best" if point is best else ""))
     return Table("thresholds", columns, rows, "test")
 
 
@@ -199,8 +208,8 @@ def compared(title: str, test: RowsOfTest, level: float) -> Table:
     for row in test.rows:
         cells = [*_compared(row), *([_known(row.rerun)] if rerun else [])]
         cells += [_known(row.others.get(name)) for name in test.systems]
-        absent = "" if row.ours else "absent"
-        rows.append(Row(cells, mark="mean" if row.name == "mean" else absent))
+        mark: Mark = "mean" if row.name == "mean" else "" if row.ours else "absent"
+        rows.append(Row(cells, mark=mark))
     return Table(f"paper-{title}-{test.test}", columns, rows)
 
 
@@ -211,7 +220,7 @@ def _compared(row: Compared) -> list[Cell]:
     elif row.source.startswith("mean of"):
         small = f"of the {row.of} that were run"
     low, high = (row.ours and row.ours.interval) or (None, None)
-    ours: tuple[Value, ...] = (row.ours and row.ours.value, low, high)
+    ours = (row.ours.value if row.ours else None, low, high)
     return [
         Cell(row.name, (row.name,), small=small),
         Cell(view.ours(row), ours, small=view.interval(row)),

@@ -36,9 +36,9 @@ def sweep_figure(content: SweepContent) -> "plt.Figure":
     with plt.rc_context(STYLE):
         if content.figure in WITHOUT_X:
             return _bars(content, panels[0])
-        width = 5.4 * len(panels) + 0.6 if len(panels) > 1 else 6.4
+        width = 5.4 * len(panels) + 0.6 if len(panels) > 1 else 5.2
         figure, axes = plt.subplots(
-            1, len(panels), figsize=(width, 3.8), squeeze=False, layout="constrained"
+            1, len(panels), figsize=(width, 3.6), squeeze=False, layout="constrained"
         )
         for axis, shown in zip(axes[0], panels, strict=True):
             lines = [(score, one) for score in shown for one in series]
@@ -47,7 +47,8 @@ def sweep_figure(content: SweepContent) -> "plt.Figure":
             title = _score_label(shown[0]) if len(panels) > 1 else content.name
             axis.set(title=title, ylabel="F1")
             if 1 < len(lines) <= INSIDE:
-                axis.legend(frameon=False, fontsize=9)
+                below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17), "ncols": 2}
+                axis.legend(frameon=False, fontsize=9, **below)
             _x_axis(axis, content)
             _y_axis(axis, content, shown)
         if len(lines) > INSIDE:

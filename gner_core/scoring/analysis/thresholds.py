@@ -6,21 +6,19 @@ returns with it. Counts are kept for every corpus and threshold; ratios are deri
 Example:
     >>> counts = Thresholds(without=())
     >>> counts.add("news", gold={("rome", "city")}, found={("rome", "city"): 0.9, ("a", "b"): 0.4})
-    >>> [(p.threshold, p.ratios["precision"]) for p in counts.curve() if p.threshold in (0, 0.5)]
+    >>> [(at, counts.precision) for at, counts in counts.curve() if at in (0, 0.5)]
     [(0.0, 0.5), (0.5, 1.0)]
 """
 
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from gner_core.records import confidence_of, published_spans
-from gner_core.scoring.metrics.counts import ByType, Counts
+from gner_core.scoring.metrics.counts import Counts
 from gner_core.scoring.metrics.pairs import entity_pairs, normalised, pair_counts
-from gner_core.scoring.metrics.tally import mean_ratios
 from gner_core.scoring.scored import Scored
 
 THRESHOLDS: tuple[float, ...] = (*(number / 20 for number in range(20)), 0.99)
@@ -29,13 +27,14 @@ Pair = tuple[str, str]
 """Text and type, both normalised."""
 
 
-@dataclass(frozen=True, slots=True)
-class ThresholdPoint:
-    """A threshold: counts of all corpora together, and means of precision, recall and F1 over corpora."""
+FOUND = ("right", "predicted")
+
+
+class ThresholdPoint(NamedTuple):
+    """A threshold, and the counts of all corpora together."""
 
     threshold: float
     counts: Counts
-    ratios: Mapping[str, float]
 
 
 class Thresholds:
@@ -53,7 +52,7 @@ class Thresholds:
     def add_sentence(self, sentence: Scored) -> None:
         """Count a sentence; entities without a confidence are kept at every threshold."""
         if sentence.probabilities is None:
-            self._add_sure(sentence.corpus, pair_counts(sentence))
+            self.add_sure({sentence.corpus: pair_counts(sentence)})
             return
         found: dict[Pair, float] = {}
         for span in published_spans(sentence.predicted):
@@ -73,13 +72,15 @@ class Thresholds:
                 predicted[number] += 1
                 right[number] += pair in gold
 
-    def _add_sure(self, corpus: str, counts: ByType) -> None:
-        predicted, right = self._of(corpus)
-        for label, one in counts.items():
-            if label not in self.without:
-                right[-1] += one[0]
-                predicted[-1] += one[1]
-                self.gold[corpus] += one[2]
+    def add_sure(self, counts: Mapping[str, Mapping[str, Sequence[int]]]) -> None:
+        """Add sentences without confidences: corpus → type → right, predicted and gold pairs."""
+        for corpus, types in counts.items():
+            predicted, right = self._of(corpus)
+            for label, one in types.items():
+                if label not in self.without:
+                    right[-1] += one[0]
+                    predicted[-1] += one[1]
+                    self.gold[corpus] += one[2]
 
     def extend(self, other: "Thresholds") -> None:
         """Add the counts of another part."""
@@ -97,14 +98,9 @@ class Thresholds:
             self.right.setdefault(corpus, [0] * len(THRESHOLDS)),
         )
 
-    def counts(self, corpus: str) -> list[Counts]:
-        """Return the counts of a corpus at every threshold."""
-        pairs = zip(_from_here(self.right[corpus]), _from_here(self.predicted[corpus]), strict=True)
-        return [Counts(right, predicted, self.gold[corpus]) for right, predicted in pairs]
-
     def curve(self) -> list[ThresholdPoint]:
         """Return the points of the curve, by rising threshold."""
-        return _curve(THRESHOLDS, [self.counts(corpus) for corpus in self.gold])
+        return curve_of(self.values())
 
     def values(self) -> dict[str, Any]:
         """Return the thresholds, and of each corpus the counts at them, for JSON."""
@@ -121,29 +117,19 @@ class Thresholds:
 
 def curve_of(values: Mapping[str, Any]) -> list[ThresholdPoint]:
     """Return the curve of what `Thresholds.values` returned."""
-    corpora = [
-        [Counts(*pair, one["gold"]) for pair in zip(one["right"], one["predicted"], strict=True)]
-        for one in values["corpora"].values()
-    ]
-    return _curve(values["thresholds"], corpora)
+    corpora = values["corpora"].values()
+    gold = sum(one["gold"] for one in corpora)
 
+    def point(at: int, threshold: float) -> ThresholdPoint:
+        right, predicted = (sum(one[name][at] for one in corpora) for name in FOUND)
+        return ThresholdPoint(threshold, Counts(right, predicted, gold))
 
-def _curve(
-    thresholds: Sequence[float], corpora: Sequence[Sequence[Counts]]
-) -> list[ThresholdPoint]:
-    return [
-        ThresholdPoint(
-            threshold,
-            sum((one[number] for one in corpora), Counts()),
-            mean_ratios(one[number] for one in corpora),
-        )
-        for number, threshold in enumerate(thresholds)
-    ]
+    return [point(*one) for one in enumerate(values["thresholds"])]
 
 
 def best_of(curve: Sequence[ThresholdPoint]) -> ThresholdPoint:
-    """Return the point with the highest mean F1; of equal ones, that of the lowest threshold."""
-    return max(curve, key=lambda point: (point.ratios["f1"], -point.threshold))
+    """Return the point with the highest F1; of equal ones, that of the lowest threshold."""
+    return max(curve, key=lambda point: (point.counts.f1, -point.threshold))
 
 
 def _from_here(counts: list[int]) -> list[int]:

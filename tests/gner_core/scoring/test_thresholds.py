@@ -4,13 +4,12 @@ import json
 import random
 from pathlib import Path
 
-import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
 from gner_core.config.reading.files import read_scoring
 from gner_core.records import write_predictions
-from gner_core.scoring.analysis.thresholds import THRESHOLDS, Thresholds, best_of, curve_of
+from gner_core.scoring.analysis.thresholds import Thresholds, best_of, curve_of
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.metrics.counts import Counts
 from tests.gner_core.scoring.test_calibration import GOLD, guided, scored
@@ -19,7 +18,7 @@ WRONG = ("B-city", "O", "O", "O")
 
 
 def at(counts: Thresholds, threshold: float) -> Counts:
-    return counts.counts("toy")[THRESHOLDS.index(threshold)]
+    return dict(counts.curve())[threshold]
 
 
 def test_entities_count_up_to_their_confidence() -> None:
@@ -71,10 +70,11 @@ def test_parts_add_up_and_the_first_point_is_the_score() -> None:
     assert json.loads(json.dumps(summary["thresholds"])) == whole.values()
     curve = curve_of(summary["thresholds"])
     assert curve == whole.curve()
-    assert curve[0].ratios == pytest.approx({k: summary["macro"][k] for k in curve[0].ratios})
+    assert curve[0].counts.values() == summary["micro"]
     predicted = [point.counts.predicted for point in curve]
     assert predicted == sorted(predicted, reverse=True)
-    assert best_of(curve).ratios["f1"] == max(point.ratios["f1"] for point in curve)
+    assert best_of(curve).counts.f1 == max(point.counts.f1 for point in curve)
+    assert summary["thresholds"]["corpora"].keys() == {"a", "b"}
 
 
 def test_gner_score_shows_the_curve(tmp_path: Path) -> None:
@@ -84,6 +84,6 @@ def test_gner_score_shows_the_curve(tmp_path: Path) -> None:
     lines = {tuple(line.split()) for line in result.output.splitlines()}
     assert ("0.40", "3", "2", "66.67", "50.00", "57.14") in lines
     assert ("0.45", "2", "2", "100.00", "50.00", "66.67") in lines
-    assert "highest mean F1: 66.67 at 0.45" in result.output
+    assert "highest F1: 66.67 at 0.45" in result.output
     as_json = CliRunner().invoke(app, ["score", str(file), "--json", "--workers", "1"]).stdout
     assert json.loads(as_json)["thresholds"]["corpora"]["toy"]["predicted"][0] == 3
