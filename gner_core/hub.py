@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 
 from gner_core.config.backbone import COMMIT, UNVERIFIED, HubModel
@@ -14,6 +15,10 @@ from gner_core.store.fingerprint import file_sha256
 MODEL_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 PICKLED, PICKLED_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 """Weights in the older form: pickles, which are taken only where there are no safetensors."""
+TOKEN_FAULTS = {
+    401: "the hub does not accept the token",
+    403: "the token does not permit that; use one that may write there",
+}
 WHOLE = 40
 """Characters of a commit that is written out."""
 
@@ -110,6 +115,45 @@ def file_of(repo: str, revision: str, name: str) -> Path | None:
             return Path(hf_hub_download(repo, name, revision=revision))
         except errors.RemoteEntryNotFoundError:
             return None
+
+
+def upload(
+    repo: str, files: Mapping[str, Path | bytes], *, public: bool, message: str
+) -> tuple[str, list[str]]:
+    """Commit files to a model of the hub, which is made if there is none; private if not `public`.
+
+    Weights of an earlier upload that are not among the files are deleted by the same commit.
+
+    Returns:
+        The address of the commit, and the names of deleted files.
+
+    Raises:
+        InputError: without a token, when the hub refuses, and for a public model where `public` is
+            not said.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, errors, get_token
+
+    if get_token() is None:
+        raise InputError("no token of the hub: set HF_TOKEN, or log in with: hf auth login")
+    api = HfApi()
+    with hub_errors(repo):
+        api.create_repo(repo, private=not public, exist_ok=True)
+        known = api.model_info(repo)
+        if not known.private and not public:
+            raise InputError("is public already; add --public to upload there")
+        there = [file.rfilename for file in known.siblings or ()]
+        stale = [name for name in there if _is_weights(name) and name not in files]
+        added = [CommitOperationAdd(name, given) for name, given in files.items()]
+        deleted = [CommitOperationDelete(name) for name in stale]
+        try:
+            done = api.create_commit(repo, [*added, *deleted], commit_message=message)
+        except (errors.BadRequestError, ValueError) as error:
+            raise InputError(" ".join(str(error).split())) from None
+    return str(done.commit_url), stale
+
+
+def _is_weights(name: str) -> bool:
+    return any(fnmatch(name, form) for form in ("*.safetensors", "*.safetensors.index.json"))
 
 
 def model_files(folder: Path) -> list[Path]:
@@ -221,6 +265,8 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, errors.LocalEntryNotFoundError):
         cause = error.__cause__
         return _reason(cause) if cause else "not in the local cache, and the hub was not asked"
+    if status in TOKEN_FAULTS:
+        return TOKEN_FAULTS[status]
     if status is not None:
         return f"HTTP {status} from the hub"
     if isinstance(error, errors.HTTPError):

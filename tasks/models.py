@@ -13,6 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from gner_core.corpora.artifact import SENTENCES
 from gner_core.runtime.worker import PROGRESS
 from gner_core.store.artifacts import ArtifactRef
+from tasks.checkpoints.card import add_card
 from tasks.checkpoints.foreign import package_for, package_of
 from tasks.checkpoints.identity import published
 from tasks.checkpoints.registry import register_later
@@ -71,6 +72,7 @@ def train(step: Train, run: RunContext) -> ArtifactRef:
             for event in _events(run.store.unfinished(step.ref)):  # of earlier attempts
                 live(event)
             run.child(step, "gner_core.training.worker", request, folder=folder, on_event=live)
+            add_card(folder, step, run.store)
             _finish(mlrun, step, folder, {**facts(), **run.workspace.work[step.ref]})
 
     if run.ensure(step, build):

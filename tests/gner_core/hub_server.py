@@ -2,11 +2,14 @@
 
 It knows model and dataset repositories at one commit each, serves large files by redirect from
 another origin as the hub does, asks for a token where a repository is gated, and gives other
-bytes than it promises where it is told to. Clients find it by HF_ENDPOINT.
+bytes than it promises where it is told to. Models can be made and uploaded to, large files by their
+own protocol; clients must have HF_HUB_DISABLE_XET for it. Clients find it by HF_ENDPOINT.
 """
 
+import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,8 +17,11 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import yaml
+
 from tests.gner_core.faulty_server import served
 
+REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?")
 TOKEN = "hf_s3cretS3cretS3cret"
 
 
@@ -30,6 +36,7 @@ class Repository:
     """File → the bytes that are sent instead of the ones that were promised, once."""
     cut: frozenset[str] = frozenset()
     """Files whose body always ends in the middle, whatever range is asked for."""
+    private: bool = False
     failing: int | None = None
     """Status of every answer, where this repository always fails."""
 
@@ -42,6 +49,8 @@ class HubServer:
     repositories: dict[str, Repository] = field(default_factory=dict)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     """Method, path and Authorization of every request."""
+    stored: dict[str, bytes] = field(default_factory=dict)
+    """Large files that were uploaded, by their SHA-256."""
 
     def environment(self, home: str) -> dict[str, str]:
         """Return the variables with which a client process finds this hub and no other."""
@@ -49,6 +58,7 @@ class HubServer:
             "HF_ENDPOINT": self.url,
             "HF_HOME": home,
             "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
             "NO_PROXY": "127.0.0.1,localhost",
         }
@@ -73,6 +83,74 @@ class Handler(BaseHTTPRequestHandler):
         kind = parts.pop(0) if parts[0] in ("models", "datasets") else "models"
         self.route(kind, "/".join(parts[:2]), parts[2:], api=api)
 
+    def do_POST(self) -> None:
+        path = unquote(urlsplit(self.path).path).strip("/")
+        self.state.asked.append((self.command, path, self.headers.get("Authorization", "")))
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        if path == "api/validate-yaml":
+            self.validate(json.loads(data))
+        elif f"Bearer {TOKEN}" not in self.headers.get("Authorization", ""):
+            self.refuse(401, "", "Invalid credentials in Authorization header")
+        elif path == "api/repos/create":
+            self.create(json.loads(data))
+        elif path.endswith("/preupload/main"):
+            files = json.loads(data)["files"]
+            self.json({"files": [_mode(file["path"]) for file in files]})
+        elif path.endswith(".git/info/lfs/objects/batch"):
+            self.json(
+                {"transfer": "basic", "objects": [*map(self.place, json.loads(data)["objects"])]}
+            )
+        elif path.endswith("/commit/main"):
+            lines = [json.loads(line) for line in data.splitlines()]
+            self.commit(path.removesuffix("/commit/main").removeprefix("api/"), lines)
+        else:
+            self.answer(404, b"", {})
+
+    def do_PUT(self) -> None:
+        digest = self.path.rpartition("/")[2]
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        whole = hashlib.sha256(data).hexdigest() == digest
+        self.state.stored |= {digest: data} if whole else {}
+        self.answer(200 if whole else 400, b"", {})
+
+    def validate(self, given: Any) -> None:
+        """Check the front matter of a card; the hub's own check is stricter in what it knows by heart."""
+        faults = front_matter_faults(given["content"])
+        body = json.dumps({"errors": [{"message": fault} for fault in faults], "warnings": []})
+        self.answer(400 if faults else 200, body.encode(), {"Content-Type": "application/json"})
+
+    def create(self, given: Any) -> None:
+        name = f"models/{given['organization']}/{given['name']}" if "organization" in given else ""
+        name = name or f"models/us/{given['name']}"
+        status = 409 if name in self.state.repositories else 200
+        if status == 200:
+            private = given.get("visibility") == "private"
+            self.state.repositories[name] = Repository({}, private=private)
+        url = f"{self.state.url}/{name.removeprefix('models/')}"
+        body = json.dumps({"url": url, "id": "1", "error": "You already created this model repo"})
+        self.answer(status, body.encode(), {"Content-Type": "application/json"})
+
+    def place(self, wanted: Any) -> Any:
+        """Return where a large file is to be put; nowhere where it is known."""
+        if wanted["oid"] in self.state.stored:
+            return wanted
+        upload = {"href": f"{self.state.url}/lfs/{wanted['oid']}", "header": {}}
+        return {**wanted, "actions": {"upload": upload}}
+
+    def commit(self, name: str, lines: list[Any]) -> None:
+        files = self.state.repositories[name].files
+        for line in lines:
+            value = line["value"]
+            if line["key"] == "file":
+                files[value["path"]] = base64.b64decode(value["content"])
+            elif line["key"] == "lfsFile":
+                files[value["path"]] = self.state.stored[value["oid"]]
+            elif line["key"] == "deletedFile":
+                del files[value["path"]]
+        commit = self.state.repositories[name].commit
+        url = f"{self.state.url}/{name.removeprefix('models/')}/commit/{commit}"
+        self.json({"success": True, "commitOid": commit, "commitUrl": url})
+
     def route(self, kind: str, name: str, rest: list[str], *, api: bool) -> None:
         """Answer for one repository; `rest` is a verb, a revision and perhaps a path."""
         repository = self.state.repositories.get(f"{kind}/{name}")
@@ -84,14 +162,16 @@ class Handler(BaseHTTPRequestHandler):
             self.refuse(401, "RepoNotFound", "Repository not found")
         elif repository.failing is not None:
             self.answer(repository.failing, b"", {})
-        elif repository.gated and not allowed:
+        elif (repository.gated or repository.private) and not allowed:
             self.refuse(403, "GatedRepo", f"Access to {kind} {name} is restricted")
         elif revision not in (repository.commit, repository.commit[:7]):
             self.refuse(404, "RevisionNotFound", "Invalid rev id")
         elif api and verb == "tree":
             self.json([_tree_entry(file, body) for file, body in repository.files.items()])
         elif api:
-            self.json({"id": name, "sha": repository.commit, "siblings": []})
+            files = [{"rfilename": file} for file in repository.files]
+            about = {"id": name, "sha": repository.commit, "private": repository.private}
+            self.json({**about, "siblings": files})
         elif file not in repository.files:
             self.refuse(404, "EntryNotFound", "Entry not found")
         else:
@@ -139,6 +219,41 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
+
+
+def front_matter_faults(card: str) -> list[str]:
+    """Faults of the front matter of a model card, by what the hub's documentation says of its fields."""
+    head, fence, _ = card.removeprefix("---\n").partition("\n---\n")
+    if not card.startswith("---\n") or not fence:
+        return ["no front matter"]
+    data = yaml.safe_load(head)
+    texts = ("license", "library_name", "pipeline_tag", "base_model_relation")
+    lists = ("tags", "datasets", "metrics")
+    faults = [f"{name} is no text" for name in texts if not isinstance(data.get(name, ""), str)]
+    for name in lists:
+        given = data.get(name, [])
+        if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+            faults.append(f"{name} is no list of texts")
+    if not REPOSITORY.fullmatch(data.get("base_model", "a/b")):
+        faults.append("base_model is no repository")
+    faults += [
+        f"dataset {one}" for one in data.get("datasets", []) if not REPOSITORY.fullmatch(one)
+    ]
+    for model in data.get("model-index", []):
+        for result in model["results"]:
+            known = (
+                result["task"]["type"] and result["dataset"]["type"] and result["dataset"]["name"]
+            )
+            numbers = all(
+                isinstance(one["value"], float) and one["type"] for one in result["metrics"]
+            )
+            faults += [] if known and numbers else [f"model-index: {result}"]
+    return faults
+
+
+def _mode(path: str) -> dict[str, Any]:
+    mode = "lfs" if _large(path) else "regular"
+    return {"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": None}
 
 
 def _large(file: str) -> bool:
