@@ -29,6 +29,7 @@ FIGURES = {
     "loss": "loss {:.3g}",
     "validation_loss": "validation loss {:.3g}",
     "label_tokens_per_second": "{:.0f} tokens/s",
+    "texts_per_second": "{:,.1f} texts/s",
     "memory_gb": "{:.1f} GB",
     "answer_tokens": "{:,.0f} tokens answered",
     "money": "{:.4f} spent",

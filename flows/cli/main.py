@@ -10,6 +10,7 @@ from flows.cli.bench import app as bench
 from flows.cli.data import app as data
 from flows.cli.init import init
 from flows.cli.messages import input_errors
+from flows.cli.models.annotate import annotate
 from flows.cli.models.predict import log_model, predict, score_checkpoint
 from flows.cli.models.push import push
 from flows.cli.models.serve import serve
@@ -61,8 +62,8 @@ def _gner(version: Version = False) -> None:
 
 GROUPS = {"data": data, "systems": systems, "bench": bench}
 COMMANDS = (
-    *(run, init, check, predict, score_checkpoint, score, compare, beams, runs, models, clean),
-    *(serve, reevaluate, log_model, push, pin, up, down, deploy),
+    *(run, init, check, predict, annotate, score_checkpoint, score, compare, beams),
+    *(runs, models, clean, serve, reevaluate, log_model, push, pin, up, down, deploy),
 )
 for command in COMMANDS:
     app.command("test" if command is score_checkpoint else None)(command)

@@ -114,7 +114,7 @@ class Predictor:
         least = self._least(threshold, names)
         given = enumerate(listed(texts, "texts"), start=1)
         prepared = [self._cut(text, names, least, name=f"text {number}") for number, text in given]
-        answers = self._answers(prepared, report=report)
+        answers = self.answers(prepared, report=report)
         faults = sum((one.faults for one in answers), Counter[str]())
         return Predicted(Results((one.entities for one in answers), types=names), faults)
 
@@ -131,7 +131,7 @@ class Predictor:
         """
         given = enumerate(requests, start=1)
         prepared = [self.prepare(request, name=f"text {number}") for number, request in given]
-        return self._answers(prepared, report=report)
+        return self.answers(prepared, report=report)
 
     def prepare(self, request: TextRequest, *, name: str = "the text") -> Prepared:
         """Check a request, and cut its text into windows, which `find` takes.
@@ -153,7 +153,8 @@ class Predictor:
         """Return what is found in each window of one batch; windows of any texts may share it."""
         return self.finder(asked)
 
-    def _answers(self, prepared: Sequence[Prepared], *, report: Progress | None) -> list[Answer]:
+    def answers(self, prepared: Sequence[Prepared], *, report: Progress | None) -> list[Answer]:
+        """Return the entities of texts that were prepared; their windows share batches."""
         asked = [window for text in prepared for window in text.asked]
         sizes = [size for text in prepared for size in text.sizes]
         found: dict[int, Found] = {}

@@ -2,7 +2,7 @@
 
 Referred to are the reports, what MLflow's registry names (every registered checkpoint, and what was
 decided about it), what a run in progress on this machine needs, what is locked or leased, and all
-inputs of these. Nobody refers to what a step has left that was not finished, either; the same run would
+inputs of these. The parts of an annotation are referred to by nobody: its output holds all of them. Nobody refers to what a step has left that was not finished, either; the same run would
 go on with it. Deleting a version in MLflow, or a report in the store, lets go of what it refers to.
 """
 
@@ -20,6 +20,7 @@ from tasks.checkpoints.registry import CHECKPOINT, RegistryAwayError, answering,
 from tasks.tracking.records import Records
 
 REPORTS = ("report/", "sweep-report/")
+PARTS = "annotate/"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def _roots(inputs: Mapping[str, Sequence[str]], records: Records | None) -> Iter
         ) from None
     yield from named
     stored = {path for path in named if path.startswith(f"{CHECKPOINT}/")}
-    tested = {path for path, given in inputs.items() if stored.intersection(given)}
+    uses = {path for path, given in inputs.items() if stored.intersection(given)}
+    tested = {path for path in uses if not path.startswith(PARTS)}
     yield from tested
     yield from (path for path, given in inputs.items() if tested.intersection(given))
 

@@ -118,7 +118,7 @@ class Train(Step):
         return {
             "train": values(self.stage.train),
             "choose": values(self.stage.choose, without={"data"}),
-            **_reads_and_writes(
+            **reads_and_writes(
                 self.backbone, system_values(self.system, without=self.system.ONLY_IN_TESTS)
             ),
         }
@@ -148,7 +148,7 @@ class Generate(Step):
         """Return the decoding and what the model reads and writes."""
         return {
             "decode": values(self.decode),
-            **_reads_and_writes(
+            **reads_and_writes(
                 self.backbone, system_values(self.system, without=self.system.ONLY_IN_TRAINING)
             ),
         }
@@ -268,7 +268,7 @@ def _digest_of(file: Path, key: str) -> str:
     return file_digest(file)
 
 
-def _reads_and_writes(backbone: BackboneParams, system: Mapping[str, Any]) -> dict[str, Any]:
+def reads_and_writes(backbone: BackboneParams, system: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the weights do not determine: prompts, limits, number format, the system."""
     without = WEIGHTS_SAY if "target" in system else (*WEIGHTS_SAY, *FRAME)
     return {"backbone": values(backbone, without=without), **system}

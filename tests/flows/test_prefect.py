@@ -31,6 +31,8 @@ from tests.flows.known_checkpoints import Place
 HEARTBEAT = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
 DEMOS = ("scaling-law", "beam-size", "schema-ablation", "matching-ablation")
 OF_THE_PAPER = ("paper-zero-shot", "paper-compared", "paper-same-backbone")
+ANNOTATION = {"checkpoint": "train/abc", "data": ["texts.jsonl"], "output": "entities"}
+"""What is given by hand to every run of the deployments of `annotate`."""
 SWEEPS = (*DEMOS, *OF_THE_PAPER, *(f"paper-{name}" for name in DEMOS))
 
 
@@ -147,10 +149,14 @@ def test_every_deployment_fits_its_flow(root: Path) -> None:
         triggers = deployment.get("triggers", [])
         from_event = {name for trigger in triggers for name in trigger["parameters"]}
         given = {**deployment["parameters"], **dict.fromkeys(from_event, "train/abc")}
+        by_hand = ANNOTATION if flow.name == "annotate" else {}
+        given |= by_hand
         assert flow.validate_parameters(given) == given  # a missing or unknown name raises
-        assert (root / deployment["parameters"]["params"]).is_file()
+        assert by_hand or (root / deployment["parameters"]["params"]).is_file()
         assert deployment["work_pool"]["name"] in POOLS
-        for_gpus = given["params"].startswith("params/paper/")
+        for_gpus = given.get("params", deployment["name"]).startswith(
+            ("params/paper/", "corpus-gpu")
+        )
         assert deployment["work_pool"]["name"] == ("gpu" if for_gpus else "cpu")
         waits = {NICE} if flow.name.startswith("reevaluate") else set()
         variables = deployment["work_pool"]["job_variables"]
@@ -165,6 +171,8 @@ def test_every_deployment_fits_its_flow(root: Path) -> None:
     assert names == {
         *(f"gner/{name}" for name in ("demo", "tiny", "full-paper")),
         *(f"sweep/{name}" for name in SWEEPS),
+        "annotate/corpus",
+        "annotate/corpus-gpu",
         "reevaluate/on-new-checkpoint",
         "reevaluate-scan/nightly",
     }
@@ -226,3 +234,34 @@ def test_a_worker_without_a_checkout_is_told_what_is_missing(tmp_path: Path) -> 
     )
     assert done.returncode == 1
     assert "GNER_CHECKOUT is not set" in done.stderr
+
+
+def test_a_corpus_is_annotated_under_prefect(
+    server: None, tiny_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.annotate import corpus
+
+    monkeypatch.setenv("GNER_HOME", str(tiny_home.folder))
+    monkeypatch.setattr("tasks.annotating.pool.WORKER", "tests.tasks.annotating.stub_worker")
+    monkeypatch.setattr("tasks.workers.PRELOADED", ())
+    (backbone,) = (tiny_home.folder / "store" / "backbone").iterdir()
+    (tmp_path / "t.txt").write_text("Ada waves.\nBo waits.\nEve reads.")
+    given = {
+        "checkpoint": backbone.name,
+        "data": [str(tmp_path / "t.txt")],
+        "output": str(tmp_path / "out"),
+        "types": ["person"],
+        "part": 2,
+    }
+    state = corpus(**given, return_state=True)
+    assert state.is_completed(), state.message
+    with get_client(sync_client=True) as client:
+        (run,) = (run for run in client.read_flow_runs() if run.name == given["output"])
+        tasks = _ended_task_runs(client, number=2, of=run)
+        artifacts = {artifact.key: artifact.data for artifact in client.read_artifacts()}
+    assert {task.name for task in tasks} == {"annotate part 1", "annotate part 2"}
+    (row,) = json.loads(artifacts["annotation"])
+    assert (row["type"], row["entities"]) == ("person", "3")
+    failed = corpus(**{**given, "data": [str(tmp_path / "none.txt")]}, return_state=True)
+    assert failed.is_failed()
+    assert failed.message.endswith("none.txt: no file of texts there")

@@ -30,6 +30,7 @@ SWEEPS = (
 DEPLOYED = {
     "gner": {"demo", "tiny", "full-paper"},
     "sweep": {*SWEEPS},
+    "annotate": {"corpus", "corpus-gpu"},
     "reevaluate": {"on-new-checkpoint"},
     "reevaluate-scan": {"nightly"},
 }

@@ -12,6 +12,7 @@ from gner_core.runtime.locks import IN_USE, file_lock
 from gner_core.store.artifacts import ArtifactRef, Store
 from gner_core.store.usage import using
 from tasks.standalone.clean import clean
+from tasks.tracking.server import TrackingStore
 
 
 @pytest.fixture
@@ -47,6 +48,20 @@ def test_a_report_keeps_its_inputs_and_theirs(store: Store, step: str) -> None:
     assert (freed.ref.path, freed.bytes) == ("score/b0", 1)
     assert not store.has(freed.ref)
     assert store.fetch(ArtifactRef("train", "t0")).is_dir()
+
+
+def test_what_was_annotated_with_a_registered_checkpoint_is_free_and_its_tests_are_not(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in ("annotate", "generate"):
+        about = {"title": step, "inputs": {"model": "checkpoint/c"}}
+        with store.publish(ArtifactRef(step, "a0"), about=about):
+            pass
+    monkeypatch.setattr("tasks.standalone.clean.referred", lambda _: {"checkpoint/c"})
+    mlflow = TrackingStore("sqlite://", None)
+    found = {one.ref.path for one in clean(store, mlflow, free=False)}
+    assert "annotate/a0" in found
+    assert "generate/a0" not in found
 
 
 def test_what_a_run_needs_is_kept_while_it_lives(store: Store) -> None:

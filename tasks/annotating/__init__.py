@@ -1,0 +1,1 @@
+"""Annotating a corpus: worker processes that keep their model, and the task of a part."""

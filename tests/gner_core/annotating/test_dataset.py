@@ -1,0 +1,101 @@
+"""The output of an annotation: rows, counts, and that nothing else is ever overwritten."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from gner_core.annotating.dataset import MANIFEST, Dataset
+from gner_core.annotating.entities import Tally, rows_of, write_entities
+from gner_core.annotating.texts import Part, Record
+from gner_core.errors import InputError
+from tests.s3_server import S3
+
+HEAD = {"checkpoint": "train/abc", "looked_for": ["person"]}
+PART = Part(0, [Record("a", n, f"x{n}", f"text {n}") for n in (1, 2, 3)])
+
+
+def entity(label: str, confidence: float | None) -> dict[str, object]:
+    return {"start": 0, "end": 4, "label": label, "text": "text", "confidence": confidence}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The entities of `PART`, whose last text was not read."""
+    found = [[entity("person", 0.9), entity("city", 0.4)], [entity("person", 0.2)], None]
+    write_entities(tmp_path / "entities.parquet", found)
+    return tmp_path / "entities.parquet"
+
+
+def test_rows_and_counts(file: Path) -> None:
+    rows = rows_of(PART, file)
+    assert rows.to_pylist()[0] == {
+        "file": "a",
+        "line": 1,
+        "id": "x1",
+        "text": "text 1",
+        "entities": [entity("person", 0.9), entity("city", 0.4)],
+    }
+    assert rows["entities"].to_pylist()[2] is None
+    tally = Tally(["person", "city", "river"])
+    tally.add(rows)
+    tally.add(rows)
+    assert tally.values() == {
+        "texts": 6,
+        "with_entities": 4,
+        "not_read": 2,
+        "types": {
+            "person": {"entities": 4, "mean_confidence": 0.55, "unsure": 2},
+            "city": {"entities": 2, "mean_confidence": 0.4, "unsure": 2},
+            "river": {"entities": 0, "mean_confidence": None, "unsure": None},
+        },
+    }
+
+
+def test_entities_without_confidence_and_texts_without_entities(tmp_path: Path) -> None:
+    write_entities(tmp_path / "none", [[], [], []])
+    write_entities(tmp_path / "some", [[entity("person", None)], [], []])
+    tally = Tally(["person"])
+    tally.add(rows_of(PART, tmp_path / "none"))
+    tally.add(rows_of(PART, tmp_path / "some"))
+    assert tally.values()["types"] == {
+        "person": {"entities": 1, "mean_confidence": None, "unsure": None}
+    }
+
+
+def check(url: str, file: Path) -> None:
+    """What a folder does on any filesystem."""
+    dataset = Dataset(url)
+    assert dataset.begin("key", HEAD) is None
+    assert dataset.begin("other", HEAD) is None  # nothing was written for the first one yet
+    assert dataset.begin("key", HEAD) is None
+    name = dataset.write(0, rows_of(PART, file))
+    assert name == "part-00000.parquet"
+    with pytest.raises(InputError, match=r"holds another annotation, of train/abc .* person"):
+        dataset.begin("other", HEAD)
+    assert dataset.begin("key", HEAD) is None  # goes on
+    dataset.finish({"key": "key", **HEAD})
+    known = dataset.begin("key", HEAD)
+    assert known
+    assert known["complete"]
+
+
+def test_a_folder_belongs_to_one_annotation(file: Path, tmp_path: Path) -> None:
+    check(str(tmp_path / "below" / "out"), file)
+    table = pq.read_table(tmp_path / "below" / "out")  # the manifest is no part of the table
+    assert table.num_rows == 3
+    assert table.column_names == ["file", "line", "id", "text", "entities"]
+
+
+def test_an_object_store_does_the_same(file: Path, tmp_path: Path, s3: S3) -> None:
+    check(s3.url(f"{tmp_path.name}/out"), file)
+
+
+def test_other_files_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.parquet").write_text("mine")
+    with pytest.raises(InputError, match="not empty, and holds no annotation; nothing was changed"):
+        Dataset(str(tmp_path)).begin("key", HEAD)
+    (tmp_path / MANIFEST).write_text("{")
+    with pytest.raises(InputError, match="cannot be read; name another folder"):
+        Dataset(str(tmp_path)).begin("key", HEAD)
+    assert {file.name for file in tmp_path.iterdir()} == {"mine.parquet", MANIFEST}
