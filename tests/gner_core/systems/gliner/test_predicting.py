@@ -9,7 +9,7 @@ import pytest
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.checkpoint import VERSION, Description
 from gner_core.config.systems.gliner import GlinerSystem
-from gner_core.predicting.predictor import load
+from gner_core.predicting.folders import load_folder
 from gner_core.systems.gliner.environment import environment_of
 from tasks.paths import home_folder
 from tests.flows.conftest import Home
@@ -61,7 +61,7 @@ def test_long_texts_are_cut_by_words_and_tokens(
     del values["system"]
     backbone = BackboneParams.model_validate(values)
     about = Description(version=VERSION, backbone=backbone, target=None, system=params, types=TYPES)
-    model = load(tiny, about=about, package=environment_of(home_folder()))
+    model = load_folder(tiny, about=about, beams=1, batch=16, package=environment_of(home_folder()))
     words = ["Ada", "waits", "in", "Rome", "."] * 200
     predicted = model.predict_and_count([words])
     assert predicted.entities[0][-1].end > 900
