@@ -11,6 +11,7 @@ from gner_core.annotating.protocol import Found, answer_parts
 from gner_core.backbones.number_format import number_format
 from gner_core.config.checkpoint import Description
 from gner_core.errors import InputError
+from gner_core.generation.guided.costs import NOMINAL
 from gner_core.predicting.folders import load_folder
 from gner_core.predicting.predictor import Predictor
 from gner_core.predicting.prepared import Prepared
@@ -47,6 +48,7 @@ def work(request: AnnotateRequest, report: Report) -> dict[str, Any]:
         beams=request.beams,
         batch=request.batch,
         package=Path(request.package) if request.package else None,
+        costs=NOMINAL,
     )
     predictor.predict_and_count([], request.types)  # too many types: before any text is read
 

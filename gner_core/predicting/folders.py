@@ -13,7 +13,7 @@ from gner_core.config.checkpoint import Description
 from gner_core.config.systems.base import TextSystemParams
 from gner_core.config.systems.gliner import GlinerSystem
 from gner_core.errors import InputError
-from gner_core.generation.guided.costs import pass_costs
+from gner_core.generation.guided.costs import PassCosts, pass_costs
 from gner_core.generation.guided.decoding import GuidedGenerator
 from gner_core.predicting.finders.gliner import GlinerFinder
 from gner_core.predicting.finders.labels import LabelFinder
@@ -38,6 +38,7 @@ def load_folder(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
     package: Path | None = None,
+    costs: PassCosts | None = None,
 ) -> Predictor:
     """Load a checkpoint.
 
@@ -50,6 +51,8 @@ def load_folder(
         dtype: float32 or bfloat16; None takes bfloat16 where the backbone allows it and the device
             is fast in it.
         package: the environment of GLiNER's package, which chooses the device itself.
+        costs: by which guided decoding chooses how to compute; NOMINAL gives the same last digits
+            wherever the processor is the same, None measures them, which is faster.
 
     Raises:
         InputError: when the folder is no checkpoint, or one that does not find entities in texts;
@@ -75,7 +78,7 @@ def load_folder(
         texts = TextFinder(model, TextEncoder(tokenizer, backbone), system, batch=batch)
         return Predictor(description, texts, batch=batch)
     encoder = Encoder(tokenizer, backbone, BIO)
-    generator = GuidedGenerator(model, encoder, beams=beams, costs=pass_costs(model))
+    generator = GuidedGenerator(model, encoder, beams=beams, costs=costs or pass_costs(model))
     return Predictor(description, LabelFinder(encoder, generator), batch=batch)
 
 
