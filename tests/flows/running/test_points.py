@@ -17,6 +17,7 @@ from flows.running.command import Command
 from flows.running.outcome import PointsOutcome, cause_of
 from flows.running.points import run_points
 from flows.running.submit import in_process
+from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import read_runnable
 from gner_core.errors import InputError
@@ -113,6 +114,9 @@ def models(place: Place, monkeypatch: pytest.MonkeyPatch) -> Models:
         if step.kind == "train":
             (folder / JOURNAL).write_text('{"step": 1, "loss": 2.0}\n')
             (folder / SUMMARY).write_text(json.dumps(TRAINED))
+            form = step.system.target
+            described = Description(version=VERSION, backbone=params, target=form, types=("x",))
+            describe(folder, described)
         run.workspace.work[step.ref] = {"usage": {}}
 
     monkeypatch.setattr(RunContext, "child", child)
