@@ -136,7 +136,7 @@ def upload(
     if get_token() is None:
         raise InputError("no token of the hub: set HF_TOKEN, or log in with: hf auth login")
     api = HfApi()
-    with hub_errors(repo):
+    with hub_errors(repo), _token_faults():
         api.create_repo(repo, private=not public, exist_ok=True)
         known = api.model_info(repo)
         if not known.private and not public:
@@ -150,6 +150,19 @@ def upload(
         except (errors.BadRequestError, ValueError) as error:
             raise InputError(" ".join(str(error).split())) from None
     return str(done.commit_url), stale
+
+
+@contextmanager
+def _token_faults() -> Iterator[None]:
+    """Say of the hub's refusals that they are about the token."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.HfHubHTTPError as error:
+        if reason := TOKEN_FAULTS.get(error.response.status_code):
+            raise InputError(reason) from None
+        raise
 
 
 def _is_weights(name: str) -> bool:
@@ -265,8 +278,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, errors.LocalEntryNotFoundError):
         cause = error.__cause__
         return _reason(cause) if cause else "not in the local cache, and the hub was not asked"
-    if status in TOKEN_FAULTS:
-        return TOKEN_FAULTS[status]
     if status is not None:
         return f"HTTP {status} from the hub"
     if isinstance(error, errors.HTTPError):
