@@ -217,7 +217,9 @@ def _content(step: Report, run: RunContext) -> ReportContent:
         samples={", ".join(names): run.json(one, STATISTICS) for one, names in uses.items()},
         stages=[_stage(one, run, leak=leaks.get(one.title, "")) for one in step.stages.values()],
         evaluations=[
-            EvaluationView(title, _explanation(tests[title], run), summary)
+            EvaluationView(
+                title, _explanation(tests[title], run), summary, _tested_model(tests[title])
+            )
             for title, summary in summaries.items()
         ],
         paper={
@@ -270,13 +272,20 @@ def _stages_of(score: Score) -> list[Train]:
     return found
 
 
+def _tested_model(score: Score) -> str:
+    """Return the name of the model of a test, and the stages that it went through."""
+    written, start = score.predictions, backbone_of(score.predictions.model)
+    name = start.title if isinstance(start, Stored | Endpoint) else shown_model(written)[0]
+    stages = [one.title for one in reversed(_stages_of(score))]
+    return f"{name} after {' and '.join(stages)}" if stages else f"{name} as it is"
+
+
 def _explanation(score: Score, run: RunContext) -> str:
     """Say what a test shows, as far as it can be known from the sentences themselves."""
     stages = _stages_of(score)
     start = backbone_of(score.predictions.model)
     if isinstance(start, Stored | Endpoint):
-        then = f", then {', '.join(one.title for one in reversed(stages))}" if stages else ""
-        return f"mean F1 of {start.title}{then}"
+        return "mean F1"
     if not stages:
         return "mean F1 before any training"
     tested = types_in(run.path(score.predictions.data) / SENTENCES)

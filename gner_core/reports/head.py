@@ -20,8 +20,11 @@ def with_head(page: str, facts: Mapping[str, str]) -> str:
     """Return a page, of an experiment or of a sweep, with facts about its run below its title."""
     row = Markup("<dt>{}</dt><dd>{}</dd>")
     rows = Markup("").join(row.format(*fact) for fact in facts.items())
-    table = Markup('<dl id="run">{}</dl>').format(rows)
-    if changes := facts.get(DIFFERS):
+    changes = facts.get(DIFFERS)
+    table = Markup('<details id="about"{}><summary>{}</summary><dl id="run">{}</dl></details>').format(
+        Markup(" open" if changes else ""), "How this was run: date, command, commit, files", rows
+    )
+    if changes:
         page = page.replace(TAB_END, f", {escape(changes)}{TAB_END}", 1)
     return page.replace(TITLE_END, f"{TITLE_END}\n{table}", 1)
 

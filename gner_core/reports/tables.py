@@ -40,6 +40,8 @@ class Cell:
     """Whether the smaller text tells of something better or worse."""
     links: tuple[tuple[str, str], ...] = ()
     """Texts and addresses, shown instead of the text."""
+    best: bool = False
+    """Of its column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,6 @@ class Row:
     cells: Sequence[Cell]
     group: str = ""
     mark: Mark = ""
-    note: str = ""
-    """A word behind the first cell, such as best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,11 @@ def share(value: float) -> Cell:
     return Cell(f"{100 * value:.1f}", (points(value),))
 
 
+def ratio(value: float, *, of: int) -> Cell:
+    """Return a cell with a share (0 to 1) of some entities, in points; of none it is not defined."""
+    return share(value) if of else nothing()
+
+
 def nothing(values: int = 1) -> Cell:
     """Return the cell of what is not known."""
     return Cell(NOTHING, (None,) * values)
@@ -91,8 +96,8 @@ def points(value: float) -> float:
 
 
 def bounds(low: float, high: float) -> str:
-    """Return an interval of shares (0 to 1), in points."""
-    return f"{100 * low:.1f}–{100 * high:.1f}"
+    """Return an interval of shares (0 to 1), in points; one without width tells nothing."""
+    return NOTHING if low == high else f"{100 * low:.1f}–{100 * high:.1f}"
 
 
 def as_csv(table: Table) -> str:

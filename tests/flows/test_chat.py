@@ -86,7 +86,7 @@ def test_an_endpoint_is_asked_once_and_scored(
     assert scores["macro"]["precision"] == 1.0 and scores["macro"]["recall"] > 0.7
     assert scores["answers"]["all"]["calls"] == 18
     report = (home.folder / "reports" / "asked.html").read_text()
-    assert f"mean F1 of stub at {endpoint.url}" in report
+    assert f"stub at {endpoint.url} as it is" in report
 
     again = home.gner("run", str(file), "--set", "execution.chat.parallel=1")
     assert again.code == 0 and len(endpoint.asked) == 19

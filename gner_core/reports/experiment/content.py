@@ -37,6 +37,8 @@ class EvaluationView:
     title: str
     explanation: str
     scores: Mapping[str, Any]
+    model: str
+    """Its name, and the stages that it went through."""
 
 
 @dataclass(frozen=True, slots=True)

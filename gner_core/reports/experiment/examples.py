@@ -8,7 +8,7 @@ from gner_core.records import Span, confidence_of, spans_of
 from gner_core.scoring.metrics.pairs import entity_pairs, normalised
 from gner_core.scoring.scored import Scored
 
-MISSED, TYPE, BOUNDARY, EXTRA = "missed", "wrong type", "wrong boundary", "not in gold"
+MISSED, TYPE, BOUNDARY, SPURIOUS = "missed", "wrong type", "wrong boundary", "spurious"
 NO_ERROR = "no error"
 Judged = Sequence[tuple[Span, bool]]
 """Entities, and whether each is right by the paper's metric."""
@@ -100,7 +100,7 @@ def _errors(gold: Judged, found: Judged, *, located: bool) -> Iterator[str]:
         else:
             yield BOUNDARY if any(o.label == span.label for o in touching) else TYPE
     if any(not right and span not in explained for span, right in found):
-        yield EXTRA
+        yield SPURIOUS
 
 
 def _overlap(one: Span, other: Span) -> bool:

@@ -12,8 +12,8 @@ from gner_core.scoring.analysis.thresholds import ThresholdPoint, best_of
 
 WIDTH = 4.6
 """Inches of a panel."""
-ROOM = 14
-"""Points of F1 right of 100, for the numbers behind bars."""
+LEAST = 20
+"""Entities of a dot that a line leads through, at least."""
 
 
 def loss_panels(stages: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Markup]:
@@ -85,11 +85,15 @@ def f1_panels(tests: Mapping[str, Mapping[str, Any]]) -> list[Markup]:
             figure, axis = plt.subplots(figsize=size, layout="constrained")
             bars = axis.barh(range(len(rows)), values, height=0.68, color=colour, alpha=0.75)
             bars[0].set_alpha(1)
+            known = [at for at, ends in enumerate(zip(*reach, strict=True)) if any(ends)]
             style = {"fmt": "none", "color": INK, "elinewidth": 1, "capsize": 2.5}
-            axis.errorbar(values, range(len(rows)), xerr=reach, **style)
-            for at, (value, above) in enumerate(zip(values, reach[1], strict=True)):
-                axis.text(value + above + 1.5, at, f"{value:.1f}", va="center", fontsize=9)
-            axis.set(title=title, xlabel="F1", xlim=(0, 100 + ROOM), xticks=range(0, 101, 20))
+            ends = [[side[at] for at in known] for side in reach]
+            axis.errorbar([values[at] for at in known], known, xerr=ends, **style)
+            beside = axis.get_yaxis_transform()
+            for at, value in enumerate(values):
+                style = {"va": "center", "ha": "right", "fontsize": 9, "transform": beside}
+                axis.text(1.12, at, f"{value:.1f}", **style)
+            axis.set(title=title, xlabel="F1", xlim=(0, 100), xticks=range(0, 101, 20))
             axis.set(yticks=range(len(rows)), yticklabels=[name for name, _ in rows])
             axis.get_yticklabels()[0].set_fontweight("bold")
             axis.grid(visible=False, axis="y")
@@ -115,7 +119,9 @@ def reliability_panels(tests: Mapping[str, Mapping[str, Any]]) -> list[Markup]:
         with plt.rc_context(STYLE):
             figure, axis = plt.subplots(figsize=(WIDTH, 3.0), layout="constrained")
             axis.plot([0, 100], [0, 100], color=SOFT, linewidth=1, linestyle="--")
-            axis.plot(sure, right, color=colour, linewidth=1.2)
+            many = [at for at, one in enumerate(bins) if one["entities"] >= LEAST]
+            line = [[side[at] for at in many] for side in (sure, right)]
+            axis.plot(*line, color=colour, linewidth=1.2)
             axis.scatter(sure, right, s=areas, color=colour, alpha=0.75, linewidths=0)
             _percent(axis, title, "confidence, %", "right, %")
             panels.append(inline(figure, f"confidence of {title} against what is right"))
@@ -140,6 +146,8 @@ def threshold_panels(curves: Mapping[str, Sequence[ThresholdPoint]]) -> list[Mar
             best = best_of(curve)
             at = 100 * best.threshold, 100 * best.counts.f1
             axis.plot(*at, "o", color=COLOURS[2], markersize=6, label="highest F1")
+            beside = {"xytext": (6, 6), "textcoords": "offset points", "fontsize": 9}
+            axis.annotate(f"{at[1]:.1f} at {at[0]:.0f} %", at, **beside)
             _percent(axis, title, "threshold of confidence, %", "points")
             figure.legend(frameon=False, ncols=4, fontsize=9, loc="outside lower center")
             panels.append(inline(figure, f"precision and recall of {title} over the threshold"))

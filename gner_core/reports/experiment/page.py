@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 from gner_core.predicting.display import hues
 from gner_core.reports.experiment import tables
 from gner_core.reports.experiment.content import ReportContent
+from gner_core.reports.experiment.summary import cards, done
 from gner_core.reports.experiment.types import types
+from gner_core.reports.tables import bounds
 from gner_core.reports.templates import templates
 from gner_core.scoring.analysis.thresholds import curve_of
 
@@ -26,10 +28,16 @@ class Section(NamedTuple):
 def render(content: ReportContent) -> str:
     """Return the page; sections without content are left out."""
     environment = templates()
+    environment.filters["bounds"] = lambda interval: bounds(*interval)
     environment.filters["points"] = lambda share: f"{100 * share:.1f}"
     sections = [one for one in (*_results(content), *_how(content)) if one]
     return environment.get_template("experiment/page.html.j2").render(
-        content=content, sections=sections, tables=tables, folder=FOLDER
+        content=content,
+        done=done(content),
+        cards=cards(content),
+        sections=sections,
+        tables=tables,
+        folder=FOLDER,
     )
 
 
@@ -57,7 +65,7 @@ def _results(content: ReportContent) -> list[Section | None]:
 
 
 def _confidence(content: ReportContent) -> Section | None:
-    from gner_core.reports.experiment.figures import reliability_panels, threshold_panels
+    from gner_core.reports.experiment.figures import LEAST, reliability_panels, threshold_panels
 
     rated = {one.title: one.scores for one in content.evaluations if "calibration" in one.scores}
     if not rated:
@@ -66,6 +74,7 @@ def _confidence(content: ReportContent) -> Section | None:
     curves = {title: curve_of(scores["thresholds"]) for title, scores in rated.items()}
     shown = {
         "calibrated": calibrated,
+        "least": LEAST,
         "curves": curves,
         "reliability": reliability_panels(calibrated),
         "over_thresholds": threshold_panels(curves),
@@ -90,6 +99,12 @@ def _examples(content: ReportContent) -> Section:
     ]
     given = {
         "filters": filters,
+        "tested": sum(
+            row["sentences"]
+            for view in content.evaluations
+            if view.title in filters["test"]
+            for row in view.scores["corpora"].values()
+        ),
         "hues": hues([*filters["type"]]),
         "rated": any(p.confidence is not None for one in examples for p in one.predicted),
         "examples": list(zip(examples, classes, strict=True)),
@@ -105,6 +120,6 @@ def _how(content: ReportContent) -> list[Section | None]:
     return [
         Section("training", "Training", {"curves": curves}) if content.stages else None,
         Section("data", "Data", {}) if content.corpora or content.samples else None,
-        Section("values", "Values", {}) if content.values else None,
+        Section("values", "Settings", {}) if content.values else None,
         Section("steps", "Steps", {}),
     ]

@@ -17,6 +17,7 @@ from gner_core.reports.tables import (
     nothing,
     number,
     points,
+    ratio,
     share,
     text,
 )
@@ -25,7 +26,12 @@ from gner_core.scoring.analysis.thresholds import ThresholdPoint, best_of
 COUNTS = ("sentences", "gold", "predicted", "right")
 CALLS = ("calls", "prompt tokens", "answer tokens")
 ANSWERS = ("hallucinated", "unknown types", "ambiguous", "unread")
-ERRORS = {"right": "right", "UE": "unlabeled", "NE": "noisy", "BE": "boundary"}
+ERRORS = {
+    "right": "right",
+    "UE": "missed (UE)",
+    "NE": "wrong type (NE)",
+    "BE": "wrong boundary (BE)",
+}
 """Class of Table 1 → its title."""
 
 
@@ -34,10 +40,10 @@ def scores(content: ReportContent) -> Table:
     names = ("F1", "F1 low", "F1 high")
     f1 = Column(f"F1 ({100 * content.level:g} % interval)", stays=True, names=names)
     strict = any("span" in one.scores for one in content.evaluations)
-    columns = [Column("corpus", number=False), *map(Column, COUNTS)]
-    columns += [Column("precision"), Column("recall"), f1]
+    columns = [Column("corpus", number=False), Column("precision"), Column("recall"), f1]
+    columns += [*([Column("strict F1")] if strict else []), *map(Column, COUNTS)]
     rows = [row for one in content.evaluations for row in _scores(one, strict=strict)]
-    return Table("scores", [*columns, *([Column("strict F1")] if strict else [])], rows, "test")
+    return Table("scores", columns, rows, "test")
 
 
 def _scores(view: EvaluationView, *, strict: bool) -> list[Row]:
@@ -49,8 +55,10 @@ def _scores(view: EvaluationView, *, strict: bool) -> list[Row]:
         counts = [Cell("", (None,))] * len(COUNTS) if mean else [number(one[key]) for key in COUNTS]
         strictly = span.get("macro") if mean else span["corpora"].get(name)
         more = [share(strictly["f1"]) if strictly else nothing()] if strict else []
-        cells = [text(name), *counts, share(one["precision"]), share(one["recall"]), _f1(one)]
-        rows.append(Row([*cells, *more], view.title, "mean" if mean else ""))
+        precision = ratio(one["precision"], of=mean or one["predicted"])
+        recall = ratio(one["recall"], of=mean or one["gold"])
+        cells = [text(name), precision, recall, _f1(one), *more, *counts]
+        rows.append(Row(cells, view.title, "mean" if mean else ""))
     return rows
 
 
@@ -85,33 +93,39 @@ def _per_sentence(count: float, sentences: int) -> Cell:
 
 
 def stages(content: ReportContent) -> Table:
-    """Return the recipes of the trainings, and what became of them."""
-    names = ("sentences", "left out (too long)", "epochs", "updates", "global batch")
-    texts = ("schedule", "frozen layers", "device", "weights of")
-    columns = [Column("stage", number=False), *map(Column, names), Column("learning rate")]
-    columns += [Column(name, number=False) for name in texts]
-    return Table("training", columns, [_stage(one) for one in content.stages])
+    """Return the recipes of the trainings and what became of them: a column each."""
+    columns = [Column("", number=False, names=("training",))]
+    columns += [Column(one.title, number=False) for one in content.stages]
+    by_stage = [_stage(one) for one in content.stages]
+    rows = [Row([text(name), *(one[name] for one in by_stage)]) for name in by_stage[0]]
+    return Table("training", columns, rows)
 
 
-def _stage(stage: StageView) -> Row:
+def _stage(stage: StageView) -> dict[str, Cell]:
     recipe, summary = stage.recipe, stage.summary
     device = ", ".join(filter(None, (summary["device"], summary.get("computed_in", ""))))
-    rate = Cell(f"{recipe['learning_rate']:g}", (recipe["learning_rate"],))
-    return Row(
-        [
-            text(stage.title),
-            number(summary["sentences"]),
-            number(summary["left_out"]),
-            Cell(f"{recipe['epochs']}", (recipe["epochs"],)),
-            number(summary["updates"]),
-            number(recipe["global_batch"]),
-            rate,
-            text(recipe["schedule"]),
-            text(str(recipe["frozen_layers"])),
-            text(device),
-            text(_chosen(summary["chosen"])),
-        ]
-    )
+    return {
+        "sentences": number(summary["sentences"]),
+        "left out (too long)": number(summary["left_out"]),
+        "epochs": Cell(f"{recipe['epochs']}", (recipe["epochs"],)),
+        "weight updates": number(summary["updates"]),
+        "sentences an update": number(recipe["global_batch"]),
+        "learning rate": Cell(f"{recipe['learning_rate']:g}", (recipe["learning_rate"],)),
+        "schedule": text(recipe["schedule"]),
+        "frozen layers": number(recipe["frozen_layers"]),
+        "device": text(device),
+        **_speed(summary),
+        "weights of": text(_chosen(summary["chosen"])),
+    }
+
+
+def _speed(summary: Mapping[str, Any]) -> dict[str, Cell]:
+    """Return seconds and tokens a second; of a training that was resumed they are not known."""
+    seconds = summary.get("seconds_this_attempt")
+    if not seconds or summary.get("resumed_from"):
+        return {"seconds": nothing(), "tokens a second": nothing()}
+    tokens = number(round(summary["tokens"] / seconds)) if "tokens" in summary else nothing()
+    return {"seconds": Cell(f"{seconds:,.1f}", (seconds,)), "tokens a second": tokens}
 
 
 def _chosen(chosen: Mapping[str, Any]) -> str:
@@ -127,16 +141,17 @@ def _chosen(chosen: Mapping[str, Any]) -> str:
 
 def errors(content: ReportContent) -> Table:
     """Return the error classes of Table 1, by test."""
-    columns = [Column("test", number=False), Column("gold entities")]
-    columns += [*(Column(f"{title}, %") for title in ERRORS.values()), Column("false positives")]
+    columns = [Column("test", number=False), Column("gold mentions")]
+    columns += [Column(f"{title}, %") for title in ERRORS.values()]
+    columns += [Column("predicted mentions"), Column("spurious")]
     rows = []
     for one in content.evaluations:
         if "errors" in one.scores:
             counts = one.scores["errors"]["all"]["counts"]
             gold = counts.get("gold", 0)
-            shares = [share(counts.get(name, 0) / max(gold, 1)) for name in ERRORS]
-            false = number(counts.get("false positive", 0))
-            rows.append(Row([text(one.title), number(gold), *shares, false]))
+            shares = [ratio(counts.get(name, 0) / max(gold, 1), of=gold) for name in ERRORS]
+            found = [number(counts.get(name, 0)) for name in ("predicted", "false positive")]
+            rows.append(Row([text(one.title), number(gold), *shares, *found]))
     return Table("errors", columns, rows)
 
 
@@ -182,17 +197,17 @@ def calibration(calibrated: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def thresholds(curves: Mapping[str, Sequence[ThresholdPoint]]) -> Table:
     """Return counts, precision, recall and F1 of each test at every threshold."""
-    columns = [Column("threshold", number=False), Column("predicted"), Column("right")]
-    columns += [Column("gold"), Column("precision"), Column("recall"), Column("F1", stays=True)]
+    columns = [Column("threshold", number=False), Column("precision"), Column("recall")]
+    columns += [Column("F1", stays=True), *map(Column, ("predicted", "right", "gold"))]
     rows = []
     for test, curve in curves.items():
         best = best_of(curve)
         for point in curve:
             counts = point.counts
             cells = [Cell(f"{point.threshold:.2f}", (point.threshold,))]
+            cells += [ratio(counts.precision, of=counts.predicted)]
+            cells += [ratio(counts.recall, of=counts.gold), share(counts.f1)]
             cells += [number(counts.predicted), number(counts.right), number(counts.gold)]
-            cells += [share(counts.precision) if counts.predicted else nothing()]
-            cells += [share(counts.recall), share(counts.f1)]
             rows.append(Row(cells, test, "best" if point is best else ""))
     return Table("thresholds", columns, rows, "test")
 
@@ -265,7 +280,7 @@ def samples(content: ReportContent) -> Table:
 
 def values(content: ReportContent) -> Table:
     """Return the values of the experiment."""
-    columns = [Column(name, number=False) for name in ("value of", "is", "from")]
+    columns = [Column(name, number=False) for name in ("setting", "value", "from")]
     rows = [
         Row([text(key), text(_value(value)), text("default" if default else "")])
         for key, value, default in content.values

@@ -4,11 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from gner_core.reports.experiment.content import EvaluationView
-from gner_core.reports.tables import Cell, Column, Row, Table, number, share, text
+from gner_core.reports.tables import Cell, Column, Row, Table, number, ratio, share, text
 from gner_core.scoring.analysis.errors import NOTHING
 from gner_core.scoring.metrics.pairs import normalised
 
-MENTIONS = ("missed", "other words", "not in gold")
+COUNTS = ("gold", "predicted", "right")
+MENTIONS = ("missed", "wrong boundary", "spurious")
 SHOWN = 4
 """Other types that a type is taken for, at most."""
 
@@ -19,8 +20,8 @@ def types(view: EvaluationView) -> Table:
     Confusions are left out where matching does not locate entities.
     """
     located = "errors" in view.scores
-    columns = [Column("type", number=False), Column("gold"), Column("predicted"), Column("right")]
-    columns += [Column("precision"), Column("recall"), Column("F1", stays=True)]
+    columns = [Column("type", number=False), *map(Column, ("precision", "recall"))]
+    columns += [Column("F1", stays=True), *map(Column, COUNTS)]
     if located:
         columns += [*map(Column, MENTIONS), Column("taken for", number=False)]
     rows = []
@@ -30,12 +31,12 @@ def types(view: EvaluationView) -> Table:
         exact = {normalised(name): one["right"] for name, one in strict.items()}
         ranked = sorted(found["types"].items(), key=lambda item: (-item[1]["gold"], item[0]))
         for name, one in ranked:
-            counts = [number(one[key]) for key in ("gold", "predicted", "right")]
-            ratios = [share(one[key]) for key in ("precision", "recall", "f1")]
             cells = [
                 text(name),
-                *counts,
-                *ratios,
+                ratio(one["precision"], of=one["predicted"]),
+                ratio(one["recall"], of=one["gold"]),
+                share(one["f1"]),
+                *(number(one[key]) for key in COUNTS),
                 *(_confusions(name, taken, exact) if located else ()),
             ]
             rows.append(Row(cells, corpus))
@@ -60,7 +61,7 @@ def _plain(label: str) -> str:
 
 
 def _confusions(name: str, taken: Taken, exact: Mapping[str, int]) -> tuple[Cell, ...]:
-    """Return the mentions missed, found with other words and found beside gold; then other types."""
+    """Return the mentions missed, with a wrong boundary and spurious; then those of other types."""
     mine = taken.get(name, Counter())
     others = Counter({t: n for t, n in mine.items() if t not in (name, NOTHING)}).most_common()
     listed = ", ".join(f"{label} {count:,}" for label, count in others[:SHOWN])

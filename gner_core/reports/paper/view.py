@@ -1,6 +1,7 @@
 """A row of a comparison with the paper as text: the same in reports, in tables and in logs."""
 
 from gner_core.reports.paper.compared import Row
+from gner_core.reports.tables import NOTHING
 
 HEAD = ("", "ours", "interval", "paper", "difference", "paper inside")
 NOT_RUN, NOT_STATED = "not run", "not stated"
@@ -24,7 +25,8 @@ def interval(row: Row) -> str:
     """Return the interval of our number."""
     if row.ours is None or row.ours.interval is None:
         return ""
-    return f"{row.ours.interval[0]:.1f}–{row.ours.interval[1]:.1f}"
+    low, high = row.ours.interval
+    return NOTHING if low == high else f"{low:.1f}–{high:.1f}"
 
 
 def paper(row: Row) -> str:

@@ -98,6 +98,8 @@ class Row:
     """Score → figure; scores that the points lack are left out."""
     corpora: Mapping[str, Mapping[str, float]]
     """Title of an evaluation → corpus → mean F1."""
+    sentences: Mapping[str, int]
+    """Title of an evaluation → tested sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +116,19 @@ class SweepContent:
     missing: Sequence[str]
     """Labels of points that failed."""
 
-    @property
-    def best(self) -> int | None:
-        """Number of the row that is best in the first figure; None of fewer than two rows."""
-        score, known = self.show[0], range(len(self.rows))
-        means = {n: self.rows[n].cells[score].mean for n in known if score in self.rows[n].cells}
+    def best(self, score: str) -> float | None:
+        """Return the best mean of a figure; None where no row differs from another."""
+        means = {row.cells[score].mean for row in self.rows if score in row.cells}
         if len(means) < 2:
             return None
-        sign = -1 if score.split("/")[1] in LOWER else 1
-        return max(means, key=lambda n: sign * means[n])
+        return min(means) if score.split("/")[1] in LOWER else max(means)
+
+    @property
+    def unclear(self) -> bool:
+        """Whether intervals of differences to the first row are known, and all hold 0."""
+        found = [one.difference for row in self.rows for one in row.cells.values()]
+        known = [one for one in found if one is not None and one.low is not None]
+        return bool(known) and not any(one.certain for one in known)
 
 
 def rows_of(points: Sequence[PointView], *, show: Sequence[str], seeds: str | None) -> list[Row]:
@@ -154,6 +160,10 @@ def _row(group: Sequence[PointView], show: Sequence[str], seeds: str | None) -> 
         place=first.place,
         cells=cells,
         corpora={title: _corpora([point.scores[title] for point in group]) for title in titles},
+        sentences={
+            title: sum(one["sentences"] for one in first.scores[title]["corpora"].values())
+            for title in titles
+        },
     )
 
 

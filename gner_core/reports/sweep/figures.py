@@ -156,12 +156,13 @@ def _bars(content: SweepContent, scores: Sequence[str]) -> "plt.Figure":
         axis.barh(
             heights, values, height=0.86, color=colour, xerr=reach, error_kw=style, label=label
         )
-        for height, value, (_, above) in zip(heights, values, errors, strict=True):
-            axis.text(value + 100 * above + 1.5, height, f"{value:.1f}", va="center", fontsize=8)
+        for height, value in zip(heights, values, strict=True):
+            style = {"va": "center", "ha": "right", "fontsize": 8}
+            axis.text(1.1, height, f"{value:.1f}", transform=axis.get_yaxis_transform(), **style)
     middle = (len(scores) - 1) / 2
     ticks = [index * step - middle for index in range(len(rows))]
     axis.set_yticks(ticks, [" · ".join(row.labels.values()) for row in rows])
-    axis.set(xlabel="F1", xlim=(0, 108))
+    axis.set(xlabel="F1", xlim=(0, 100))
     axis.set_title(content.name, loc="left")
     axis.grid(visible=False, axis="y")
     if len(scores) > 1:

@@ -7,8 +7,8 @@ from markupsafe import Markup
 from gner_core.reports.paper import view
 from gner_core.reports.paper.sweep import SweepComparison, compare_sweep
 from gner_core.reports.sweep.content import (
-    COSTS,
     LOWER,
+    METRICS,
     PARTS,
     Cell,
     Difference,
@@ -18,21 +18,42 @@ from gner_core.reports.sweep.content import (
     values_of,
 )
 from gner_core.reports.tables import Cell as Shown
-from gner_core.reports.tables import Column, Table, nothing, number, share, text
+from gner_core.reports.tables import NOTHING, Column, Table, nothing, number, share, text
 from gner_core.reports.tables import Row as ShownRow
 from gner_core.reports.templates import templates
+
+TITLES = {
+    "f1": "F1",
+    "strict_f1": "strict F1",
+    "own_f1": "own F1",
+    "UE": "missed (UE), %",
+    "NE": "wrong type (NE), %",
+    "BE": "wrong boundary (BE), %",
+}
+"""Figure → its name in headings, where it is not the same."""
+COST_TITLES = {
+    "seconds": "seconds of generation",
+    "calls": "calls of the model",
+    "tokens": "tokens of prompts and answers",
+    "hallucinated": "hallucinated strings",
+}
 
 
 def render_sweep(content: SweepContent) -> str:
     """Return the page."""
     paper = compare_sweep(content.figure, content.rows)
+    measures = {score.split("/")[1] for score in content.show}
     return (
         templates()
         .get_template("sweep/page.html.j2")
         .render(
             content=content,
             paper=paper,
-            has_costs=any(score.split("/")[1] in COSTS for score in content.show),
+            measures=measures,
+            costs=[shown for name, shown in COST_TITLES.items() if name in measures],
+            has_intervals=bool(measures & {"f1", *METRICS}),
+            models=_models(content),
+            tested=_tested(content),
             panels=_panels(content),
             scores=_scores(content),
             compared=_compared(paper),
@@ -59,28 +80,22 @@ def _panels(content: SweepContent) -> list[Markup]:
 
 
 def _scores(content: SweepContent) -> Table:
-    """Return the table of all rows: the best one is marked, differences are to the first."""
+    """Return the table of all rows: the best of each column is marked, differences are to the first."""
     columns = [Column(axis, number=False) for axis in content.axes] or [Column("", number=False)]
     for at, score in enumerate(content.show):
         names = tuple(f"{score}{part}" for part in PARTS)
-        columns.append(Column(score, stays=at == 0, names=names))
-    columns.append(Column("parameters"))
+        columns.append(Column(title_of(score), stays=at == 0, names=names))
+    sizes = len({row.parameters for row in content.rows}) > 1
+    columns += [Column("parameters")] if sizes else []
     columns += [Column("runs")] if content.seeds else []
     columns.append(Column("reports", number=False))
     rows = []
-    for place, row in enumerate(content.rows):
+    for row in content.rows:
         cells = _labels(content, row)
-        cells += [_figure(row.cells.get(score), score) for score in content.show]
-        cells.append(number(row.parameters))
+        cells += [_figure(row.cells.get(one), one, best=content.best(one)) for one in content.show]
+        cells += [number(row.parameters)] if sizes else []
         cells += [number(len(row.names))] if content.seeds else []
-        best = place == content.best
-        rows.append(
-            ShownRow(
-                [*cells, _reports(row, numbered=content.seeds is not None)],
-                mark="best" if best else "",
-                note="best" if best else "",
-            )
-        )
+        rows.append(ShownRow([*cells, _reports(row, numbered=content.seeds is not None)]))
     return Table("scores", columns, rows)
 
 
@@ -88,7 +103,7 @@ def _labels(content: SweepContent, row: Row) -> list[Shown]:
     return [text(row.labels[axis]) for axis in content.axes] or [text(row.names[0])]
 
 
-def _figure(cell: Cell | None, score: str) -> Shown:
+def _figure(cell: Cell | None, score: str, *, best: float | None) -> Shown:
     """Return a figure, and behind it its difference to the first row."""
     if cell is None:
         return nothing(len(PARTS))
@@ -97,7 +112,30 @@ def _figure(cell: Cell | None, score: str) -> Shown:
     if gain and gain.certain:
         better = (gain.value > 0) != (score.split("/")[1] in LOWER)
     small = difference_shown(gain, score) if gain else ""
-    return Shown(shown(cell, score), values_of(cell, score), small=small, better=better)
+    figure, first = shown(cell, score), cell.mean == best
+    return Shown(figure, values_of(cell, score), small=small, better=better, best=first)
+
+
+def title_of(score: str) -> str:
+    """Return the heading of a figure: `zero-shot, missed (UE)` of `zero-shot/UE`."""
+    test, measure = score.split("/")
+    return f"{test}, {TITLES.get(measure, measure.replace('_', ' '))}"
+
+
+def _models(content: SweepContent) -> str:
+    """Name the model of all rows; of several, say how many there are."""
+    found = {row.place["backbone"]: row.parameters for row in content.rows}
+    if len(found) > 1:
+        return f"{len(found)} models"
+    ((name, parameters),) = found.items()
+    return f"{name} ({parameters:,} parameters)"
+
+
+def _tested(content: SweepContent) -> str:
+    """Say how many sentences each test has, where that is the same in all rows."""
+    found = content.rows[0].sentences.items()
+    same = [(t, n) for t, n in found if all(row.sentences.get(t) == n for row in content.rows)]
+    return ", ".join(f"{title} {count:,} sentences" for title, count in same)
 
 
 def _reports(row: Row, *, numbered: bool) -> Shown:
@@ -145,6 +183,8 @@ def shown(cell: Cell, score: str) -> str:
     if cell.deviation is not None:
         return f"{value} ± {scale * cell.deviation:.{digits}f}"
     if cell.interval is not None:
+        if cell.interval[0] == cell.interval[1]:
+            return f"{value} ({NOTHING})"
         return f"{value} ({scale * cell.interval[0]:.1f}–{scale * cell.interval[1]:.1f})"
     return value
 

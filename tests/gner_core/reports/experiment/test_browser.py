@@ -35,7 +35,7 @@ def page(browser_page: Page, content: ReportContent, tmp_path: Path) -> Page:
     shown = replace(
         content,
         examples=choose_examples({"supervised": sentences}, count=3),
-        evaluations=[EvaluationView("supervised", "", summarise(sentences, PARAMS))],
+        evaluations=[EvaluationView("supervised", "", summarise(sentences, PARAMS), "Tiny")],
     )
     file.write_text(render(shown), encoding="utf-8")
     faults: list[str] = []
@@ -64,7 +64,7 @@ def test_a_table_is_saved_without_a_server(page: Page) -> None:
         page.locator("#scores .csv").click()
     assert download.value.suggested_filename == "toy-scores.csv"
     text = Path(download.value.path()).read_text()
-    assert text.startswith("test,corpus,sentences,gold,predicted,right,precision,recall,F1")
+    assert text.startswith("test,corpus,precision,recall,F1,F1 low,F1 high,strict F1,sentences")
 
 
 def test_on_a_phone_f1_stays_in_view_and_nothing_is_wider_than_the_screen(page: Page) -> None:

@@ -20,8 +20,8 @@ def test_each_kind_of_error_is_named() -> None:
         ("O", "O", "O", "B-city", "I-city"): ("missed",),
         ("B-person", "I-person", "O", "B-person", "I-person"): ("wrong type",),
         ("B-person", "I-person", "O", "O", "B-city"): ("wrong boundary",),
-        ("B-person", "I-person", "B-city", "B-city", "I-city"): ("not in gold",),
-        ("O", "B-person", "B-city", "O", "O"): ("wrong boundary", "missed", "not in gold"),
+        ("B-person", "I-person", "B-city", "B-city", "I-city"): ("spurious",),
+        ("O", "B-person", "B-city", "O", "O"): ("wrong boundary", "missed", "spurious"),
     }
     for predicted, errors in cases.items():
         assert example_of("test", scored(predicted)).errors == errors
@@ -29,7 +29,7 @@ def test_each_kind_of_error_is_named() -> None:
 
 def test_entities_of_another_text_have_no_boundaries() -> None:
     example = example_of("test", scored(("B-city",), ("York",)))
-    assert example.errors == ("missed", "not in gold")
+    assert example.errors == ("missed", "spurious")
 
 
 def test_the_worst_are_first_and_all_tests_have_some() -> None:

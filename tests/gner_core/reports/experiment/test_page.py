@@ -81,7 +81,7 @@ def content() -> ReportContent:
         ],
         samples={"supervised": {"toy": {**counts, "of": 2000, "method": "random"}}},
         stages=[StageView("adaptation", recipe, summary, curve, leak="")],
-        evaluations=[EvaluationView("supervised", "held out", summarise(sentences, PARAMS))],
+        evaluations=[EvaluationView("supervised", "held out", summarise(sentences, PARAMS), "Tiny as it is")],
         paper={},
         examples=choose_examples({"supervised": sentences}, count=2),
         prompt=HOSTILE,
@@ -115,7 +115,7 @@ def test_types_are_shown_with_what_they_are_taken_for(content: ReportContent) ->
     rows = {row["type"]: row for row in saved(render(content))["toy-types-supervised.csv"]}
     city, person = rows["city"], rows["person"]
     assert (city["gold"], city["missed"], city["taken for"]) == ("2", "1", "person 1")
-    assert (person["right"], person["missed"], person["not in gold"]) == ("1", "1", "0")
+    assert (person["right"], person["missed"], person["spurious"]) == ("1", "1", "0")
 
 
 def test_sections_without_content_are_left_out(content: ReportContent) -> None:
@@ -146,7 +146,7 @@ def test_the_page_shows_scores_counts_curves_examples_and_steps(content: ReportC
 def test_confidence_is_shown_where_decoding_was_guided(content: ReportContent) -> None:
     assert "<h2>Confidence" not in render(content)
     guided = summarise([scored("", (0.95, 1.0, 0.62))], PARAMS)
-    view = EvaluationView("zero-shot", "unseen", guided)
+    view = EvaluationView("zero-shot", "unseen", guided, "Tiny as it is")
     page = render(replace(content, evaluations=[*content.evaluations, view]))
     assert "<h2>Confidence" in page
     assert "zero-shot 21.5" in page  # the error: (0.05 + 0.38) / 2
@@ -230,7 +230,7 @@ def test_words_labels_and_names_of_corpora_are_shown_as_text(content: ReportCont
     prediction = Prediction("0", HOSTILE, words, tags, (label,), said, True, None, None, None)
     match = MatchParams(mode="gner", back_tokenization=False)
     sentences = [score(prediction, Matcher(match, BIO, back={}))]
-    view = EvaluationView(HOSTILE, HOSTILE, summarise(sentences, PARAMS))
+    view = EvaluationView(HOSTILE, HOSTILE, summarise(sentences, PARAMS), HOSTILE)
     page = render(
         replace(
             content, evaluations=[view], examples=choose_examples({HOSTILE: sentences}, count=1)
