@@ -65,6 +65,8 @@ from tasks.tracking.tracker import CHECKPOINT
 PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"
 SCORED, SCORES = "scored.parquet", "scores.json"
 REPORT, PAPER = "report.html", "paper.json"
+CONFIG = "config.json"
+"""Of a checkpoint, as transformers writes it."""
 
 
 @task(name="score", cache_policy=NO_CACHE, task_run_name="score {step.title}{run.suffix}")
@@ -306,4 +308,11 @@ def _stage(step: Train, run: RunContext, *, leak: str) -> StageView:
         summary=run.json(step, SUMMARY),
         curve=[json.loads(line) for line in lines],
         leak=leak,
+        layers=_layers(run.path(step) / CONFIG),
     )
+
+
+def _layers(config: Path) -> int | None:
+    """Return the layers of each stack that the configuration of a checkpoint names, if it does."""
+    known = json.loads(config.read_text()) if config.is_file() else {}
+    return known.get("num_hidden_layers") or known.get("num_layers")

@@ -12,6 +12,11 @@ from markupsafe import Markup, escape
 TITLE_END, TAB_END = "</h1>", "</title>"
 DIFFERS = "differs from the file"
 """The fact about a run that the title of its page names, too."""
+FOLDED = Markup(
+    '<details id="about"><summary>How this was run: date, command, commit, files</summary>'
+    '<dl id="run">{}</dl></details>'
+)
+OPEN = FOLDED.replace("<details", "<details open")
 LINKS = re.compile(r'<p class="sub" id="links">.*?</p>')
 """Where links stand, or stood before a later call."""
 
@@ -21,9 +26,7 @@ def with_head(page: str, facts: Mapping[str, str]) -> str:
     row = Markup("<dt>{}</dt><dd>{}</dd>")
     rows = Markup("").join(row.format(*fact) for fact in facts.items())
     changes = facts.get(DIFFERS)
-    table = Markup('<details id="about"{}><summary>{}</summary><dl id="run">{}</dl></details>').format(
-        Markup(" open" if changes else ""), "How this was run: date, command, commit, files", rows
-    )
+    table = (OPEN if changes else FOLDED).format(rows)
     if changes:
         page = page.replace(TAB_END, f", {escape(changes)}{TAB_END}", 1)
     return page.replace(TITLE_END, f"{TITLE_END}\n{table}", 1)

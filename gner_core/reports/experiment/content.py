@@ -28,6 +28,8 @@ class StageView:
     curve: Sequence[Mapping[str, float]]
     leak: str
     """How choosing the weights used the data that they are tested on; empty if it did not."""
+    layers: int | None
+    """Of each stack of the model; None where its configuration does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 from matplotlib import pyplot as plt
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from gner_core.reports.figures import COLOURS, INK, SOFT, STYLE, inline
@@ -146,8 +147,16 @@ def threshold_panels(curves: Mapping[str, Sequence[ThresholdPoint]]) -> list[Mar
             best = best_of(curve)
             at = 100 * best.threshold, 100 * best.counts.f1
             axis.plot(*at, "o", color=COLOURS[2], markersize=6, label="highest F1")
-            beside = {"xytext": (6, 6), "textcoords": "offset points", "fontsize": 9}
-            axis.annotate(f"{at[1]:.1f} at {at[0]:.0f} %", at, **beside)
+            right = at[0] < 60
+            axis.annotate(
+                f"{at[1]:.1f} at {at[0]:.0f} %",
+                at,
+                xytext=(6 if right else -6, 6),
+                textcoords="offset points",
+                ha="left" if right else "right",
+                fontsize=9,
+                path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            )
             _percent(axis, title, "threshold of confidence, %", "points")
             figure.legend(frameon=False, ncols=4, fontsize=9, loc="outside lower center")
             panels.append(inline(figure, f"precision and recall of {title} over the threshold"))

@@ -112,11 +112,15 @@ def _stage(stage: StageView) -> dict[str, Cell]:
         "sentences an update": number(recipe["global_batch"]),
         "learning rate": Cell(f"{recipe['learning_rate']:g}", (recipe["learning_rate"],)),
         "schedule": text(recipe["schedule"]),
-        "frozen layers": number(recipe["frozen_layers"]),
+        "frozen": Cell(_frozen(recipe["frozen_layers"], stage.layers), (recipe["frozen_layers"],)),
         "device": text(device),
         **_speed(summary),
         "weights of": text(_chosen(summary["chosen"])),
     }
+
+
+def _frozen(count: int, layers: int | None) -> str:
+    return f"{count} of {layers} layers" if count and layers else f"{count} layers"
 
 
 def _speed(summary: Mapping[str, Any]) -> dict[str, Cell]:

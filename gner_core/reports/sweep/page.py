@@ -17,8 +17,8 @@ from gner_core.reports.sweep.content import (
     scale_of,
     values_of,
 )
-from gner_core.reports.tables import Cell as Shown
 from gner_core.reports.tables import NOTHING, Column, Table, nothing, number, share, text
+from gner_core.reports.tables import Cell as Shown
 from gner_core.reports.tables import Row as ShownRow
 from gner_core.reports.templates import templates
 

@@ -80,8 +80,10 @@ def content() -> ReportContent:
             CorpusRow("toy", "test", {**counts, "repairs": {"blank tokens dropped": 7}}, "CC0")
         ],
         samples={"supervised": {"toy": {**counts, "of": 2000, "method": "random"}}},
-        stages=[StageView("adaptation", recipe, summary, curve, leak="")],
-        evaluations=[EvaluationView("supervised", "held out", summarise(sentences, PARAMS), "Tiny as it is")],
+        stages=[StageView("adaptation", recipe, summary, curve, leak="", layers=30)],
+        evaluations=[
+            EvaluationView("supervised", "held out", summarise(sentences, PARAMS), "Tiny as it is")
+        ],
         paper={},
         examples=choose_examples({"supervised": sentences}, count=2),
         prompt=HOSTILE,
