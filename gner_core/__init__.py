@@ -4,6 +4,7 @@ Knows nothing of Prefect or MLflow: `tasks` and `flows` bring those in.
 """
 
 import os
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def load(
         gner_core.errors.InputError: when there is no usable checkpoint, or nothing says what it is,
             and for a number, a device or a format that makes no sense.
     """
-    from gner_core.predicting import loading
+    with warnings.catch_warnings():  # tqdm asks notebooks for widgets, which nothing here needs
+        warnings.filterwarnings("ignore", "IProgress not found")
+        from gner_core.predicting import loading
 
     return loading.load(
         checkpoint, about=about, beams=beams, batch=batch, device=device, dtype=dtype
