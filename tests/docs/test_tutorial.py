@@ -82,8 +82,8 @@ def test_from_annotations_to_a_server(page: str, copy: Path, root: Path) -> None
     assert done.returncode == 0, done.stdout[-3000:] + log.read_text()[-3000:]
     said = {" ".join(line.split()) for line in done.stdout.splitlines()}
     assert [line for line in outputs(page) if line not in said] == []
-    f1 = [float(line.split()[-1]) for line in done.stdout.splitlines() if line.startswith("test ")]
-    assert f1 and f1[-1] > 40
+    (f1,) = re.findall(r"^test +annotations .* ([\d.]+) *$", done.stdout, re.MULTILINE)
+    assert float(f1) > 40
     texts = [json.loads(line) for line in (copy / "annotations" / "found.jsonl").read_text().splitlines()]  # fmt: skip
     (served,) = json.loads((copy / "annotations" / "answer.json").read_text())["predictions"]
     for one in (*texts, served):
