@@ -20,11 +20,11 @@ from rich.console import Console
 from flows.running.publish import failing_in_one_line
 from flows.running.signals import ended_by_signals
 from flows.running.submit import TASKS_AT_ONCE, Pending, Submit, Submitter, in_process, on_prefect
-from flows.views.annotate import table_rows
+from flows.views.models.annotate import table_rows
 from gner_core.annotating.dataset import Dataset
 from gner_core.annotating.entities import ENTITIES, Tally, rows_of
+from gner_core.annotating.params import Annotation, Form
 from gner_core.annotating.texts import Part
-from gner_core.config.annotation import Annotation, Form
 from gner_core.errors import InputError
 from gner_core.runtime.gpus import VISIBLE, list_gpus
 from gner_core.runtime.priority import take_priority

@@ -42,8 +42,6 @@ def load(
     """
     with warnings.catch_warnings():  # tqdm asks notebooks for widgets, which nothing here needs
         warnings.filterwarnings("ignore", "IProgress not found")
-        from gner_core.predicting import loading
+        from gner_core.predicting.loading import named
 
-    return loading.load(
-        checkpoint, about=about, beams=beams, batch=batch, device=device, dtype=dtype
-    )
+    return named.load(checkpoint, about=about, beams=beams, batch=batch, device=device, dtype=dtype)

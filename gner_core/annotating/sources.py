@@ -1,5 +1,6 @@
 """The files of a corpus: paths, folders and patterns on any fsspec filesystem, in one order."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from urllib.parse import urlsplit
 
 import fsspec
 
-from gner_core.config.annotation import Form
+from gner_core.annotating.params import Form
 from gner_core.errors import InputError
 
 ENDINGS: dict[str, Form] = {
@@ -16,7 +17,7 @@ ENDINGS: dict[str, Form] = {
     ".parquet": "parquet",
     ".txt": "text",
 }
-PACKED = (".gz", ".bz2", ".xz", ".zst")
+PACKED = (".gz", ".bz2", ".xz")
 """Endings of compressed files, which stand behind those of the form."""
 
 
@@ -41,8 +42,8 @@ def find_sources(given: Sequence[str], form: Form | None) -> list[Source]:
         InputError: for what names no file, names one twice, or has a form that is not known.
     """
     found = [file for url in given for file in _files(url, form)]
-    for url in found:
-        if found.count(url) > 1:
+    for url, times in Counter(found).items():
+        if times > 1:
             raise InputError(f"{url}: named twice; name every file of texts once")
     short = [url.rpartition("/")[2] for url in found]
     names = short if len({*short}) == len(short) else found

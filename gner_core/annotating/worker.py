@@ -12,7 +12,7 @@ from gner_core.backbones.number_format import number_format
 from gner_core.config.checkpoint import Description
 from gner_core.errors import InputError
 from gner_core.generation.guided.costs import NOMINAL
-from gner_core.predicting.folders import load_folder
+from gner_core.predicting.loading.folder import load_folder
 from gner_core.predicting.predictor import Predictor
 from gner_core.predicting.prepared import Prepared
 from gner_core.predicting.requests import TextRequest

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from gner_core.config.checkpoint import Description
-from gner_core.predicting.folders import load_folder
+from gner_core.predicting.loading.folder import load_folder
 from gner_core.runtime.worker import Report, Request, run_worker
 
 ENTITIES = "entities.jsonl"

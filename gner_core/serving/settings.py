@@ -15,15 +15,9 @@ SHORTEST_TOKEN = 16
 """Characters of a token, at least."""
 
 
-class Settings(StrictModel):
-    """A checkpoint, where its server listens, and what it refuses."""
+class Options(StrictModel):
+    """How a checkpoint computes, where its server listens, and what that refuses."""
 
-    checkpoint: str
-    """Folder of the checkpoint."""
-    about: Description
-    """What it is."""
-    package: str | None
-    """Environment of the system's package, where it has one."""
     beams: int
     batch: int
     """Windows of text that are decoded together."""
@@ -40,6 +34,17 @@ class Settings(StrictModel):
     """Seconds that a request may take."""
     characters: int = Field(ge=1)
     """Of all texts and types of a request, at most."""
+
+
+class Settings(Options):
+    """Options, and the checkpoint."""
+
+    checkpoint: str
+    """Folder of the checkpoint."""
+    about: Description
+    """What it is."""
+    package: str | None
+    """Environment of the system's package, where it has one."""
 
 
 def is_loopback(host: str) -> bool:

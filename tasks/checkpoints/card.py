@@ -9,11 +9,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gner_core.config.card import CARD, UNKNOWN, CardFacts, TrainedCorpus, TrainedStage
 from gner_core.config.checkpoint import description_of
 from gner_core.config.corpus import CorpusParams, HubSource
 from gner_core.corpora.artifact import STATISTICS
-from gner_core.reports.card import write_card
+from gner_core.reports.card.facts import CARD, UNKNOWN, CardFacts, TrainedCorpus, TrainedStage
+from gner_core.reports.card.text import write_card
 from gner_core.store.artifacts import Store
 from tasks.steps.data import Sample
 from tasks.steps.models import Stored, Train

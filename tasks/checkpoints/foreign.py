@@ -16,7 +16,7 @@ from gner_core.config.systems.base import ComparedSystem
 from gner_core.config.systems.gliner import GlinerSystem
 from gner_core.config.systems.gner import GnerSystem
 from gner_core.hub import has_safetensors, pinned
-from gner_core.predicting.systems import own_description
+from gner_core.predicting.loading.system import own_description
 from gner_core.store.artifacts import ArtifactRef, Store
 from gner_core.systems.gliner.environment import installed
 from tasks.checkpoints.find import checkpoint_named

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from gner_core.annotating.params import Annotation
 from gner_core.annotating.sources import Source, find_sources
 from gner_core.annotating.texts import Part, read_parts
-from gner_core.config.annotation import Annotation
 from gner_core.config.systems.gner import GnerSystem
 from gner_core.errors import InputError
 from gner_core.predicting.entities import checked_types, own_types
-from gner_core.predicting.systems import own_description, predicting_system
+from gner_core.predicting.loading.system import own_description, predicting_system
 from gner_core.store.artifacts import Store
 from gner_core.systems.gner.targets import BIO
 from tasks.checkpoints.identity import named

@@ -2,8 +2,9 @@
 
 Referred to are the reports, what MLflow's registry names (every registered checkpoint, and what was
 decided about it), what a run in progress on this machine needs, what is locked or leased, and all
-inputs of these. The parts of an annotation are referred to by nobody: its output holds all of them. Nobody refers to what a step has left that was not finished, either; the same run would
-go on with it. Deleting a version in MLflow, or a report in the store, lets go of what it refers to.
+inputs of these. Nobody refers to the parts of an annotation, since its output holds all of them, nor to
+what a step has left that was not finished; the same run would go on with that. Deleting a version in
+MLflow, or a report in the store, lets go of what it refers to.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

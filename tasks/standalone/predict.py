@@ -14,7 +14,7 @@ from gner_core.config.systems.gner import GnerSystem
 from gner_core.errors import InputError
 from gner_core.predicting.entities import Entity, checked_types
 from gner_core.predicting.faults import CUT_OFF, told
-from gner_core.predicting.systems import predicting_system
+from gner_core.predicting.loading.system import predicting_system
 from gner_core.records import (
     ANSWERS,
     Sentence,

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.config.backbone import FolderSource
-from gner_core.config.card import CARD
 from gner_core.config.checkpoint import DESCRIPTION, description_of
 from gner_core.config.reading.models import foreign_model
 from gner_core.errors import InputError
 from gner_core.hub import MODEL_FILES, upload
-from gner_core.reports.card import CardScore, write_card
+from gner_core.reports.card.facts import CARD
+from gner_core.reports.card.text import CardScore, write_card
 from gner_core.store.artifacts import MANIFEST, ArtifactRef, Store
 from tasks.checkpoints.card import facts_in
 from tasks.checkpoints.identity import Checkpoint, named
@@ -100,7 +100,6 @@ def known_scores(checkpoint: Checkpoint, store: Store) -> Iterator[CardScore]:
 def _scores(
     ref: ArtifactRef, score: Mapping[str, Any], generate: Mapping[str, Any], store: Store
 ) -> Iterator[CardScore]:
-
     summary = json.loads((store.fetch(ref) / SCORES).read_text(encoding="utf-8"))
     decode = generate["identity"]["decode"]
     beams = decode["beams"]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gner_core.annotating.params import Annotation
 from gner_core.annotating.sources import Source
-from gner_core.config.annotation import Annotation
 from gner_core.config.checkpoint import Description
 from gner_core.config.systems.any import System
 from gner_core.store.fingerprint import fingerprint

@@ -17,7 +17,7 @@ from mlflow.types.schema import AnyType
 
 from gner_core.config.checkpoint import Description
 from gner_core.errors import InputError
-from gner_core.predicting.systems import Predicting, servable_system
+from gner_core.predicting.loading.system import Predicting, servable_system
 from tasks.tracking.server import tracking_store
 
 ABOUT = "about"

@@ -25,7 +25,7 @@ from rich.table import Table
 
 from flows import annotate as flow
 from flows.cli.messages import input_errors
-from gner_core.config.annotation import Annotation
+from gner_core.annotating.params import Annotation
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.config.reading.files import read_params

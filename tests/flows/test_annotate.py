@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from flows.annotate import annotate_here
-from gner_core.config.annotation import Annotation
+from gner_core.annotating.params import Annotation
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.config.reading.files import read_params

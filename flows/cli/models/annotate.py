@@ -7,7 +7,7 @@ import typer
 from flows.cli.messages import log_to, print_json
 from flows.cli.models.predict import About, Beams, Checkpoint, OneType, TypeList
 from flows.views.output import Output
-from gner_core.config.annotation import Form
+from gner_core.annotating.params import Form
 from tasks.workers import started_ahead
 
 Data = Annotated[
@@ -58,8 +58,8 @@ def annotate(
     from prefect.settings import get_current_settings
 
     from flows import annotate as flows
-    from flows.views.annotate import print_annotation
-    from gner_core.config.annotation import Annotation
+    from flows.views.models.annotate import print_annotation
+    from gner_core.annotating.params import Annotation
     from gner_core.predicting.entities import listed_types
 
     given = {

@@ -84,7 +84,7 @@ def predict(
 
     Without types, it looks for those that the checkpoint was trained on last.
     """
-    from flows.views.predict import print_entities, progress
+    from flows.views.models.predict import print_entities, progress
     from gner_core.predicting.entities import listed_types, own_types
     from gner_core.predicting.requests import listed_thresholds
     from tasks.checkpoints.foreign import usable
@@ -125,7 +125,7 @@ def score_checkpoint(
 
     Without types, it looks for those of the file.
     """
-    from flows.views.predict import progress
+    from flows.views.models.predict import progress
     from flows.views.score import print_scores, score_values
     from gner_core.predicting.entities import listed_types
     from gner_core.predicting.requests import listed_thresholds

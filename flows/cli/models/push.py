@@ -28,7 +28,7 @@ def push(
 
     The token is that of HF_TOKEN or of `hf auth login`.
     """
-    from flows.views.push import print_publication
+    from flows.views.models.push import print_publication
     from gner_core.config.reading.models import HUB_NAME
     from tasks.standalone.push import prepare_push
     from tasks.standalone.push import push as push_there

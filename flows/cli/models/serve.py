@@ -40,13 +40,12 @@ def serve(
 
     Ctrl-C and SIGTERM end it when all requests are answered.
     """
-    from gner_core.serving.settings import token_for
+    from gner_core.serving.settings import Options, token_for
     from tasks.checkpoints.foreign import usable
     from tasks.standalone.serve import serve as become_server
 
     token_for(host)  # before an import, which may take long
-    become_server(
-        usable(checkpoint, about),
+    options = Options(
         beams=beams,
         batch=batch,
         device=device,
@@ -57,3 +56,4 @@ def serve(
         timeout=timeout,
         characters=characters,
     )
+    become_server(usable(checkpoint, about), options)

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.running.terminal import show_any_text
-from flows.views import predict, score, tables
+from flows.views import score, tables
+from flows.views.models import predict
 from flows.views.output import LogLines, Output, json_text, print_parts
 from flows.views.run import show_checkpoints
 from flows.views.tables import WholeTable, table_of

@@ -9,7 +9,7 @@ import pytest
 
 from gner_core.config.checkpoint import VERSION, Description
 from gner_core.errors import InputError
-from gner_core.predicting.folders import load_folder
+from gner_core.predicting.loading.folder import load_folder
 from gner_core.predicting.predictor import Predictor
 from gner_core.predicting.requests import TextRequest
 from gner_core.serving.decoder import Decoder, FullError, ModelError

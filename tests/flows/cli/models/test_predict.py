@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
-from flows.views.predict import coloured, print_entities
+from flows.views.models.predict import coloured, print_entities
 from gner_core.config.checkpoint import DESCRIPTION, description_of
 from gner_core.errors import InputError
 from gner_core.predicting.entities import Entity

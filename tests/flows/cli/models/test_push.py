@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import ModelCard
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-from gner_core.config.card import CARD
+from gner_core.reports.card.facts import CARD
 from tasks.checkpoints.card import facts_in
 from tests.flows.conftest import GNER, Home, files_holding
 from tests.gner_core.hub_server import TOKEN, HubServer, Repository, front_matter_faults, hub_server

@@ -9,7 +9,7 @@ import pytest
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.checkpoint import VERSION, Description
 from gner_core.config.systems.gliner import GlinerSystem
-from gner_core.predicting.folders import load_folder
+from gner_core.predicting.loading.folder import load_folder
 from gner_core.systems.gliner.environment import environment_of
 from tasks.paths import home_folder
 from tests.flows.conftest import Home

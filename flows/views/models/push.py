@@ -1,7 +1,7 @@
 """Prints what `gner push` uploads: the files, the card where it is asked for, and what to know before."""
 
 from flows.views.output import Output
-from gner_core.config.card import CARD
+from gner_core.reports.card.facts import CARD
 from tasks.standalone.push import Publication
 
 

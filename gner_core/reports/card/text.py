@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gner_core.config.backbone import BackboneParams, HubModel, PackageSource, RandomSource
-from gner_core.config.card import UNKNOWN, CardFacts, TrainedCorpus, TrainedStage
 from gner_core.config.checkpoint import Description
+from gner_core.reports.card.facts import UNKNOWN, CardFacts, TrainedCorpus, TrainedStage
 from gner_core.systems.gner.prompts import prompt
 
 PAPER = "https://arxiv.org/abs/2402.16602"
@@ -255,18 +255,16 @@ def _licence(licence: str) -> str:
 def _limits(about: Description) -> str:
     backbone = about.backbone
     family = "prompt and answer together" if backbone.family == "decoder_only" else "a prompt"
-    windows = (
-        f"- {backbone.max_source_tokens:,} tokens of {family}; gner cuts longer texts into windows."
-    )
-    others = "- Scores hold for texts like those of the tests. On other domains, languages and types they "
-    return "\n".join(
+    limits = (
+        f"{backbone.max_source_tokens:,} tokens of {family}; gner cuts longer texts into windows.",
+        "Entities neither overlap nor nest, and have no gaps.",
         (
-            windows,
-            "- Entities neither overlap nor nest, and have no gaps.",
-            f"{others}may be far lower.",
-            "- Found entities are guesses: check them before people are affected by them.",
-        )
+            "Scores hold for texts like those of the tests. On other domains, languages and types "
+            "they may be far lower."
+        ),
+        "Found entities are guesses: check them before people are affected by them.",
     )
+    return "\n".join(f"- {limit}" for limit in limits)
 
 
 def _corpora(facts: CardFacts) -> list[TrainedCorpus]:

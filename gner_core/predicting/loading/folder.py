@@ -18,8 +18,8 @@ from gner_core.generation.guided.decoding import GuidedGenerator
 from gner_core.predicting.finders.gliner import GlinerFinder
 from gner_core.predicting.finders.labels import LabelFinder
 from gner_core.predicting.finders.texts import TextFinder
+from gner_core.predicting.loading.system import own_description, predicting_system
 from gner_core.predicting.predictor import Predictor
-from gner_core.predicting.systems import own_description, predicting_system
 from gner_core.systems.gliner.engine import Gliner
 from gner_core.systems.gliner.environment import command
 from gner_core.systems.gner.targets import BIO

@@ -1,0 +1,1 @@
+"""How results of the commands that use one checkpoint look."""
