@@ -145,7 +145,8 @@ def _bars(content: SweepContent, scores: Sequence[str]) -> "plt.Figure":
     rows = list(content.rows)[::-1]
     step = len(scores) + 0.7
     figure, axis = plt.subplots(figsize=(5.6, 1.0 + 0.24 * step * len(rows)), layout="constrained")
-    style = {"color": INK, "ecolor": INK, "elinewidth": 1, "capsize": 2, "alpha": 0.6}
+    whiskers = {"color": INK, "ecolor": INK, "elinewidth": 1, "capsize": 2, "alpha": 0.6}
+    figures = {"transform": axis.get_yaxis_transform(), "va": "center", "ha": "right"}
     for number, score in enumerate(scores):
         cells = [row.cells.get(score) for row in rows]
         values = [100 * cell.mean if cell else 0.0 for cell in cells]
@@ -153,12 +154,10 @@ def _bars(content: SweepContent, scores: Sequence[str]) -> "plt.Figure":
         reach = [[100 * one[side] for one in errors] for side in (0, 1)]
         heights = [index * step - number for index in range(len(rows))]
         colour, label = COLOURS[number % len(COLOURS)], _score_label(score)
-        axis.barh(
-            heights, values, height=0.86, color=colour, xerr=reach, error_kw=style, label=label
-        )
+        style = {"height": 0.86, "color": colour, "error_kw": whiskers, "label": label}
+        axis.barh(heights, values, xerr=reach, **style)
         for height, value in zip(heights, values, strict=True):
-            style = {"va": "center", "ha": "right", "fontsize": 8}
-            axis.text(1.1, height, f"{value:.1f}", transform=axis.get_yaxis_transform(), **style)
+            axis.text(1.1, height, f"{value:.1f}", fontsize=8, **figures)
     middle = (len(scores) - 1) / 2
     ticks = [index * step - middle for index in range(len(rows))]
     axis.set_yticks(ticks, [" · ".join(row.labels.values()) for row in rows])

@@ -55,7 +55,7 @@ def place(beams: int, **changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def content() -> SweepContent:
     points = [point(1, 1, 0.4), point(1, 2, 0.6), point(2, 1, 0.7), point(2, 2, 0.7)]
-    rows = rows_of(points, show=SHOW, seeds="seed")
+    rows = rows_of(points, show=(*SHOW, "zero-shot/precision"), seeds="seed")
     return SweepContent("toy", "beams", SHOW, ["beams"], "seed", rows, [])
 
 
@@ -94,8 +94,9 @@ def test_the_table_holds_points_deviations_and_runs(content: SweepContent) -> No
 
 @pytest.mark.parametrize("kind", ["parameters", "beams", "context", "table"])
 @pytest.mark.parametrize("lines", [1, 6])
+@pytest.mark.parametrize("measures", [("f1",), ("f1", "precision")], ids=len)
 def test_every_figure_is_drawn_the_same_each_time(
-    content: SweepContent, kind: str, lines: int
+    content: SweepContent, kind: str, lines: int, measures: tuple[str, ...]
 ) -> None:
     series = [f"line {number}" if lines > 1 else "" for number in range(lines)]
     rows = [
@@ -103,7 +104,8 @@ def test_every_figure_is_drawn_the_same_each_time(
         for row in content.rows
         for name in series
     ]
-    changed = replace(content, figure=kind, rows=rows, show=("zero-shot/f1",))
+    show = [f"zero-shot/{measure}" for measure in measures]
+    changed = replace(content, figure=kind, rows=rows, show=show)
     svg = image(sweep_figure(changed), "svg", close=True)
     assert svg == image(sweep_figure(changed), "svg", close=True)
     png = image(sweep_figure(changed), "png", close=True)
