@@ -24,7 +24,7 @@ from gner_core.records import Sentence, read_predictions, write_sentences
 from gner_core.systems.gner.targets import BIO
 from gner_core.training.bench.worker import BenchRequest
 from gner_core.training.bench.worker import work as bench
-from gner_core.training.worker import TrainRequest
+from gner_core.training.stage import TrainRequest
 from gner_core.training.worker import work as train
 from tests.gner_core.conftest import TinyModel
 

@@ -60,9 +60,9 @@ def test_experiments_and_sweeps_of_the_manual_are_valid(tmp_path: Path) -> None:
     whole = [block for block in blocks if "stages:" in block or "axes:" in block]
     assert len(whole) >= 3
     for number, block in enumerate(whole):
-        file = tmp_path / "docs" / f"{number}.yaml"
-        file.write_text(block)
-        assert check_file(file) in ("experiment", "sweep")
+        written = tmp_path / "docs" / f"{number}.yaml"
+        written.write_text(block)
+        assert check_file(written) in ("experiment", "sweep")
 
 
 def test_every_group_of_commands_is_shown() -> None:

@@ -194,11 +194,12 @@ def test_entities_of_predict_are_compared_with_their_exact_bounds(pair: dict[str
     wanted = {"loc": (1, 1, 1), "misc": (1, 1, 0), "per": (2, 1, 1)}
     assert counts(pair["gold.conll"], pair["predicted.jsonl"]) == wanted
     lines = [json.loads(line) for line in PAIR["predicted.jsonl"].splitlines()]
-    whole = {"text": "\n".join(line["text"] for line in lines), "entities": []}
+    entities = []
     for line, start in ((lines[0], 0), (lines[2], len(lines[0]["text"]) + 2)):
         for e in line["entities"]:
             moved = {**e, "start": e["start"] + start, "end": e["end"] + start}
-            whole["entities"].append(moved)
+            entities.append(moved)
+    whole = {"text": "\n".join(line["text"] for line in lines), "entities": entities}
     pair["predicted.jsonl"].write_text(json.dumps(whole))
     assert counts(pair["gold.conll"], pair["predicted.jsonl"]) == wanted
 

@@ -4,6 +4,7 @@ import pytest
 
 from gner_core.config.reading.costs import LENGTHS, read_lengths
 from gner_core.config.reading.defaults import defaults
+from gner_core.config.systems.base import TextSystemParams
 from gner_core.config.systems.gollie import GollieSystem
 from gner_core.config.systems.instructuie import InstructUieSystem
 from gner_core.config.systems.uniner import UninerSystem
@@ -12,7 +13,11 @@ from gner_core.systems.gner.prompts import prompt
 from gner_core.systems.interface import TextSystem
 from gner_core.systems.registry import text_system
 
-KINDS = {"uniner": UninerSystem, "instructuie": InstructUieSystem, "gollie": GollieSystem}
+KINDS: dict[str, type[TextSystemParams]] = {
+    "uniner": UninerSystem,
+    "instructuie": InstructUieSystem,
+    "gollie": GollieSystem,
+}
 
 
 def system(kind: str, **changed: object) -> TextSystem:

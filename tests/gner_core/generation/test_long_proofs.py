@@ -73,7 +73,10 @@ def test_2000_sentences_with_kills_are_what_they_are_without(
     draw = random.Random(1)
     for share in sorted(draw.uniform(0.02, 0.95) for _ in range(4)):
         process = start(broken, worker)
-        while len(kept(parts)) < share * len(sentences) and process.poll() is None:
+        while (
+            len(kept(parts, read=read_predictions)) < share * len(sentences)
+            and process.poll() is None
+        ):
             time.sleep(0.01)
         before = {file.name: file.stat().st_mtime_ns for file in parts.glob("*.parquet")}
         process.send_signal(signal.SIGKILL)

@@ -14,6 +14,7 @@ from gner_core.backbones.importing import import_backbone
 from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.config.backbone import FolderSource
 from gner_core.errors import InputError
+from gner_core.predicting.finders.labels import LabelFinder
 from gner_core.systems.gner.targets import BIO
 from tests.gner_core.conftest import TinyModel
 from tests.gner_core.foreign import WEIGHTS, change_json, foreign_copy, models_file
@@ -45,9 +46,9 @@ def test_plain_folders_are_used_for_predictions(
     about = models_file(tiny_model, tmp_path / "about.yaml")
     files = {*folder.iterdir()}
     model = gner_core.load(folder, about=about)
-    assert (
-        model.finder.encoder.tokenizer.pad_token_id == model.finder.encoder.tokenizer.eos_token_id
-    )
+    assert isinstance(model.finder, LabelFinder)
+    tokenizer = model.finder.encoder.tokenizer
+    assert tokenizer.pad_token_id == tokenizer.eos_token_id
     (found,) = model.predict([TEXT], ["person", "city"])
     assert all(TEXT[one.start : one.end] == one.text for one in found)
     assert {*folder.iterdir()} == files  # nothing is written beside foreign weights
@@ -137,8 +138,11 @@ def test_tokenizers_under_other_names(tiny_llama: TinyModel, tmp_path: Path, nam
     as_it_was = load_tokenizer(folder)
     change_json(folder / "tokenizer_config.json", tokenizer_class=name)
     said = models_file(tiny_llama, tmp_path / "about.yaml")
-    found = gner_core.load(folder, about=said).finder.encoder
-    assert found.prompts([pair]) == Encoder(as_it_was, tiny_llama.backbone, BIO).prompts([pair])
+    finder = gner_core.load(folder, about=said).finder
+    assert isinstance(finder, LabelFinder)
+    assert finder.encoder.prompts([pair]) == Encoder(as_it_was, tiny_llama.backbone, BIO).prompts(
+        [pair]
+    )
 
 
 def test_a_tokenizer_of_a_sentencepiece_model_alone(shared: Path, tmp_path: Path) -> None:

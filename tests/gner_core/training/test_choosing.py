@@ -20,6 +20,7 @@ from gner_core.training.adapters import save_published
 from gner_core.training.checkpoints.resume import checkpoints, newest_whole
 from gner_core.training.data.examples import GnerExamples, collate
 from gner_core.training.data.validation import validation_steps
+from gner_core.training.loss import summed_cross_entropy
 from gner_core.training.worker import work
 from tests.gner_core.conftest import TinyModel
 from tests.gner_core.training.conftest import Ask, journal, silent
@@ -143,7 +144,7 @@ def test_best_weights_that_cannot_be_written_stop_with_a_way_out(
 def test_a_validation_loss_that_is_no_number_stops_before_anything_is_kept(
     tiny_llama: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = trainer.summed_cross_entropy
+    plain = summed_cross_entropy
 
     def broken(*given: torch.Tensor) -> torch.Tensor:
         return plain(*given) if torch.is_grad_enabled() else torch.tensor(float("nan"))

@@ -14,10 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gner_core.runtime.locks import file_lock
+from gner_core.runtime.locks import IN_USE, file_lock
 from gner_core.training.checkpoints.resume import WRITING, checkpoints, update_of
 from gner_core.training.stage import TrainRequest
-from gner_core.training.worker import IN_USE
 from tasks.workers import Workers
 from tests.gner_core.conftest import TinyModel
 from tests.gner_core.training.conftest import Ask, journal
@@ -35,6 +34,13 @@ def workers() -> Iterator[Workers]:
         yield started
 
 
+def is_fork_server(process: psutil.Process) -> bool:
+    try:
+        return "gner_core.runtime.fork_server" in process.cmdline()
+    except psutil.ZombieProcess:  # one that was killed before
+        return False
+
+
 class Attempt:
     """A running worker."""
 
@@ -45,9 +51,7 @@ class Attempt:
         request = asked.model_dump(mode="json")
         self.thread = threading.Thread(target=self._run, args=(workers, request), daemon=True)
         self.thread.start()
-        servers = (
-            c for c in psutil.Process().children() if "gner_core.runtime.fork_server" in c.cmdline()
-        )
+        servers = filter(is_fork_server, psutil.Process().children())
         server = max(servers, key=psutil.Process.create_time)  # other tests may have one, too
         self.until(lambda: bool(server.children()))
         (self.process,) = server.children()

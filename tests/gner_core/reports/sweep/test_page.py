@@ -238,7 +238,7 @@ def test_the_best_of_each_column_is_marked_and_each_difference_to_the_first_is_s
     assert first is None
     assert second is not None and third is not None
     tallies = [tally(sentences(tags), "pair", without=()).sentences for tags in (some, more)]
-    paired = compare(*tallies, params)[MEAN]
+    paired = compare(tallies[0], tallies[1], params)[MEAN]
     assert (second.value, second.low, second.high) == (paired.value, paired.low, paired.high)
     assert second.low == 0.0 and not second.certain  # draws without the changed sentence
     assert third.value < 0
