@@ -10,7 +10,10 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from gner_core.config.systems.any import DecodeParams
 from gner_core.corpora.artifact import SENTENCES
+from gner_core.corpora.held_out import held_out
+from gner_core.records import read_sentences, write_sentences
 from gner_core.runtime.worker import PROGRESS
 from gner_core.store.artifacts import ArtifactRef
 from tasks.checkpoints.card import add_card
@@ -20,12 +23,13 @@ from tasks.checkpoints.registry import register_later
 from tasks.context import RunContext
 from tasks.events import announce
 from tasks.provenance import costs, facts, tags
-from tasks.steps.models import Ask, Backbone, Generate, Train
+from tasks.steps.models import Ask, Backbone, Fit, Generate, Train
 from tasks.steps.step_key import values
 from tasks.tracking.mlflow_run import DESCRIPTION, StepRun
 from tasks.tracking.tracker import CHECKPOINT
 from tasks.workers import Event
 
+FIT = "fit.json"
 JOURNAL = "metrics.jsonl"
 SUMMARY = "summary.json"
 
@@ -84,6 +88,40 @@ def train(step: Train, run: RunContext) -> ArtifactRef:
     return step.ref
 
 
+@task(name="fit", cache_policy=NO_CACHE, task_run_name="fit {step.title}{run.suffix}")
+def fit(step: Fit, run: RunContext) -> ArtifactRef:
+    """Publish values of decoding, fitted to sentences that a stage was not trained on."""
+    execution = run.execution
+
+    def build(folder: Path) -> None:
+        sentences = read_sentences(run.path(step.data) / SENTENCES)
+        if step.model.validation is None:
+            sentences = held_out(sentences, step.model.stage)
+        file = run.store.unfinished(step.ref) / SENTENCES
+        write_sentences(file, sentences)
+        request = {
+            "backbone": values(step.model.backbone),
+            "system": values(step.model.system),
+            "decode": values(step.decode),
+            "scoring": values(step.scoring),
+            "model": str(run.path(step.model)),
+            "sentences": str(file),
+            "batch": execution.generate_batch,
+            "batch_tokens": execution.generate_tokens,
+            "processes": 1,
+            "exact": execution.exact,
+        }
+        run.child(step, "gner_core.generation.fit", request, folder=folder)
+
+    run.ensure(step, build)
+    return step.ref
+
+
+def decoding_of(step: Generate, run: RunContext) -> DecodeParams:
+    """Return how a step decodes, with the values that were fitted."""
+    return step.decode.fitted(run.json(step.fit, FIT)["values"]) if step.fit else step.decode
+
+
 @task(name="generate", cache_policy=NO_CACHE, task_run_name="generate {step.title}{run.suffix}")
 def generate(step: Generate, run: RunContext) -> ArtifactRef:
     """Publish what a checkpoint writes for the sentences of an evaluation."""
@@ -93,7 +131,7 @@ def generate(step: Generate, run: RunContext) -> ArtifactRef:
         request = {
             "backbone": values(step.backbone),
             "system": values(step.system),
-            "decode": values(step.decode),
+            "decode": values(decoding_of(step, run)),
             "model": str(run.path(step.model)),
             "sentences": str(run.path(step.data) / SENTENCES),
             "batch": execution.generate_batch,

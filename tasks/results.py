@@ -44,7 +44,7 @@ from gner_core.systems.gliner.inputs import words_read
 from gner_core.systems.gner.prompts import prompt
 from gner_core.systems.registry import reader, text_system
 from tasks.context import RunContext
-from tasks.models import JOURNAL, SUMMARY
+from tasks.models import FIT, JOURNAL, SUMMARY, decoding_of
 from tasks.provenance import costs, tags
 from tasks.steps.data import Sample
 from tasks.steps.models import (
@@ -133,7 +133,8 @@ def _track(step: Score, run: RunContext) -> None:
         )
     generate = step.predictions
     how = values(step.match) if step.match else {"system": generate.system.kind}
-    params = {**(values(generate.decode) if isinstance(generate, Generate) else {}), **how}
+    decode = values(decoding_of(generate, run)) if isinstance(generate, Generate) else {}
+    params = {**decode, **how}
     with run.tracker.step_run(
         f"{step.title} test",
         key=step.ref.key,
@@ -284,6 +285,17 @@ def _tested_model(score: Score) -> str:
 
 def _explanation(score: Score, run: RunContext) -> str:
     """Say what a test shows, as far as it can be known from the sentences themselves."""
+    written = score.predictions
+    if isinstance(written, Generate) and written.fit:
+        found = run.json(written.fit, FIT)
+        fitted = ", ".join(f"{name} {value:g}" for name, value in found["values"].items())
+        count = f"{found['sentences']:,}"
+        return f"{_of_types(score, run)}; fitted to {count} held-out sentences: {fitted}"
+    return _of_types(score, run)
+
+
+def _of_types(score: Score, run: RunContext) -> str:
+    """Say how many of the tested types were trained on."""
     stages = _stages_of(score)
     start = backbone_of(score.predictions.model)
     if isinstance(start, Stored | Endpoint):

@@ -14,6 +14,7 @@ from flows.cli.models.annotate import annotate
 from flows.cli.models.predict import log_model, predict, score_checkpoint
 from flows.cli.models.push import push
 from flows.cli.models.serve import serve
+from flows.cli.models.tune import tune
 from flows.cli.reevaluate import reevaluate
 from flows.cli.run import check, run
 from flows.cli.score import beams, compare, score
@@ -62,7 +63,7 @@ def _gner(version: Version = False) -> None:
 
 GROUPS = {"data": data, "systems": systems, "bench": bench}
 COMMANDS = (
-    *(run, init, check, predict, annotate, score_checkpoint, score, compare, beams),
+    *(run, init, check, predict, annotate, score_checkpoint, tune, score, compare, beams),
     *(runs, models, clean, serve, reevaluate, log_model, push, pin, up, down, deploy),
 )
 for command in COMMANDS:

@@ -13,11 +13,11 @@ from flows.running.submit import Pending, Submit, Submitter
 from gner_core.store.artifacts import ArtifactRef
 from tasks.context import RunContext
 from tasks.data import draw_sample, prepare_corpus
-from tasks.models import ask, generate, import_backbone, train
+from tasks.models import ask, fit, generate, import_backbone, train
 from tasks.reevaluation import compare_checkpoints
 from tasks.results import score_predictions, write_report
 from tasks.steps.data import Corpus, Sample
-from tasks.steps.models import Ask, Backbone, Endpoint, Generate, Stored, Train
+from tasks.steps.models import Ask, Backbone, Endpoint, Fit, Generate, Stored, Train
 from tasks.steps.results import Compare, Report, Score, SweepReport
 from tasks.steps.step_key import Step
 from tasks.sweeps import write_sweep_report
@@ -27,6 +27,7 @@ TASKS: dict[type[Step], Task[..., Any]] = {
     Sample: draw_sample,
     Backbone: import_backbone,
     Train: train,
+    Fit: fit,
     Generate: generate,
     Ask: ask,
     Score: score_predictions,

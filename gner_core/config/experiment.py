@@ -103,6 +103,7 @@ class Experiment(StrictModel):
                 *self._faults_of_system(),
                 *self._faults_of_backbone(),
                 *self._faults_of_samples(),
+                *self._faults_of_fit(),
             ]
         if faults:
             raise ValueError("\n".join(faults))
@@ -292,6 +293,26 @@ class Experiment(StrictModel):
                 "decode.mode: guided needs system.labels BIO and system.context full, "
                 f"got {system.labels} and {system.context}; set free"
             )
+
+    def _faults_of_fit(self) -> Iterator[str]:
+        """Yield why decoding cannot be fitted to sentences that were neither trained on nor tested."""
+        if self.decode is None or self.decode.fit is None:
+            return
+        leaks = self.leaks()
+        for name, test in self.tests.items():
+            chain = self.chain(test.of)
+            if not chain:
+                yield (
+                    f"decode.fit: tests.{name} tests no stage of this file, so that no sentences are "
+                    "held out; give values, which gner tune finds"
+                )
+            elif self.stages[chain[-1]].choose.kind == "last":
+                yield (
+                    f"decode.fit: stages.{chain[-1]}.choose: last holds no sentences out to fit "
+                    "decoding to; set {kind: held_out, …}"
+                )
+            elif chain[-1] in leaks:
+                yield f"decode.fit: stages.{chain[-1]}.choose.data: {leaks[chain[-1]]}"
 
     def _faults_of_samples(self) -> Iterator[str]:
         for key, sample in self.samples().items():

@@ -98,6 +98,10 @@ class Reevaluation(StrictModel):
             for corpus in sample.corpora:
                 if seen.setdefault(corpus, title) != title:
                     faults.append(f"tests.{title} and tests.{seen[corpus]} both name {corpus}")
+        if self.decode.fit:
+            faults.append(
+                "decode.fit: nothing is held out here; give values, which gner tune finds"
+            )
         if faults:
             raise ValueError("\n".join(faults))
         return self

@@ -139,18 +139,20 @@ def generation_cost(
     """Return what a generation costs.
 
     Args:
-        batch: most sentences in a batch.
+        batch: most prompts in a batch.
         batch_tokens: most tokens of prompts and targets in a batch.
     """
     work = forward_work(shape)
+    orders = decode.orders
     hours: float | None = 0.0
     flops, widest = 0.0, 0.0
     for volume in volumes:
         prompt, target = volume.prompt, volume.target
-        rows = max(1.0, min(batch, batch_tokens / (prompt + target), volume.sentences))
-        sentence = work.reading(prompt=prompt)
-        sentence += decode.beams * work.writing(prompt=prompt, target=target)
-        flops += volume.sentences * sentence
+        most = min(batch, batch_tokens / (prompt + target)) / orders
+        rows = orders * max(1.0, min(most, volume.sentences))
+        reads = work.reading(prompt=prompt)
+        reads += decode.beams * work.writing(prompt=prompt, target=target)
+        flops += volume.sentences * orders * reads
         held = generation_bytes(
             backbone.parameters,
             shape=shape,
@@ -164,8 +166,8 @@ def generation_cost(
         )
         hours = None if one is None or hours is None else hours + one
     return StepCost(
-        sum(v.sentences * v.prompt for v in volumes),
-        sum(v.sentences * v.target for v in volumes),
+        orders * sum(v.sentences * v.prompt for v in volumes),
+        orders * sum(v.sentences * v.target for v in volumes),
         flops,
         widest,
         hours,
@@ -198,7 +200,7 @@ def _generation_hours(
     for measured in device.generation:
         if (measured.mode, measured.beams) == (decode.mode, decode.beams):
             speed = measured.words_per_second * measured.parameters / backbone.parameters
-            return volume.sentences * volume.words / speed / HOUR
+            return decode.orders * volume.sentences * volume.words / speed / HOUR
     useful = _useful(device, backbone)
     if not (useful and device.bandwidth and device.seconds_per_layer):
         return None
@@ -213,7 +215,7 @@ def _generation_hours(
         writing / passes / useful, read / device.bandwidth, layers * device.seconds_per_layer
     )
     reading = rows * work.reading(prompt=volume.prompt) / useful
-    return volume.sentences / rows * (reading + passes * slowest) / HOUR
+    return decode.orders * volume.sentences / rows * (reading + passes * slowest) / HOUR
 
 
 def _writing_weights(shape: ModelShape) -> int:

@@ -17,6 +17,7 @@ from gner_core.generation.job import TOO_LONG, GenerateRequest, Job
 from gner_core.generation.parts import plan_parts
 from gner_core.matching.back_tokenization import BackTokens
 from gner_core.records import Prediction, Sentence, read_predictions, write_predictions
+from gner_core.systems.gner.prompts import other_orders
 from gner_core.systems.gner.targets import BIO, target
 
 PREDICTIONS = "predictions.parquet"
@@ -41,7 +42,10 @@ class TaggingJob(Job[Prediction]):
         self.budgets = [self._budget(index) for index in range(len(self.sentences))]
         fitting = [index for index, budget in enumerate(self.budgets) if budget]
         sizes = [len(self.sources[index]) + self.budgets[index] for index in fitting]
-        plan = plan_parts(sizes, batch=request.batch, tokens=request.batch_tokens)
+        orders = request.decode.orders  # of a sentence, which are decoded together
+        plan = plan_parts(
+            sizes, batch=max(1, request.batch // orders), tokens=request.batch_tokens // orders
+        )
         self.parts = [[fitting[n] for n in part] for part in plan]
 
     def _budget(self, index: int) -> int:
@@ -84,14 +88,12 @@ class TaggingJob(Job[Prediction]):
         write_predictions(folder / PREDICTIONS, records)
         back = self.back_tokens().changed
         (folder / BACK).write_text(json.dumps(back, ensure_ascii=False))
+        done = [n for n, p in enumerate(records) if p.skipped is None]
+        asked = {n: len(self.query(n).orders) for n in done}
         return {
             "sentences": len(records),
-            "calls": sum(p.skipped is None for p in records),
-            "prompt_tokens": sum(
-                len(source)
-                for source, p in zip(self.sources, records, strict=True)
-                if p.skipped is None
-            ),
+            "calls": sum(asked.values()),
+            "prompt_tokens": sum(len(self.sources[n]) * asked[n] for n in asked),
             "answer_tokens": self.encoder.count([p.text for p in records if p.skipped is None]),
             "cut_off": sum(not p.finished and p.skipped is None for p in records),
             "skipped": sum(p.skipped is not None for p in records),
@@ -99,15 +101,13 @@ class TaggingJob(Job[Prediction]):
 
     def generated(self, part: Sequence[int]) -> list[Prediction]:
         """Return the predictions of a batch."""
-        if isinstance(self._generator, FreeGenerator):
-            free = self._generator([self.sources[n] for n in part], [self.budgets[n] for n in part])
+        if isinstance(self.generator, FreeGenerator):
+            free = self.generator([self.sources[n] for n in part], [self.budgets[n] for n in part])
             return [
                 self._prediction(index, answer.text, finished=answer.finished)
                 for index, answer in zip(part, free, strict=True)
             ]
-        guided = self._generator(
-            [GuidedQuery(self.sentences[n].words, self.types[n]) for n in part]
-        )
+        guided = self.generator([self.query(n) for n in part])
         return [
             self._prediction(
                 index,
@@ -118,6 +118,12 @@ class TaggingJob(Job[Prediction]):
             )
             for index, answer in zip(part, guided, strict=True)
         ]
+
+    def query(self, index: int) -> GuidedQuery:
+        """Return what guided decoding is asked about a sentence."""
+        types, decode = self.types[index], self.request.decode
+        others = other_orders(types, count=decode.orders - 1, seed=decode.seed)
+        return GuidedQuery(self.sentences[index].words, types, others)
 
     def _prediction(
         self,
@@ -134,9 +140,12 @@ class TaggingJob(Job[Prediction]):
         return Prediction(*known, text, finished, skipped, decided, probabilities)
 
     @cached_property
-    def _generator(self) -> FreeGenerator | GuidedGenerator:
+    def generator(self) -> FreeGenerator | GuidedGenerator:
+        """What writes, with the model, which is loaded when it is first needed."""
         request, decode = self.request, self.request.decode
         if decode.mode == "free":
             return FreeGenerator(self.model, self.encoder, beams=decode.beams)
         costs = NOMINAL if request.exact else pass_costs(self.model)
-        return GuidedGenerator(self.model, self.encoder, beams=decode.beams, costs=costs)
+        return GuidedGenerator(
+            self.model, self.encoder, beams=decode.beams, costs=costs, rating=decode
+        )

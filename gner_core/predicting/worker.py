@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from gner_core.config.checkpoint import Description
+from gner_core.config.systems.any import RatingParams
 from gner_core.predicting.loading.folder import load_folder
 from gner_core.runtime.worker import Report, Request, run_worker
 
@@ -29,6 +30,7 @@ class PredictRequest(Request):
     threshold: dict[str, float]
     """The least confidence of an entity that is kept, for the types that have one."""
     beams: int
+    rating: RatingParams
     batch: int
     package: str | None
     """Environment of the system's package, where it has one."""
@@ -44,6 +46,7 @@ def work(request: PredictRequest, report: Report) -> dict[str, Any]:
         folder,
         about=about,
         beams=request.beams,
+        rating=request.rating,
         batch=request.batch,
         package=Path(request.package) if request.package else None,
     )

@@ -18,6 +18,7 @@ from gner_core.config.execution import DeepspeedLauncher, ExecutionParams
 from gner_core.config.systems.any import System
 from gner_core.config.systems.gner import GnerSystem
 from gner_core.config.training import Choice, TrainParams
+from gner_core.corpora.held_out import split_off
 from gner_core.records import read_sentences
 from gner_core.runtime.worker import Request
 from gner_core.systems.registry import text_system
@@ -32,7 +33,7 @@ from gner_core.training.data.batches import (
 )
 from gner_core.training.data.examples import Batch, Examples, GnerExamples, collate
 from gner_core.training.data.texts import TextExamples
-from gner_core.training.data.validation import ValidateAt, Validation, split_off
+from gner_core.training.data.validation import ValidateAt, Validation
 from gner_core.training.guards import Load
 from gner_core.training.launch.shared_memory import unlink_buffers
 from gner_core.training.memory import (

@@ -63,7 +63,7 @@ class Suite:
         assert system is not None
         match: MatchParams | None = self.params.match
         if not isinstance(system, GnerSystem):  # it has one way to decode and to read
-            match, decode = None, decode.model_copy(update={"mode": "free"})
+            match, decode = None, decode.freely()
         elif decode.mode == "guided" and not system.can_be_guided:
             raise InputError(
                 f"{checkpoint.where}: writes {system.labels} with context {system.context}; "

@@ -33,6 +33,7 @@ from tasks.steps.data import Corpus, Sample, plan_corpora, plan_sample
 from tasks.steps.models import (
     Ask,
     Backbone,
+    Fit,
     Generate,
     Model,
     Train,
@@ -69,7 +70,10 @@ class Plan:
         yield from self.imports
         yield from self.stages.values()
         for score in self.tests.values():
-            yield from (score.predictions, score)
+            written = score.predictions
+            if isinstance(written, Generate) and written.fit:
+                yield written.fit
+            yield from (written, score)
         yield self.report
 
 
@@ -261,7 +265,16 @@ def _predictions(name: str, origins: Origins, data: Sample) -> Generate | Ask:
         system=test.system or system,
         backbone=params,
         decode=experiment.decode,
+        fit=_fit(model, experiment),
     )
+
+
+def _fit(model: Model, experiment: Experiment) -> Fit | None:
+    """Return the step that fits the decoding of a model, where it is fitted."""
+    if experiment.decode is None or experiment.decode.fit is None:
+        return None
+    assert isinstance(model, Train)  # the experiment was checked
+    return Fit(title=model.title, model=model, decode=experiment.decode, scoring=experiment.scoring)
 
 
 def _plan_samples(experiment: Experiment, corpora: Mapping[str, Corpus]) -> dict[str, Sample]:

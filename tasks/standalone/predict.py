@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from gner_core.config.reading.defaults import defaults
-from gner_core.config.systems.any import DecodeParams
+from gner_core.config.systems.any import DecodeParams, RatingParams
 from gner_core.config.systems.gner import GnerSystem
 from gner_core.errors import InputError
 from gner_core.predicting.entities import Entity, checked_types
 from gner_core.predicting.faults import CUT_OFF, told
-from gner_core.predicting.loading.system import predicting_system
+from gner_core.predicting.loading.system import Predicting, predicting_system
 from gner_core.records import (
     ANSWERS,
     Sentence,
@@ -47,6 +47,7 @@ def predict(
     *,
     threshold: Mapping[str, float],
     beams: int,
+    rating: RatingParams,
     batch: int,
     on_event: Callable[[Event], None],
 ) -> list[list[Entity]]:
@@ -56,12 +57,12 @@ def predict(
         threshold: the least confidence of an entity that is kept, for the types that have one.
 
     Raises:
-        InputError: for an unusable checkpoint, types or texts, beams without guided decoding, and a
-            threshold for a system without confidences.
+        InputError: for an unusable checkpoint, types or texts, beams or ratings of labels without
+            guided decoding, and a threshold for a system without confidences.
         RuntimeError: when the child process died.
     """
     about = checkpoint.about
-    system = predicting_system(about, beams=beams, folder=checkpoint.folder)
+    system = predicting_system(about, beams=beams, folder=checkpoint.folder, rating=rating)
     with tempfile.TemporaryDirectory(prefix="gner-predict-") as scratch, Workers() as workers:
         folder = Path(scratch)
         (folder / "texts.json").write_text(json.dumps(list(texts)))
@@ -75,6 +76,7 @@ def predict(
             "types": list(types),
             "threshold": dict(threshold),
             "beams": beams,
+            "rating": values(rating),
             "batch": batch,
             "package": package_for(system),
         }
@@ -116,49 +118,35 @@ def scores_of(
     *,
     threshold: Mapping[str, float],
     beams: int,
+    rating: RatingParams,
     batch: int,
     on_event: Callable[[Event], None],
 ) -> FileScores:
     """Predict tagged sentences as an experiment does, and return their scores.
 
-    Sentences over the limits of the checkpoint are skipped, and count as without entities. A system
-    beside gner is also scored by its own metric, where it has one, and what of its answers is no
-    entity is logged in a line.
+    Sentences over the limits of the checkpoint are skipped, and count as without entities. Of a
+    system beside gner, the own metric is counted, too, and what is no entity is logged in a line.
 
     Args:
         threshold: the least confidence of an entity that is kept, for the types that have one.
 
     Raises:
-        InputError: for an unusable checkpoint, and for beams or a threshold without guided decoding.
+        InputError: for an unusable checkpoint, and for beams, ratings of labels or a threshold
+            without guided decoding.
         RuntimeError: when the child process died.
     """
-    about, execution = checkpoint.about, defaults()["execution"]
-    system = predicting_system(about, beams=beams, folder=checkpoint.folder)
+    about = checkpoint.about
+    system = predicting_system(about, beams=beams, folder=checkpoint.folder, rating=rating)
     if threshold and not isinstance(system, GnerSystem):
         raise InputError(
             f"--threshold: is for checkpoints of gner, this one is of the system {system.kind}; "
             "leave it out"
         )
     mode: Literal["free", "guided"] = "guided" if isinstance(system, GnerSystem) else "free"
-    decode = DecodeParams(mode=mode, beams=beams, too_long="skip", seed=SEED)
+    decode = DecodeParams(mode=mode, beams=beams, too_long="skip", seed=SEED, **dict(rating))
     with tempfile.TemporaryDirectory(prefix="gner-test-") as scratch, Workers() as workers:
         folder = Path(scratch)
-        write_sentences(folder / "sentences.parquet", sentences)
-        request = {
-            "output": scratch,
-            "scratch": scratch,
-            "threads": None,
-            "backbone": values(about.backbone),
-            "system": values(system),
-            "decode": values(decode),
-            "model": str(checkpoint.folder.absolute()),
-            "sentences": str(folder / "sentences.parquet"),
-            "batch": batch,
-            "batch_tokens": execution["generate_tokens"],
-            "processes": 1,
-            "exact": execution["exact"],
-            "package": package_for(system),
-        }
+        request = generation_request(checkpoint, system, sentences, decode, folder, batch=batch)
         workers.run(GENERATION, request, on_event=on_event)
         if isinstance(system, GnerSystem):
             if threshold:
@@ -168,6 +156,39 @@ def scores_of(
     scores = score_answered(answered, setup, reader(system))
     _tell({**scores.answers, CUT_OFF: sum(one.finished.count(False) for one in answered)})
     return scores
+
+
+def generation_request(
+    checkpoint: Usable,
+    system: Predicting,
+    sentences: Sequence[Sentence],
+    decode: DecodeParams,
+    folder: Path,
+    *,
+    batch: int,
+) -> dict[str, Any]:
+    """Return what a worker is asked that decodes tagged sentences, which are written for it.
+
+    Args:
+        folder: for the sentences and all that the worker writes.
+    """
+    execution = defaults()["execution"]
+    write_sentences(folder / "sentences.parquet", sentences)
+    return {
+        "output": str(folder),
+        "scratch": str(folder),
+        "threads": None,
+        "backbone": values(checkpoint.about.backbone),
+        "system": values(system),
+        "decode": values(decode),
+        "model": str(checkpoint.folder.absolute()),
+        "sentences": str(folder / "sentences.parquet"),
+        "batch": batch,
+        "batch_tokens": execution["generate_tokens"],
+        "processes": 1,
+        "exact": execution["exact"],
+        "package": package_for(system),
+    }
 
 
 def _keep(file: Path, threshold: Mapping[str, float]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.config.backbone import BackboneParams, FolderSource, HubModel, RandomSource
+from gner_core.config.scoring import ScoringParams
 from gner_core.config.systems.any import DecodeParams, System
 from gner_core.config.systems.chat import ChatSystem
 from gner_core.config.systems.gliner import GlinerSystem
@@ -130,6 +131,39 @@ class Train(Step):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Fit(Step):
+    """Values of decoding, fitted to the sentences by which the weights of a stage were chosen."""
+
+    kind = "fit"
+    version = 1
+    in_worker = True
+
+    model: Train
+    decode: DecodeParams
+    """What is fitted, and how is decoded besides."""
+    scoring: ScoringParams
+    """Intervals, without which no value is better than another."""
+
+    @property
+    def data(self) -> Sample:
+        """The sample that the sentences are part of, or are."""
+        return self.model.validation or self.model.data
+
+    def identity(self) -> dict[str, Any]:
+        """Return the decoding, intervals and what the model reads and writes."""
+        system = system_values(self.model.system, without=self.model.system.ONLY_IN_TRAINING)
+        return {
+            "decode": values(self.decode),
+            "scoring": values(self.scoring, without={"left_out"}),
+            **reads_and_writes(self.model.backbone, system),
+        }
+
+    def inputs(self) -> dict[str, Step]:
+        """Return model and sentences."""
+        return {"model": self.model, "data": self.data}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Generate(Step):
     """What a checkpoint writes for a set of sentences."""
 
@@ -143,6 +177,8 @@ class Generate(Step):
     backbone: BackboneParams
     """As of the step train."""
     decode: DecodeParams
+    fit: Fit | None = None
+    """Gives the values of `decode` that are fitted."""
 
     def identity(self) -> dict[str, Any]:
         """Return the decoding and what the model reads and writes."""
@@ -154,8 +190,9 @@ class Generate(Step):
         }
 
     def inputs(self) -> dict[str, Step]:
-        """Return model and sentences."""
-        return {"model": self.model, "data": self.data}
+        """Return model and sentences, and the fit of the decoding."""
+        fit = {"fit": self.fit} if self.fit else {}
+        return {"model": self.model, "data": self.data, **fit}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -104,12 +104,15 @@ class Report(Step):
         models: list[Model | Endpoint] = [step.model for step in self.stages.values()]
         models += [one.predictions.model for one in self.tests.values()]
         given = dict.fromkeys(backbone_of(model) for model in models)
+        written = {name: one.predictions for name, one in self.tests.items()}
+        fits = {n: one.fit for n, one in written.items() if isinstance(one, Generate) and one.fit}
         return {
             **with_prefix("corpus", self.corpora),
             **with_prefix("sample", self.samples),
             **with_prefix("model", {one.title: one for one in given}),
             **with_prefix("train", self.stages),
-            **with_prefix("generate", {name: one.predictions for name, one in self.tests.items()}),
+            **with_prefix("fit", fits),
+            **with_prefix("generate", written),
             **with_prefix("score", self.tests),
         }
 

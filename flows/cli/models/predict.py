@@ -52,6 +52,27 @@ Beams = Annotated[
     int, typer.Option(min=1, max=16, help="Beam size over decisions; only of checkpoints of gner.")
 ]
 
+Orders = Annotated[
+    int,
+    typer.Option(
+        min=1, max=32, help="Orders of the types over which labels are averaged; only of gner."
+    ),
+]
+OutsidePenalty = Annotated[
+    float,
+    typer.Option(
+        metavar="NATS", help="Taken off O at every word: above 0 finds more entities; only of gner."
+    ),
+]
+CalibrateTypes = Annotated[
+    Literal["content_free"] | None,
+    typer.Option(help="Lower types that are preferred where a text says nothing; only of gner."),
+]
+Temperature = Annotated[
+    float,
+    typer.Option(help="Divides logits before they become confidences; above 1 lowers them."),
+]
+
 Thresholds = Annotated[
     list[str] | None,
     typer.Option(
@@ -77,7 +98,11 @@ def predict(
         bool, typer.Option("--whole", help="The file is one text, not one a line.")
     ] = False,
     beams: Beams = 1,
-    batch: Annotated[int, typer.Option(min=1, help="Windows decoded side by side.")] = 16,
+    orders: Orders = 1,
+    outside_penalty: OutsidePenalty = 0.0,
+    calibrate_types: CalibrateTypes = None,
+    temperature: Temperature = 1.0,
+    batch: Annotated[int, typer.Option(min=1, help="Prompts decoded side by side.")] = 16,
     about: About = None,
 ) -> None:
     """Find entities in texts of any language and length.
@@ -86,10 +111,12 @@ def predict(
     """
     from flows.views.models.predict import print_entities, progress
     from gner_core.predicting.entities import listed_types, own_types
+    from gner_core.predicting.loading.system import rating_of
     from gner_core.predicting.requests import listed_thresholds
     from tasks.checkpoints.foreign import usable
     from tasks.standalone.predict import predict as predict_there
 
+    rating = rating_of(orders, outside_penalty, calibrate_types, temperature)
     wanted = listed_types(types, one_type or [])
     given = [] if file == STDIN else _texts(file, whole=whole)  # an import may take long
     found = usable(checkpoint, about)
@@ -98,7 +125,12 @@ def predict(
     texts = given if file != STDIN else _texts(file, whole=whole)
     with progress() as show:
         entities = predict_there(
-            *(found, texts, wanted), threshold=least, beams=beams, batch=batch, on_event=show
+            *(found, texts, wanted),
+            threshold=least,
+            beams=beams,
+            rating=rating,
+            batch=batch,
+            on_event=show,
         )
     title = "standard input" if file == STDIN else Path(file).name
     print_entities(texts, entities, types=wanted, form=form, title=title)
@@ -112,7 +144,11 @@ def score_checkpoint(
     one_type: OneType = None,
     threshold: Thresholds = None,
     beams: Beams = 1,
-    batch: Annotated[int, typer.Option(min=1, help="Sentences decoded side by side.")] = 16,
+    orders: Orders = 1,
+    outside_penalty: OutsidePenalty = 0.0,
+    calibrate_types: CalibrateTypes = None,
+    temperature: Temperature = 1.0,
+    batch: Annotated[int, typer.Option(min=1, help="Prompts decoded side by side.")] = 16,
     metric: Metrics = None,
     leave_out: LeaveOut = None,
     scoring: Scoring = None,
@@ -128,10 +164,12 @@ def score_checkpoint(
     from flows.views.models.predict import progress
     from flows.views.score import print_scores, score_values
     from gner_core.predicting.entities import listed_types
+    from gner_core.predicting.loading.system import rating_of
     from gner_core.predicting.requests import listed_thresholds
     from tasks.checkpoints.foreign import usable
     from tasks.standalone.predict import scores_of, sentences_to_test
 
+    rating = rating_of(orders, outside_penalty, calibrate_types, temperature)
     wanted = listed_types(types, one_type or [])
     found = usable(checkpoint, about)
     setup = setup_of(
@@ -145,7 +183,12 @@ def score_checkpoint(
     least = listed_thresholds(threshold or [], sentences[0].types)
     with progress() as show:
         scores = scores_of(
-            *(found, sentences, setup), threshold=least, beams=beams, batch=batch, on_event=show
+            *(found, sentences, setup),
+            threshold=least,
+            beams=beams,
+            rating=rating,
+            batch=batch,
+            on_event=show,
         )
     if as_json:
         print_json(score_values(scores, setup))

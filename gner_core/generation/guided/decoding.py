@@ -6,7 +6,8 @@ tokens only. So every answer copies the sentence and is valid BIO. Where free gr
 writes a well-formed copy in these tokens, greedy guided decoding gives the same labels: the token
 that is best of all is then best among the allowed ones.
 
-Tokens of likely labels are fed ahead of their decisions (`drafts`).
+Tokens of likely labels are fed ahead of their decisions (`drafts`). A sentence may be read in
+several orders of its types (`panel`), and labels may have offsets (`offsets`).
 """
 
 import math
@@ -18,12 +19,16 @@ import torch
 from transformers import PreTrainedModel
 
 from gner_core.backbones.encoder import Encoder
+from gner_core.config.systems.any import PLAIN, RatingParams
 from gner_core.errors import InputError
-from gner_core.generation.guided.beams import decode_with_beams
+from gner_core.generation.guided.beams import decode_with_beams, rate_first_words
 from gner_core.generation.guided.choices import ChoiceTable
 from gner_core.generation.guided.costs import PassCosts
 from gner_core.generation.guided.drafts import Plan, Record, plan_pass
-from gner_core.generation.guided.progress import SentenceProgress, follow, log_probabilities
+from gner_core.generation.guided.forced import forced_words
+from gner_core.generation.guided.offsets import Offsets, Orders
+from gner_core.generation.guided.panel import Panel
+from gner_core.generation.guided.progress import Path, Rated, SentenceProgress, follow
 from gner_core.generation.packed.cache import GROWTH
 from gner_core.generation.packed.forward import (
     DecoderOnlyForward,
@@ -31,6 +36,7 @@ from gner_core.generation.packed.forward import (
     Feed,
     Forward,
 )
+from gner_core.scoring.analysis.temperature import Decided
 from gner_core.systems.gner.targets import BIO
 
 
@@ -40,11 +46,21 @@ class GuidedQuery:
 
     words: tuple[str, ...]
     types: tuple[str, ...]
+    others: Orders = ()
+    """Further orders of the types, over which probabilities are averaged."""
+
+    @property
+    def orders(self) -> Orders:
+        """All orders of the types."""
+        return (self.types, *self.others)
 
 
 @dataclass(frozen=True, slots=True)
 class GuidedAnswer:
-    """One tag a word, valid BIO, and the probability of each among the allowed ones."""
+    """One tag a word, valid BIO, and the probability of each among the allowed ones.
+
+    That is the model's own, averaged over the orders; offsets are not in it.
+    """
 
     tags: tuple[str, ...]
     probabilities: tuple[float, ...]
@@ -54,7 +70,13 @@ class GuidedGenerator:
     """Decides the labels of batches of sentences with one model."""
 
     def __init__(
-        self, model: PreTrainedModel, encoder: Encoder, *, beams: int, costs: PassCosts
+        self,
+        model: PreTrainedModel,
+        encoder: Encoder,
+        *,
+        beams: int,
+        costs: PassCosts,
+        rating: RatingParams = PLAIN,
     ) -> None:
         """Bind model and tokenizer; `costs` of passes decide how many drafts are fed.
 
@@ -78,6 +100,13 @@ class GuidedGenerator:
                 if encoder.decoder_only
                 else EncoderDecoderForward(self.model, encoder)
             )
+        self.panel = Panel(self.forward)
+        self.rate_by(rating)
+
+    def rate_by(self, rating: RatingParams) -> None:
+        """Rate labels in another way from now on; `orders` are those of the queries."""
+        self.panel.temperature = rating.temperature
+        self.offsets = Offsets(rating, self._rate_single_words)
 
     def fits(self, words: Sequence[str], source: int) -> bool:
         """Say whether a prompt of `source` tokens and the sentence without entities fit (App. B)."""
@@ -93,13 +122,51 @@ class GuidedGenerator:
             InputError: for a sentence without words or types, and for types that the tokenizer
                 cannot tell apart.
         """
+        found: dict[int, GuidedAnswer] = {}
+        for alike in self._checked(queries):
+            found.update(zip(alike, self._answers([queries[n] for n in alike]), strict=True))
+        return [found[n] for n in range(len(queries))]
+
+    @torch.inference_mode()
+    def decided_words(
+        self, queries: Sequence[GuidedQuery], tags: Sequence[Sequence[str]]
+    ) -> list[list[list[Decided]]]:
+        """Return the decisions that lead to given labels, by sentence and word.
+
+        Args:
+            tags: of every sentence, valid BIO of its types.
+
+        Raises:
+            InputError: as for answers.
+        """
+        found: dict[int, list[list[Decided]]] = {}
+        for alike in self._checked(queries):
+            sentences = self._begin([queries[n] for n in alike])
+            words = forced_words(sentences, [tags[n] for n in alike], self.panel)
+            found.update(zip(alike, words, strict=True))
+        return [found[n] for n in range(len(queries))]
+
+    def _checked(self, queries: Sequence[GuidedQuery]) -> list[list[int]]:
+        """Return the indices of queries that have as many orders each.
+
+        Raises:
+            InputError: for a query without words, or with no types or repeated ones.
+        """
         for query in queries:
             if not query.words or not query.types or len(set(query.types)) < len(query.types):
                 raise InputError("guided decoding needs words, and types that do not repeat")
         self.table.learn((query.words, query.types) for query in queries)
+        orders = [len(query.orders) for query in queries]
+        return [[n for n, one in enumerate(orders) if one == k] for k in sorted({*orders})]
+
+    def _answers(self, queries: Sequence[GuidedQuery]) -> list[GuidedAnswer]:
+        """Answer queries that have as many orders each."""
+        offsets = [self.offsets.of(query.orders) for query in queries]  # uses the panel, too
         sentences = self._begin(queries)
-        if self.beams > 1:
-            decode_with_beams(sentences, self.forward, self.beams)
+        for sentence, own in zip(sentences, offsets, strict=True):
+            sentence.offsets = own
+        if self.beams > 1 or self.offsets.any:
+            decode_with_beams(sentences, self.panel, self.beams)
         else:
             self._decide_all(sentences)
         return [
@@ -107,50 +174,64 @@ class GuidedGenerator:
             for sentence in sentences
         ]
 
+    def _rate_single_words(self, words: Sequence[str], orders: Orders) -> list[dict[str, float]]:
+        """Return the log probability of every tag of sentences of one word."""
+        sentences = self._begin([GuidedQuery((word,), orders[0], orders[1:]) for word in words])
+        return rate_first_words(sentences, self.panel)
+
     def _begin(self, queries: Sequence[GuidedQuery]) -> list[SentenceProgress]:
         choices = [self.table.of(query.words, query.types) for query in queries]
-        prompts = self.encoder.prompts((query.words, query.types) for query in queries)
-        room = int(GROWTH * max(one.shortest() for one in choices))
-        stems = self._stems(queries, prompts)
-        rows = len(queries) * self.beams
-        starts = self.forward.begin(prompts, stems=stems, rows=rows, room=room)
+        asked = [(query.words, types) for query in queries for types in query.orders]
+        prompts = self.encoder.prompts(asked)
+        stems = self._stems([types for _, types in asked], prompts)
+        orders = len(queries[0].orders)
+        parts = [slice(at, at + orders) for at in range(0, len(asked), orders)]
+        starts = self.panel.begin(
+            [prompts[part] for part in parts],
+            stems=[stems[part] for part in parts],
+            rows=len(queries) * self.beams,
+            room=int(GROWTH * max(one.shortest() for one in choices)),
+        )
         sentences = []
         for options, start in zip(choices, starts, strict=True):
             node = options.root(0, before="O")
             pending = [*start.tokens, *node.forced]
-            sentences.append(SentenceProgress(options, start.start, pending, 0, node))
+            one = SentenceProgress(options, start.start, pending, 0, node)
+            one.path = Path.start(orders)
+            sentences.append(one)
         return sentences
 
     def _stems(
-        self, queries: Sequence[GuidedQuery], prompts: Sequence[list[int]]
+        self, lists: Sequence[tuple[str, ...]], prompts: Sequence[list[int]]
     ) -> list[list[int]]:
         """Return what each prompt begins with: the instruction, with types that others have, too.
 
         It depends on this batch alone, and so do the answers, to the last bit.
         """
-        count = Counter(query.types for query in queries)
+        count = Counter(lists)
         stems = []
-        for query, prompt in zip(queries, prompts, strict=True):
-            tries = [*([query.types] if count[query.types] > 1 else []), None]
-            found = (self.encoder.stem(types) for types in tries)
+        for types, prompt in zip(lists, prompts, strict=True):
+            tries = [*([types] if count[types] > 1 else []), None]
+            found = (self.encoder.stem(one) for one in tries)
             stems.append(next((stem for stem in found if prompt[: len(stem)] == stem), []))
         return stems
 
     def _decide_all(self, sentences: Sequence[SentenceProgress]) -> None:
-        """Decide all tags greedily; unfinished sentences stay in neighbouring rows of the cache."""
+        """Decide all tags greedily; unfinished sentences stay in neighbouring rows."""
         running, record = list(sentences), Record()
         while running:
-            plans = plan_pass(running, record, self.costs)
+            plans = plan_pass(
+                running, record, lambda tokens: self.costs(tokens * self.panel.orders)
+            )
             feeds = [Feed(p.sentence.fed, p.tokens, [d.at for d in p.decisions]) for p in plans]
-            hidden = self.forward.feed(range(len(running)), feeds)
             options = [
                 plan.sentence.choices.ids(decision.word, decision.node)
                 for plan in plans
                 for decision in plan.decisions
             ]
-            scores = iter(log_probabilities(self.forward, hidden, options))
+            rated = iter(self.panel.rate(range(len(running)), feeds, options))
             for plan in plans:
-                _decide(plan, [next(scores) for _ in plan.decisions], record)
+                _decide(plan, [next(rated) for _ in plan.decisions], record)
             self._close_up(running)
 
     def _close_up(self, running: list[SentenceProgress]) -> None:
@@ -160,23 +241,23 @@ class GuidedGenerator:
                 continue
             last = running.pop()
             if row < len(running):
-                self.forward.copy(len(running), row, columns=last.fed, prompt=True)
+                self.panel.copy(len(running), row, columns=last.fed, prompt=True)
                 running[row] = last
 
 
-def _decide(plan: Plan, scores: Sequence[list[float]], record: Record) -> None:
+def _decide(plan: Plan, rated: Sequence[Rated], record: Record) -> None:
     """Take the best child at every decision, up to the first that leaves what was fed."""
     sentence = plan.sentence
     start = sentence.fed
-    for decision, logs in zip(plan.decisions, scores, strict=True):
-        best = max(range(len(logs)), key=logs.__getitem__)
+    for decision, one in zip(plan.decisions, rated, strict=True):
+        best = _best(sentence.path, one)
         key = list(decision.node.children)[best]
         tokens, tags, node = follow(sentence.choices, key, word=decision.word, node=decision.node)
-        sentence.log += logs[best]
+        sentence.path = sentence.path.after(one, best)
         if tags:
             sentence.tags += tags
-            sentence.logs.append(sentence.log)
-            sentence.log = 0.0
+            sentence.logs.append(sentence.path.confidence)
+            sentence.path = Path.start(len(one.logs))
         sentence.fed = start + decision.at + 1
         sentence.pending = tokens
         if decision.drafted is not None:
@@ -186,3 +267,11 @@ def _decide(plan: Plan, scores: Sequence[list[float]], record: Record) -> None:
         sentence.word, sentence.node = decision.word + len(tags), node
         if key != decision.drafted:
             return
+
+
+def _best(path: Path, rated: Rated) -> int:
+    """Return the most probable option of a decision, the first among equals."""
+    logs = rated.logs[0]
+    if len(rated.logs) > 1:
+        logs = [path.after(rated, n).log for n in range(len(logs))]
+    return max(range(len(logs)), key=logs.__getitem__)

@@ -7,12 +7,11 @@ the tokens that will be of use cheaper.
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from gner_core.generation.guided.choices import Node
-from gner_core.generation.guided.costs import PassCosts
 from gner_core.generation.guided.progress import SentenceProgress, follow
 
 Guess = Literal["inside", "outside", "type"]
@@ -122,7 +121,9 @@ class Draft:
     node: Node
 
 
-def plan_pass(sentences: Sequence[SentenceProgress], record: Record, cost: PassCosts) -> list[Plan]:
+def plan_pass(
+    sentences: Sequence[SentenceProgress], record: Record, cost: Callable[[int], float]
+) -> list[Plan]:
     """Return what each sentence is fed in the next pass."""
     plans = [Plan.of(sentence) for sentence in sentences]
     tokens = sum(len(plan.tokens) for plan in plans)

@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from gner_core.backbones.encoder import Encoder
+from gner_core.config.reading.defaults import defaults
 from gner_core.generation.guided.decoding import GuidedGenerator, GuidedQuery
 from gner_core.predicting.finders.finder import Asked, Found
 from gner_core.records import confidence_of, spans_of
+from gner_core.systems.gner.prompts import other_orders
 
 
 class LabelFinder:
@@ -14,10 +16,12 @@ class LabelFinder:
 
     rated = True
 
-    def __init__(self, encoder: Encoder, generator: GuidedGenerator) -> None:
-        """Bind a model."""
+    def __init__(self, encoder: Encoder, generator: GuidedGenerator, *, orders: int) -> None:
+        """Bind a model; `orders` of the types are tried for each window, the given one first."""
         self.encoder = encoder
         self.generator = generator
+        self.orders = orders
+        self.seed: int = defaults()["decode"]["seed"]
 
     def fits(self, words: Sequence[str], types: Sequence[str]) -> bool:
         """Say whether prompt and labels are within the limits of the model."""
@@ -26,11 +30,18 @@ class LabelFinder:
 
     def size(self, words: Sequence[str], types: Sequence[str]) -> int:  # noqa: ARG002
         """Return the tokens that are written, at least."""
-        return self.encoder.target_length(words, ["O"] * len(words))
+        return self.orders * self.encoder.target_length(words, ["O"] * len(words))
 
     def __call__(self, asked: Sequence[Asked]) -> list[Found]:
         """Return the entities with the product of the probabilities of their labels."""
-        answers = self.generator([GuidedQuery(tuple(words), types) for words, types in asked])
+        answers = self.generator(
+            [
+                GuidedQuery(
+                    tuple(words), types, other_orders(types, count=self.orders - 1, seed=self.seed)
+                )
+                for words, types in asked
+            ]
+        )
         return [
             Found(
                 {span: confidence_of(span, one.probabilities) for span in spans_of(one.tags)},

@@ -10,6 +10,7 @@ from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.backbones.number_format import FORMATS, NumberFormat, number_format
 from gner_core.backbones.text_encoder import TextEncoder
 from gner_core.config.checkpoint import Description
+from gner_core.config.systems.any import PLAIN, RatingParams
 from gner_core.config.systems.base import TextSystemParams
 from gner_core.config.systems.gliner import GlinerSystem
 from gner_core.errors import InputError
@@ -39,6 +40,7 @@ def load_folder(
     dtype: str | torch.dtype | None = None,
     package: Path | None = None,
     costs: PassCosts | None = None,
+    rating: RatingParams = PLAIN,
 ) -> Predictor:
     """Load a checkpoint.
 
@@ -46,13 +48,14 @@ def load_folder(
         checkpoint: folder with safetensors weights and their tokenizer.
         about: what it is; None reads its gner.json.
         beams: beam size over decisions of gner (1 to 16).
-        batch: windows that are decoded together.
+        batch: prompts that are decoded together: of a window, one for each order of the types.
         device: where it computes; None takes the accelerator where there is one.
         dtype: float32 or bfloat16; None takes bfloat16 where the backbone allows it and the device
             is fast in it.
         package: the environment of GLiNER's package, which chooses the device itself.
         costs: by which guided decoding chooses how to compute; NOMINAL gives the same last digits
             wherever the processor is the same, None measures them, which is faster.
+        rating: how labels are rated.
 
     Raises:
         InputError: when the folder is no checkpoint, or one that does not find entities in texts;
@@ -67,7 +70,7 @@ def load_folder(
     description = about or own_description(checkpoint)
     backbone = description.backbone
     form = form or number_format(backbone, exact=False, on=on)
-    system = predicting_system(description, beams=beams, folder=checkpoint)
+    system = predicting_system(description, beams=beams, folder=checkpoint, rating=rating)
     if isinstance(system, GlinerSystem):
         engine = _gliner(checkpoint, system, package, batch=batch, dtype=form)
         return Predictor(description, GlinerFinder(engine, system, model=checkpoint), batch=batch)
@@ -78,8 +81,10 @@ def load_folder(
         texts = TextFinder(model, TextEncoder(tokenizer, backbone), system, batch=batch)
         return Predictor(description, texts, batch=batch)
     encoder = Encoder(tokenizer, backbone, BIO)
-    generator = GuidedGenerator(model, encoder, beams=beams, costs=costs or pass_costs(model))
-    return Predictor(description, LabelFinder(encoder, generator), batch=batch)
+    costs = costs or pass_costs(model)
+    generator = GuidedGenerator(model, encoder, beams=beams, costs=costs, rating=rating)
+    finder = LabelFinder(encoder, generator, orders=rating.orders)
+    return Predictor(description, finder, batch=max(1, batch // rating.orders))
 
 
 def chosen_device(device: str | torch.device | None) -> torch.device:

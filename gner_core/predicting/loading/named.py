@@ -12,6 +12,7 @@ from gner_core.backbones.importing import import_backbone
 from gner_core.config.backbone import BackboneParams, FolderSource, HubSource
 from gner_core.config.checkpoint import Description
 from gner_core.config.reading.models import foreign_model
+from gner_core.config.systems.any import RatingParams
 from gner_core.hub import has_safetensors, pinned, snapshot
 from gner_core.predicting.loading.folder import load_folder
 from gner_core.predicting.loading.quiet import without_progress_bars
@@ -27,12 +28,15 @@ def load(
     batch: int,
     device: str | torch.device | None,
     dtype: str | torch.dtype | None,
+    rating: RatingParams,
 ) -> Predictor:
     """Load a checkpoint; arguments and errors are those of `gner_core.load`.
 
     Weights in another form than safetensors are imported into a folder that is deleted again.
     """
-    loaded = partial(load_folder, beams=beams, batch=batch, device=device, dtype=dtype)
+    loaded = partial(
+        load_folder, beams=beams, batch=batch, device=device, dtype=dtype, rating=rating
+    )
     name = os.fspath(checkpoint)
     if isinstance(about, Description):
         return loaded(Path(name), about=about)

@@ -1,8 +1,13 @@
-"""With which system a checkpoint finds entities; free of torch, so that the command line can use it."""
+"""With which system a checkpoint finds entities, and how; free of torch, for the command line."""
 
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from gner_core.config.checkpoint import Description, description_of
+from gner_core.config.reading.faults import explain
+from gner_core.config.systems.any import PLAIN, RatingParams
 from gner_core.config.systems.base import TextSystemParams
 from gner_core.config.systems.gliner import GlinerSystem
 from gner_core.config.systems.gner import GnerSystem
@@ -29,15 +34,37 @@ def own_description(folder: Path) -> Description:
     return found
 
 
-def predicting_system(about: Description, *, beams: int, folder: Path) -> Predicting:
+def rating_of(
+    orders: int, outside_penalty: float, calibrate_types: str | None, temperature: float
+) -> RatingParams:
+    """Return how labels are rated, of the fields of RatingParams.
+
+    Raises:
+        InputError: for a value that makes no sense.
+    """
+    values: dict[str, Any] = {
+        "orders": orders,
+        "outside_penalty": outside_penalty,
+        "calibrate_types": calibrate_types,
+        "temperature": temperature,
+    }
+    try:
+        return RatingParams.model_validate(values)
+    except ValidationError as error:
+        raise InputError(explain("decoding", error, RatingParams, values)) from None
+
+
+def predicting_system(
+    about: Description, *, beams: int, folder: Path, rating: RatingParams = PLAIN
+) -> Predicting:
     """Return the system with which a checkpoint finds entities.
 
     Args:
         folder: of the checkpoint, for messages.
 
     Raises:
-        InputError: for a form of gner that does not label every word, and for beams where a system
-            is not guided.
+        InputError: for a form of gner that does not label every word, and for beams and ratings of
+            labels where a system is not guided.
     """
     system = about.trained_for
     if system in (None, GnerSystem.writing(BIO)):
@@ -51,6 +78,11 @@ def predicting_system(about: Description, *, beams: int, folder: Path) -> Predic
         raise InputError(
             f"{folder}: beams are for gner's guided decoding, this checkpoint is of the system "
             f"{system.kind}; leave them out"
+        )
+    if given := rating.model_dump():
+        raise InputError(
+            f"{folder}: {', '.join(given)}: only for gner's guided decoding, this checkpoint is of "
+            f"the system {system.kind}; leave it out"
         )
     return system
 

@@ -8,6 +8,8 @@ Example:
     'Sentence: Ada waves'
 """
 
+import itertools
+import math
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -39,6 +41,24 @@ def shuffled(types: Sequence[str], *, seed: int, epoch: int, sentence_id: str) -
     drawn = list(types)
     random.Random(f"order/{seed}/{epoch}/{sentence_id}").shuffle(drawn)
     return tuple(drawn)
+
+
+def other_orders(types: Sequence[str], *, count: int, seed: int) -> tuple[tuple[str, ...], ...]:
+    """Return up to `count` further orders of the types, all different.
+
+    They depend only on the seed and on which types there are, but for the one that is given.
+
+    Example:
+        >>> other_orders(["a", "b"], count=3, seed=1)
+        (('b', 'a'),)
+    """
+    found = {tuple(types): None}
+    most = min(1 + count, math.factorial(len(types)))
+    for draw in itertools.count(1):
+        if len(found) == most:
+            break
+        found[shuffled(sorted(types), seed=seed, epoch=draw, sentence_id="")] = None
+    return tuple(found)[1:]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ A validation step does not change the training: it draws no random number, and d
 to the order of additions, its loss does not depend on micro-batches or devices.
 """
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -12,35 +11,12 @@ from typing import Any, Self
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from gner_core.config.training import Choice, ChooseHeldOut, ChooseLast, Interval
-from gner_core.errors import InputError
 from gner_core.records import Sentence
 from gner_core.training.data.batches import Update
 from gner_core.training.data.examples import Examples
 
 VALIDATION_LOSS = "validation_loss"
 """Name of the figure in the Trainer's log, in metrics.jsonl and in MLflow."""
-
-
-def split_off(
-    sentences: Sequence[Sentence], choice: Choice
-) -> tuple[list[Sentence], list[Sentence]]:
-    """Return the sentences to train on and the held-out ones, both in order.
-
-    Raises:
-        InputError: when nothing would be left to train on.
-    """
-    if not isinstance(choice, ChooseHeldOut):
-        return list(sentences), []
-    if choice.sentences >= len(sentences):
-        raise InputError(
-            f"choose.sentences: {choice.sentences} held out of {len(sentences)} leave none to train on"
-        )
-    draw = random.Random(f"held-out/{choice.seed}")
-    held_out = set(draw.sample(range(len(sentences)), choice.sentences))
-    return (
-        [sentence for index, sentence in enumerate(sentences) if index not in held_out],
-        [sentence for index, sentence in enumerate(sentences) if index in held_out],
-    )
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,9 @@ def measure_generation(
     with untracked_run(experiment.execution, console=console) as run:
         common = read_by(written, run, checkpoint=checkpoint)
         for mode, beams, batch in ways:
-            decode = written.decode.model_copy(update={"mode": mode, "beams": beams})
+            guided = written.decode.fitted({})
+            decode = guided if mode == "guided" else guided.freely()
+            decode = decode.model_copy(update={"mode": mode, "beams": beams})
             request = {**common, **decoding(experiment, written, decode, batch)}
             title = f"{mode}, beams {beams}, batch {batch}"
             with measured(WORKER, request, run, title=title) as (figures, folder):

@@ -50,6 +50,7 @@ class Plain:
     def __init__(self, tiny: TinyModel, ask: GuidedQuery) -> None:
         self.model, self.encoder = plain_model(tiny.folder, tiny.backbone)
         self.ask = ask
+        self.temperature = 1.0
         (self.source,) = self.encoder.prompts([(ask.words, ask.types)])
 
     def tokens(self, tags: Sequence[str]) -> list[int]:
@@ -89,7 +90,8 @@ class Plain:
         logs = [0.0]
         if len(groups) > 1:
             before = next(iter(options.values()))[:depth]
-            logs = self.next_logits(before)[list(groups)].log_softmax(0).tolist()
+            logits = self.next_logits(before)[list(groups)] / self.temperature
+            logs = logits.log_softmax(0).tolist()
         pairs = zip(groups.values(), logs, strict=True)
         return [
             (name, log + more)

@@ -24,6 +24,9 @@ from gner_core.errors import InputError
         ({"dtype": "float16"}, "dtype 'float16': gner computes in float32 or bfloat16"),
         ({"dtype": torch.float16}, "dtype 'float16': gner computes in"),
         ({"dtype": "bf16"}, "dtype 'bf16'"),
+        ({"orders": 33}, "decoding: orders: .* less than or equal to 32, got 33"),
+        ({"temperature": 0}, "decoding: temperature: .* greater than 0"),
+        ({"calibrate_types": "mean"}, "decoding: calibrate_types: .*content_free', got 'mean'"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(
@@ -40,6 +43,21 @@ def test_a_checkpoint_computes_where_and_how_it_is_told(checkpoint: Path) -> Non
         assert str(weights.dtype).endswith(str(dtype).removeprefix("torch."))
         assert weights.device.type == "cpu"
         assert isinstance(model.predict("Ada waves to Rome"), list)
+
+
+def test_labels_are_rated_as_it_is_told(checkpoint: Path) -> None:
+    text, types = "Ada waves to Rome and to Bo", ["person", "city"]
+    plain = gner_core.load(checkpoint).predict(text, types)
+    calm = gner_core.load(checkpoint, temperature=3).predict(text, types)
+    assert [e.text for e in calm] == [e.text for e in plain]
+    assert calm != plain
+    every = gner_core.load(checkpoint, outside_penalty=60, batch=1, orders=2).predict(text, types)
+    assert sum(len(e.text.split()) for e in every) == 7
+    none = gner_core.load(checkpoint, outside_penalty=-60, calibrate_types="content_free")
+    assert none.predict(text, types) == []
+    there = gner_core.load(checkpoint, orders=2).predict(text, types)
+    back = gner_core.load(checkpoint, orders=2).predict(text, types[::-1])
+    assert [(e.text, e.label) for e in there] == [(e.text, e.label) for e in back]
 
 
 def test_a_checkpoint_names_its_types(checkpoint: Path) -> None:

@@ -163,6 +163,10 @@ def test_a_file_that_only_a_checkpoint_names_is_not_run(
 def test_what_a_system_cannot_do_is_one_line(tiny_llama: TinyModel) -> None:
     with pytest.raises(InputError, match=r"beams are for gner's guided decoding, .* uniner; leave"):
         gner_core.load(tiny_llama.folder, about=described(tiny_llama, uniner()), beams=4)
+    with pytest.raises(InputError, match=r"orders, temperature: only for gner's guided decoding"):
+        gner_core.load(
+            tiny_llama.folder, about=described(tiny_llama, uniner()), orders=2, temperature=2
+        )
     values = defaults()["systems"]["gliner"]["system"]
     about = described(tiny_llama, GlinerSystem.model_validate(values))
     with pytest.raises(InputError, match="GLiNER runs in the environment of its package; use it"):

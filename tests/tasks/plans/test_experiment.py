@@ -14,7 +14,7 @@ from gner_core.store.fingerprint import file_sha256
 from gner_core.systems.gner.targets import BIO
 from tasks.plans.experiment import Plan, plan_experiment
 from tasks.steps import data
-from tasks.steps.models import Stored
+from tasks.steps.models import Generate, Stored
 
 SAMPLE = "{corpora: [cooking], split: valid, per_corpus: 4, method: first, seed: 1}"
 
@@ -230,3 +230,50 @@ def test_names_and_defaults_are_in_the_key_of_the_report_alone(home: Path, root:
     )
     assert one.stages["a"].ref == other.stages["b"].ref == said.stages["a"].ref
     assert len({plan.report.ref for plan in (one, other, said)}) == 3
+
+
+FIT = "decode.fit={temperature: true, outside_penalty: [1]}"
+HELD_OUT = "choose={kind: held_out, sentences: 4, seed: 1, every: 3}"
+
+
+def test_fitted_decoding_is_a_step_before_the_tests_and_in_their_keys(root: Path) -> None:
+    tiny = root / "params" / "tiny.yaml"
+    overrides = ["decode.mode=guided", f"stages.adaptation.{HELD_OUT}", "tests.baseline=null"]
+    plans = [
+        plan_experiment(read_experiment(tiny, overrides=[*overrides, *more]))
+        for more in ([], [FIT], [FIT, "scoring.level=0.9"])
+    ]
+    plain, fitted, other = (plan.tests["zero-shot"].predictions for plan in plans)
+    assert isinstance(plain, Generate)
+    assert isinstance(fitted, Generate)
+    assert plain.fit is None
+    assert fitted.fit is not None
+    assert fitted.fit.model == plans[1].stages["adaptation"]
+    assert fitted.fit.data == plans[1].samples["adaptation"]
+    assert len({plain.ref, fitted.ref, other.ref}) == 3
+    steps = [*plans[1].steps()]
+    assert steps.index(fitted.fit) < steps.index(fitted)
+    assert [step.kind for step in steps].count("fit") == 2  # of both stages
+    assert {*plans[1].report.inputs().values()} >= {fitted.fit}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ([], "tests.baseline tests no stage of this file"),
+        (["tests.baseline=null"], "stages.adaptation.choose: last holds no sentences out"),
+        (
+            [
+                "tests.baseline=null",
+                f"stages.adaptation.choose={{kind: sample, every: 3, data: {SAMPLE.replace('cooking', 'music')}}}",
+            ],
+            "stages.adaptation.choose.data: chosen on corpora that are tested and not trained on",
+        ),
+    ],
+)
+def test_decoding_is_not_fitted_to_what_is_tested_or_trained_on(
+    root: Path, overrides: list[str], said: str
+) -> None:
+    tiny = root / "params" / "tiny.yaml"
+    with pytest.raises(InputError, match=said):
+        read_experiment(tiny, overrides=["decode.mode=guided", FIT, *overrides])

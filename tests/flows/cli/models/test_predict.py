@@ -81,6 +81,45 @@ def test_a_threshold_leaves_out_what_is_less_confident(random_model: Path, tiny_
     assert "threshold names 'persons', which is not looked for; did you mean person?" in refused.err
 
 
+def test_labels_are_rated_as_the_options_say(random_model: Path, tiny_home: Home) -> None:
+    arguments = ("predict", random_model.name, "-", "--format", "json", "--types", "person, city")
+    words = {}
+    for penalty in ("-60", "60"):
+        done = tiny_home.gner(
+            *(*arguments, "--outside-penalty", penalty, "--orders", "2", "--temperature", "2"),
+            *("--calibrate-types", "content_free"),
+            given="Ada waves to Rome.",
+        )
+        assert done.code == 0, done.err
+        found = json.loads(done.out)["entities"]
+        words[penalty] = sum(len(e["text"].split()) for e in found)
+    assert words == {"-60": 0, "60": 4}
+    refused = tiny_home.gner(*arguments, "--temperature", "0", given=TEXT)
+    assert refused.code == 2
+    assert "decoding: temperature: Input should be greater than 0" in refused.err
+
+
+def test_a_checkpoint_is_tuned_to_tagged_sentences(
+    checkpoint: Path, tiny_home: Home, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.tsv"
+    file.write_text(OWN)
+    command = ("tune", str(checkpoint), str(file), "--penalties", "-1,2")
+    done = tiny_home.gner(*command)
+    assert done.code == 0, done.err
+    *_, last = done.out.splitlines()
+    assert last.startswith("options   --outside-penalty")
+    assert "--temperature" in last
+    found = json.loads(tiny_home.gner(*command, "--json").out)
+    assert found["sentences"] == 2
+    rated = tiny_home.gner("test", str(checkpoint), str(file), *last.split()[1:])
+    assert rated.code == 0, rated.err
+    for options, said in ((("--penalties", "1,x"), "'x' is no number"), ((), "no such file")):
+        refused = tiny_home.gner("tune", str(checkpoint), str(file if options else "no"), *options)
+        assert refused.code == 2
+        assert said in refused.err.lower()
+
+
 def test_a_whole_file_is_one_text(checkpoint: Path, tiny_home: Home, tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("Ada waves.\nTo Rome.\n")
     done = tiny_home.gner("predict", str(checkpoint), str(tmp_path / "t.txt"), "--type", "x", "--whole", "--format", "json")  # fmt: skip
