@@ -244,7 +244,7 @@ def _prompt(reads: Train | Generate | Ask, example: Sentence) -> str:
         return first_question(reads.system, example)
     system = reads.system
     if isinstance(system, GnerSystem):
-        return prompt(example.words, example.types)
+        return prompt(example.words, example.types, system.target)
     if isinstance(system, GlinerSystem):
         causal = reads.backbone.family == "decoder_only"
         return " ".join(words_read(example.words, example.types, causal=causal))

@@ -178,6 +178,9 @@ def lengths(
         Literal["train", "valid", "test"] | None,
         typer.Option(help="train, valid or test; without it all together."),
     ] = None,
+    labels: Annotated[
+        Literal["BIO", "BI"], typer.Option(help="`system.labels` of the prompts and targets.")
+    ] = "BIO",
     cut: Annotated[int, typer.Option(min=1, help="Words of the pieces of cut passages.")] = 100,
     source: Source = None,
     offline: Offline = False,
@@ -189,11 +192,12 @@ def lengths(
     from gner_core.config.backbone import BackboneParams
     from gner_core.config.reading.files import read_params
     from gner_core.corpora.lengths import TokenCounter
-    from gner_core.systems.gner.targets import BIO
+    from gner_core.systems.gner.targets import BIO, LEAN
     from tasks.standalone.token_lengths import count_corpus, tokenizer_folder
 
     model = read_params(BackboneParams, backbone)
-    counter = TokenCounter(tokenizer or tokenizer_folder(model), model, BIO)
+    form = LEAN if labels == "BI" else BIO
+    counter = TokenCounter(tokenizer or tokenizer_folder(model), model, form)
     reports = []
     for name, corpus in _chosen(names, catalog, source).items():
         splits = tuple(known for known in corpus.splits if split in (None, known))

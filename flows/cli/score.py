@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gner_core.scoring.files import FileScoring
 
 Mode = Literal["gner", "paper", "position", "text"]
-Labels = Literal["BIO", "BIOES", "brackets"]
+Labels = Literal["BIO", "BI", "BIOES", "brackets"]
 
 
 class Metric(StrEnum):
@@ -48,7 +48,7 @@ Tokenizer = Annotated[
     Path | None,
     typer.Option(help="tokenizer.json, or its folder: compare words as it gives them back."),
 ]
-LabelsOption = Annotated[Labels, typer.Option(help="The form of the texts (Fig. 3 of the paper).")]
+LabelsOption = Annotated[Labels, typer.Option(help="The form of the texts: `system.labels`.")]
 Gap = Annotated[
     str, typer.Option(help="The marker of left-out words in texts with little context.")
 ]

@@ -29,7 +29,9 @@ class Encoder(Tokens):
     def prompts(self, pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> list[list[int]]:
         """Return the source ids of (words, types) pairs, in one call of the tokenizer."""
         before, after = self.backbone.prompt_before, self.backbone.prompt_after
-        return self.sources([f"{before}{prompt(words, types)}{after}" for words, types in pairs])
+        return self.sources(
+            [f"{before}{prompt(words, types, self.form)}{after}" for words, types in pairs]
+        )
 
     def stem(self, types: Sequence[str] | None) -> list[int]:
         """Return the tokens with which all prompts begin, or all prompts with these types."""

@@ -39,7 +39,8 @@ def work(request: ImportRequest, report: Report) -> dict[str, Any]:
 
 
 def _text(sentence: Sentence) -> str:
-    return f"{prompt(sentence.words, sentence.types)}\n{target(sentence.words, sentence.tags, BIO)}"
+    asked = prompt(sentence.words, sentence.types, BIO)
+    return f"{asked}\n{target(sentence.words, sentence.tags, BIO)}"
 
 
 def main(path: str) -> None:

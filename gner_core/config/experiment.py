@@ -290,7 +290,7 @@ class Experiment(StrictModel):
             return
         if self.decode and self.decode.mode == "guided" and not system.can_be_guided:
             yield (
-                "decode.mode: guided needs system.labels BIO and system.context full, "
+                "decode.mode: guided needs system.labels BIO or BI and system.context full, "
                 f"got {system.labels} and {system.context}; set free"
             )
 

@@ -50,7 +50,7 @@ class TokenCounter:
         sentences = iter(sentences)
         while part := list(islice(sentences, SENTENCES_AT_ONCE)):
             before, after = self.backbone.prompt_before, self.backbone.prompt_after
-            prompts = [f"{before}{prompt(s.words, s.types)}{after}" for s in part]
+            prompts = [f"{before}{prompt(s.words, s.types, self.form)}{after}" for s in part]
             targets = [target(s.words, s.tags, self.form) for s in part]
             sources = self.tokenizer.encode_batch_fast(prompts, add_special_tokens=True)
             written = self.tokenizer.encode_batch_fast(targets, add_special_tokens=False)

@@ -12,6 +12,7 @@ from statistics import fmean
 
 from gner_core.records import Span
 from gner_core.systems.gner.prompts import prompt
+from gner_core.systems.gner.targets import BIO
 from gner_core.systems.interface import Piece, TextSystem
 
 WORD, ENTITY_WORDS = "words", 2
@@ -61,9 +62,9 @@ def measure_like(case: Case, *, prompt_tokens: float) -> Measure:
     """Return a measure of texts by their characters.
 
     Args:
-        prompt_tokens: those of gner's prompt for sentences such as this one.
+        prompt_tokens: those of gner's prompt (form BIO) for sentences such as this one.
     """
-    share = prompt_tokens / len(prompt(case.words, case.types))
+    share = prompt_tokens / len(prompt(case.words, case.types, BIO))
     return lambda text: share * len(text)
 
 

@@ -18,7 +18,7 @@ from gner_core.generation.parts import plan_parts
 from gner_core.matching.back_tokenization import BackTokens
 from gner_core.records import Prediction, Sentence, read_predictions, write_predictions
 from gner_core.systems.gner.prompts import other_orders
-from gner_core.systems.gner.targets import BIO, target
+from gner_core.systems.gner.targets import target
 
 PREDICTIONS = "predictions.parquet"
 BACK = "back_tokenization.json"
@@ -111,7 +111,7 @@ class TaggingJob(Job[Prediction]):
         return [
             self._prediction(
                 index,
-                target(self.sentences[index].words, answer.tags, BIO),
+                target(self.sentences[index].words, answer.tags, self.encoder.form),
                 finished=True,
                 decided=answer.tags,
                 probabilities=answer.probabilities,

@@ -15,7 +15,13 @@ from gner_core.matching.contextual import align_in_context
 from gner_core.matching.paper import align
 from gner_core.records import is_bio, published_spans, tags_of
 from gner_core.systems.gner.published import read_published
-from gner_core.systems.gner.reading import ReadText, TagReader, read_bracketed, read_generated
+from gner_core.systems.gner.reading import (
+    ReadText,
+    TagReader,
+    read_bracketed,
+    read_generated,
+    read_lean,
+)
 
 
 class Matched(NamedTuple):
@@ -78,6 +84,8 @@ class Matcher:
             reader = self._readers[key] = TagReader(types, back=self.back, bioes=bioes)
         if self.form.labels == "brackets":
             return read_bracketed(text, words, reader, gap=self.form.gap)
+        if self.form.labels == "BI":
+            return read_lean(text, words, reader, gap=self.form.gap)
         return read_generated(text, words, reader)
 
 

@@ -67,7 +67,7 @@ class Suite:
         elif decode.mode == "guided" and not system.can_be_guided:
             raise InputError(
                 f"{checkpoint.where}: writes {system.labels} with context {system.context}; "
-                "decode.mode guided needs BIO and full: set free"
+                "decode.mode guided needs BIO or BI and full: set free"
             )
         tests = {}
         for test, sample in self.samples.items():

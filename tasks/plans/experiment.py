@@ -147,7 +147,7 @@ class Origins:
         if experiment.decode and experiment.decode.mode == "guided" and not trained.can_be_guided:
             raise InputError(
                 f"{where}: writes {trained.labels} with context {trained.context}; decode.mode "
-                "guided needs BIO and full: set free"
+                "guided needs BIO or BI and full: set free"
             )
         return trained
 

@@ -40,7 +40,7 @@ from gner_core.costs.texts import (
 from gner_core.errors import InputError
 from gner_core.records import read_sentences
 from gner_core.store.artifacts import Store
-from gner_core.systems.gner.targets import BIO
+from gner_core.systems.gner.targets import LEAN
 from gner_core.systems.registry import text_system
 from tasks.plans.points import PlannedStep
 from tasks.steps.data import Corpus, Sample
@@ -179,7 +179,7 @@ class CostReader:
             )
         stand_ins = sum(column[name].stand_in for name in names)
         origin = f"table, {stand_ins} of {len(names)} stand-ins" if stand_ins else "table"
-        if form != BIO:
+        if not form.can_be_guided:
             origin += ", as BIO in full context"
         return {name: column[name] for name in names}, origin
 
@@ -215,9 +215,12 @@ class CostReader:
             raise UnknownCostError(f"{step.system.kind}: {error}") from None
 
     def _column(self, step: Train | Generate) -> dict[str, Lengths]:
+        """Return the lengths of corpora in the step's tokenizer, with the texts of its form."""
         if step.backbone.family == "encoder":
             return dict(self.table[OF_ENCODERS])
         name = _shape(step).lengths
+        if name and isinstance(step.system, GnerSystem) and step.system.target == LEAN:
+            name += "-BI"
         return dict(self.table[name]) if name else {}
 
     def _counted(

@@ -70,7 +70,7 @@ def tiny_of(
     from gner_core.systems.gner.prompts import prompt
     from gner_core.systems.gner.targets import BIO, target
 
-    texts = [f"{prompt(s.words, s.types)} {target(s.words, s.tags, BIO)}" for s in news]
+    texts = [f"{prompt(s.words, s.types, BIO)} {target(s.words, s.tags, BIO)}" for s in news]
 
     @cache
     def make(family: Family) -> TinyModel:

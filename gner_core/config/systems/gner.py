@@ -9,10 +9,11 @@ from gner_core.strict import StrictModel
 
 
 class TargetForm(StrictModel):
-    """What the model learns to write (Fig. 3)."""
+    """What the model learns to write (Fig. 3, and the lean form BI)."""
 
-    labels: Literal["BIO", "BIOES", "brackets"]
-    """A tag after every word, or only entities marked: [New York](location)."""
+    labels: Literal["BIO", "BI", "BIOES", "brackets"]
+    """BIO, BIOES: a tag after every word; BI: BIO without O, so that only words of entities have a
+    tag; brackets: only entities marked, [New York](location)."""
     context: int | Literal["full"]
     """Words kept around each entity (Fig. 4); 0 keeps entities alone."""
     gap: str
@@ -23,6 +24,11 @@ class TargetForm(StrictModel):
         if isinstance(self.context, int) and self.context < 0:
             raise ValueError("context must be at least 0, or full")
         return self
+
+    @property
+    def can_be_guided(self) -> bool:
+        """Whether every word is written with a tag of its own or none, so that decoding can give it."""
+        return self.labels in ("BIO", "BI") and self.context == "full"
 
 
 class GnerSystem(TargetForm):
@@ -48,11 +54,6 @@ class GnerSystem(TargetForm):
     def target(self) -> TargetForm:
         """What the model learns to write."""
         return TargetForm(labels=self.labels, context=self.context, gap=self.gap)
-
-    @property
-    def can_be_guided(self) -> bool:
-        """Whether the model labels every word, so that decoding can give it the words."""
-        return (self.labels, self.context) == ("BIO", "full")
 
 
 class MatchParams(StrictModel):

@@ -173,6 +173,9 @@ def _next(options: Sequence[Option], search: Search, rows: "_Rows") -> list[Hypo
     hypotheses = []
     for option in options:
         parent, row = option.parent, option.parent.row
+        fed, pending = parent.fed, option.tokens
+        if not pending:  # the next word is decided at the same token, which is fed again
+            fed, pending = fed - 1, parent.pending[-1:]
         if row in taken:
             row = rows.take(search.index, source=row, columns=parent.fed)
         taken.add(row)
@@ -180,8 +183,8 @@ def _next(options: Sequence[Option], search: Search, rows: "_Rows") -> list[Hypo
         hypotheses.append(
             Hypothesis(
                 row,
-                parent.fed,
-                option.tokens,
+                fed,
+                pending,
                 option.node or parent.root,
                 (*parent.tags, option.tag),
                 (*parent.logs, option.path.confidence - parent.log),

@@ -1,7 +1,9 @@
 """What may be written for each word of a sentence: the tokens of every allowed `word(tag)`.
 
 `O` and every `B-<type>` are allowed everywhere, `I-<type>` only after `B-` or `I-` of that type.
-The options of a word form a trie of tokens: a decision is needed only where they differ.
+The options of a word form a trie of tokens: a decision is needed only where they differ. A form that
+leaves `O` unmarked writes the bare word, with which all its options begin in most vocabularies: the
+decision falls between the label and what the next word, or the end, may begin with.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +11,9 @@ from dataclasses import dataclass, field
 
 from transformers import PreTrainedTokenizerBase
 
+from gner_core.config.systems.gner import TargetForm
 from gner_core.errors import InputError
+from gner_core.systems.gner.targets import marked
 
 ANCHOR = "a(O)"
 """Text before a word that is not the first, so that it is tokenized as inside a sentence."""
@@ -53,12 +57,12 @@ class Choices:
         """Return the trie of a word after a word with the tag `before`."""
         return self.table.root(self.words[word], self.types, first=word == 0, inside=before[2:])
 
-    def ids(self, word: int, node: Node) -> list[int]:
-        """Return the tokens that decide between a node's children, in their order."""
-        if AFTER not in node.children:
-            return list(node.children)
-        after = self._first_token(word + 1)
-        return [after if key == AFTER else key for key in node.children]
+    def ids(self, word: int, node: Node) -> list[Tokens]:
+        """Return the tokens with which each child of a node may begin, in their order."""
+        return [
+            self._following(word, child) if key == AFTER else (key,)
+            for key, child in node.children.items()
+        ]
 
     def shortest(self) -> int:
         """Return the tokens of the sentence without any entity, with its end token."""
@@ -68,22 +72,32 @@ class Choices:
             for n, word in enumerate(self.words)
         )
 
-    def _first_token(self, word: int) -> int:
-        if word == len(self.words):
-            return self.table.end
-        return self.table.options(self.words[word], self.types, first=False, inside="")["O"][0]
+    def _following(self, word: int, leaf: Node) -> Tokens:
+        """Return the tokens with which the next word, or the end, may begin after a word's tag."""
+        found: list[int] = []
+        for after in range(word + 1, len(self)):
+            assert leaf.tag is not None
+            root = self.root(after, before=leaf.tag)
+            if root.forced:
+                return (*found, root.forced[0])
+            found += [key for key in root.children if key != AFTER]
+            if AFTER not in root.children:
+                return tuple(found)
+            leaf = root.children[AFTER]  # the tokenizer writes this word as nothing
+        return (*found, self.table.end)
 
 
 class ChoiceTable:
     """Cached tokens and tries of words."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Bind a tokenizer.
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, form: TargetForm) -> None:
+        """Bind a tokenizer and a form that can be guided.
 
         Raises:
             InputError: when it does not split texts at blanks.
         """
         self.tokenizer = tokenizer
+        self.form = form
         self.end: int = tokenizer.eos_token_id
         (self._anchor,) = self._encode([ANCHOR])
         self._tokens: dict[tuple[str, bool], dict[str, Tokens]] = {}
@@ -110,7 +124,7 @@ class ChoiceTable:
     def options(
         self, word: str, types: tuple[str, ...], *, first: bool, inside: str
     ) -> dict[str, Tokens]:
-        """Return tag → tokens of `word(tag)`; `inside` is the type of the entity before, or ""."""
+        """Return tag → tokens of the word with it; `inside` is the type of the entity before, or ""."""
         tags = ["O", *(f"B-{name}" for name in types)]
         if inside:
             tags.append(f"I-{inside}")
@@ -132,7 +146,8 @@ class ChoiceTable:
     def _make(self, wanted: Iterable[tuple[str, bool, str]]) -> None:
         missing = [key for key in wanted if key[2] not in self._tokens.get(key[:2], {})]
         texts = [
-            f"{word}({tag})" if first else f"{ANCHOR} {word}({tag})" for word, first, tag in missing
+            f"{'' if first else f'{ANCHOR} '}{marked(word, tag, self.form)}"
+            for word, first, tag in missing
         ]
         size = len(self._anchor)
         for (word, first, tag), text, ids in zip(missing, texts, self._encode(texts), strict=True):

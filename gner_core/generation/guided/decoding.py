@@ -4,7 +4,8 @@ What a tokenizer makes of `word(O)`, `word(B-person)` and so on differs in few t
 are forced, several in one forward pass; a decision falls where the options part, among their next
 tokens only. So every answer copies the sentence and is valid BIO. Where free greedy decoding
 writes a well-formed copy in these tokens, greedy guided decoding gives the same labels: the token
-that is best of all is then best among the allowed ones.
+that is best of all is then best among the allowed ones. (Where a word without a label may be
+followed by several tokens, their probabilities add up, and may together outweigh the best one.)
 
 Tokens of likely labels are fed ahead of their decisions (`drafts`). A sentence may be read in
 several orders of its types (`panel`), and labels may have offsets (`offsets`).
@@ -37,7 +38,6 @@ from gner_core.generation.packed.forward import (
     Forward,
 )
 from gner_core.scoring.analysis.temperature import Decided
-from gner_core.systems.gner.targets import BIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +81,18 @@ class GuidedGenerator:
         """Bind model and tokenizer; `costs` of passes decide how many drafts are fed.
 
         Raises:
-            InputError: for a target form other than BIO over the whole sentence, and for
-                architectures and tokenizers that cannot be guided.
+            InputError: for target forms, architectures and tokenizers that cannot be guided.
         """
-        if encoder.form != BIO:
+        if not encoder.form.can_be_guided:
             raise InputError(
-                "guided decoding writes BIO labels behind every word; set target: "
-                '{labels: BIO, context: full, gap: ""} or decode.mode: free'
+                "guided decoding decides the labels of every word; set system.labels BIO or BI and "
+                "system.context full, or decode.mode: free"
             )
         self.model = model.eval()
         self.encoder = encoder
         self.beams = beams
         self.costs = costs
-        self.table = ChoiceTable(encoder.tokenizer)
+        self.table = ChoiceTable(encoder.tokenizer, encoder.form)
         with torch.inference_mode():
             self.forward: Forward = (
                 DecoderOnlyForward(self.model, encoder, instruction=encoder.stem(None))
@@ -260,6 +259,9 @@ def _decide(plan: Plan, rated: Sequence[Rated], record: Record) -> None:
             sentence.path = Path.start(len(one.logs))
         sentence.fed = start + decision.at + 1
         sentence.pending = tokens
+        if not tokens:  # the next word is decided at the same token, which is fed again
+            sentence.fed -= 1
+            sentence.pending = [plan.tokens[decision.at]]
         if decision.drafted is not None:
             record.note(decision.guess, right=key == decision.drafted)
         if node is None:

@@ -132,6 +132,9 @@ def plan_pass(
 
     def offer(row: int) -> None:
         draft = plans[row].draft(record)
+        while draft and not draft.tokens:  # decided at the same token: it costs nothing
+            plans[row].take(draft)
+            draft = plans[row].draft(record)
         if draft:
             heapq.heappush(queue, (-draft.probability, row, draft))
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from gner_core.generation.guided.choices import Tokens
 from gner_core.generation.guided.panel import Panel
 from gner_core.generation.guided.progress import SentenceProgress, follow
 from gner_core.generation.packed.forward import Feed
@@ -15,7 +16,7 @@ class _Forced(NamedTuple):
     at: int
     """Index of the token before it, of those that a sentence is fed."""
     word: int
-    options: list[int]
+    options: list[Tokens]
     right: int
     """The option that is given."""
 

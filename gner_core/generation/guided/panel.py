@@ -7,7 +7,8 @@ own.
 
 from collections.abc import Sequence
 
-from gner_core.generation.guided.progress import Rated
+from gner_core.generation.guided.choices import Tokens
+from gner_core.generation.guided.progress import Rated, log_sum
 from gner_core.generation.packed.forward import Feed, Forward
 
 
@@ -50,27 +51,28 @@ class Panel:
         return [one[0] for one in self._starts.values()]
 
     def rate(
-        self, rows: Sequence[int], feeds: Sequence[Feed], options: Sequence[Sequence[int]]
+        self, rows: Sequence[int], feeds: Sequence[Feed], options: Sequence[Sequence[Tokens]]
     ) -> list[Rated]:
         """Feed some rows; return the log probabilities of the options after each wanted token."""
         found = self.logits(rows, feeds, options)
         return [Rated.of(logits, self.temperature) for logits in found]
 
     def logits(
-        self, rows: Sequence[int], feeds: Sequence[Feed], options: Sequence[Sequence[int]]
+        self, rows: Sequence[int], feeds: Sequence[Feed], options: Sequence[Sequence[Tokens]]
     ) -> list[list[list[float]]]:
         """Feed some rows; return the logits after each wanted token: (wanted, orders, options).
 
         Args:
             rows: of the search.
             feeds: of each row, with the prompt of the first order.
-            options: tokens that are rated after each wanted token, row by row.
+            options: what is rated after each wanted token, row by row: the tokens with which an
+                option may begin, whose probabilities add up.
         """
         orders = range(self.orders)
         places = [row * self.orders + order for row in rows for order in orders]
         every = [self._feed(row, f, o) for row, f in zip(rows, feeds, strict=True) for o in orders]
         hidden = self.forward.feed(places, every)
-        tokens = sorted({token for ids in options for token in ids})
+        tokens = sorted({token for row in options for begin in row for token in begin})
         column = {token: n for n, token in enumerate(tokens)}
         logits = self.forward.logits(hidden, tokens).tolist()
         found, after = [], 0
@@ -78,9 +80,11 @@ class Panel:
         for feed in feeds:
             wanted = len(feed.wanted)
             for n in range(wanted):
-                columns = [column[token] for token in next(remaining)]
+                columns = [[column[token] for token in begin] for begin in next(remaining)]
                 mine = (logits[after + order * wanted + n] for order in orders)
-                found.append([[row[at] for at in columns] for row in mine])
+                found.append(
+                    [[log_sum([row[at] for at in ats]) for ats in columns] for row in mine]
+                )
             after += wanted * self.orders
         return found
 

@@ -104,8 +104,8 @@ def follow(
 
 def normalised(values: Sequence[float]) -> list[float]:
     """Return the log softmax of logits."""
-    log_sum = _log_sum(values)
-    return [value - log_sum for value in values]
+    total = log_sum(values)
+    return [value - total for value in values]
 
 
 def log_mean(logs: Sequence[float]) -> float:
@@ -115,9 +115,12 @@ def log_mean(logs: Sequence[float]) -> float:
         >>> round(math.exp(log_mean([math.log(0.2), math.log(0.4)])), 6)
         0.3
     """
-    return logs[0] if len(logs) == 1 else _log_sum(logs) - math.log(len(logs))
+    return logs[0] if len(logs) == 1 else log_sum(logs) - math.log(len(logs))
 
 
-def _log_sum(values: Sequence[float]) -> float:
+def log_sum(values: Sequence[float]) -> float:
+    """Return the log of the sum of probabilities, given their logs."""
+    if len(values) == 1:
+        return values[0]
     highest = max(values)
     return highest + math.log(sum(math.exp(value - highest) for value in values))

@@ -23,7 +23,6 @@ from gner_core.predicting.loading.system import own_description, predicting_syst
 from gner_core.predicting.predictor import Predictor
 from gner_core.systems.gliner.engine import Gliner
 from gner_core.systems.gliner.environment import command
-from gner_core.systems.gner.targets import BIO
 
 MOST_BEAMS = 16
 NO_LIMIT = 10**9
@@ -80,7 +79,7 @@ def load_folder(
     if isinstance(system, TextSystemParams):
         texts = TextFinder(model, TextEncoder(tokenizer, backbone), system, batch=batch)
         return Predictor(description, texts, batch=batch)
-    encoder = Encoder(tokenizer, backbone, BIO)
+    encoder = Encoder(tokenizer, backbone, system.target)
     costs = costs or pass_costs(model)
     generator = GuidedGenerator(model, encoder, beams=beams, costs=costs, rating=rating)
     finder = LabelFinder(encoder, generator, orders=rating.orders)

@@ -63,16 +63,18 @@ def predicting_system(
         folder: of the checkpoint, for messages.
 
     Raises:
-        InputError: for a form of gner that does not label every word, and for beams and ratings of
-            labels where a system is not guided.
+        InputError: for a form of gner that cannot be guided, and for beams and ratings of labels where
+            a system is not guided.
     """
     system = about.trained_for
-    if system in (None, GnerSystem.writing(BIO)):
+    if system is None:
         return GnerSystem.writing(BIO)
+    if isinstance(system, GnerSystem) and system.can_be_guided:
+        return system
     if not isinstance(system, TextSystemParams | GlinerSystem):
         raise InputError(
-            f"{folder}: was trained for {system}; predicting needs the system gner with BIO "
-            "labels and the full context; test it in an experiment"
+            f"{folder}: was trained for {system}; predicting needs the system gner with labels BIO "
+            "or BI and the full context; test it in an experiment"
         )
     if beams != 1:
         raise InputError(

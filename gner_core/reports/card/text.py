@@ -7,8 +7,10 @@ from typing import Any
 
 from gner_core.config.backbone import BackboneParams, HubModel, PackageSource, RandomSource
 from gner_core.config.checkpoint import Description
+from gner_core.config.systems.gner import TargetForm
 from gner_core.reports.card.facts import UNKNOWN, CardFacts, TrainedCorpus, TrainedStage
 from gner_core.systems.gner.prompts import prompt
+from gner_core.systems.gner.targets import target
 
 PAPER = "https://arxiv.org/abs/2402.16602"
 EXAMPLE = "Ada Lovelace was born in London ."
@@ -145,13 +147,12 @@ def _use(about: Description, where: str) -> Iterator[str]:
         return
     causal = about.backbone.family == "decoder_only"
     auto = "AutoModelForCausalLM" if causal else "AutoModelForSeq2SeqLM"
-    asked = prompt(EXAMPLE.split(), types)
+    asked = prompt(EXAMPLE.split(), types, about.target)
     framed = f"{about.backbone.prompt_before}{asked}{about.backbone.prompt_after}"
     written = 'output[0, inputs["input_ids"].shape[1] :]' if causal else "output[0]"
     yield (
-        "With transformers alone, the model writes every word with its label behind it, such as "
-        "`Ada(B-person)`. What it writes is not bound to the sentence; gner's guided decoding binds "
-        "it, and gives offsets and confidences."
+        f"With transformers alone, the model writes {_written(about.target)}. What it writes is not "
+        "bound to the sentence; gner's guided decoding binds it, and gives offsets and confidences."
     )
     yield (
         f"```python\nfrom transformers import {auto}, AutoTokenizer\n\n"
@@ -162,6 +163,11 @@ def _use(about: Description, where: str) -> Iterator[str]:
         "output = model.generate(**inputs, max_new_tokens=200)\n"
         f"print(tokenizer.decode({written}, skip_special_tokens=True))\n```"
     )
+
+
+def _written(form: TargetForm) -> str:
+    shown = target(("Ada", "waves"), ("B-person", "O"), form)
+    return f"the sentence with its labels, such as `{shown}` for *Ada waves*"
 
 
 def _base(backbone: BackboneParams) -> str:

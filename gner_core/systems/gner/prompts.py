@@ -1,11 +1,13 @@
 """The instruction of the paper (Fig. 5) and the choice and order of the types in it (§4.2).
 
 The wording is that of the published data, which leaves out the figure's headings: released
-checkpoints were trained on it.
+checkpoints were trained on it. The form BI, which is not the paper's, has an instruction of its own,
+a third as long.
 
 Example:
-    >>> prompt(("Ada", "waves"), ("person",)).splitlines()[-1]
-    'Sentence: Ada waves'
+    >>> from gner_core.systems.gner.targets import BIO
+    >>> prompt(("Ada", "waves"), ("person",), BIO).splitlines()[-2:]
+    ['Use the specific entity tags: person and O.', 'Sentence: Ada waves']
 """
 
 import itertools
@@ -16,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from gner_core.config.systems.gner import TargetForm
 from gner_core.records import Sentence
 
 INSTRUCTION = """\
@@ -28,12 +31,20 @@ We'll use the BIO-format to label the entities, where:
 3. O (Outside) denotes words that are not part of a named entity.
 
 """
+LEAN_INSTRUCTION = """\
+Copy the sentence and label the words of each entity: (B-type) after its first word, (I-type) after \
+its others. Words without a label are outside of entities.
+
+"""
 
 
-def prompt(words: Sequence[str], types: Sequence[str]) -> str:
+def prompt(words: Sequence[str], types: Sequence[str], form: TargetForm) -> str:
     """Return the prompt for a sentence and its entity types, in the order given."""
-    tags = f"{', '.join(types)} and O" if types else "O"
-    return f"{INSTRUCTION}Use the specific entity tags: {tags}.\nSentence: {' '.join(words)}"
+    if form.labels == "BI":
+        instruction, tags = LEAN_INSTRUCTION, ", ".join(types) or "none"
+    else:
+        instruction, tags = INSTRUCTION, f"{', '.join(types)} and O" if types else "O"
+    return f"{instruction}Use the specific entity tags: {tags}.\nSentence: {' '.join(words)}"
 
 
 def shuffled(types: Sequence[str], *, seed: int, epoch: int, sentence_id: str) -> tuple[str, ...]:

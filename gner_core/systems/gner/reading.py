@@ -11,9 +11,10 @@ Example:
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+_BEGUN = ("B-", "I-")
 _PREFIXES = {"B": "B", "I": "I", "S": "B", "E": "I"}
 """Prefix as written → prefix in BIO."""
 
@@ -33,12 +34,13 @@ class TagReader:
     def __init__(
         self, types: Sequence[str], *, back: Mapping[str, str] | None = None, bioes: bool = False
     ) -> None:
-        """Prepare patterns; `back` says how the model's tokenizer writes a type, where it differs."""
+        """Prepare patterns; `back` says how the tokenizer writes types and words, where that differs."""
+        self.back = back or {}
         prefixes = "BISE" if bioes else "BI"
         known = {"O": "O"}
         names: dict[str, str] = {}
         for name in sorted(types):
-            for form in (name, (back or {}).get(name, name)):
+            for form in (name, self.back.get(name, name)):
                 if form.strip():
                     names.setdefault(" ".join(form.split()), name)
         for form, name in names.items():
@@ -74,21 +76,35 @@ def read_generated(text: str, words: Sequence[str], reader: TagReader) -> ReadTe
             found, written, rest = list(words), copied, ""
         else:
             found, written, rest = _separated(text, words, reader)
+    return _understood(found, written, rest, reader)
+
+
+def _understood(found: list[str], written: Sequence[str], rest: str, reader: TagReader) -> ReadText:
+    """Return what was read, with the tags that the written ones mean."""
     tags = [reader.known.get(tag) or reader.bio(tag) for tag in written]
     unknown = tags.count(None)
     return ReadText(found, [tag or "O" for tag in tags], unknown, rest.strip())
 
 
-def _copied(text: str, words: Sequence[str], reader: TagReader) -> list[str] | None:
-    """Return the tags of a text that copies the sentence, else None."""
+def _copied(
+    text: str, words: Sequence[str], reader: TagReader, *, lean: bool = False
+) -> list[str] | None:
+    """Return the tags of a text that copies the sentence, else None; lean: words may have none."""
     at = 0
     written: list[str] = []
     for word in words:
-        match = reader.tag.match(text, at + len(word)) if text.startswith(word, at) else None
-        if match is None:
+        if not text.startswith(word, at):
             return None
-        written.append(match[1])
-        at = match.end()
+        at += len(word)
+        match = reader.tag.match(text, at)
+        if match:
+            written.append(match[1])
+            at = match.end()
+        elif lean:
+            written.append("O")
+            at += text.startswith(" ", at)
+        else:
+            return None
     return written if at == len(text) else None
 
 
@@ -96,20 +112,74 @@ def _separated(
     text: str, words: Sequence[str], reader: TagReader
 ) -> tuple[list[str], list[str], str]:
     """Split at tags, except within words of the sentence that look like tags."""
-    pattern = reader.tag
-    opaque = {word for word in words if "(" in word and reader.tag.search(word)}
-    if opaque:
-        listed = "|".join(map(re.escape, sorted(opaque, key=len, reverse=True)))
-        pattern = re.compile(rf"(?:{listed})(?=\()|{pattern.pattern}", re.IGNORECASE)
     found: list[str] = []
     written: list[str] = []
     at = 0
-    for match in pattern.finditer(text):
-        if match[1] is not None:
-            found.append(text[at : match.start()].strip())
-            written.append(match[1])
-            at = match.end()
+    for match in _tags(text, words, reader, word=r"(?:{})(?=\()"):
+        found.append(text[at : match.start()].strip())
+        written.append(match[1])
+        at = match.end()
     return found, written, text[at:]
+
+
+def _tags(
+    text: str, words: Sequence[str], reader: TagReader, *, word: str
+) -> Iterator[re.Match[str]]:
+    """Yield the tags of a text, from left to right.
+
+    Args:
+        word: the pattern of a word that looks like a tag, with {} for all of them.
+    """
+    pattern = reader.tag
+    opaque = {one for one in words if "(" in one and reader.tag.search(one)}
+    if opaque:
+        listed = "|".join(map(re.escape, sorted(opaque, key=len, reverse=True)))
+        pattern = re.compile(f"{word.format(listed)}|{pattern.pattern}", re.IGNORECASE)
+    return (match for match in pattern.finditer(text) if match[1] is not None)
+
+
+def read_lean(text: str, words: Sequence[str], reader: TagReader, *, gap: str) -> ReadText:
+    """Read a text in which only words of entities have a tag: `New(B-city) York(I-city) waits`.
+
+    Words are separated by blanks; the gap marker is not a word. A tag after a blank belongs to the
+    word before it, unless the tokenizer writes a word of the sentence as nothing.
+
+    Args:
+        words: the sentence; a text that copies it is read exactly, whatever the words hold.
+    """
+    copied = _copied(text, words, reader, lean=True)
+    if copied is not None:
+        return _understood(list(words), copied, "", reader)
+    text, rest = _unfinished(text)
+    blank = " " if "" in map(reader.back.get, map(str.lower, words)) else None
+    found: list[str] = []
+    written: list[str] = []
+    at = 0
+    for match in _tags(text, words, reader, word=r"(?<!\S)(?:{})"):
+        piece = _words(text[at : match.start()], gap, blank) or [""]
+        found += piece
+        written += [*["O"] * (len(piece) - 1), match[1]]
+        at = match.end()
+    last = _words(text[at:], gap, blank)
+    return _understood([*found, *last], [*written, *["O"] * len(last)], rest, reader)
+
+
+def _unfinished(text: str) -> tuple[str, str]:
+    """Return a text without its last word, and that word, where the text ends within its tag."""
+    opening = text.rfind("(")
+    if (
+        opening < 0
+        or ")" in text[opening:]
+        or text[opening + 1 : opening + 3].upper() not in _BEGUN
+    ):
+        return text, ""
+    before, _, last = text[:opening].rpartition(" ")
+    return before, last + text[opening:]
+
+
+def _words(text: str, gap: str, blank: str | None) -> list[str]:
+    """Return the words between two tags; `blank` is a sign that separates empty words, too."""
+    return [word for word in text.split(blank) if not gap or word != gap] if text else []
 
 
 def read_bracketed(text: str, words: Sequence[str], reader: TagReader, *, gap: str) -> ReadText:
@@ -151,6 +221,6 @@ def _opening(text: str, start: int, end: int, sentence: str) -> int:
 
 
 def _plain(text: str, gap: str, found: list[str], tags: list[str]) -> None:
-    words = [word for word in text.split() if word != gap]
+    words = _words(text, gap, None)
     found += words
     tags += ["O"] * len(words)

@@ -1,6 +1,7 @@
-"""The text that the model learns to write, in every form of Fig. 3 of the paper.
+"""The text that the model learns to write, in every form of Fig. 3 of the paper, and in a lean one.
 
 - BIO, BIOES: every kept word is followed by its tag, `New(B-city) York(I-city) waits(O)`;
+- BI: as BIO, without the tag of words outside, `New(B-city) York(I-city) waits`;
 - brackets: only entities are marked, `[New York](city) waits`.
 
 `context` is how many words around an entity are kept ("full": all, 0: entities alone); a gap marker
@@ -9,6 +10,8 @@ replaces the words that are left out between two kept pieces (§3.2, Fig. 4).
 Example:
     >>> target(("New", "York", "waits"), ("B-location", "I-location", "O"), BIO)
     'New(B-location) York(I-location) waits(O)'
+    >>> target(("New", "York", "waits"), ("B-location", "I-location", "O"), LEAN)
+    'New(B-location) York(I-location) waits'
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,12 +21,15 @@ from gner_core.records import Span, spans_of
 
 BIO = TargetForm(labels="BIO", context="full", gap="")
 """The form of the paper's final system."""
+LEAN = TargetForm(labels="BI", context="full", gap="")
+"""Every word, of which most have no tag: about half the tokens."""
 
 
 def target(words: Sequence[str], tags: Sequence[str], form: TargetForm) -> str:
     """Return the target of a sentence with BIO tags."""
-    if form == BIO:
-        return " ".join([f"{word}({tag})" for word, tag in zip(words, tags, strict=True)])
+    if form.can_be_guided:
+        pairs = zip(words, tags, strict=True)
+        return " ".join([marked(word, tag, form) for word, tag in pairs])
     spans = spans_of(tags)
     units = _bracketed(words, spans) if form.labels == "brackets" else _tagged(words, tags, form)
     kept = _kept(spans, len(words), form.context)
@@ -37,6 +43,11 @@ def target(words: Sequence[str], tags: Sequence[str], form: TargetForm) -> str:
         pieces.append(text)
         last = end
     return " ".join(piece for piece in pieces if piece)
+
+
+def marked(word: str, tag: str, form: TargetForm) -> str:
+    """Return a word with its tag as a form with tags writes it."""
+    return word if tag == "O" and form.labels == "BI" else f"{word}({tag})"
 
 
 def longest_target(words: Sequence[str], types: Sequence[str], form: TargetForm) -> str:
@@ -63,7 +74,7 @@ def _tagged(
 ) -> Iterator[tuple[int, int, str]]:
     shown = bioes(tags) if form.labels == "BIOES" else tags
     for position, (word, tag) in enumerate(zip(words, shown, strict=True)):
-        yield position, position + 1, f"{word}({tag})"
+        yield position, position + 1, marked(word, tag, form)
 
 
 def _bracketed(words: Sequence[str], spans: Sequence[Span]) -> Iterator[tuple[int, int, str]]:

@@ -86,7 +86,7 @@ def test_includes_are_read_and_overrides_win(tiny: Path) -> None:
         ("backbone.source.hiden=3", "backbone.source.hiden: unknown key; allowed: architecture, hidden, kind, layers, seed, vocabulary; did you mean hidden?"),
         ("backbone=null", "backbone: missing, and stages.adaptation.from names it"),
         ("execution.train_batch=x", "execution.train_batch: Input should be a valid integer, unable to parse string as an integer, got 'x' or Input should be 'auto', got 'x'"),
-        ("system.labels=BIOES", "decode.mode: guided needs system.labels BIO and system.context full, got BIOES and full; set free"),
+        ("system.labels=BIOES", "decode.mode: guided needs system.labels BIO or BI and system.context full, got BIOES and full; set free"),
         ("system.kind=spans", "system: kind 'spans' is not one of gner, uniner, instructuie, gollie, gliner, chat, own"),
         ("tests.zero-shot.of={hub: a/b}", "missing: tests.zero-shot.of.checkpoint"),
         ("tests.zero-shot.of={checkpoint: {hub: a/b}}", "missing: tests.zero-shot.of.checkpoint.revision"),

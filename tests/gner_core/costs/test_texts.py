@@ -10,6 +10,7 @@ from gner_core.config.systems.instructuie import InstructUieSystem
 from gner_core.config.systems.uniner import UninerSystem
 from gner_core.costs.texts import TextLengths, called, learned, made_up, measure_like
 from gner_core.systems.gner.prompts import prompt
+from gner_core.systems.gner.targets import BIO
 from gner_core.systems.interface import TextSystem
 from gner_core.systems.registry import text_system
 
@@ -31,7 +32,7 @@ def test_a_made_up_sentence_has_the_words_and_types_of_its_corpus() -> None:
     assert made_up(words=1.2, types=2).spans == ()
     assert len(made_up(words=9.0, types=None).types) == 8
     measure = measure_like(case, prompt_tokens=220.0)
-    assert measure(prompt(case.words, case.types)) == pytest.approx(220.0)
+    assert measure(prompt(case.words, case.types, BIO)) == pytest.approx(220.0)
     assert measure("") == 0
 
 

@@ -4,13 +4,15 @@ import pytest
 import torch
 
 from gner_core.backbones.load import load_tokenizer
+from gner_core.config.systems.gner import TargetForm
 from gner_core.generation.guided.choices import ChoiceTable
 from gner_core.generation.guided.costs import WIDTHS, PassCosts, pass_costs
 from gner_core.generation.guided.drafts import Record, plan_pass
 from gner_core.generation.guided.progress import SentenceProgress
 from gner_core.records import Sentence
+from gner_core.systems.gner.targets import BIO
 from tests.gner_core.conftest import TinyModel
-from tests.gner_core.generation.test_guided import generator, queries_of
+from tests.gner_core.generation.test_guided import both_forms, generator, queries_of
 
 EVEN = PassCosts((1, 2), (1.0, 2.0))
 """Every token costs the same: nothing is won by guessing."""
@@ -19,7 +21,7 @@ FLAT = PassCosts((1, 2), (1.0, 1.0))
 
 
 def sentence(model: TinyModel, words: tuple[str, ...]) -> SentenceProgress:
-    choices = ChoiceTable(load_tokenizer(model.folder)).of(words, ("person", "place"))
+    choices = ChoiceTable(load_tokenizer(model.folder), BIO).of(words, ("person", "place"))
     node = choices.root(0, before="O")
     return SentenceProgress(choices, 0, [*node.forced], 0, node)
 
@@ -45,8 +47,11 @@ def test_guesses_that_fail_are_made_less_often(tiny_llama: TinyModel) -> None:
     assert len(after.decisions) == 1 < len(before.decisions)
 
 
-def test_answers_do_not_depend_on_drafts(tiny_model: TinyModel, news: list[Sentence]) -> None:
-    guided, queries = generator(tiny_model), queries_of(news)
+@both_forms
+def test_answers_do_not_depend_on_drafts(
+    tiny_model: TinyModel, news: list[Sentence], form: TargetForm
+) -> None:
+    guided, queries = generator(tiny_model, form), queries_of(news)
     answers = []
     for costs in (EVEN, FLAT):
         guided.costs = costs

@@ -14,19 +14,17 @@ from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.systems.gner import TargetForm
 from gner_core.errors import InputError
-from gner_core.generation.free import FreeGenerator
 from gner_core.generation.guided.costs import NOMINAL
 from gner_core.generation.guided.decoding import GuidedAnswer, GuidedGenerator, GuidedQuery
 from gner_core.records import Sentence, is_bio
-from gner_core.systems.gner.targets import BIO, target
-from gner_core.training.data.examples import collate
+from gner_core.systems.gner.targets import BIO, LEAN, target
 from tests.gner_core.conftest import TinyModel
 
 TYPES = ("person", "place (city)", "person, fictional")
 
 
-def loaded(tiny: TinyModel) -> tuple[PreTrainedModel, Encoder]:
-    encoder = Encoder(load_tokenizer(tiny.folder), tiny.backbone, BIO)
+def loaded(tiny: TinyModel, form: TargetForm = BIO) -> tuple[PreTrainedModel, Encoder]:
+    encoder = Encoder(load_tokenizer(tiny.folder), tiny.backbone, form)
     model = load_model(tiny.folder, tiny.backbone, dtype="float32", attention="sdpa").eval()
     with torch.no_grad():  # as they come, random models say the same of every word
         for parameter in model.parameters():
@@ -36,25 +34,27 @@ def loaded(tiny: TinyModel) -> tuple[PreTrainedModel, Encoder]:
 
 
 @cache
-def plain_model(folder: Path, backbone: BackboneParams) -> tuple[PreTrainedModel, Encoder]:
-    return loaded(TinyModel(folder, backbone))
+def plain_model(
+    folder: Path, backbone: BackboneParams, lean: bool
+) -> tuple[PreTrainedModel, Encoder]:
+    return loaded(TinyModel(folder, backbone), LEAN if lean else BIO)
 
 
-def generator(tiny: TinyModel, *, beams: int = 1) -> GuidedGenerator:
-    return GuidedGenerator(*loaded(tiny), beams=beams, costs=NOMINAL)
+def generator(tiny: TinyModel, form: TargetForm = BIO, *, beams: int = 1) -> GuidedGenerator:
+    return GuidedGenerator(*loaded(tiny, form), beams=beams, costs=NOMINAL)
 
 
 class Plain:
     """Labels of one sentence, each option by a forward pass over everything before it."""
 
-    def __init__(self, tiny: TinyModel, ask: GuidedQuery) -> None:
-        self.model, self.encoder = plain_model(tiny.folder, tiny.backbone)
+    def __init__(self, tiny: TinyModel, ask: GuidedQuery, form: TargetForm = BIO) -> None:
+        self.model, self.encoder = plain_model(tiny.folder, tiny.backbone, form == LEAN)
         self.ask = ask
         self.temperature = 1.0
         (self.source,) = self.encoder.prompts([(ask.words, ask.types)])
 
     def tokens(self, tags: Sequence[str]) -> list[int]:
-        text = target(self.ask.words[: len(tags)], tags, BIO)
+        text = target(self.ask.words[: len(tags)], tags, self.encoder.form)
         ids: list[int] = self.encoder.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
@@ -77,27 +77,43 @@ class Plain:
         names += [f"I-{last[2:]}"] if last != "O" else []
         return {name: self.tokens([*tags, name]) for name in names}
 
+    def following(self, tags: Sequence[str]) -> tuple[int, ...]:
+        """First tokens of all that may follow some tagged words."""
+        if len(tags) == len(self.ask.words):
+            return (self.encoder.end,)
+        size = len(self.tokens(tags))
+        return tuple(sorted({ids[size] for ids in self.options(tags).values()}))
+
     def logs(self, tags: Sequence[str]) -> dict[str, float]:
         """Log probability of every allowed tag of the next word."""
-        return dict(self._split(self.options(tags), len(self.tokens(tags))))
+        return dict(self._split(tags, self.options(tags), len(self.tokens(tags))))
 
-    def _split(self, options: dict[str, list[int]], depth: int) -> list[tuple[str, float]]:
+    def _split(
+        self, tags: Sequence[str], options: dict[str, list[int]], depth: int
+    ) -> list[tuple[str, float]]:
         if len(options) == 1:
             return [(name, 0.0) for name in options]
-        groups: dict[int, dict[str, list[int]]] = {}
-        for name, ids in options.items():
-            groups.setdefault(ids[depth], {})[name] = ids
-        logs = [0.0]
-        if len(groups) > 1:
-            before = next(iter(options.values()))[:depth]
-            logits = self.next_logits(before)[list(groups)] / self.temperature
-            logs = logits.log_softmax(0).tolist()
-        pairs = zip(groups.values(), logs, strict=True)
         return [
             (name, log + more)
-            for group, log in pairs
-            for name, more in self._split(group, depth + 1)
+            for group, log in self._groups(tags, options, depth)
+            for name, more in self._split(tags, group, depth + 1)
         ]
+
+    def _groups(
+        self, tags: Sequence[str], options: dict[str, list[int]], depth: int
+    ) -> list[tuple[dict[str, list[int]], float]]:
+        """Options by what comes after `depth` tokens, each group with its log probability."""
+        groups: dict[tuple[int, ...], dict[str, list[int]]] = {}
+        for name, ids in options.items():
+            ended = len(ids) == depth
+            after = self.following([*tags, name]) if ended else (ids[depth],)
+            groups.setdefault(after, {})[name] = ids
+        before = next(iter(options.values()))[:depth]
+        logits = self.next_logits(before)
+        sums = (
+            torch.stack([logits[list(after)].logsumexp(0) for after in groups]) / self.temperature
+        )
+        return [*zip(groups.values(), sums.log_softmax(0).tolist(), strict=True)]
 
     def greedy(self) -> list[str]:
         """Decide token by token among the allowed ones."""
@@ -105,10 +121,8 @@ class Plain:
         while len(tags) < len(self.ask.words):
             options, depth = self.options(tags), len(self.tokens(tags))
             while len(options) > 1:
-                tokens = list(dict.fromkeys(ids[depth] for ids in options.values()))
-                before = next(iter(options.values()))[:depth]
-                best = tokens[int(self.next_logits(before)[tokens].argmax())]
-                options = {name: ids for name, ids in options.items() if ids[depth] == best}
+                groups = self._groups(tags, options, depth)
+                options = max(groups, key=lambda group: group[1])[0]
                 depth += 1
             tags += options
         return tags
@@ -134,6 +148,9 @@ class Plain:
         return found
 
 
+both_forms = pytest.mark.parametrize("form", [BIO, LEAN], ids=lambda form: form.labels)
+
+
 def queries_of(news: list[Sentence]) -> list[GuidedQuery]:
     """Return sentences of odd words and of news, of different lengths."""
     return [
@@ -149,12 +166,13 @@ def queries(news: list[Sentence]) -> list[GuidedQuery]:
     return queries_of(news)
 
 
+@both_forms
 def test_greedy_labels_are_the_best_allowed_tokens(
-    tiny_model: TinyModel, queries: list[GuidedQuery]
+    tiny_model: TinyModel, queries: list[GuidedQuery], form: TargetForm
 ) -> None:
-    answers = generator(tiny_model)(queries)
+    answers = generator(tiny_model, form)(queries)
     for ask, answer in zip(queries, answers, strict=True):
-        plain = Plain(tiny_model, ask)
+        plain = Plain(tiny_model, ask, form)
         assert list(answer.tags) == plain.greedy()
         for n, (tag, probability) in enumerate(zip(answer.tags, answer.probabilities, strict=True)):
             assert math.log(probability) == pytest.approx(
@@ -163,12 +181,13 @@ def test_greedy_labels_are_the_best_allowed_tokens(
     assert len({tag for answer in answers for tag in answer.tags}) > 1  # not all the same
 
 
-@pytest.mark.parametrize("beams", [2, 4])
+@pytest.mark.parametrize(("form", "beams"), [(BIO, 2), (BIO, 4), (LEAN, 3)])
 def test_beams_find_the_labels_of_a_plain_search(
-    tiny_model: TinyModel, queries: list[GuidedQuery], beams: int
+    tiny_model: TinyModel, queries: list[GuidedQuery], beams: int, form: TargetForm
 ) -> None:
-    for ask, answer in zip(queries, generator(tiny_model, beams=beams)(queries), strict=True):
-        assert answer.tags == Plain(tiny_model, ask).beams(beams)
+    answers = generator(tiny_model, form, beams=beams)(queries)
+    for ask, answer in zip(queries, answers, strict=True):
+        assert answer.tags == Plain(tiny_model, ask, form).beams(beams)
 
 
 def test_as_many_beams_as_labelings_find_the_best_of_all(tiny_model: TinyModel) -> None:
@@ -193,11 +212,11 @@ def test_as_many_beams_as_labelings_find_the_best_of_all(tiny_model: TinyModel) 
         assert list(answers[0].tags) != Plain(tiny_model, asks[0]).greedy()
 
 
-@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize(("form", "beams"), [(BIO, 1), (BIO, 3), (LEAN, 3)])
 def test_a_batch_equals_one_sentence_at_a_time(
-    tiny_model: TinyModel, news: list[Sentence], beams: int
+    tiny_model: TinyModel, news: list[Sentence], beams: int, form: TargetForm
 ) -> None:
-    guided = generator(tiny_model, beams=beams)
+    guided = generator(tiny_model, form, beams=beams)
     queries = [GuidedQuery(s.words, s.types) for s in news]
     together = [answer for at in (0, 12) for answer in guided(queries[at : at + 12])]
     alone = [guided([ask])[0] for ask in queries]
@@ -215,58 +234,9 @@ def test_words_are_copied_and_labels_are_valid(tiny_model: TinyModel, news: list
         assert all(0 < p <= 1 for p in answer.probabilities)
 
 
-@pytest.fixture(scope="module")
-def copying(
-    tiny_model: TinyModel, news: list[Sentence], tmp_path_factory: pytest.TempPathFactory
-) -> TinyModel:
-    """A model that has learned some short sentences by heart, and so writes them well."""
-    torch.manual_seed(1)
-    encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
-    model = load_model(tiny_model.folder, tiny_model.backbone, dtype="float32").eval()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    family = tiny_model.backbone.family
-    batch = collate(
-        [encoder.example(s.words, s.tags, s.types) for s in learned(news)],
-        family=family, pad=0, share_prefix=False,
-    )  # fmt: skip
-    batch.pop("prefix", None)
-    for _ in range(250):
-        loss = model(**batch).loss
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if loss < 0.02:
-            break
-    folder = tmp_path_factory.mktemp(f"copying-{family}")
-    model.save_pretrained(folder)
-    encoder.tokenizer.save_pretrained(folder)
-    return TinyModel(folder, tiny_model.backbone)
-
-
-def learned(news: list[Sentence]) -> list[Sentence]:
-    return sorted(news, key=lambda s: len(s.words))[:3]
-
-
-def test_where_free_decoding_copies_the_sentence_the_labels_are_the_same(
-    copying: TinyModel, news: list[Sentence]
-) -> None:
-    encoder = Encoder(load_tokenizer(copying.folder), copying.backbone, BIO)
-    model = load_model(copying.folder, copying.backbone, dtype="float32", attention="sdpa")
-    queries = [GuidedQuery(s.words, s.types) for s in learned(news)]
-    sources = encoder.prompts((ask.words, ask.types) for ask in queries)
-    free = FreeGenerator(model, encoder, beams=1)(sources, [150] * len(sources))
-    guided = GuidedGenerator(model, encoder, beams=1, costs=NOMINAL)(queries)
-    same = [
-        answer.text
-        == encoder.decode(encoder.tokenizer(target(ask.words, found.tags, BIO)).input_ids)
-        for ask, answer, found in zip(queries, free, guided, strict=True)
-    ]
-    assert all(same)
-    assert {tag[:1] for found in guided for tag in found.tags} == {"B", "I", "O"}
-
-
+@both_forms
 def test_true_t5_tokens_force_words_outside_the_vocabulary(
-    shared: Path, tiny_model: TinyModel
+    shared: Path, tiny_model: TinyModel, form: TargetForm
 ) -> None:
     if tiny_model.backbone.family == "decoder_only":
         pytest.skip("the T5 vocabulary belongs to encoder-decoders")
@@ -278,9 +248,10 @@ def test_true_t5_tokens_force_words_outside_the_vocabulary(
         vocab_size=32128, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2,
         decoder_start_token_id=0,
     )  # fmt: skip
-    encoder = Encoder(tokenizer, tiny_model.backbone, BIO)
+    encoder = Encoder(tokenizer, tiny_model.backbone, form)
     guided = GuidedGenerator(T5ForConditionalGeneration(config), encoder, beams=1, costs=NOMINAL)
-    words = ("Wałęsa", "{", "ø", "~", "wrote", "\\LaTeX", "3½", "mustn't", ",")
+    nothing = ("\u200b", "\u200b") if form == LEAN else ()  # T5 leaves these out
+    words = ("Wałęsa", "{", "ø", "~", "wrote", "\\LaTeX", "3½", *nothing, "mustn't", ",", *nothing)
     (answer,) = guided([GuidedQuery(words, ("person", "product (software)", "smørrebrød"))])
     assert len(answer.tags) == len(words)
     assert is_bio(answer.tags)
@@ -308,7 +279,7 @@ def test_types_that_a_vocabulary_cannot_tell_apart_are_refused(
 ) -> None:
     from gner_core.generation.guided.choices import ChoiceTable
 
-    table = ChoiceTable(load_tokenizer(shared / "tokenizers" / "t5"))
+    table = ChoiceTable(load_tokenizer(shared / "tokenizers" / "t5"), BIO)
     with pytest.raises(InputError, match="alike; rename one of the types"):
         table.of(("word",), ("ł", "ø")).root(0, before="O")
 

@@ -63,6 +63,19 @@ def test_the_whole_paper_is_of_the_order_that_the_paper_states(root: Path, tmp_p
     assert large.note == "table, 1 of 1 stand-ins"
 
 
+def test_lean_targets_have_lengths_of_their_own(root: Path, tmp_path: Path) -> None:
+    forms = {
+        labels: ("paper/llama-7b.yaml", [f"system.labels={labels}"]) for labels in ("BIO", "BI")
+    }
+    trained = [s for s in priced(root, tmp_path, forms) if s.step.title == "adaptation"]
+    every, lean = (s.cost for s in trained)
+    assert every and lean
+    assert lean.target_tokens == pytest.approx(10 * 105_659 * 135.1, rel=0.01)
+    assert lean.target_tokens < 0.45 * every.target_tokens
+    assert lean.prompt_tokens < 0.75 * every.prompt_tokens
+    assert {s.note for s in trained} == {"table, 1 of 1 stand-ins"}
+
+
 def test_what_does_not_fit_one_device_fits_eight_with_zero(root: Path, tmp_path: Path) -> None:
     paper = ("paper/llama-7b.yaml", ["execution.train_batch=1"])
     alone, spread = (

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from gner_core.records import Sentence
 from gner_core.systems.gner.prompts import TypePool, prompt, shuffled
-from gner_core.systems.gner.targets import BIO, longest_target, target
+from gner_core.systems.gner.targets import BIO, LEAN, longest_target, target
 
 
 def test_prompts_and_targets_equal_the_published_ones(shared: Path) -> None:
@@ -13,7 +13,7 @@ def test_prompts_and_targets_equal_the_published_ones(shared: Path) -> None:
     for record in records:
         instance = record["instance"]
         words = instance["words"]
-        assert prompt(words, record["label_list"]) == instance["instruction_inputs"]
+        assert prompt(words, record["label_list"], BIO) == instance["instruction_inputs"]
         assert target(words, instance["labels"], BIO) == instance["prompt_labels"]
 
 
@@ -29,7 +29,18 @@ def test_the_prompt_in_full() -> None:
         "Use the specific entity tags: person, location and O.\n"
         "Sentence: Ada waves ."
     )
-    assert prompt(("Ada", "waves", "."), ("person", "location")) == expected
+    assert prompt(("Ada", "waves", "."), ("person", "location"), BIO) == expected
+
+
+def test_the_lean_prompt_in_full() -> None:
+    expected = (
+        "Copy the sentence and label the words of each entity: (B-type) after its first word, "
+        "(I-type) after its others. Words without a label are outside of entities.\n\n"
+        "Use the specific entity tags: person, location.\n"
+        "Sentence: Ada waves ."
+    )
+    assert prompt(("Ada", "waves", "."), ("person", "location"), LEAN) == expected
+    assert "entity tags: none." in prompt(("Ada",), (), LEAN)
 
 
 def test_the_order_of_types_depends_on_seed_epoch_and_sentence() -> None:

@@ -12,6 +12,7 @@ WORDS = "John explored Tokyo , sampling its famed sushi , and flew back to New Y
 TAGS = ["O"] * len(WORDS)
 TAGS[0], TAGS[2], TAGS[13], TAGS[14] = "B-Person", "B-Location", "B-Location", "I-Location"
 GAP = "......"
+LABELS = ("BIO", "BI", "BIOES", "brackets")
 
 
 def form(labels: str, context: int | str = "full", gap: str = GAP) -> TargetForm:
@@ -48,6 +49,20 @@ def form(labels: str, context: int | str = "full", gap: str = GAP) -> TargetForm
             ),
         ),
         (
+            form("BI", 1),
+            (
+                "John(B-Person) explored Tokyo(B-Location) , ...... to New(B-Location)"
+                " York(I-Location) ."
+            ),
+        ),
+        (
+            form("BI"),
+            (
+                "John(B-Person) explored Tokyo(B-Location) , sampling its famed sushi , and flew back"
+                " to New(B-Location) York(I-Location) ."
+            ),
+        ),
+        (
             form("BIOES"),
             (
                 "John(S-Person) explored(O) Tokyo(S-Location) ,(O) sampling(O) its(O) famed(O) sushi(O)"
@@ -66,7 +81,7 @@ def test_the_forms_of_figure_3_and_reading_them_back(shape: TargetForm, text: st
 
 
 @pytest.mark.parametrize("context", [0, 1, 2, 5, "full"])
-@pytest.mark.parametrize("labels", ["BIO", "BIOES", "brackets"])
+@pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize("gap", ["", GAP])
 def test_every_context_length_is_read_back(labels: str, context: int | str, gap: str) -> None:
     shape = form(labels, context, gap)
@@ -87,11 +102,18 @@ def test_bioes() -> None:
 
 
 def test_no_target_is_longer_than_the_longest() -> None:
-    for shape in (form("BIO"), form("BIOES"), form("brackets")):
+    for shape in (form("BIO"), form("BI"), form("BIOES"), form("brackets")):
         assert len(longest_target(WORDS, ("Person", "Location"), shape)) >= len(
             target(WORDS, TAGS, shape)
         )
     assert longest_target(("a", "b"), (), form("BIO")) == "a(O) b(O)"
+    assert longest_target(("a", "b"), (), form("BI")) == "a b"
+
+
+def test_forms_that_keep_every_word_with_a_tag_or_none_can_be_guided() -> None:
+    guided = [(labels, context) for labels in LABELS for context in (1, "full")
+              if form(labels, context).can_be_guided]  # fmt: skip
+    assert guided == [("BIO", "full"), ("BI", "full")]
 
 
 def test_a_negative_context_is_refused() -> None:
