@@ -42,6 +42,7 @@ from gner_core.store.artifacts import ArtifactRef
 from gner_core.systems.chat.prompts import first_question
 from gner_core.systems.gliner.inputs import words_read
 from gner_core.systems.gner.prompts import prompt
+from gner_core.systems.naming import ours_by_name, type_names
 from gner_core.systems.registry import reader, text_system
 from tasks.context import RunContext
 from tasks.models import FIT, JOURNAL, SUMMARY, decoding_of
@@ -89,7 +90,8 @@ def _scored(step: Score, run: RunContext) -> list[Scored]:
     generated, system = run.path(step.predictions), step.predictions.system
     if isinstance(system, GnerSystem):
         assert step.match is not None  # the experiment was checked
-        matcher = Matcher(step.match, system.target, back=run.json(step.predictions, BACK))
+        back, names = run.json(step.predictions, BACK), type_names(system.type_names)
+        matcher = Matcher(step.match, system.target, back=back, names=names)
         return [score(one, matcher) for one in read_predictions(generated / PREDICTIONS)]
     read = reader(system)
     return [score_answers(one, read) for one in read_answers(generated / ANSWERS)]
@@ -244,7 +246,8 @@ def _prompt(reads: Train | Generate | Ask, example: Sentence) -> str:
         return first_question(reads.system, example)
     system = reads.system
     if isinstance(system, GnerSystem):
-        return prompt(example.words, example.types, system.target)
+        names = ours_by_name(example.types, type_names(system.type_names))
+        return prompt(example.words, [*names], system.target)
     if isinstance(system, GlinerSystem):
         causal = reads.backbone.family == "decoder_only"
         return " ".join(words_read(example.words, example.types, causal=causal))

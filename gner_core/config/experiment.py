@@ -224,6 +224,15 @@ class Experiment(StrictModel):
                     f"tests.{name}.system.kind: {test.system.kind}, and the experiment's system is "
                     f"{kind}; test another system in an experiment of its own"
                 )
+            elif (
+                isinstance(test.system, GnerSystem)
+                and isinstance(self.system, GnerSystem)
+                and test.system.target != self.system.target
+            ):
+                yield (
+                    f"tests.{name}.system: what a model of gner writes is learned; a test may say "
+                    "type_names only"
+                )
         if self.system.HAS_NO_MODEL:
             yield from self._faults_without_model(kind)
         else:

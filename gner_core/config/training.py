@@ -46,6 +46,11 @@ class TrainParams(StrictModel):
     """What happens to sentences over the backbone's limits: left out and counted, or an error."""
     external_types: Annotated[float, Field(ge=0)] | Literal["all"]
     """External entity sampling (§4.2): absent types per present one, or all of a closed corpus."""
+    type_order: Literal["shuffled", "fixed"] = Field(
+        default="shuffled", exclude_if=lambda order: order == "shuffled"
+    )
+    """Order of the types in a prompt: drawn anew for every sentence and epoch (§4.2), or always
+    alphabetical."""
     frozen_layers: int = Field(ge=0)
     """Lowest layers of each stack that are frozen, with the embeddings; 0 trains all."""
     lora: LoraParams | None

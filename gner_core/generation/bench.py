@@ -25,7 +25,7 @@ PREDICTIONS, SCORED = "predictions.parquet", "scored.parquet"
 def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     """Generate for all sentences; write predictions and scored sentences, return the figures."""
     assert isinstance(request.system, GnerSystem)
-    job = TaggingJob(request, request.system.target)
+    job = TaggingJob(request, request.system)
     total = sum(map(len, job.parts))
     report(0, total)
     passes: list[int] = []

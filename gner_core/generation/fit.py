@@ -124,7 +124,7 @@ class Fitting:
         """
         assert isinstance(request.system, GnerSystem)
         self.request = request
-        self.job = TaggingJob(request, request.system.target)
+        self.job = TaggingJob(request, request.system)
         self.total = runs * len(self.job.sentences)
         self.done = 0
         self.report = report

@@ -13,7 +13,7 @@ from gner_core.generation.parts import plan_parts
 from gner_core.records import ANSWERS, Answered, Sentence
 from gner_core.systems.gliner.engine import Gliner, skipped
 from gner_core.systems.gliner.environment import command
-from gner_core.systems.gliner.inputs import type_names
+from gner_core.systems.naming import type_names
 
 
 class GlinerJob(AnsweringJob):
@@ -23,7 +23,7 @@ class GlinerJob(AnsweringJob):
         """Read the sentences and plan batches."""
         super().__init__(request)
         self.params = params
-        self.names = type_names(params)
+        self.names = type_names(params.type_names)
         self.budgets = [
             1 + len(s.words) + len(types)
             for s, types in zip(self.sentences, self.types, strict=True)

@@ -44,6 +44,13 @@ class GenerateRequest(Request):
     """Environment of the system's package, where it has one."""
 
 
+def types_in_order(sentence: Sentence, decode: DecodeParams) -> tuple[str, ...]:
+    """Return the types of a sentence in the order of its prompt."""
+    if decode.type_order == "fixed":
+        return sentence.types
+    return shuffled(sentence.types, seed=decode.seed, epoch=0, sentence_id=sentence.id)
+
+
 class Job(ABC, Generic[R]):
     """The sentences of a generation, and their batches (`parts`), which become records."""
 
@@ -56,10 +63,7 @@ class Job(ABC, Generic[R]):
         """Read the sentences, and put their types in the order of the prompts."""
         self.request = request
         self.sentences = read_sentences(Path(request.sentences))
-        seed = request.decode.seed
-        self.types = [
-            shuffled(s.types, seed=seed, epoch=0, sentence_id=s.id) for s in self.sentences
-        ]
+        self.types = [types_in_order(s, request.decode) for s in self.sentences]
 
     @abstractmethod
     def skipped(self, index: int) -> R | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_tokenizer
-from gner_core.config.systems.gner import TargetForm
+from gner_core.config.systems.gner import GnerSystem
 from gner_core.errors import InputError
 from gner_core.generation.free import FreeGenerator
 from gner_core.generation.guided.costs import NOMINAL, pass_costs
@@ -19,6 +19,7 @@ from gner_core.matching.back_tokenization import BackTokens
 from gner_core.records import Prediction, Sentence, read_predictions, write_predictions
 from gner_core.systems.gner.prompts import other_orders
 from gner_core.systems.gner.targets import target
+from gner_core.systems.naming import ours_by_name, retagged, type_names
 
 PREDICTIONS = "predictions.parquet"
 BACK = "back_tokenization.json"
@@ -28,16 +29,20 @@ BACK = "back_tokenization.json"
 class TaggingJob(Job[Prediction]):
     """The sentences of a generation with their prompts, and their batches (`parts`)."""
 
-    def __init__(self, request: GenerateRequest, form: TargetForm) -> None:
+    def __init__(self, request: GenerateRequest, system: GnerSystem) -> None:
         """Read tokenizer and sentences, and plan the batches.
 
         Raises:
-            InputError: for an unusable tokenizer, and for a sentence over the limits where
-                `too_long` is "error".
+            InputError: for an unusable tokenizer, for a sentence over the limits where `too_long` is
+                "error", and where two types of a sentence have one name.
         """
         super().__init__(request)
-        self.encoder = Encoder(load_tokenizer(Path(request.model)), request.backbone, form)
-        pairs = zip(self.sentences, self.types, strict=True)
+        names = type_names(system.type_names)
+        self.ours = [ours_by_name(types, names) for types in self.types]
+        """Per sentence the names of its types in the order of the prompt, with our types."""
+        self.asked = [tuple(ours) for ours in self.ours]
+        self.encoder = Encoder(load_tokenizer(Path(request.model)), request.backbone, system.target)
+        pairs = zip(self.sentences, self.asked, strict=True)
         self.sources = self.encoder.prompts((s.words, types) for s, types in pairs)
         self.budgets = [self._budget(index) for index in range(len(self.sentences))]
         fitting = [index for index, budget in enumerate(self.budgets) if budget]
@@ -53,7 +58,7 @@ class TaggingJob(Job[Prediction]):
         sentence, source = self.sentences[index], len(self.sources[index])
         plain = self.encoder.target_length(sentence.words, ["O"] * len(sentence.words))
         if self.encoder.backbone.fits(source, plain):
-            return self.encoder.budget(sentence.words, self.types[index], source)
+            return self.encoder.budget(sentence.words, self.asked[index], source)
         if self.request.decode.too_long == "error":
             raise InputError(
                 f"{sentence.id}: a prompt of {source} tokens and an answer of {plain} are over the "
@@ -71,7 +76,9 @@ class TaggingJob(Job[Prediction]):
         """Return what the tokenizer gives back for the words and types of the sentences."""
         back = BackTokens(self.encoder.round_trip)
         back.learn(
-            text for sentence in self.sentences for text in (*sentence.words, *sentence.types)
+            text
+            for sentence, names in zip(self.sentences, self.asked, strict=True)
+            for text in (*sentence.words, *names)
         )
         return back
 
@@ -113,7 +120,7 @@ class TaggingJob(Job[Prediction]):
                 index,
                 target(self.sentences[index].words, answer.tags, self.encoder.form),
                 finished=True,
-                decided=answer.tags,
+                decided=tuple(retagged(answer.tags, self.ours[index])),
                 probabilities=answer.probabilities,
             )
             for index, answer in zip(part, guided, strict=True)
@@ -121,7 +128,7 @@ class TaggingJob(Job[Prediction]):
 
     def query(self, index: int) -> GuidedQuery:
         """Return what guided decoding is asked about a sentence."""
-        types, decode = self.types[index], self.request.decode
+        types, decode = self.asked[index], self.request.decode
         others = other_orders(types, count=decode.orders - 1, seed=decode.seed)
         return GuidedQuery(self.sentences[index].words, types, others)
 

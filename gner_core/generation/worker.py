@@ -74,7 +74,7 @@ def job_of(request: GenerateRequest) -> Job[Any]:
         InputError: for an unusable tokenizer or system, and for sentences that are too long.
     """
     if isinstance(request.system, GnerSystem):
-        return TaggingJob(request, request.system.target)
+        return TaggingJob(request, request.system)
     if isinstance(request.system, GlinerSystem):
         return GlinerJob(request, request.system)
     assert isinstance(request.system, TextSystemParams)  # an endpoint has a worker of its own

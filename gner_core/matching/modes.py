@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from gner_core.config.systems.gner import MatchParams, TargetForm
@@ -22,6 +23,7 @@ from gner_core.systems.gner.reading import (
     read_generated,
     read_lean,
 )
+from gner_core.systems.naming import ours_by_name, retagged
 
 
 class Matched(NamedTuple):
@@ -44,16 +46,32 @@ class Matched(NamedTuple):
 class Matcher:
     """Reads and aligns generated texts in one mode."""
 
-    def __init__(self, match: MatchParams, form: TargetForm, *, back: Mapping[str, str]) -> None:
-        """Bind mode, target form and `back`: word or type → its decoded form."""
+    def __init__(
+        self,
+        match: MatchParams,
+        form: TargetForm,
+        *,
+        back: Mapping[str, str],
+        names: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Bind a mode and a target form.
+
+        Args:
+            back: word or type → its decoded form.
+            names: what texts call our types, where it differs.
+        """
         self.mode = match.mode
         self.form = form
         self.back = back if match.back_tokenization else {}
+        self.names = names
         self._readers: dict[frozenset[str], TagReader] = {}
 
     def __call__(self, words: Sequence[str], types: Sequence[str], text: str) -> Matched:
         """Return the tags of `words`, one each and valid BIO, whatever `text` holds."""
-        read = self._read(words, types, text)
+        ours = ours_by_name(types, self.names)
+        read = self._read(words, [*ours], text)
+        if self.names:
+            read = read._replace(tags=retagged(read.tags, ours))
         aligned = self._align(words, read)
         changed = edits(aligned.blocks, len(words), len(read.words))
         in_text = self.mode == "text"

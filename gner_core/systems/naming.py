@@ -2,10 +2,47 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from gner_core.config.reading.tables import read_table
 from gner_core.errors import InputError
 from gner_core.records import Span
 from gner_core.systems.interface import Counts, Piece, Query, Reader, Reading, Scored, TextSystem
+
+
+def type_names(file: str | None) -> Mapping[str, str]:
+    """Return a system's names of our types; types that are not in the table keep their names.
+
+    Raises:
+        InputError: for a table that cannot be read.
+    """
+    return read_table(Path(file)) if file else {}
+
+
+def ours_by_name(types: Sequence[str], names: Mapping[str, str]) -> dict[str, str]:
+    """Return the system's name → our type, in order.
+
+    Raises:
+        InputError: if two types have one name.
+
+    Example:
+        >>> ours_by_name(["person", "metric"], {"metric": "metrics"})
+        {'person': 'person', 'metrics': 'metric'}
+    """
+    ours: dict[str, str] = {}
+    for name in types:
+        theirs = names.get(name, name)
+        if ours.setdefault(theirs, name) != name:
+            raise InputError(
+                f"type_names: {ours[theirs]} and {name} would both be called {theirs}; "
+                "give each a name of its own"
+            )
+    return ours
+
+
+def retagged(tags: Sequence[str], labels: Mapping[str, str]) -> list[str]:
+    """Return BIO tags with other labels; those that are not in `labels` stay."""
+    return [f"{tag[:2]}{labels.get(tag[2:], tag[2:])}" for tag in tags]
 
 
 class NamedReader:
@@ -29,20 +66,7 @@ class NamedReader:
         return [s._replace(label=self._names.get(s.label, s.label)) for s in spans]
 
     def _ours(self, types: Sequence[str]) -> dict[str, str]:
-        """Return the system's name → our type, in order.
-
-        Raises:
-            InputError: if two types have one name.
-        """
-        ours: dict[str, str] = {}
-        for name in types:
-            theirs = self._names.get(name, name)
-            if ours.setdefault(theirs, name) != name:
-                raise InputError(
-                    f"type_names: {ours[theirs]} and {name} would both be called {theirs}; "
-                    "give each a name of its own"
-                )
-        return ours
+        return ours_by_name(types, self._names)
 
 
 class NamedSystem(NamedReader):

@@ -1,17 +1,15 @@
 """Every system by its kind: the one place to which a new system is added."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from gner_core.config.reading.tables import read_table
 from gner_core.config.systems.base import ComparedSystem
 from gner_core.systems.chat.reading import ChatReader
 from gner_core.systems.gliner.engine import GlinerReader
 from gner_core.systems.gollie.system import Gollie
 from gner_core.systems.instructuie.system import InstructUie
 from gner_core.systems.interface import Reader, Scored, TextSystem
-from gner_core.systems.naming import NamedReader, NamedScoredSystem, NamedSystem
+from gner_core.systems.naming import NamedReader, NamedScoredSystem, NamedSystem, type_names
 from gner_core.systems.own import own_system
 from gner_core.systems.uniner.system import UniNer
 
@@ -33,7 +31,7 @@ def text_system(params: ComparedSystem) -> TextSystem:
         InputError: for a file that the params name and that cannot be read.
     """
     system = TEXT_SYSTEMS[params.kind](params)
-    names = _names(params)
+    names = type_names(params.type_names)
     if not names:
         return system
     return (NamedScoredSystem if isinstance(system, Scored) else NamedSystem)(system, names)
@@ -47,10 +45,6 @@ def reader(params: ComparedSystem) -> Reader:
     """
     if params.kind in TEXT_SYSTEMS:
         return text_system(params)
-    names = _names(params)
+    names = type_names(params.type_names)
     read = READERS[params.kind](params)
     return NamedReader(read, names) if names else read
-
-
-def _names(params: ComparedSystem) -> dict[str, str]:
-    return read_table(Path(params.type_names)) if params.type_names else {}

@@ -16,10 +16,10 @@ from gner_core.records import Sentence, read_sentences, spans_of
 from gner_core.runtime.files import replacing_file
 from gner_core.runtime.worker import COMPUTED_IN, Report
 from gner_core.systems.gliner.environment import command
-from gner_core.systems.gliner.inputs import type_names
 from gner_core.systems.gliner.process import Child
 from gner_core.systems.gliner.reading import CONFIG
 from gner_core.systems.gner.prompts import TypePool
+from gner_core.systems.naming import type_names
 from gner_core.training.data.examples import drawn_types
 from gner_core.training.guards import journal_lines
 from gner_core.training.stage import TrainRequest, training_format
@@ -37,7 +37,7 @@ def train_gliner(request: TrainRequest, system: GlinerSystem, report: Report) ->
     sentences = read_sentences(Path(request.sentences))
     examples = Path(request.scratch) / EXAMPLES
     with replacing_file(examples) as unfinished, unfinished.open("w", encoding="ascii") as file:
-        file.writelines(rows(sentences, request.train, type_names(system)))
+        file.writelines(rows(sentences, request.train, type_names(system.type_names)))
 
     def tell(event: dict[str, Any]) -> None:
         report(event["done"], event["total"], **event["metrics"])

@@ -137,6 +137,9 @@ class Origins:
             for field, value in given.items()
             if value != said[field] and f"system.{field}" not in experiment.defaulted
         ]
+        if isinstance(experiment.system, GnerSystem) and isinstance(trained, GnerSystem):
+            trained = trained.calling(experiment.system.type_names)
+            differs = [field for field in differs if field not in GnerSystem.ONLY_IN_TESTS]
         if not isinstance(trained, GnerSystem):
             return trained.model_copy(update={field: given[field] for field in differs})
         for name in differs:
@@ -258,11 +261,15 @@ def _predictions(name: str, origins: Origins, data: Sample) -> Generate | Ask:
         return plan_ask(asked, title=name, data=data)
     model, params, system = origins.of(f"tests.{name}.of", test.of)
     assert experiment.decode is not None
+    if isinstance(system, GnerSystem) and isinstance(test.system, GnerSystem):
+        system = system.calling(test.system.type_names)
+    elif test.system:
+        system = test.system
     return Generate(
         title=name,
         model=model,
         data=data,
-        system=test.system or system,
+        system=system,
         backbone=params,
         decode=experiment.decode,
         fit=_fit(model, experiment),

@@ -289,12 +289,13 @@ def system_values(system: System, *, without: Collection[str] = ()) -> dict[str,
     Raises:
         InputError: for a file that is not there.
     """
-    if isinstance(system, GnerSystem):
-        return {"target": values(system.target)}
     found = values(system, without=without)
     for name in {*system.FILES} & found.keys():
         file = system.file_of(name)
         found[name] = None if file is None else _digest_of(file, f"system.{name}")
+    if isinstance(system, GnerSystem):
+        names = {"type_names": found["type_names"]} if "type_names" in found else {}
+        return {"target": values(system.target), **names}
     package = {"package": gliner_identity()} if isinstance(system, GlinerSystem) else {}
     return {"system": found, "version": TEXTS_VERSION, **package}
 

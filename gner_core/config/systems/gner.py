@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from gner_core.strict import StrictModel
 
@@ -35,15 +35,23 @@ class GnerSystem(TargetForm):
     """The system of the paper: a model that writes the sentence with its labels."""
 
     kind: Literal["gner"]
-    FILES: ClassVar[tuple[str, ...]] = ()
+    type_names: str | None = Field(default=None, exclude_if=lambda file: file is None)
+    """YAML file with what tests call our types (`our type: its name`), in prompts and in labels; null,
+    or left out: the same names."""
+    FILES: ClassVar[tuple[str, ...]] = ("type_names",)
     ONLY_IN_TRAINING: ClassVar[tuple[str, ...]] = ()
-    ONLY_IN_TESTS: ClassVar[tuple[str, ...]] = ()
+    ONLY_IN_TESTS: ClassVar[tuple[str, ...]] = ("type_names",)
     SEVERAL_ANSWERS: ClassVar[bool] = False
     HAS_NO_MODEL: ClassVar[bool] = False
 
-    def file_of(self, name: str) -> Path | None:  # noqa: ARG002 (of every system)
-        """Return None: no field names a file."""
-        return None
+    def file_of(self, name: str) -> Path | None:
+        """Return the file that one of `FILES` names, None where it names none."""
+        value = getattr(self, name)
+        return None if value is None else Path(value)
+
+    def calling(self, type_names: str | None) -> "GnerSystem":
+        """Return the system with other names of types in tests."""
+        return self.model_copy(update={"type_names": type_names})
 
     @classmethod
     def writing(cls, target: TargetForm) -> "GnerSystem":

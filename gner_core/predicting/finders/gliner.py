@@ -10,8 +10,9 @@ from gner_core.errors import InputError
 from gner_core.predicting.finders.finder import Asked, Found, found_in
 from gner_core.records import Sentence
 from gner_core.systems.gliner.engine import Gliner
-from gner_core.systems.gliner.inputs import type_names, words_read
+from gner_core.systems.gliner.inputs import words_read
 from gner_core.systems.gliner.reading import scores
+from gner_core.systems.naming import type_names
 from gner_core.systems.registry import reader
 
 TOKENIZER = "tokenizer.json"
@@ -30,7 +31,7 @@ class GlinerFinder:
                 be read.
         """
         self.engine = engine
-        self._names = type_names(params)
+        self._names = type_names(params.type_names)
         self._reader = reader(params)
         try:
             self._tokenizer = Tokenizer.from_file(str(model / TOKENIZER))

@@ -3,15 +3,14 @@
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from gner_core.config.reading.files import read_params
-from gner_core.config.reading.tables import read_table
 from gner_core.config.systems.chat import PLACEHOLDERS, ChatSystem, ChatTemplate
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 from gner_core.store.fingerprint import fingerprint
+from gner_core.systems.naming import type_names
 
 
 class Question(NamedTuple):
@@ -56,7 +55,7 @@ class Questioner:
         """
         self._system = system
         self._template = read_template(system)
-        self._names = read_table(Path(system.type_names)) if system.type_names else {}
+        self._names = type_names(system.type_names)
 
     def questions(self, sentence: Sentence) -> list[Question]:
         """Return the requests about a sentence: one a type, or one for all types.

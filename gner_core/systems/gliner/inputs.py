@@ -1,10 +1,6 @@
 """What a model of GLiNER reads: the types with a marker each, then the words of the sentence."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-from gner_core.config.reading.tables import read_table
-from gner_core.config.systems.gliner import GlinerSystem
+from collections.abc import Sequence
 
 ENTITY, LABEL, END_OF_TYPES = "<<ENT>>", "<<LABEL>>", "<<SEP>>"
 
@@ -21,12 +17,3 @@ def words_read(words: Sequence[str], types: Sequence[str], *, causal: bool) -> l
     """
     marked = [(kind, LABEL) if causal else (ENTITY, kind) for kind in types]
     return [*(word for pair in marked for word in pair), END_OF_TYPES, *words]
-
-
-def type_names(params: GlinerSystem) -> Mapping[str, str]:
-    """Return the system's names of our types; types that are not in the table keep their names.
-
-    Raises:
-        InputError: for a table that cannot be read.
-    """
-    return read_table(Path(params.type_names)) if params.type_names else {}

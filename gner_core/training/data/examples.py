@@ -99,6 +99,8 @@ def drawn_types(
             epoch=epoch,
             sentence_id=sentence.id,
         )
+    if params.type_order == "fixed":
+        return tuple(sorted(types))
     return shuffled(types, seed=seed, epoch=epoch, sentence_id=sentence.id)
 
 

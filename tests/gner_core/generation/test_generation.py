@@ -14,11 +14,13 @@ from gner_core.errors import InputError
 from gner_core.generation.free import FreeGenerator
 from gner_core.generation.guided.decoding import GuidedAnswer, GuidedGenerator, GuidedQuery
 from gner_core.generation.job import TOO_LONG, GenerateRequest
+from gner_core.generation.tagging import TaggingJob
 from gner_core.generation.worker import work
 from gner_core.matching.back_tokenization import BackTokens, from_file
 from gner_core.records import Sentence, read_predictions, write_sentences
 from gner_core.runtime.worker import REQUEST
-from gner_core.systems.gner.targets import BIO
+from gner_core.systems.gner.targets import BIO, target
+from gner_core.systems.naming import retagged
 from tests.gner_core.conftest import TinyModel
 
 
@@ -106,6 +108,42 @@ def test_a_killed_generation_goes_on_and_the_result_is_the_same(
     two = read_predictions(tmp_path / "broken" / "out" / "predictions.parquet")
     assert one == two
     assert [p.id for p in one] == [s.id for s in sentences]
+
+
+def test_types_are_shuffled_by_sentence_or_as_the_corpus_lists_them(
+    tiny_llama: TinyModel, news: list[Sentence], tmp_path: Path
+) -> None:
+    orders = []
+    for order in ("shuffled", "fixed"):
+        request = asked(tiny_llama, news, tmp_path, batch=8)
+        decode = request.decode.model_copy(update={"type_order": order})
+        job = TaggingJob(request.model_copy(update={"decode": decode}), request.system)
+        orders.append(job.types)
+    assert orders[1] == [s.types for s in news]
+    assert orders[0] != orders[1]
+    assert [sorted(types) for types in orders[0]] == [sorted(s.types) for s in news]
+
+
+@pytest.mark.parametrize("mode", ["free", "guided"])
+def test_prompts_and_labels_have_other_names_of_types_and_entities_have_ours(
+    tiny_llama: TinyModel, news: list[Sentence], tmp_path: Path, mode: Literal["free", "guided"]
+) -> None:
+    names = {"person": "human", "location": "spot"}
+    (tmp_path / "names.yaml").write_text("".join(f"{a}: {b}\n" for a, b in names.items()))
+    system = GnerSystem.writing(BIO).calling(str(tmp_path / "names.yaml"))
+    request = asked(tiny_llama, news[:4], tmp_path, batch=4, mode=mode)
+    request = request.model_copy(update={"system": system})
+    job = TaggingJob(request, system)
+    for ids, ours in zip(job.sources, job.types, strict=True):
+        asked_for = ", ".join(names.get(kind, kind) for kind in ours)
+        assert f"entity tags: {asked_for} and O." in job.encoder.decode(ids)
+    work(request, silent)
+    for found in read_predictions(tmp_path / "out" / "predictions.parquet"):
+        assert {*found.types} == {*news[0].types}
+        if found.decided:
+            theirs = retagged(found.decided, names)
+            assert found.text == target(found.words, theirs, BIO)
+            assert not {tag[2:] for tag in found.decided} & {*names.values()}
 
 
 @pytest.mark.slow

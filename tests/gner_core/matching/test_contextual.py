@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gner_core.config.systems.gner import MatchParams, TargetForm
+from gner_core.errors import InputError
 from gner_core.matching.contextual import align_in_context
 from gner_core.matching.modes import Matcher
 from gner_core.matching.paper import align
@@ -187,6 +188,17 @@ def test_the_same_for_a_hundred_thousand_texts(
     mode: str, form: TargetForm, case: tuple[list[str], list[str], str]
 ) -> None:
     check(mode, form, case)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_texts_may_call_types_by_other_names(mode: str) -> None:
+    params = MatchParams(mode=mode, back_tokenization=False)  # type: ignore[arg-type]
+    match = Matcher(params, BIO, back={}, names={"city": "town"})
+    matched = match(["Ada", "saw", "Rome"], ("city", "person"), "Ada(B-person) saw(O) Rome(B-town)")
+    assert matched.tags == ("B-person", "O", "B-city")
+    assert match(["Rome"], ("city",), "Rome(B-city)").unknown == 1  # it was not asked for
+    with pytest.raises(InputError, match="city and town would both be called town"):
+        match(["Rome"], ("city", "town"), "Rome(B-town)")
 
 
 def test_ten_thousand_words_on_a_line() -> None:

@@ -11,9 +11,10 @@ from gner_core.backbones.text_encoder import TextEncoder
 from gner_core.config.checkpoint import description_of
 from gner_core.errors import InputError
 from gner_core.records import Sentence
+from gner_core.systems.gner.prompts import TypePool
 from gner_core.systems.gner.targets import BIO
 from gner_core.systems.registry import text_system
-from gner_core.training.data.examples import GnerExamples
+from gner_core.training.data.examples import GnerExamples, drawn_types
 from gner_core.training.data.texts import TextExamples
 from gner_core.training.worker import work
 from tests.gner_core.conftest import TinyModel
@@ -37,6 +38,17 @@ def test_every_system_gets_the_same_types(
             text = tokenizer.decode(_ids(texts, epoch, index))
             assert all(f"describes {name} in the text" in text for name in types)
             assert " ".join(sentence.words[:4]) in text
+
+
+def test_types_are_shuffled_anew_or_always_in_one_order(
+    tiny_llama: TinyModel, news: list[Sentence], ask: Ask
+) -> None:
+    params = ask(tiny_llama, train=EXTERNAL).train
+    drawn = [drawn_types(s, TypePool.of(news), params, epoch=n) for s in news for n in range(2)]
+    fixed = params.model_copy(update={"type_order": "fixed"})
+    same = [drawn_types(s, TypePool.of(news), fixed, epoch=n) for s in news for n in range(2)]
+    assert same == [tuple(sorted(types)) for types in drawn]  # the same types in another order
+    assert same != drawn
 
 
 def _ids(texts: TextExamples, epoch: int, index: int) -> list[int]:

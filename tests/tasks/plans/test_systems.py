@@ -7,7 +7,9 @@ import pytest
 from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.files import read_experiment
+from gner_core.config.systems.gner import TargetForm
 from gner_core.errors import InputError
+from gner_core.systems.gner.targets import BIO
 from tasks.plans.experiment import Plan, plan_experiment
 from tests.gner_core.generation.test_texts import GOLLIE
 
@@ -122,11 +124,41 @@ def test_a_test_may_ask_in_another_way_than_the_training(tmp_path: Path, root: P
     assert written.ref != plain.tests["zero-shot"].predictions.ref
 
 
-def stored(place: Path, found: Experiment) -> None:
+NAMES = "tests: {zero-shot: {system: {type_names: names.yaml}}}"
+
+
+def test_a_test_of_gner_may_call_types_otherwise_and_nothing_else(
+    tmp_path: Path, root: Path
+) -> None:
+    (tmp_path / "names.yaml").write_text("musical artist: singer\n")
+    plain, named = keys(plan(tmp_path, root, "")), keys(plan(tmp_path, root, NAMES))
+    assert [a == b for a, b in zip(plain, named, strict=True)] == [True, False, False]
+    everywhere = plan(tmp_path, root, "system: {type_names: names.yaml}")
+    assert keys(everywhere) == named  # it is for tests alone
+    with pytest.raises(InputError, match=r"tests\.zero-shot\.system: what a model of gner writes"):
+        experiment(tmp_path, root, "tests: {zero-shot: {system: {labels: BIOES}}}")
+
+
+def test_orders_of_types_are_in_the_keys_where_they_are_not_shuffled(
+    tmp_path: Path, root: Path
+) -> None:
+    plain = keys(plan(tmp_path, root, ""))
+    assert keys(plan(tmp_path, root, "", "decode.type_order=shuffled")) == plain
+    tested = keys(plan(tmp_path, root, "", "decode.type_order=fixed"))
+    assert [a == b for a, b in zip(plain, tested, strict=True)] == [True, False, False]
+    trained = keys(plan(tmp_path, root, "", "stages.adaptation.train.type_order=fixed"))
+    assert trained[0] != plain[0]
+
+
+def stored(place: Path, found: Experiment, *, target: TargetForm | None = None) -> None:
     place.mkdir()
     assert found.backbone is not None
     about = Description(
-        version=VERSION, backbone=found.backbone, target=None, system=found.system, types=()
+        version=VERSION,
+        backbone=found.backbone,
+        target=target,
+        system=None if target else found.system,
+        types=(),
     )
     describe(place, about)
     (place / "model.safetensors").write_bytes(b"weights")
@@ -144,3 +176,17 @@ def test_a_stored_checkpoint_says_its_system(tmp_path: Path, root: Path) -> None
     with pytest.raises(InputError) as error:
         plan(tmp_path, root, TEST_OF)
     assert "was trained for the system uniner, and the experiment's is gner" in str(error.value)
+
+
+def test_a_stored_checkpoint_of_gner_may_be_asked_for_types_by_other_names(
+    tmp_path: Path, root: Path
+) -> None:
+    stored(tmp_path / "made", experiment(tmp_path, root, ""), target=BIO)
+    (tmp_path / "names.yaml").write_text("musical artist: singer\n")
+    plain = plan(tmp_path, root, TEST_OF).tests["zero-shot"].predictions
+    named = plan(tmp_path, root, f"system: {{type_names: names.yaml}}\n{TEST_OF}")
+    asked = named.tests["zero-shot"].predictions
+    assert asked.system == plain.system.model_copy(  # of the checkpoint, but for the names
+        update={"type_names": str(tmp_path / "names.yaml")}
+    )
+    assert asked.ref != plain.ref
