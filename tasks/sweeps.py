@@ -13,10 +13,10 @@ from prefect.context import TaskRunContext
 
 from gner_core.reports.paper.sweep import compare_sweep
 from gner_core.reports.sweep.content import PointView, Row, SweepContent, as_csv, rows_of
-from gner_core.reports.sweep.differences import counted, metrics_of, with_differences
+from gner_core.reports.sweep.differences import counted, figures_of, with_differences
 from gner_core.reports.sweep.page import render_sweep, shown
 from gner_core.scoring.scored import read_scored
-from gner_core.store.artifacts import ArtifactRef
+from gner_core.store.artifacts import ArtifactRef, Store
 from tasks.context import RunContext
 from tasks.models import SUMMARY
 from tasks.results import SCORED, SCORES
@@ -57,7 +57,7 @@ def _content(step: SweepReport, run: RunContext) -> SweepContent:
     points = []
     for row in step.rows:
         scores = {test: run.json(score, SCORES) for test, score in row.scores.items()}
-        costs = {test: _costs(score, run) for test, score in row.scores.items()}
+        costs = {test: _a_sentence(score, run) for test, score in row.scores.items()}
         points.append(PointView(**row.shown, scores=scores, costs=costs))
     return SweepContent(
         name=step.title,
@@ -73,7 +73,7 @@ def _content(step: SweepReport, run: RunContext) -> SweepContent:
 def _with_differences(rows: Sequence[Row], step: SweepReport, run: RunContext) -> list[Row]:
     runs = {
         (row.shown["name"], test): counted(
-            read_scored(run.path(score) / SCORED), metrics_of(test, step.show)
+            read_scored(run.path(score) / SCORED), figures_of(test, step.show)
         )
         for row in step.rows
         for test, score in row.scores.items()
@@ -82,17 +82,24 @@ def _with_differences(rows: Sequence[Row], step: SweepReport, run: RunContext) -
     return with_differences(rows, step.show, runs, scoring)
 
 
-def _costs(score: Score, run: RunContext) -> dict[str, float]:
+def _a_sentence(score: Score, run: RunContext) -> dict[str, float]:
     """Return what a sentence took on average: seconds, calls and tokens, as far as they are known."""
-    written = score.predictions
-    known = run.json(written, SUMMARY)
-    sentences = max(known["sentences"], 1)
-    usage = run.store.manifest(written.ref).get("usage", {})
-    found = {"seconds": usage["seconds"] / sentences} if "seconds" in usage else {}
+    used = costs_of(score.predictions.ref, run.store)
+    sentences = max(used.pop("sentences"), 1)
+    return {name: value / sentences for name, value in used.items()}
+
+
+def costs_of(written: ArtifactRef, store: Store) -> dict[str, float]:
+    """Return what predictions took: sentences, seconds, calls and tokens, as far as they are known."""
+    known = json.loads((store.fetch(written) / SUMMARY).read_text())
+    usage = store.manifest(written).get("usage", {})
+    found = {"sentences": known["sentences"]}
+    if "seconds" in usage:
+        found["seconds"] = usage["seconds"]
     if "calls" in known:  # older generations have not counted
-        found["calls"] = known["calls"] / sentences
+        found["calls"] = known["calls"]
     if "prompt_tokens" in known:
-        found["tokens"] = (known["prompt_tokens"] + known["answer_tokens"]) / sentences
+        found["tokens"] = known["prompt_tokens"] + known["answer_tokens"]
     return found
 
 

@@ -132,7 +132,7 @@ class SweepReport(Step):
     """Figure, table and page of a sweep."""
 
     kind = "sweep-report"
-    version = 4
+    version = 5
 
     figure: str
     show: tuple[str, ...]

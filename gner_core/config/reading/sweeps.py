@@ -28,7 +28,7 @@ from gner_core.config.reading.files import (
     validated_with_defaults,
 )
 from gner_core.config.reading.kinds import refuse_other_kind
-from gner_core.config.sweep import StudyParams, SweepParams
+from gner_core.config.studies.sweep import StudyParams, SweepParams
 from gner_core.config.systems.gner import GnerSystem
 from gner_core.errors import InputError, did_you_mean
 

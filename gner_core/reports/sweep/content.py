@@ -9,15 +9,19 @@ from typing import Any
 
 ERRORS = ("UE", "NE", "BE")
 """Of Table 1: their share of the gold entities."""
-COSTS = ("seconds", "calls", "tokens", "hallucinated")
+EDITS = ("omitted", "added", "substituted")
+"""Of Table 9: words of the sentence that the text has not, and the other way round."""
+COSTS = ("seconds", "calls", "tokens", "hallucinated", *EDITS)
 """Means a sentence, and no shares."""
+CALIBRATION = "calibration_error"
+"""The expected calibration error of the confidences."""
 METRICS = {"strict_f1": "span", "own_f1": "published"}
 """Figure → the metric of a summary whose F1 it is."""
 Interval = tuple[float, float]
 PARTS = ("", " std", " low", " high", " difference", " difference low", " difference high")
 """Behind the name of a figure: the columns of a CSV file."""
-LOWER = (*ERRORS, *COSTS)
-"""Figures of which less is better."""
+LOWER = (*ERRORS, *COSTS, CALIBRATION)
+"""Figures of which less is better; figures draw the others alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ class Cell:
         if self.deviation is not None:
             return self.deviation, self.deviation
         if self.interval is not None:
-            return self.mean - self.interval[0], self.interval[1] - self.mean
+            low, high = self.interval
+            return max(self.mean - low, 0.0), max(high - self.mean, 0.0)
         return None
 
 
@@ -89,6 +94,8 @@ class Row:
     """Axis → label, without the seeds."""
     names: Sequence[str]
     """Names of the experiments."""
+    seeds: Sequence[str]
+    """The seed of each; an empty text where the sweep has none."""
     parameters: int
     series: str
     x: float | None
@@ -153,6 +160,7 @@ def _row(group: Sequence[PointView], show: Sequence[str], seeds: str | None) -> 
     return Row(
         labels={axis: label for axis, label in first.labels.items() if axis != seeds},
         names=[point.name for point in group],
+        seeds=[point.labels[seeds] if seeds else "" for point in group],
         parameters=first.parameters,
         series=first.series,
         x=first.x,
@@ -180,21 +188,40 @@ def _measured(
 ) -> tuple[float, Interval | None] | None:
     """Return a figure of an evaluation and its interval; None where it has no such figure."""
     summary = point.scores[evaluation]
-    if measure == "hallucinated":
-        counts = summary["answers"]["all"] if "answers" in summary else None
-        return (counts[measure] / max(counts["sentences"], 1), None) if counts else None
-    if measure in COSTS:
-        known = point.costs[evaluation].get(measure)
-        return None if known is None else (known, None)
-    if measure in ERRORS:
-        if "errors" not in summary:
-            return None  # matching mode text has no error classes
-        counts = summary["errors"]["all"]["counts"]
-        return counts.get(measure, 0) / max(counts.get("gold", 0), 1), None
     if measure in METRICS:
         metric = METRICS[measure]
         return _mean(summary[metric], "f1") if metric in summary else None
-    return _mean(summary, measure)
+    if measure in COSTS:
+        value = _a_sentence(point, evaluation, measure)
+    elif measure in (*ERRORS, CALIBRATION):
+        value = _share(summary, measure)
+    else:
+        return _mean(summary, measure)
+    return None if value is None else (value, None)
+
+
+def _a_sentence(point: PointView, evaluation: str, measure: str) -> float | None:
+    """Return a mean over sentences."""
+    summary = point.scores[evaluation]
+    if measure == "hallucinated":
+        counts = summary["answers"]["all"] if "answers" in summary else None
+        return counts[measure] / max(counts["sentences"], 1) if counts else None
+    if measure in EDITS:
+        words = summary.get("words")  # systems beside gner copy no words
+        tested = sum(one["sentences"] for one in summary["corpora"].values())
+        return words[measure] / max(tested, 1) if words else None
+    return point.costs[evaluation].get(measure)
+
+
+def _share(summary: Mapping[str, Any], measure: str) -> float | None:
+    """Return the share of a class of errors, or the error of the confidences."""
+    if measure == CALIBRATION:
+        known = summary.get("calibration")
+        return known["all"]["error"] if known else None
+    if "errors" not in summary:
+        return None  # matching mode text has no error classes
+    counts = summary["errors"]["all"]["counts"]
+    return float(counts.get(measure, 0) / max(counts.get("gold", 0), 1))
 
 
 def _mean(summary: Mapping[str, Any], ratio: str) -> tuple[float, Interval | None]:

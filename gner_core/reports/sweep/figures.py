@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.patheffects import withStroke
 
 from gner_core.reports.figures import COLOURS, INK, STYLE
-from gner_core.reports.sweep.content import COSTS, ERRORS, SweepContent
+from gner_core.reports.sweep.content import LOWER, SweepContent
 
 MARKERS = "osD^vP*X"
 X_TITLES = {
@@ -59,7 +59,7 @@ def sweep_figure(content: SweepContent) -> "plt.Figure":
 
 def drawn_scores(content: SweepContent) -> list[str]:
     """Return the scores that are drawn: errors and costs stand in the table alone."""
-    return [s for s in content.show if s.split("/")[1] not in (*ERRORS, *COSTS)]
+    return [s for s in content.show if s.split("/")[1] not in LOWER]
 
 
 def panels_of(content: SweepContent) -> list[list[str]]:

@@ -29,6 +29,7 @@ TITLES = {
     "UE": "missed (UE), %",
     "NE": "wrong type (NE), %",
     "BE": "wrong boundary (BE), %",
+    "calibration_error": "calibration error, %",
 }
 """Figure → its name in headings, where it is not the same."""
 COST_TITLES = {
@@ -36,6 +37,9 @@ COST_TITLES = {
     "calls": "calls of the model",
     "tokens": "tokens of prompts and answers",
     "hallucinated": "hallucinated strings",
+    "omitted": "words left out",
+    "added": "words added",
+    "substituted": "words replaced",
 }
 
 

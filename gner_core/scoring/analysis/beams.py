@@ -13,7 +13,8 @@ from typing import Any
 
 from gner_core.errors import InputError
 from gner_core.scoring.analysis.comparison import Change, compare_scored
-from gner_core.scoring.analysis.significance import Difference, Interval, interval
+from gner_core.scoring.analysis.draws import Interval
+from gner_core.scoring.analysis.significance import Difference, interval
 from gner_core.scoring.files import FileScoring, scored_file
 from gner_core.scoring.metrics.spans import require_positions
 from gner_core.scoring.metrics.tally import tally

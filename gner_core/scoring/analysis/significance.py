@@ -9,7 +9,6 @@ Example:
     0.0
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,21 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gner_core.config.scoring import BootstrapParams
+from gner_core.scoring.analysis.draws import (
+    Interval,
+    Rows,
+    as_array,
+    bounds_of,
+    drawn_sums,
+    f1_of,
+    generator,
+)
 
-Rows = Mapping[str, Sequence[tuple[int, int, int]]]
-"""Corpus → (right, predicted, gold) of each sentence."""
 MEAN = "mean over corpora"
 """Its key among those of the corpora."""
 Verdict = Literal["better", "worse", "even"]
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """The interval of a value, and the value of the sentences as they are."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +54,11 @@ class Difference:
 
 def interval(rows: Rows, params: BootstrapParams) -> dict[str, Interval]:
     """Return the F1 interval of each corpus and of their mean."""
-    drawn = {name: _f1(_draw(_array(r), params, name)) for name, r in rows.items()}
-    values = {name: float(_f1(_array(r).sum(axis=0))) for name, r in rows.items()}
+    drawn = {name: f1_of(drawn_sums(as_array(r), params, name)) for name, r in rows.items()}
+    values = {name: float(f1_of(as_array(r).sum(axis=0))) for name, r in rows.items()}
     drawn[MEAN] = np.mean(list(drawn.values()), axis=0)
     values[MEAN] = float(np.mean(list(values.values())))
-    return {name: Interval(values[name], *_bounds(drawn[name], params.level)) for name in drawn}
+    return {name: Interval(values[name], *bounds_of(drawn[name], params.level)) for name in drawn}
 
 
 def compare(a: Rows, b: Rows, params: BootstrapParams) -> dict[str, Difference]:
@@ -70,38 +67,17 @@ def compare(a: Rows, b: Rows, params: BootstrapParams) -> dict[str, Difference]:
     Args:
         a: counts of the first system; `b` those of the second, same sentences in the same order.
     """
-    pairs = {name: np.stack([_array(a[name]), _array(b[name])], axis=1) for name in a}
+    pairs = {name: np.stack([as_array(a[name]), as_array(b[name])], axis=1) for name in a}
     drawn, swapped, values = {}, {}, {}
     for name, pair in pairs.items():
-        drawn[name] = _f1(_draw(pair, params, name))
-        swapped[name] = _f1(_swap(pair, params, name))
-        values[name] = _f1(pair.sum(axis=0))
+        drawn[name] = f1_of(drawn_sums(pair, params, name))
+        swapped[name] = f1_of(_swap(pair, params, name))
+        values[name] = f1_of(pair.sum(axis=0))
     for table in (drawn, swapped, values):
         table[MEAN] = np.mean(list(table.values()), axis=0)
     return {
         name: _difference(values[name], drawn[name], swapped[name], params.level) for name in values
     }
-
-
-def difference_of_means(a: Sequence[Rows], b: Sequence[Rows], params: BootstrapParams) -> Interval:
-    """Return by how much the mean F1 of the runs `b` is above that of the runs `a`.
-
-    F1 is the mean over corpora, and then over the runs of a side, such as those of several seeds.
-    All runs have the same sentences in the same order, and the same are drawn for all: the interval
-    says nothing about other seeds. Of one run each, it is that of `compare`.
-    """
-    drawn, values = [], []
-    for name in a[0]:
-        counts = np.stack([_array(run[name]) for run in (*a, *b)], axis=1)
-        drawn.append(_gain(_f1(_draw(counts, params, name)), len(a)))
-        values.append(_gain(_f1(counts.sum(axis=0)), len(a)))
-    return Interval(float(np.mean(values)), *_bounds(np.mean(drawn, axis=0), params.level))
-
-
-def _gain(f1: NDArray[np.float64], first: int) -> NDArray[np.float64]:
-    """Return, of F1s whose last axis is runs, the mean of those behind the first ones minus theirs."""
-    gain: NDArray[np.float64] = f1[..., first:].mean(axis=-1) - f1[..., :first].mean(axis=-1)
-    return gain
 
 
 def _difference(
@@ -113,49 +89,15 @@ def _difference(
     seen = value[1] - value[0]
     extreme = np.abs(swapped[:, 1] - swapped[:, 0]) >= abs(seen) - 1e-12
     p = (extreme.sum() + 1) / (len(swapped) + 1)
-    bounds = _bounds(drawn[:, 1] - drawn[:, 0], level)
+    bounds = bounds_of(drawn[:, 1] - drawn[:, 0], level)
     return Difference(float(value[0]), float(value[1]), float(seen), *bounds, float(p))
-
-
-def _array(rows: Sequence[tuple[int, int, int]]) -> NDArray[np.int64]:
-    return np.asarray(rows, dtype=np.int64).reshape(-1, 3)
-
-
-def _draw(counts: NDArray[np.int64], params: BootstrapParams, name: str) -> NDArray[np.int64]:
-    """Return sums over sentences drawn with replacement: (resamples, *shape of one sentence).
-
-    Sentences with equal counts are one class: how often classes are drawn is multinomial.
-    """
-    classes, sizes = np.unique(counts, axis=0, return_counts=True)
-    random = _random(params.seed, f"draw/{name}")
-    times = random.multinomial(len(counts), sizes / len(counts), size=params.resamples)
-    sums: NDArray[np.int64] = np.tensordot(times, classes, axes=(1, 0))
-    return sums
 
 
 def _swap(pair: NDArray[np.int64], params: BootstrapParams, name: str) -> NDArray[np.int64]:
     """Return sums over sentences whose two outputs are swapped at random: (resamples, 2, 3)."""
     classes, sizes = np.unique(pair, axis=0, return_counts=True)
-    random = _random(params.seed, f"swap/{name}")
+    random = generator(params.seed, f"swap/{name}")
     swapped = random.binomial(sizes, 0.5, size=(params.resamples, len(sizes)))
     sums: NDArray[np.int64] = np.tensordot(swapped, classes[:, ::-1] - classes, axes=(1, 0))
     sums += pair.sum(axis=0)
     return sums
-
-
-def _random(seed: int, name: str) -> np.random.Generator:
-    return np.random.default_rng([seed, *name.encode()])
-
-
-def _f1(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return F1 from counts whose last axis is (right, predicted, gold)."""
-    both = counts[..., 1] + counts[..., 2]
-    f1: NDArray[np.float64] = np.zeros(both.shape)
-    np.divide(2.0 * counts[..., 0], both, out=f1, where=both > 0)
-    return f1
-
-
-def _bounds(values: NDArray[np.float64], level: float) -> tuple[float, float]:
-    below = round((1 - level) / 2, 12)  # 0.025 and not a bit more
-    low, high = np.quantile(values, [below, 1 - below])
-    return float(low), float(high)

@@ -16,12 +16,12 @@ from gner_core.reports.sweep.content import Cell, PointView, SweepContent, as_cs
 from gner_core.reports.sweep.differences import (
     Counted,
     counted,
-    metrics_of,
+    figures_of,
     with_differences,
 )
 from gner_core.reports.sweep.figures import sweep_figure
 from gner_core.reports.sweep.page import render_sweep, shown
-from gner_core.scoring.analysis.significance import MEAN, compare, difference_of_means
+from gner_core.scoring.analysis.significance import MEAN, compare
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.metrics.tally import tally
 from gner_core.scoring.scored import Scored
@@ -230,7 +230,7 @@ def test_the_best_of_each_column_is_marked_and_each_difference_to_the_first_is_s
         for beams, tags in by_beam.items()
     ]
     runs = {
-        (view.name, "zero-shot"): counted(sentences(tags)[::-1], metrics_of("zero-shot", SHOW))
+        (view.name, "zero-shot"): counted(sentences(tags)[::-1], figures_of("zero-shot", SHOW))
         for view, tags in zip(views, by_beam.values(), strict=True)
     }
     rows = with_differences(rows_of(views, show=SHOW, seeds=None), SHOW, runs, params)
@@ -253,12 +253,13 @@ def test_the_best_of_each_column_is_marked_and_each_difference_to_the_first_is_s
     saved = list(csv.DictReader(io.StringIO(as_csv(content))))
     assert saved[0]["zero-shot/f1 difference"] == ""
     assert float(saved[2]["zero-shot/f1 difference"]) == pytest.approx(100 * third.value, abs=1e-4)
-    assert saved[2]["zero-shot/UE difference low"] == ""  # only F1 is drawn
+    missed = [float(saved[2][f"zero-shot/UE difference{end}"]) for end in (" low", "", " high")]
+    assert missed[0] <= missed[1] == 50.0 <= missed[2]  # four of the six entities instead of one
 
 
 def test_rows_of_other_sentences_have_a_difference_without_an_interval() -> None:
     runs = {
-        (f"toy-{beams}-1", "zero-shot"): Counted((("music", str(beams)),), {"pair": {}})
+        (f"toy-{beams}-1", "zero-shot"): Counted(str(beams), {"pair": {}, "UE": {}})
         for beams in (1, 2)
     }
     rows = rows_of([point(1, 1, 0.4), point(2, 1, 0.7)], show=SHOW, seeds=None)
@@ -266,13 +267,3 @@ def test_rows_of_other_sentences_have_a_difference_without_an_interval() -> None
     found = second.cells["zero-shot/f1"].difference
     assert found is not None
     assert (found.value, found.low) == (pytest.approx(0.3), None)
-
-
-def test_over_seeds_the_difference_is_that_of_means() -> None:
-    rows = {"music": [(1, 1, 1), (0, 1, 1), (1, 2, 1)]}
-    better = {"music": [(1, 1, 1), (1, 1, 1), (1, 2, 1)]}
-    params = read_scoring(None)
-    one = difference_of_means([rows], [better], params)
-    several = difference_of_means([rows, rows], [better, rows], params)
-    assert several.value == pytest.approx(one.value / 2)
-    assert several.high == pytest.approx(one.high / 2)

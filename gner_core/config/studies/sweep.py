@@ -25,11 +25,13 @@ Score = Annotated[
     str,
     Field(
         pattern=r"^[a-z0-9][a-z0-9-]*/"
-        r"(f1|precision|recall|strict_f1|own_f1|UE|NE|BE|seconds|calls|tokens|hallucinated)$"
+        r"(f1|precision|recall|strict_f1|own_f1|UE|NE|BE|calibration_error|"
+        r"seconds|calls|tokens|hallucinated|omitted|added|substituted)$"
     ),
 ]
 """A test and a figure of it: a mean over corpora (own_f1: of the system's own metric), an error class
-of Table 1, or, a sentence, seconds, calls, tokens of prompts and answers, hallucinated strings."""
+of Table 1, the error of the confidences, or, a sentence, seconds, calls, tokens of prompts and answers,
+hallucinated strings, and the words of Table 9."""
 
 
 class SweepParams(StrictModel):
