@@ -16,6 +16,7 @@ from flows.cli.models.push import push
 from flows.cli.models.serve import serve
 from flows.cli.models.tune import tune
 from flows.cli.reevaluate import reevaluate
+from flows.cli.report import app as report
 from flows.cli.run import check, run
 from flows.cli.score import beams, compare, score
 from flows.cli.services import deploy, down, up
@@ -61,7 +62,7 @@ def _gner(version: Version = False) -> None:
     """Take the options that stand before a command."""
 
 
-GROUPS = {"data": data, "systems": systems, "bench": bench}
+GROUPS = {"data": data, "systems": systems, "report": report, "bench": bench}
 COMMANDS = (
     *(run, init, check, predict, annotate, score_checkpoint, tune, score, compare, beams),
     *(runs, models, clean, serve, reevaluate, log_model, push, pin, up, down, deploy),

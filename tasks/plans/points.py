@@ -108,7 +108,7 @@ def plan_sweep_report(
     params = sweep.params
     tests = dict.fromkeys(score.split("/")[0] for score in params.show)
     rows = (
-        SweepRow(_shown(sweep, point, plan), {test: plan.tests[test] for test in tests})
+        SweepRow(shown_point(sweep, point, plan), {test: plan.tests[test] for test in tests})
         for point, plan in done
     )
     return SweepReport(
@@ -136,13 +136,14 @@ def plan_sweep_reports(found: Runnable, points: Iterable[PlannedPoint]) -> list[
     ]
 
 
-def _shown(sweep: Sweep, point: SweepPoint, plan: Plan) -> dict[str, Any]:
-    x, x_label = sweep.x_of(point)
+def shown_point(sweep: Sweep | None, point: SweepPoint, plan: Plan) -> dict[str, Any]:
+    """Return what reports say of a point, or of an experiment alone, beside its scores."""
+    x, x_label = sweep.x_of(point) if sweep else (None, "")
     return {
         "name": point.experiment.name,
         "labels": dict(point.labels),
         "parameters": _model(point.experiment, plan)[1],
-        "series": sweep.line_of(point),
+        "series": sweep.line_of(point) if sweep else "",
         "x": x,
         "x_label": x_label,
         "place": _compared_by(point.experiment, plan),

@@ -9,6 +9,7 @@ from gner_core.config.reading.costs import read_lengths
 from gner_core.config.reading.files import read_catalog, read_params, read_scoring, read_values
 from gner_core.config.reading.kinds import Kind, kind_of
 from gner_core.config.reading.models import read_model_file
+from gner_core.config.reading.results import check_results
 from gner_core.config.reading.sweeps import read_runnable
 from gner_core.config.reading.tables import read_table
 from gner_core.config.reevaluation import Reevaluation
@@ -25,6 +26,7 @@ READERS: Mapping[Kind, Callable[[Path], object]] = {
     "scoring": read_scoring,
     "template": partial(read_params, ChatTemplate),
     "re-evaluation": partial(read_params, Reevaluation),
+    "results": check_results,
     "defaults": lambda _: read_scoring(None),  # every experiment reads the rest
 }
 """Kind of files that are not run → their reader."""

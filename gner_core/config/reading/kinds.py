@@ -11,6 +11,7 @@ Kind = Literal[
     "study",
     "sweep",
     "re-evaluation",
+    "results",
     "defaults",
     "experiment",
     "checkpoint",
@@ -25,6 +26,7 @@ Kind = Literal[
 ]
 USES: Mapping[Kind, str] = {
     "re-evaluation": "use: gner reevaluate --scan {path}",
+    "results": "use: gner report results {path}",
     "scoring": "name it in an experiment: scoring: {path}",
     "backbone": "name it in an experiment: backbone: {path}",
     "checkpoint": "test it in an experiment, of: {{ checkpoint: {path} }}, or use it: gner predict {path}",
@@ -68,6 +70,7 @@ FORMS: Sequence[tuple[Kind, Callable[[Mapping[str, Any]], bool]]] = (
     ("study", lambda v: "parts" in v),
     ("sweep", lambda v: "axes" in v),
     ("re-evaluation", lambda v: "champion" in v),
+    ("results", lambda v: {"page", "groups"} <= v.keys()),
     ("defaults", _has_every),
     ("experiment", lambda v: bool({"stages", "tests", "extends", "corpora"} & v.keys())),
     ("checkpoint", lambda v: {"source", "family", "system"} <= v.keys()),

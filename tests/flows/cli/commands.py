@@ -53,6 +53,7 @@ WRONG = (
     "reevaluate params/reevaluate.yaml",
     "bench matching missing.jsonl",
     "bench train params/tiny.yaml --stage third",
+    "report results missing.yaml",
     "systems install nothing",
     "systems import gliner nowhere made",
     "deploy",

@@ -155,7 +155,7 @@ def test_every_params_file_loads(root: Path) -> None:
     assert len(files) > 5
     kinds = {check_file(file) for file in files}
     assert kinds == {
-        *("experiment", "sweep", "study", "re-evaluation", "backbone", "catalog"),
+        *("experiment", "sweep", "study", "re-evaluation", "results", "backbone", "catalog"),
         *("device", "energy", "lengths", "defaults", "template", "table", "checkpoint"),
     }
 

@@ -1,0 +1,1 @@
+"""Studies between the store and the page of their results."""
