@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,6 +12,8 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.running.command import Command
+from gner_core.reports.sweep.content import Difference
+from gner_core.reports.sweep.page import difference_shown
 from tests.flows.conftest import Home, ran_steps, skipped_steps
 
 BEAMS = ("run", "params/sweeps/beam-size.yaml", "--set", "base=params/tiny.yaml")
@@ -36,7 +39,9 @@ def sweep_run(home: Home, name: str) -> tuple[MlflowClient, Run, dict[str, Run]]
     return client, parent, below
 
 
-def test_a_beam_sweep_trains_nothing_twice_and_ends_in_figure_and_table(tiny_home: Home) -> None:
+def test_a_beam_sweep_trains_nothing_twice_and_ends_in_figure_and_table(
+    tiny_home: Home, tmp_path: Path
+) -> None:
     done = tiny_home.gner(*BEAMS)
     assert done.code == 0, done.out + done.err
     assert "train" not in ran_steps(done.out)  # params/tiny.yaml has trained
@@ -69,6 +74,31 @@ def test_a_beam_sweep_trains_nothing_twice_and_ends_in_figure_and_table(tiny_hom
     assert again.seconds < 30
     dry = tiny_home.gner(*BEAMS, "--dry-run")
     assert {line.split()[0] for line in dry.out.splitlines()} == {"published", "default"}
+
+    results = tmp_path / "params" / "results.yaml"
+    results.parent.mkdir()
+    results.write_text(yaml.safe_dump(results_of(tiny_home.root / "params" / "sweeps")))
+    written = tiny_home.gner("report", "results", str(results), *BEAMS[2:])
+    assert (written.code, written.err) == (0, "")
+    shown = (tmp_path / "docs" / "results.md").read_text()
+    assert f"supervised, F1: {difference_shown(Difference(**second), 'supervised/f1')}" in shown
+    assert tiny_home.gner("report", "results", str(results), "--verify", "--check").code == 0
+
+
+def results_of(sweeps: Path) -> dict[str, Any]:
+    """A page of results with that sweep."""
+    sides = {"of": {"beams": "2"}, "against": {"beams": "1"}, "score": "supervised/f1"}
+    study = {
+        "name": "beams",
+        "title": "Beams",
+        "file": str(sweeps / "beam-size.yaml"),
+        "show": ["zero-shot/f1", "supervised/seconds"],
+        "by_type": ["supervised"],
+        "figure": "rows",
+        "claims": [{"says": "Beams help.", "above": 0, **sides}],
+    }
+    groups = [{"title": "Decoding", "studies": [study]}]
+    return {"title": "Results", "page": "../docs/results.md", "groups": groups}
 
 
 @pytest.mark.slow

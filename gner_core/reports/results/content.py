@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from gner_core.config.studies.results import ShownStudy
-from gner_core.reports.results.record import Columns, PointRecord, StudyRecord, ScoreRecord
+from gner_core.reports.results.record import Columns, PointRecord, ScoreRecord, StudyRecord
 from gner_core.reports.sweep.content import (
     ERRORS,
     Cell,

@@ -108,4 +108,4 @@ def _steps(record: StudyRecord) -> str:
         )
         hours = _hours(step.seconds / 3600)
         rows.append([kind, text(step.title), text(points), f"`{key[:KEY]}`", hours])
-    return table(["step", "of", "for", "key", "hours"], rows, left=4)
+    return table(["step", "of", "for", "key", "hours"], rows, texts=range(4))

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 
 def text(plain: str) -> str:
@@ -10,8 +10,10 @@ def text(plain: str) -> str:
     return re.sub(r"([\\`*_|<\[\]])", r"\\\1", " ".join(plain.split()))
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
-    """Return a table; all columns but the first `left` are aligned to the right.
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: Collection[int] = (0,)
+) -> str:
+    """Return a table; all columns but those of texts, by their place, are aligned to the right.
 
     Example:
         >>> print(table(["corpus", "F1"], [["music", "29.5"]]))
@@ -19,7 +21,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) 
         |---|--:|
         | music | 29.5 |
     """
-    rules = ["---" if place < left else "--:" for place in range(len(head))]
+    rules = ["---" if place in texts else "--:" for place in range(len(head))]
     lines = [f"| {' | '.join(head)} |", f"|{'|'.join(rules)}|"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 

@@ -31,7 +31,7 @@ NOTICE = "<!-- Written by `gner report results`: do not change it by hand. -->"
 WORDS = {
     "confirmed": "**confirmed**",
     "refuted": "**refuted**",
-    "undecided": "undecided at this size",
+    "undecided": "undecided",
     "not run": "not run",
 }
 CLASSES = {
@@ -73,6 +73,12 @@ class Page:
         found = {name: figure_of(view) for name, view in self.views.items()}
         return {name: svg for name, svg in found.items() if svg is not None}
 
+    @cached_property
+    def verdicts(self) -> Mapping[str, Sequence[Verdict]]:
+        """What is known about the claims of each study."""
+        studies = self.params.studies()
+        return {study.name: judged(study, self.views.get(study.name)) for study in studies}
+
     def render(self) -> str:
         """Return the page in Markdown.
 
@@ -91,24 +97,20 @@ class Page:
         return joined(parts) + "\n"
 
     def _claims(self) -> str:
-        verdicts = [
-            one
-            for study in self.params.studies()
-            for one in judged(study, self.views.get(study.name))
-        ]
+        verdicts = [one for some in self.verdicts.values() for one in some]
         if not verdicts:
             return ""
         rows = [
             [
                 text(one.claim.says),
-                f"[{text(one.study.title)}]({anchor(one.study.title)})",
                 WORDS[one.word],
                 _difference(one),
+                f"[{text(one.study.title)}]({anchor(one.study.title)})",
             ]
             for one in verdicts
         ]
-        head = ["claim", "study", "at this size", "difference"]
-        return joined(["## The claims", table(head, rows, left=3), self._method()])
+        head = ["claim", "at this size", "difference", "study"]
+        return joined(["## The claims", table(head, rows, texts=(0, 1, 3)), self._method()])
 
     def _method(self) -> str:
         """Say how intervals are drawn."""
@@ -153,8 +155,7 @@ class Page:
             for test in study.by_type
             if _has_types(view, test)
         ]
-        verdicts = judged(study, view)
-        parts.append("\n".join(f"- {_sentence(one)}" for one in verdicts))
+        parts.append("\n".join(f"- {_sentence(one)}" for one in self.verdicts[study.name]))
         counts = f"{self.folder}/{study.name}.json"
         return [*parts, facts(view, command=self.commands[study.name], counts=counts)]
 
@@ -244,4 +245,4 @@ def _sentence(verdict: Verdict) -> str:
     known = _difference(verdict)
     score = text(title_of(claim.score))
     what = f"{sides}, {score}: {known}" if known else f"{sides}, {score}"
-    return f"{WORDS[verdict.word]}: {text(claim.says)} ({what}{named})"
+    return f"At this size {WORDS[verdict.word]}: {text(claim.says)} ({what}{named})"

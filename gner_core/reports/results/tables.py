@@ -25,7 +25,7 @@ def rows_table(view: StudyView, papers: Sequence[PaperNumbers]) -> str:
     """Return a row of the table for each of the study, with differences and the paper's numbers."""
     beside = {paper.ref.score for paper in papers}
     head = [*map(text, view.record.axes)] or ["model"]
-    left = len(head)
+    texts = range(len(head))
     for score in view.shown.show:
         head += [_heading(view, score), *(["paper"] if score in beside else [])]
     seeds = view.record.seeds
@@ -38,7 +38,7 @@ def rows_table(view: StudyView, papers: Sequence[PaperNumbers]) -> str:
             if score in beside:
                 cells.append(_paper(row, score, papers))
         body.append([*cells, *([str(len(row.names))] if seeds else [])])
-    return table(head, body, left=left)
+    return table(head, body, texts=texts)
 
 
 def _heading(view: StudyView, score: str) -> str:
@@ -136,7 +136,7 @@ def types_table(view: StudyView, test: str) -> str:
         for line in list(same)[1:]:
             line[0] = ""
     head = ["corpus", "type", "gold", "precision", "recall", "F1", "else taken for"]
-    return table(head, lines, left=2).replace("--:|\n", "---|\n", 1)
+    return table(head, lines, texts=(0, 1, len(head) - 1))
 
 
 def _taken(taken: Counter[str], name: str) -> str:

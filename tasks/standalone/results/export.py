@@ -13,9 +13,9 @@ from gner_core.reports.results.files import record_file
 from gner_core.reports.results.record import (
     Environment,
     PointRecord,
+    ScoreRecord,
     StepRecord,
     StudyRecord,
-    ScoreRecord,
     merged,
     read_record,
     text_of,

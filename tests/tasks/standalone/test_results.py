@@ -92,8 +92,8 @@ def test_a_finished_sweep_becomes_a_page(done: Path) -> None:
     corpora = rows(text, "corpus")
     assert [line[0] for line in corpora] == ["music", "news", "mean"]
     (claim,) = rows(text, "claim")
-    assert claim[0] == "Context helps." and claim[2] == "**confirmed**"
-    assert "(#words-around-entities-table-1)" in claim[1]
+    assert claim[:2] == ["Context helps.", "**confirmed**"]
+    assert "(#words-around-entities-table-1)" in claim[3]
     assert "person" in text and "song" in text
     assert "4.0 hours (training 2.0, generation 2.0)" in text
     assert "`gner run params/forms.yaml`" in text
@@ -149,12 +149,12 @@ def test_points_of_several_machines_add_up(file: Path, tmp_path: Path) -> None:
     assert "forms: 3 of 4 points" in gner(file)[1]
     text = page(file).read_text()
     assert "**3 of 4 points are finished**" in text
-    assert rows(text, "claim")[0][2:] == ["not run", "1 point not finished"]
+    assert rows(text, "claim")[0][1:3] == ["not run", "1 point not finished"]
     assert "- Words around entities (Table 1), full, 2: `gner run" in text
     shutil.rmtree(tmp_path / "home")
     run_points(points[3:])
     assert "forms: 4 of 4 points" in gner(file)[1]
-    assert rows(page(file).read_text(), "claim")[0][2] == "**confirmed**"
+    assert rows(page(file).read_text(), "claim")[0][1] == "**confirmed**"
     names = [one["name"] for one in json.loads(kept(file).read_text())["points"]]
     assert names == ["forms-none-1", "forms-none-2", "forms-full-1", "forms-full-2"]
     assert gner(file, "--verify")[1] == "forms: 1 of 4 tests verified\n"
@@ -178,7 +178,7 @@ def test_nothing_run_is_a_page_with_commands(file: Path) -> None:
     assert gner(file)[1].startswith("forms: not run\n")
     text = page(file).read_text()
     assert "Not run yet:\n\n```\ngner run params/forms.yaml\n```" in text
-    assert rows(text, "claim")[0][2:] == ["not run", ""]
+    assert rows(text, "claim")[0][1:3] == ["not run", ""]
     assert not kept(file).exists()
     assert gner(file, "--check")[0] == 0
 

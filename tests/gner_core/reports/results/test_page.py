@@ -14,9 +14,9 @@ from gner_core.reports.results.page import Page
 from gner_core.reports.results.record import (
     Environment,
     PointRecord,
+    ScoreRecord,
     StepRecord,
     StudyRecord,
-    ScoreRecord,
     differences,
     read_record,
     text_of,
