@@ -50,7 +50,7 @@ class ExecutionParams(StrictModel):
     """Sentences per device and forward pass in training; gradients accumulate up to global_batch.
     auto: as many as the device's memory should hold. Halved when memory runs out."""
     generate_batch: int = Field(ge=1)
-    """Sentences per batch of a generation, at most."""
+    """Sentences per batch of a generation, at most; one counts for each order of its types."""
     generate_tokens: int = Field(ge=1)
     """Tokens of prompts and longest answers per batch, at most: of long sentences it holds fewer."""
     generate_processes: int = Field(ge=1)

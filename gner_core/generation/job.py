@@ -33,7 +33,7 @@ class GenerateRequest(Request):
     sentences: str
     """Parquet file of the sentences."""
     batch: int
-    """Sentences of a batch, at most."""
+    """Sentences of a batch, at most; one counts for each order of its types."""
     batch_tokens: int
     """Tokens of a batch, prompts and longest answers, at most."""
     processes: int

@@ -111,7 +111,7 @@ def skipped_steps(out: str) -> list[str]:
 
 
 def _states(out: str) -> Sequence[tuple[str, str]]:
-    kinds = ("corpus", "sample", "backbone", "train", "generate", "score", "report")
+    kinds = ("corpus", "sample", "backbone", "train", "fit", "generate", "score", "report")
     found = []
     for line in out.splitlines():
         words = line.split()

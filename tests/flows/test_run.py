@@ -161,6 +161,31 @@ def test_the_same_command_again_skips_everything(tiny_home: Home) -> None:
     assert "gner.reused.adaptation" in new.data.tags
 
 
+def test_decoding_is_fitted_to_the_sentences_that_a_stage_held_out(tiny_home: Home) -> None:
+    values = (
+        "decode.mode=guided",
+        "decode.fit={temperature: true, outside_penalty: [1]}",
+        "tests.baseline=null",
+        "tests.zero-shot=null",
+    )
+    done = tiny_home.gner("run", "params/tiny.yaml", *(x for v in values for x in ("--set", v)))
+    assert done.code == 0, done.err
+    assert ran_steps(done.out) == ["fit", "generate", "score", "report"]
+    (fit,) = (tiny_home.folder / "store" / "fit").glob("*/fit.json")
+    found = json.loads(fit.read_text())
+    assert found["sentences"] == 4
+    (tested,) = (
+        run
+        for run in runs(tiny_home)
+        if run.info.run_name == "supervised test" and "temperature" in run.data.params
+    )
+    for name, value in found["values"].items():
+        if value:
+            assert float(tested.data.params[name]) == value
+    page = max((tiny_home.folder / "reports").iterdir(), key=lambda file: file.stat().st_mtime)
+    assert "fitted to 4 held-out sentences: " in page.read_text()
+
+
 def test_another_beam_size_redoes_generation_and_what_follows(tiny_home: Home) -> None:
     changed = tiny_home.gner("run", "params/tiny.yaml", "--set", "decode.beams=5")
     assert changed.code == 0, changed.err

@@ -67,7 +67,7 @@ def test_includes_are_read_and_overrides_win(tiny: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("decode.beems=4", "decode.beems: unknown key; allowed: beams, mode, seed, too_long; did you mean beams?"),
+        ("match.modes=gner", "match.modes: unknown key; allowed: back_tokenization, mode; did you mean mode?"),
         ("decode.beams=0", "decode.beams: Input should be greater than or equal to 1, got 0"),
         ("scoring.level=1", "scoring.level: Input should be less than 1, got 1"),
         ("scoring.draws=9", "scoring.draws: unknown key; allowed: confidence_bins, left_out, level, resamples, seed"),

@@ -110,7 +110,7 @@ def test_overrides_go_to_the_sweep_or_to_every_point(files: Files, root: Path) -
         ({"axes": {"b": {"17": {"decode.beams": 17}}}}, r"toy.yaml: b=17: decode.beams: .*got 17"),
         (
             {"axes": {"b": {"x": {"decode.beems": 1, "decode.beams": 1}}}},
-            r"b=x: decode.beems: unknown key; allowed: beams, mode",
+            r"b=x: decode.beems: unknown key; allowed: beams, .*; did you mean beams",
         ),
         (
             {"axes": {"b": {"x": {"decoding.beams": 1, "decode.beams": 1}}}},

@@ -43,7 +43,7 @@ def rule(tiny_model: TinyModel) -> Predictor:
     """A predictor that sees 100 words at a time."""
     encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
     description = Description(version=VERSION, backbone=tiny_model.backbone, target=BIO, types=())
-    return Predictor(description, LabelFinder(encoder, Rule(100)), batch=4)
+    return Predictor(description, LabelFinder(encoder, Rule(100), orders=1), batch=4)
 
 
 @pytest.fixture

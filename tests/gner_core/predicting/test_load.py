@@ -8,6 +8,7 @@ import torch
 
 import gner_core
 from gner_core.errors import InputError
+from gner_core.predicting.entities import Entity
 
 
 @pytest.mark.parametrize(
@@ -47,16 +48,18 @@ def test_a_checkpoint_computes_where_and_how_it_is_told(checkpoint: Path) -> Non
 
 def test_labels_are_rated_as_it_is_told(checkpoint: Path) -> None:
     text, types = "Ada waves to Rome and to Bo", ["person", "city"]
-    plain = gner_core.load(checkpoint).predict(text, types)
-    calm = gner_core.load(checkpoint, temperature=3).predict(text, types)
-    assert [e.text for e in calm] == [e.text for e in plain]
-    assert calm != plain
-    every = gner_core.load(checkpoint, outside_penalty=60, batch=1, orders=2).predict(text, types)
+
+    def found(*asked: str, **rating: Any) -> list[Entity]:
+        return list(gner_core.load(checkpoint, **rating).predict(text, asked or types))
+
+    every = found(outside_penalty=60)
     assert sum(len(e.text.split()) for e in every) == 7
-    none = gner_core.load(checkpoint, outside_penalty=-60, calibrate_types="content_free")
-    assert none.predict(text, types) == []
-    there = gner_core.load(checkpoint, orders=2).predict(text, types)
-    back = gner_core.load(checkpoint, orders=2).predict(text, types[::-1])
+    assert found(outside_penalty=-60, calibrate_types="content_free") == []
+    calm = found(outside_penalty=60, temperature=3)
+    assert [e.text for e in calm] == [e.text for e in every]
+    assert calm != every
+    there = found(outside_penalty=60, orders=2, batch=1)
+    back = found(*types[::-1], outside_penalty=60, orders=2, batch=1)
     assert [(e.text, e.label) for e in there] == [(e.text, e.label) for e in back]
 
 
