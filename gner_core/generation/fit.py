@@ -26,7 +26,7 @@ from gner_core.runtime.gpus import use_gpus
 from gner_core.runtime.machine import took_gpus
 from gner_core.runtime.worker import COMPUTED_IN, Report, run_worker
 from gner_core.scoring.analysis.calibration import Calibration
-from gner_core.scoring.analysis.significance import MEAN, difference_of_means, interval
+from gner_core.scoring.analysis.significance import MEAN, compare, interval
 from gner_core.scoring.analysis.temperature import Decided, LabelLoss, fitted_temperature
 from gner_core.scoring.metrics.tally import RATIOS, Tally, tally
 from gner_core.scoring.scored import Scored, score
@@ -93,7 +93,7 @@ def chosen_penalty(tallies: Mapping[float, Tally], params: BootstrapParams) -> d
         ratios = {name: macro[name] for name in RATIOS}
         curve.append({"penalty": penalty, **ratios, "interval": [mean.low, mean.high]})
     best = max(curve, key=lambda row: row["f1"])["penalty"]
-    gain = difference_of_means([tallies[0.0].sentences], [tallies[best].sentences], params)
+    gain = compare(tallies[0.0].sentences, tallies[best].sentences, params)[MEAN]
     return {
         "value": best if gain.low > 0 else 0.0,
         "best": best,
