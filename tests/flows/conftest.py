@@ -87,8 +87,9 @@ class Home:
         ):
             done = CliRunner().invoke(app, arguments, input=given)
         plain_log()
-        fault = "".join(traceback.format_exception(*done.exc_info)) if done.exc_info else ""
-        said = done.stderr + (fault if not isinstance(done.exception, SystemExit) else "")
+        said = done.stderr
+        if done.exception and not isinstance(done.exception, SystemExit):
+            said += "".join(traceback.format_exception(done.exception))
         return Ran(done.exit_code, done.stdout, said, time.monotonic() - started)
 
 

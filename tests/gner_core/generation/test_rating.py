@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from gner_core.config.systems.any import DecodeParams, RatingParams
+from gner_core.config.systems.gner import GnerSystem
 from gner_core.generation.guided.costs import NOMINAL
 from gner_core.generation.guided.decoding import GuidedGenerator, GuidedQuery
 from gner_core.generation.guided.offsets import CONTENT_FREE
@@ -202,7 +203,7 @@ def test_a_batch_counts_prompts_and_an_experiment_decodes_as_the_generator(
     request = request.model_copy(
         update={"decode": DecodeParams.model_validate({**request.decode.model_dump(), **rating})}
     )
-    job = TaggingJob(request, BIO)
+    job = TaggingJob(request, GnerSystem.writing(BIO))
     assert sorted(map(len, job.parts)) == [2, 2, 2]
     summary = work(request, silent)["summary"]
     assert summary["calls"] == 18

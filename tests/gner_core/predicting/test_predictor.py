@@ -198,7 +198,7 @@ def test_other_target_forms_are_refused(checkpoint: Path, tmp_path: Path) -> Non
     about = json.loads((checkpoint / DESCRIPTION).read_text())
     about["target"] = {"labels": "brackets", "context": "full", "gap": ""}
     (tmp_path / DESCRIPTION).write_text(json.dumps(about))
-    with pytest.raises(InputError, match="predicting needs the system gner with BIO"):
+    with pytest.raises(InputError, match="needs the system gner with labels BIO or BI"):
         gner_core.load(tmp_path)
 
 

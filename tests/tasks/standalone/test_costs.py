@@ -70,7 +70,7 @@ def test_lean_targets_have_lengths_of_their_own(root: Path, tmp_path: Path) -> N
     trained = [s for s in priced(root, tmp_path, forms) if s.step.title == "adaptation"]
     every, lean = (s.cost for s in trained)
     assert every and lean
-    assert lean.target_tokens == pytest.approx(10 * 105_659 * 135.1, rel=0.01)
+    assert lean.target_tokens == pytest.approx(3 * 105_659 * 135.1, rel=0.01)
     assert lean.target_tokens < 0.45 * every.target_tokens
     assert lean.prompt_tokens < 0.75 * every.prompt_tokens
     assert {s.note for s in trained} == {"table, 1 of 1 stand-ins"}
