@@ -40,8 +40,8 @@ def test_studies_share_their_trainings(studies: dict[str, list[PlannedPoint]]) -
                 if isinstance(step, Train):
                     users[step.ref.key].add(label.split(" / ")[0])
     shared = sorted(sorted(names) for names in users.values() if len(names) > 1)
-    whole = ["beams", "data", "guided", "matching", "supervised", "types-in-tests", "zero-shot"]
-    sample = ["class-order", "context", "data", "external-types", "schema", "size", "supervised-systems", "systems"]  # fmt: skip
+    whole = ["beams", "data", "decoding", "guided", "matching", "supervised", "types-in-tests", "zero-shot"]
+    sample = ["class-order", "context", "data", "external-types", "lean", "schema", "size", "supervised-systems", "systems"]  # fmt: skip
     assert shared == sorted(
         [
             [f"small-{name}" for name in whole],  # on the whole sample
@@ -51,4 +51,4 @@ def test_studies_share_their_trainings(studies: dict[str, list[PlannedPoint]]) -
             *[["small-context", "small-schema"]] * 3,  # entities alone, with context 1, with all
         ]
     )
-    assert len(users) == 25
+    assert len(users) == 26
