@@ -40,7 +40,16 @@ def test_studies_share_their_trainings(studies: dict[str, list[PlannedPoint]]) -
                 if isinstance(step, Train):
                     users[step.ref.key].add(label.split(" / ")[0])
     shared = sorted(sorted(names) for names in users.values() if len(names) > 1)
-    whole = ["beams", "data", "decoding", "guided", "matching", "supervised", "types-in-tests", "zero-shot"]
+    whole = [
+        "beams",
+        "data",
+        "decoding",
+        "guided",
+        "matching",
+        "supervised",
+        "types-in-tests",
+        "zero-shot",
+    ]
     sample = ["class-order", "context", "data", "external-types", "lean", "schema", "size", "supervised-systems", "systems"]  # fmt: skip
     assert shared == sorted(
         [
