@@ -79,7 +79,7 @@ def test_a_beam_sweep_trains_nothing_twice_and_ends_in_figure_and_table(
     results.parent.mkdir()
     results.write_text(yaml.safe_dump(results_of(tiny_home.root / "params" / "sweeps")))
     written = tiny_home.gner("report", "results", str(results), *BEAMS[2:])
-    assert (written.code, written.err) == (0, "")
+    assert written.code == 0, written.out + written.err
     shown = (tmp_path / "docs" / "results.md").read_text()
     assert f"supervised, F1: {difference_shown(Difference(**second), 'supervised/f1')}" in shown
     assert tiny_home.gner("report", "results", str(results), "--verify", "--check").code == 0

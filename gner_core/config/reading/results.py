@@ -104,7 +104,7 @@ def _faults_of_labels(
     axes = {axis: {point[axis]: None for point in points} for axis in points[0]}
     for axis, label in labels.items():
         if axis not in axes:
-            there = ", ".join(axes)
+            there = ", ".join(axes) or "none"
             yield f"no axis {axis}{did_you_mean(axis, axes) or f'; there are: {there}'}"
         elif axis == seeds:
             yield f"{axis} is the axis of seeds, over which means are taken"

@@ -47,7 +47,7 @@ class Exported:
     record: StudyRecord | None
     """None where nothing of it is finished."""
     why: str = ""
-    """Why nothing was read from the store: the study cannot be planned here."""
+    """Why nothing was read from the store: the study cannot be planned here, or is planned otherwise."""
 
 
 def export(
@@ -66,7 +66,10 @@ def export(
     except InputError as fault:  # its corpora, or its model, are elsewhere
         return Exported(kept, why=str(fault))
     if not found.record.points:
-        return Exported(kept)
+        others = kept is not None and any(
+            one.keys() != found.keys.get(one.name) for one in kept.points
+        )
+        return Exported(kept, why="kept from other steps than the file plans now" if others else "")
     try:
         record = merged(kept, found.record, found.keys)
     except InputError as error:
