@@ -30,6 +30,7 @@ from gner_core.scoring.analysis.significance import MEAN, compare, interval
 from gner_core.scoring.analysis.temperature import Decided, LabelLoss, fitted_temperature
 from gner_core.scoring.metrics.tally import RATIOS, Tally, tally
 from gner_core.scoring.scored import Scored, score
+from gner_core.systems.naming import retagged
 
 FIT = "fit.json"
 MATCH = MatchParams(mode="gner", back_tokenization=False)
@@ -166,9 +167,14 @@ class Fitting:
         found = []
         for part in self.job.parts:
             queries = [self.job.query(n) for n in part]
-            tags = [self.job.sentences[n].tags for n in part]
+            tags = [self._asked(n) for n in part]
             found += [w for one in self.generator.decided_words(queries, tags) for w in one]
         return found
+
+    def _asked(self, index: int) -> list[str]:
+        """Return the tags of a sentence with the names that its prompt has for types."""
+        names = {ours: name for name, ours in self.job.ours[index].items()}
+        return retagged(self.job.sentences[index].tags, names)
 
     @property
     def generator(self) -> GuidedGenerator:
