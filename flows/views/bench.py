@@ -80,11 +80,15 @@ def generation_table(
     some = rows[0].figures
     table = plain_table(
         *texts("decoding"),
-        *numbers("beams", "batch", "inst/s", "free", "passes", "copies", "same", "F1", "GB"),
+        *numbers(
+            *("beams", "batch", "inst/s", "free", "passes", "tokens"),
+            *("copies", "same", "F1", "GB"),
+        ),
         title=f"{backbone}: {some['sentences']:,} sentences, {some['words']:,} words",
         caption="inst/s: instances a second. free: against free greedy decoding. passes: forward "
-        "passes of the decoder a word. copies: texts that repeat the sentence with valid labels. "
-        "same: of free greedy copies, those with the same labels. GB: peak memory.",
+        "passes of the decoder a word. tokens: that go through it, a word. copies: texts that "
+        "repeat the sentence with valid labels. same: of free greedy copies, those with the same "
+        "labels. GB: peak memory.",
     )
     for row in rows:
         figures = row.figures
@@ -96,6 +100,7 @@ def generation_table(
             f"{speed:,.2f}",
             "" if row.times_free is None else f"{row.times_free:.2f}×",
             f"{figures['passes_per_word']:.2f}",
+            f"{figures['tokens_per_word']:.1f}",
             f"{100 * sum(figures['copies']) / figures['sentences']:.1f}%",
             "" if row.same is None else f"{row.same[0]}/{row.same[1]}",
             f"{100 * row.f1:.1f}",

@@ -1,6 +1,6 @@
 """Child process that measures one way of decoding: `python -m gner_core.generation.bench REQUEST.json`.
 
-One batch is generated first as a warm-up.
+One batch is generated first as a warm-up; what was kept of its prompts is forgotten.
 """
 
 import sys
@@ -29,9 +29,12 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
     total = sum(map(len, job.parts))
     report(0, total)
     passes: list[int] = []
-    job.decoder.register_forward_pre_hook(lambda *_: passes.append(1))
+    """The tokens of each."""
+    job.decoder.register_forward_pre_hook(lambda _, given: passes.append(given[0].numel()))
     loaded = peak_memory_bytes()
     job.answer(job.parts[0])
+    job.forget()
+    passes.clear()
     done: dict[int, Prediction] = {}
     sentence_passes = 0
     started = time.perf_counter()
@@ -57,6 +60,7 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
             "words": words,
             "seconds": seconds,
             "passes_per_word": sentence_passes / words,
+            "tokens_per_word": sum(passes) / words,
             "memory_bytes": peak_memory_bytes(),
             "memory_for_model": loaded,
             "cut_off": sum(not prediction.finished for prediction in predictions),

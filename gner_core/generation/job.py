@@ -116,9 +116,8 @@ class Job(ABC, Generic[R]):
 
     @property
     def decoder(self) -> torch.nn.Module:
-        """The part of the model that runs once for every pass of decoding."""
+        """The part of the model through which all tokens of decoding go: its embedding."""
         model = self.model
-        decoder: torch.nn.Module = (
-            model.get_decoder() if model.config.is_encoder_decoder else model.base_model
-        )
-        return decoder
+        decoder = model.get_decoder() if model.config.is_encoder_decoder else model
+        embedding: torch.nn.Module = decoder.get_input_embeddings()
+        return embedding

@@ -146,9 +146,16 @@ class TaggingJob(Job[Prediction]):
         known = (s.id, s.corpus, s.words, s.tags, self.types[index])
         return Prediction(*known, text, finished, skipped, decided, probabilities)
 
+    def forget(self) -> None:
+        """Keep nothing of the batches before: neither tokens of words nor beginnings of prompts."""
+        self.generator = self._made()
+
     @cached_property
     def generator(self) -> FreeGenerator | GuidedGenerator:
         """What writes, with the model, which is loaded when it is first needed."""
+        return self._made()
+
+    def _made(self) -> FreeGenerator | GuidedGenerator:
         request, decode = self.request, self.request.decode
         if decode.mode == "free":
             return FreeGenerator(self.model, self.encoder, beams=decode.beams)

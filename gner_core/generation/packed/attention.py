@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
@@ -56,19 +57,73 @@ class Packing:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A packing with the numbers that are added to attention scores."""
+    """Where the heads of packed tokens go for attention and come back from, and what they see."""
 
-    packing: Packing
+    there: torch.Tensor
+    """(rows × heads with keys × heads that ask one × longest,): which head of which token."""
+    back: torch.Tensor
+    """(tokens × heads,): which of rows × heads that ask one × longest × heads with keys."""
+    shape: tuple[int, int, int]
+    """Rows, heads with keys, and queries of one in a row."""
     own: torch.Tensor
-    """(rows, 1 or heads, queries, columns) for the tokens of a row itself."""
+    """(rows, 1 or heads, queries, columns): what is added to scores of tokens of a row itself."""
     prompt: torch.Tensor | None = None
-    """(rows, 1, 1, tokens) for an encoded prompt."""
+    """(rows, 1, 1, tokens): the same for an encoded prompt."""
+
+    @classmethod
+    def of(
+        cls,
+        packing: Packing,
+        own: torch.Tensor,
+        *,
+        heads: int,
+        shared: int,
+        prompt: torch.Tensor | None = None,
+    ) -> "Sight":
+        """Say how attention sees packed tokens.
+
+        Args:
+            heads: that ask.
+            shared: that have keys; each is asked by as many.
+        """
+        rows, longest = packing.gather.shape
+        group = heads // shared
+        kept = torch.arange(shared, device=own.device)[:, None]
+        asking = torch.arange(group, device=own.device)
+        there = packing.gather[:, None, None] * heads + (kept * group + asking)[..., None]
+        row, place = packing.places // longest, packing.places % longest
+        query = (row[:, None] * group + asking) * longest + place[:, None]
+        back = query[:, None] * shared + kept
+        return cls(there.flatten(), back.flatten(), (rows, shared, group * longest), own, prompt)
 
 
 def masked(unseen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Return what hides unseen columns: 0, or the lowest number of the format."""
     hiding = torch.zeros(unseen.shape, dtype=dtype, device=unseen.device)
     return hiding.masked_fill_(unseen, torch.finfo(dtype).min)
+
+
+def attend(
+    queries: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    sight: Sight,
+    *,
+    mask: torch.Tensor | None,
+    scale: float | None,
+) -> torch.Tensor:
+    """Return the attention of packed tokens: (tokens, heads × width of a head).
+
+    Args:
+        queries: (tokens, heads, width of a head).
+        keys: (rows, heads that have keys, columns, width of a head), as `values`.
+        mask: one of `sight`.
+    """
+    width = queries.shape[-1]
+    asked = queries.reshape(-1, width).index_select(0, sight.there).view(*sight.shape, width)
+    found = scaled_dot_product_attention(asked, keys, values, attn_mask=mask, scale=scale)
+    by_place = found.transpose(1, 2).reshape(-1, width)  # as it lies in memory
+    return by_place.index_select(0, sight.back).view(len(queries), -1)
 
 
 def packed_attention(
@@ -94,20 +149,9 @@ def packed_attention(
             module, query, key, value, attention_mask, scaling=scaling, **others
         )
         return found
-    packing = sight.packing
-    rows, longest = packing.gather.shape
-    heads, shared = query.shape[1], key.shape[1]
-    group = heads // shared
-    own = query[0].transpose(0, 1)[packing.gather].view(rows, longest, shared, group, -1)
-    attended = torch.nn.functional.scaled_dot_product_attention(
-        own.permute(0, 2, 3, 1, 4).reshape(rows, shared, group * longest, -1),
-        key,
-        value,
-        attn_mask=sight.own if module.is_causal else sight.prompt,
-        scale=scaling,
-    )
-    by_place = attended.view(rows, shared, group, longest, -1).permute(0, 3, 1, 2, 4)
-    return by_place.reshape(rows * longest, heads, -1)[packing.places][None], None
+    queries = query[0].transpose(0, 1)
+    attended = attend(queries, key, value, sight, mask=sight.own, scale=scaling)
+    return attended.view(1, *queries.shape), None
 
 
 AttentionInterface.register(PACKED, packed_attention)

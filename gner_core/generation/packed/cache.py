@@ -47,11 +47,15 @@ class RowLayer(CacheLayerMixin):
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Store (1, heads, tokens, width of a head); return all columns up to the furthest row's."""
+        return self.write(key_states[0].transpose(0, 1), value_states[0].transpose(0, 1))
+
+    def write(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Store (tokens, heads, width of a head); return all columns up to the furthest row's."""
         if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
+            self.lazy_initialization(keys[None].transpose(1, 2), values[None].transpose(1, 2))
         aim = self.aim
-        self.keys[aim.token_rows, :, aim.token_columns] = key_states[0].transpose(0, 1)
-        self.values[aim.token_rows, :, aim.token_columns] = value_states[0].transpose(0, 1)
+        self.keys[aim.token_rows, :, aim.token_columns] = keys
+        self.values[aim.token_rows, :, aim.token_columns] = values
         return self.keys[aim.active, :, : aim.width], self.values[aim.active, :, : aim.width]
 
     def lengthen(self, columns: int) -> None:

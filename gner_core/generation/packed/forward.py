@@ -13,13 +13,14 @@ from itertools import accumulate
 from typing import Any
 
 import torch
-from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
-from transformers.cache_utils import DynamicLayer
+from transformers import PreTrainedModel
 
 from gner_core.backbones.tokens import Tokens
 from gner_core.errors import InputError
 from gner_core.generation.packed.attention import PACKED, Packing, Sight, masked
 from gner_core.generation.packed.cache import RowCache
+from gner_core.generation.packed.llama import LIKE_LLAMA, LlamaLayers
+from gner_core.generation.packed.t5 import LIKE_T5, T5Layers
 
 TOKENS_AT_ONCE = 8192
 """Tokens of a pass at most; more are fed some rows at a time, to save memory."""
@@ -77,8 +78,13 @@ class Forward(ABC):
         """
 
     @abstractmethod
-    def _run(self, ids: torch.Tensor, packing: Packing) -> torch.Tensor:
-        """Return the hidden states of packed tokens (1, tokens), for which the cache is ready."""
+    def _run(self, ids: torch.Tensor, packing: Packing, wanted: torch.Tensor) -> torch.Tensor:
+        """Return the hidden states of wanted tokens, (wanted, hidden); the cache is ready.
+
+        Args:
+            ids: (tokens,), packed.
+            wanted: (wanted,) indices into `ids`.
+        """
 
     def feed(self, rows: Sequence[int], feeds: Sequence[Feed]) -> torch.Tensor:
         """Feed some rows; return the wanted hidden states, (wanted, hidden), row by row."""
@@ -94,8 +100,11 @@ class Forward(ABC):
         ids = [token for feed in feeds for token in feed.tokens]
         starts = [0, *accumulate(lengths)]
         wanted = [starts[n] + index for n, feed in enumerate(feeds) for index in feed.wanted]
-        hidden = self._run(torch.tensor([ids], device=self.device), packing)
-        return hidden[0, torch.tensor(wanted, dtype=torch.long, device=self.device)]
+        return self._run(
+            torch.tensor(ids, device=self.device),
+            packing,
+            torch.tensor(wanted, dtype=torch.long, device=self.device),
+        )
 
     def logits(self, hidden: torch.Tensor, tokens: Sequence[int]) -> torch.Tensor:
         """Return the logits of some tokens: (hidden states, tokens), float32."""
@@ -163,7 +172,9 @@ class DecoderOnlyForward(Forward):
         model.set_attn_implementation(PACKED)
         self.stems: dict[tuple[int, ...], RowCache] = {}
         self.instruction = tuple(instruction)
-        self.group = model.config.num_attention_heads // model.config.num_key_value_heads
+        self.heads: int = model.config.num_attention_heads
+        self.shared: int = model.config.num_key_value_heads
+        self.layers = LlamaLayers(model) if model.config.model_type in LIKE_LLAMA else None
         super().__init__(model, encoder)
 
     def begin(
@@ -203,16 +214,24 @@ class DecoderOnlyForward(Forward):
         self.stems[tokens] = found
         return found
 
-    def _run(self, ids: torch.Tensor, packing: Packing) -> torch.Tensor:
+    def _run(self, ids: torch.Tensor, packing: Packing, wanted: torch.Tensor) -> torch.Tensor:
         own = masked(packing.unseen, self.model.dtype)
+        sight = Sight.of(
+            packing,
+            own.repeat(1, self.heads // self.shared, 1)[:, None],
+            heads=self.heads,
+            shared=self.shared,
+        )
+        if self.layers:
+            return self.layers(ids, packing.positions, sight, self.cache, wanted)
         hidden: torch.Tensor = self.model.base_model(
-            input_ids=ids,
+            input_ids=ids[None],
             position_ids=packing.positions[None],
             past_key_values=self.cache,
             use_cache=True,
-            sight=Sight(packing, own.repeat(1, self.group, 1)[:, None]),
+            sight=sight,
         ).last_hidden_state
-        return hidden
+        return hidden[0, wanted]
 
     def _own_logits(self, tokens: list[int]) -> torch.Tensor:
         logits: torch.Tensor = self.model(torch.tensor([tokens], device=self.device)).logits
@@ -228,17 +247,13 @@ class EncoderDecoderForward(Forward):
         Raises:
             InputError: for an architecture without T5's relative positions.
         """
-        for layer in getattr(model.get_decoder(), "block", []):
-            attention = layer.layer[0].SelfAttention
-            if attention.has_relative_attention_bias:
-                self.bias = _bias_by_distance(attention)
-                break
-        else:
+        if model.config.model_type not in LIKE_T5:
             raise InputError(
                 f"guided decoding knows encoder-decoders like T5, not {type(model).__name__}; "
                 "set decode.mode: free"
             )
-        model.get_decoder().set_attn_implementation(PACKED)
+        self.layers = T5Layers(model)
+        self.bias = _bias_by_distance(model.get_decoder().block[0].layer[0].SelfAttention)
         super().__init__(model, encoder)
 
     def begin(
@@ -257,13 +272,11 @@ class EncoderDecoderForward(Forward):
         encoded = self.model.get_encoder()(
             input_ids=torch.tensor(ids, device=self.device), attention_mask=seen
         ).last_hidden_state
-        blocks = self.model.get_decoder().block
-        self.cache = RowCache(layers=len(blocks), rows=rows, columns=1 + room)
+        self.cache = RowCache(layers=len(self.layers.layers), rows=rows, columns=1 + room)
         spare = rows - len(prompts)
         hiding = masked(seen == 0, self.model.dtype)
         self.hiding = torch.cat([hiding, hiding.new_zeros((spare, width))])
-        self.encoded = encoded[:1]  # keys and values are given: only its width counts
-        self.cross = [_keys_and_values(b.layer[1].EncDecAttention, encoded, spare) for b in blocks]
+        self.prompts = self.layers.known(encoded, spare)
         start = self.model.config.decoder_start_token_id
         return [Feed(0, [start], []) for _ in prompts]
 
@@ -273,24 +286,16 @@ class EncoderDecoderForward(Forward):
         if not prompt:
             return
         self.hiding[target] = self.hiding[source]
-        for pair in self.cross:
+        for pair in self.prompts:
             for states in pair:
                 states[target] = states[source]
 
-    def _run(self, ids: torch.Tensor, packing: Packing) -> torch.Tensor:
-        rows = self.cache.aim.active
-        crossing = DynamicCache(config=self.model.config)
-        crossing.layers = [_known_layer(keys[rows], values[rows]) for keys, values in self.cross]
-        cache = EncoderDecoderCache(self.cache, crossing)
-        cache.is_updated = dict.fromkeys(range(len(self.cross)), True)
-        hidden: torch.Tensor = self.model.get_decoder()(
-            input_ids=ids,
-            encoder_hidden_states=self.encoded,
-            past_key_values=cache,
-            use_cache=True,
-            sight=Sight(packing, self._own(packing), self.hiding[rows][:, None, None]),
-        ).last_hidden_state
-        return hidden
+    def _run(self, ids: torch.Tensor, packing: Packing, wanted: torch.Tensor) -> torch.Tensor:
+        rows, heads = self.cache.aim.active, self.bias.shape[1]
+        prompt = self.hiding[rows][:, None, None]
+        sight = Sight.of(packing, self._own(packing), heads=heads, shared=heads, prompt=prompt)
+        prompts = [(keys[rows], values[rows]) for keys, values in self.prompts]
+        return self.layers(ids, sight, self.cache, prompts, wanted)
 
     def _own(self, packing: Packing) -> torch.Tensor:
         """Return T5's position bias, (rows, heads, queries, columns), that hides unseen columns."""
@@ -319,21 +324,3 @@ def _bias_by_distance(attention: Any) -> torch.Tensor:
     )
     weights: torch.Tensor = attention.relative_attention_bias.weight
     return weights.detach()[buckets.to(weights.device)]
-
-
-def _keys_and_values(
-    attention: Any, encoded: torch.Tensor, spare: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the keys and values of the prompts for cross-attention, with `spare` empty rows."""
-    shape = (*encoded.shape[:2], -1, attention.key_value_proj_dim)
-    pair = []
-    for states in (attention.k(encoded), attention.v(encoded)):
-        heads = states.view(shape).transpose(1, 2)
-        pair.append(torch.cat([heads, heads.new_zeros((spare, *heads.shape[1:]))]))
-    return pair[0], pair[1]
-
-
-def _known_layer(keys: torch.Tensor, values: torch.Tensor) -> DynamicLayer:
-    layer = DynamicLayer()
-    layer.keys, layer.values, layer.is_initialized = keys, values, True
-    return layer
