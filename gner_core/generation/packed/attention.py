@@ -1,10 +1,12 @@
 """Attention over packed tokens: those of all rows stand one after another, without padding.
 
 All layers but attention treat tokens alone, so a pass is as wide as there are tokens. Attention
-puts the queries of each row side by side, as many as its longest has. Query heads that share keys
-are stacked as more queries of one head, so keys and values are never repeated in memory.
+puts the queries of each row side by side, as many as the longest of its neighbours has. Query heads
+that share keys are stacked as more queries of one head, so keys and values are never repeated in
+memory.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,49 +18,84 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 PACKED = "gner_packed"
 """Name of this attention among those of transformers."""
+WORTH_A_CALL = {"cpu": 1000}
+"""Queries times columns that attend in the time that one more call takes; elsewhere, no number does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """How the tokens of a pass belong to rows, and what each may see."""
+    """How tokens of a pass belong to neighbouring rows, and what each may see."""
 
+    rows: slice
+    """Of the rows that take part."""
+    tokens: slice
+    """Of the tokens of the pass."""
     gather: torch.Tensor
-    """(rows, longest): index of the token of each place; a padded place has that of any token."""
+    """(rows, longest): which of these tokens is in each place; a padded place has any."""
     places: torch.Tensor
     """(tokens,): the place of each token, counted row by row."""
     positions: torch.Tensor
-    """(tokens,): how many tokens of its row stand before each."""
+    """(rows, longest): how many tokens of its row stand before each place."""
     unseen: torch.Tensor
     """(rows, longest, columns): columns of the cache that a place may not see."""
 
     @classmethod
-    def of(cls, starts: Sequence[int], lengths: Sequence[int], device: torch.device) -> "Packing":
-        """Pack rows of which `starts` tokens are known and `lengths` are fed."""
-        longest, offset = max(lengths), 0
+    def of(
+        cls, starts: Sequence[int], lengths: Sequence[int], rows: slice, device: torch.device
+    ) -> "Packing":
+        """Pack some of the rows of a pass, of which `starts` tokens are known and `lengths` fed."""
+        longest, offset = max(lengths[rows]), 0
         gather: list[list[int]] = []
-        seen: list[list[int]] = []
         places: list[int] = []
-        positions: list[int] = []
-        for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+        positions: list[list[int]] = []
+        for row, (start, length) in enumerate(zip(starts[rows], lengths[rows], strict=True)):
             padding = longest - length
             gather.append([*range(offset, offset + length), *[offset] * padding])
             places += range(row * longest, row * longest + length)
-            positions += range(start, start + length)
-            seen.append([*range(start, start + length), *[start] * padding])
+            positions.append([*range(start, start + length), *[start] * padding])
             offset += length
-        columns = torch.arange(max(positions) + 1, device=device)
+        first = sum(lengths[: rows.start])
+        columns = torch.arange(max(map(max, positions)) + 1, device=device)
+        seen = torch.tensor(positions, device=device)
         return cls(
+            rows,
+            slice(first, first + offset),
             torch.tensor(gather, device=device),
             torch.tensor(places, device=device),
-            torch.tensor(positions, device=device),
-            columns > torch.tensor(seen, device=device)[:, :, None],
+            seen,
+            columns > seen[:, :, None],
         )
+
+
+def neighbours(starts: Sequence[int], lengths: Sequence[int], device: torch.device) -> list[slice]:
+    """Return which neighbouring rows attend together, so that there is little padding.
+
+    Example:
+        >>> neighbours([90] * 4, [2, 3, 30, 32], torch.device("cpu"))
+        [slice(0, 2, None), slice(2, 4, None)]
+    """
+    ends = [start + length for start, length in zip(starts, lengths, strict=True)]
+    least = WORTH_A_CALL.get(device.type, math.inf)
+
+    def work(first: int, last: int) -> int:
+        return (last - first) * max(lengths[first:last]) * max(ends[first:last])
+
+    def split(first: int, last: int) -> list[slice]:
+        parts = {at: work(first, at) + work(at, last) for at in range(first + 1, last)}
+        at = min(parts, key=parts.__getitem__, default=None)
+        if at is None or work(first, last) - parts[at] < least:
+            return [slice(first, last)]
+        return [*split(first, at), *split(at, last)]
+
+    return split(0, len(lengths))
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Where the heads of packed tokens go for attention and come back from, and what they see."""
+    """What the tokens of neighbouring rows see, and how their heads lie while they look."""
 
+    rows: slice
+    tokens: slice
     there: torch.Tensor
     """(rows × heads with keys × heads that ask one × longest,): which head of which token."""
     back: torch.Tensor
@@ -80,7 +117,7 @@ class Sight:
         shared: int,
         prompt: torch.Tensor | None = None,
     ) -> "Sight":
-        """Say how attention sees packed tokens.
+        """Say how packed tokens look at what they may see.
 
         Args:
             heads: that ask.
@@ -94,7 +131,10 @@ class Sight:
         row, place = packing.places // longest, packing.places % longest
         query = (row[:, None] * group + asking) * longest + place[:, None]
         back = query[:, None] * shared + kept
-        return cls(there.flatten(), back.flatten(), (rows, shared, group * longest), own, prompt)
+        shape = (rows, shared, group * longest)
+        return cls(
+            *(packing.rows, packing.tokens, there.flatten(), back.flatten(), shape, own, prompt)
+        )
 
 
 def masked(unseen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -107,9 +147,9 @@ def attend(
     queries: torch.Tensor,
     keys: torch.Tensor,
     values: torch.Tensor,
-    sight: Sight,
+    sights: Sequence[Sight],
     *,
-    mask: torch.Tensor | None,
+    to_prompt: bool = False,
     scale: float | None,
 ) -> torch.Tensor:
     """Return the attention of packed tokens: (tokens, heads × width of a head).
@@ -117,13 +157,26 @@ def attend(
     Args:
         queries: (tokens, heads, width of a head).
         keys: (rows, heads that have keys, columns, width of a head), as `values`.
-        mask: one of `sight`.
+        sights: of all rows, in their order.
+        to_prompt: to an encoded prompt, not to the row itself.
     """
     width = queries.shape[-1]
-    asked = queries.reshape(-1, width).index_select(0, sight.there).view(*sight.shape, width)
-    found = scaled_dot_product_attention(asked, keys, values, attn_mask=mask, scale=scale)
-    by_place = found.transpose(1, 2).reshape(-1, width)  # as it lies in memory
-    return by_place.index_select(0, sight.back).view(len(queries), -1)
+    found = []
+    for sight in sights:
+        mask = sight.prompt if to_prompt else sight.own
+        asked = queries[sight.tokens].reshape(-1, width).index_select(0, sight.there)
+        columns = None if mask is None else mask.shape[-1]
+        attended = scaled_dot_product_attention(
+            asked.view(*sight.shape, width),
+            keys[sight.rows, :, :columns],
+            values[sight.rows, :, :columns],
+            attn_mask=mask,
+            scale=scale,
+        )
+        by_place = attended.transpose(1, 2).reshape(-1, width)  # as it lies in memory
+        found.append(by_place.index_select(0, sight.back))
+    joined = found[0] if len(found) == 1 else torch.cat(found)
+    return joined.view(len(queries), -1)
 
 
 def packed_attention(
@@ -134,7 +187,7 @@ def packed_attention(
     attention_mask: torch.Tensor | None,
     *,
     scaling: float | None = None,
-    sight: Sight | None = None,
+    sights: Sequence[Sight] = (),
     **others: Any,
 ) -> tuple[torch.Tensor, None]:
     """Return the attention of packed tokens: (1, tokens, heads, width of a head).
@@ -142,15 +195,15 @@ def packed_attention(
     Args:
         query: (1, heads, tokens, width of a head).
         key: (rows, heads that have keys, columns, width of a head), as `value`.
-        sight: of the pass; without one, this is transformers' own attention.
+        sights: of the pass; without any, this is transformers' own attention.
     """
-    if sight is None:
+    if not sights:
         found: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **others
         )
         return found
     queries = query[0].transpose(0, 1)
-    attended = attend(queries, key, value, sight, mask=sight.own, scale=scaling)
+    attended = attend(queries, key, value, sights, scale=scaling)
     return attended.view(1, *queries.shape), None
 
 

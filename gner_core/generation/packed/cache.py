@@ -130,10 +130,14 @@ class RowCache(Cache):
             layer.keys[:, :, :columns] = other.keys[rows, :, :columns]
             layer.values[:, :, :columns] = other.values[rows, :, :columns]
 
-    def fill(self, row: int, prefix: "RowCache", columns: int) -> None:
-        """Start a row with the first columns of another cache's first row."""
+    def has_room(self, rows: int, columns: int) -> bool:
+        """Say whether so many rows of so many tokens have a place."""
+        return rows <= self.aim.rows and columns <= self.aim.columns
+
+    def fill(self, rows: slice, prefix: "RowCache", columns: int) -> None:
+        """Start neighbouring rows with the first columns of another cache's first row."""
         for layer, given in zip(self.layers, prefix.layers, strict=True):
             if not layer.is_initialized:
                 layer.lazy_initialization(given.keys, given.values)
-            layer.keys[row, :, :columns] = given.keys[0, :, :columns]
-            layer.values[row, :, :columns] = given.values[0, :, :columns]
+            layer.keys[rows, :, :columns] = given.keys[:1, :, :columns]
+            layer.values[rows, :, :columns] = given.values[:1, :, :columns]

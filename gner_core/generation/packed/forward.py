@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from gner_core.backbones.tokens import Tokens
 from gner_core.errors import InputError
-from gner_core.generation.packed.attention import PACKED, Packing, Sight, masked
+from gner_core.generation.packed.attention import PACKED, Packing, Sight, masked, neighbours
 from gner_core.generation.packed.cache import RowCache
 from gner_core.generation.packed.llama import LIKE_LLAMA, LlamaLayers
 from gner_core.generation.packed.t5 import LIKE_T5, T5Layers
@@ -27,6 +27,8 @@ TOKENS_AT_ONCE = 8192
 TOLERANCES = {torch.float32: 1e-3, torch.bfloat16: 3e-2}
 """Of logits, as shares of the highest; bfloat16 has three digits, and layers add up their errors."""
 FULL = {"full_attention"}
+COLUMNS = 128
+"""Caches have a multiple of so many columns, and so often room for the batch after."""
 STEM_TOKENS = 4096
 """Tokens of cached stems: of the instruction with lists of types."""
 
@@ -78,11 +80,18 @@ class Forward(ABC):
         """
 
     @abstractmethod
-    def _run(self, ids: torch.Tensor, packing: Packing, wanted: torch.Tensor) -> torch.Tensor:
+    def _run(
+        self,
+        ids: torch.Tensor,
+        positions: torch.Tensor,
+        packings: Sequence[Packing],
+        wanted: torch.Tensor,
+    ) -> torch.Tensor:
         """Return the hidden states of wanted tokens, (wanted, hidden); the cache is ready.
 
         Args:
-            ids: (tokens,), packed.
+            ids: (tokens,), of all rows one after another, as their `positions`.
+            packings: of all rows, in their order.
             wanted: (wanted,) indices into `ids`.
         """
 
@@ -94,17 +103,20 @@ class Forward(ABC):
             return torch.cat(
                 [self.feed(rows[:half], feeds[:half]), self.feed(rows[half:], feeds[half:])]
             )
-        packing = Packing.of([feed.start for feed in feeds], lengths, self.device)
+        begins = [feed.start for feed in feeds]
+        parts = neighbours(begins, lengths, self.device)
+        packings = [Packing.of(begins, lengths, part, self.device) for part in parts]
         token_rows = [row for row, length in zip(rows, lengths, strict=True) for _ in range(length)]
-        self.cache.aim_at(rows, torch.tensor(token_rows, device=self.device), packing.positions)
+        columns = [feed.start + n for feed in feeds for n in range(len(feed.tokens))]
+        offsets = [0, *accumulate(lengths)]
+        wanted = [offsets[n] + index for n, feed in enumerate(feeds) for index in feed.wanted]
         ids = [token for feed in feeds for token in feed.tokens]
-        starts = [0, *accumulate(lengths)]
-        wanted = [starts[n] + index for n, feed in enumerate(feeds) for index in feed.wanted]
-        return self._run(
-            torch.tensor(ids, device=self.device),
-            packing,
-            torch.tensor(wanted, dtype=torch.long, device=self.device),
-        )
+        positions = self._numbers(columns)
+        self.cache.aim_at(rows, self._numbers(token_rows), positions)
+        return self._run(self._numbers(ids), positions, packings, self._numbers(wanted))
+
+    def _numbers(self, values: Sequence[int]) -> torch.Tensor:
+        return torch.tensor(values, dtype=torch.long, device=self.device)
 
     def logits(self, hidden: torch.Tensor, tokens: Sequence[int]) -> torch.Tensor:
         """Return the logits of some tokens: (hidden states, tokens), float32."""
@@ -171,6 +183,7 @@ class DecoderOnlyForward(Forward):
             )
         model.set_attn_implementation(PACKED)
         self.stems: dict[tuple[int, ...], RowCache] = {}
+        self.kept: RowCache | None = None
         self.instruction = tuple(instruction)
         self.heads: int = model.config.num_attention_heads
         self.shared: int = model.config.num_key_value_heads
@@ -184,14 +197,23 @@ class DecoderOnlyForward(Forward):
         known = {tuple(stem): self._stem(tuple(stem)) for stem in stems if stem}
         while sum(map(len, self.stems)) > STEM_TOKENS:
             del self.stems[next(iter(self.stems))]
-        self.cache = self.empty(rows=rows, columns=max(map(len, prompts)) + room)
-        for row, stem in enumerate(stems):
+        self.cache = self._with_room(rows=rows, columns=max(map(len, prompts)) + room)
+        first = 0
+        for stem, alike in groupby(stems):
+            last = first + len([*alike])
             if stem:
-                self.cache.fill(row, known[tuple(stem)], len(stem))
+                self.cache.fill(slice(first, last), known[tuple(stem)], len(stem))
+            first = last
         return [
             Feed(len(stem), prompt[len(stem) :], [])
             for stem, prompt in zip(stems, prompts, strict=True)
         ]
+
+    def _with_room(self, *, rows: int, columns: int) -> RowCache:
+        """Return the cache of the batch before where it is large enough: new memory costs time."""
+        if not self.kept or not self.kept.has_room(rows, columns):
+            self.kept = self.empty(rows=rows, columns=-(-columns // COLUMNS) * COLUMNS)
+        return self.kept
 
     def empty(self, *, rows: int, columns: int) -> RowCache:
         """Return a cache for some rows."""
@@ -206,32 +228,37 @@ class DecoderOnlyForward(Forward):
         if found is None:
             start, before = 0, self.instruction
             found = self.empty(rows=1, columns=len(tokens))
-            if len(before) < len(tokens) and tokens[: len(before)] == before:
+            if 0 < len(before) < len(tokens) and tokens[: len(before)] == before:
                 start = len(before)
-                found.fill(0, self._stem(before), start)
+                found.fill(slice(1), self._stem(before), start)
             self.cache = found
             self.feed([0], [Feed(start, list(tokens[start:]), [])])
         self.stems[tokens] = found
         return found
 
-    def _run(self, ids: torch.Tensor, packing: Packing, wanted: torch.Tensor) -> torch.Tensor:
-        own = masked(packing.unseen, self.model.dtype)
-        sight = Sight.of(
-            packing,
-            own.repeat(1, self.heads // self.shared, 1)[:, None],
-            heads=self.heads,
-            shared=self.shared,
-        )
+    def _run(
+        self,
+        ids: torch.Tensor,
+        positions: torch.Tensor,
+        packings: Sequence[Packing],
+        wanted: torch.Tensor,
+    ) -> torch.Tensor:
+        sights = [self._sight(packing) for packing in packings]
         if self.layers:
-            return self.layers(ids, packing.positions, sight, self.cache, wanted)
+            return self.layers(ids, positions, sights, self.cache, wanted)
         hidden: torch.Tensor = self.model.base_model(
             input_ids=ids[None],
-            position_ids=packing.positions[None],
+            position_ids=positions[None],
             past_key_values=self.cache,
             use_cache=True,
-            sight=sight,
+            sights=sights,
         ).last_hidden_state
         return hidden[0, wanted]
+
+    def _sight(self, packing: Packing) -> Sight:
+        own = masked(packing.unseen, self.model.dtype)
+        stacked = own.repeat(1, self.heads // self.shared, 1)[:, None]
+        return Sight.of(packing, stacked, heads=self.heads, shared=self.shared)
 
     def _own_logits(self, tokens: list[int]) -> torch.Tensor:
         logits: torch.Tensor = self.model(torch.tensor([tokens], device=self.device)).logits
@@ -290,21 +317,27 @@ class EncoderDecoderForward(Forward):
             for states in pair:
                 states[target] = states[source]
 
-    def _run(self, ids: torch.Tensor, packing: Packing, wanted: torch.Tensor) -> torch.Tensor:
-        rows, heads = self.cache.aim.active, self.bias.shape[1]
-        prompt = self.hiding[rows][:, None, None]
-        sight = Sight.of(packing, self._own(packing), heads=heads, shared=heads, prompt=prompt)
+    def _run(
+        self,
+        ids: torch.Tensor,
+        positions: torch.Tensor,  # noqa: ARG002 (the bias of attention has them)
+        packings: Sequence[Packing],
+        wanted: torch.Tensor,
+    ) -> torch.Tensor:
+        rows = self.cache.aim.active
         prompts = [(keys[rows], values[rows]) for keys, values in self.prompts]
-        return self.layers(ids, sight, self.cache, prompts, wanted)
+        hiding = self.hiding[rows][:, None, None]
+        sights = [self._sight(packing, hiding) for packing in packings]
+        return self.layers(ids, sights, self.cache, prompts, wanted)
 
-    def _own(self, packing: Packing) -> torch.Tensor:
-        """Return T5's position bias, (rows, heads, queries, columns), that hides unseen columns."""
-        queries = packing.positions[packing.gather]
+    def _sight(self, packing: Packing, hiding: torch.Tensor) -> Sight:
+        """Return what tokens see, with T5's position bias: (rows, heads, queries, columns)."""
         columns = torch.arange(packing.unseen.shape[2], device=self.device)
-        distances = (queries[:, :, None] - columns).clamp(min=0, max=len(self.bias) - 1)
-        hidden = torch.finfo(self.bias.dtype).min
-        bias = self.bias[distances].masked_fill_(packing.unseen[..., None], hidden)
-        return bias.permute(0, 3, 1, 2).contiguous()
+        distances = packing.positions[:, :, None] - columns
+        bias = self.bias[distances.clamp(min=0, max=len(self.bias) - 1)]
+        bias.masked_fill_(packing.unseen[..., None], torch.finfo(bias.dtype).min)
+        own, heads = bias.permute(0, 3, 1, 2).contiguous(), self.bias.shape[1]
+        return Sight.of(packing, own, heads=heads, shared=heads, prompt=hiding[packing.rows])
 
     def _own_logits(self, tokens: list[int]) -> torch.Tensor:
         start = torch.full((1, 1), self.model.config.decoder_start_token_id, device=self.device)

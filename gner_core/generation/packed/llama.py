@@ -5,6 +5,7 @@ products. Here projections of the same states are one product, products add the 
 last layer goes on with wanted tokens only. Numbers differ by rounding.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from transformers import PreTrainedModel
 
 from gner_core.generation.packed.attention import Sight, attend
 from gner_core.generation.packed.cache import RowCache
-from gner_core.generation.packed.steps import added, joined, normed
+from gner_core.generation.packed.steps import GatedUnit, add, joined, normed
 
 LIKE_LLAMA = frozenset({"llama", "mistral", "qwen2"})
 """Types of models that differ in biases only."""
@@ -31,10 +32,7 @@ class Layer:
     output: nn.Linear
     after: nn.Module
     """Norm after attention."""
-    gates: nn.Linear
-    """Gate, and what goes through it."""
-    activation: nn.Module
-    down: nn.Linear
+    feed_forward: GatedUnit
 
     @classmethod
     def of(cls, given: Any) -> "Layer":
@@ -45,9 +43,7 @@ class Layer:
             joined([attention.q_proj, attention.k_proj, attention.v_proj]),
             attention.o_proj,
             given.post_attention_layernorm,
-            joined([mlp.gate_proj, mlp.up_proj]),
-            mlp.act_fn,
-            mlp.down_proj,
+            GatedUnit(mlp.gate_proj, mlp.up_proj, mlp.act_fn, mlp.down_proj),
         )
 
 
@@ -68,7 +64,7 @@ class LlamaLayers:
         self,
         ids: torch.Tensor,
         positions: torch.Tensor,
-        sight: Sight,
+        sights: Sequence[Sight],
         cache: RowCache,
         wanted: torch.Tensor,
     ) -> torch.Tensor:
@@ -76,6 +72,7 @@ class LlamaLayers:
 
         Args:
             ids: (tokens,), as `positions`; the cache is ready for them.
+            sights: of all rows, in their order.
             wanted: (wanted,) indices into `ids`.
         """
         hidden = self.embedding(ids)
@@ -85,12 +82,11 @@ class LlamaLayers:
             turned = rotated(heads[:, : self.turned], cos, sin)
             keys, values = cached.write(turned[:, self.asking :], heads[:, self.turned :])
             queries = turned[:, : self.asking]
-            attended = attend(queries, keys, values, sight, mask=sight.own, scale=self.scale)
+            attended = attend(queries, keys, values, sights, scale=self.scale)
             if layer is self.layers[-1]:
                 attended, hidden = attended[wanted], hidden[wanted]
-            hidden = added(hidden, layer.output, attended)
-            gate, through = layer.gates(normed(hidden, layer.after)).chunk(2, dim=-1)
-            hidden = added(hidden, layer.down, layer.activation(gate).mul_(through))
+            add(hidden, layer.output, attended)
+            layer.feed_forward.add_to(hidden, normed(hidden, layer.after))
         return normed(hidden, self.norm)
 
 

@@ -1,6 +1,7 @@
 """Steps that layers of different architectures have alike, over packed tokens: (tokens, width)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,10 +15,29 @@ def normed(hidden: torch.Tensor, norm: Any) -> torch.Tensor:
     return (hidden * factor).to(hidden.dtype).mul_(norm.weight)
 
 
-def added(hidden: torch.Tensor, layer: nn.Linear, given: torch.Tensor) -> torch.Tensor:
+def add(hidden: torch.Tensor, layer: nn.Linear, given: torch.Tensor) -> None:
     """Add to hidden states, in place, what a layer makes of its input."""
-    hidden = hidden.addmm_(given, layer.weight.t())
-    return hidden if layer.bias is None else hidden.add_(layer.bias)
+    hidden.addmm_(given, layer.weight.t())
+    if layer.bias is not None:
+        hidden.add_(layer.bias)
+
+
+@dataclass(frozen=True, slots=True)
+class GatedUnit:
+    """The feed-forward part of a layer."""
+
+    gate: nn.Linear
+    through: nn.Linear | None
+    """What goes through the gate; None where there is no gate."""
+    activation: nn.Module
+    down: nn.Linear
+
+    def add_to(self, hidden: torch.Tensor, given: torch.Tensor) -> None:
+        """Add to hidden states, in place, what the part makes of its input."""
+        inner = self.activation(self.gate(given))
+        if self.through is not None:
+            inner.mul_(self.through(given))
+        add(hidden, self.down, inner)
 
 
 def joined(parts: Sequence[nn.Linear]) -> nn.Linear:

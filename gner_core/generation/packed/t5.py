@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from gner_core.generation.packed.attention import Sight, attend
 from gner_core.generation.packed.cache import RowCache
-from gner_core.generation.packed.steps import added, joined, normed
+from gner_core.generation.packed.steps import GatedUnit, add, joined, normed
 
 LIKE_T5 = frozenset({"t5", "mt5"})
 """Types of models with the same decoder."""
@@ -35,10 +35,7 @@ class Layer:
     result: nn.Linear
     after: nn.Module
     """Norm before the feed-forward part."""
-    gates: nn.Linear
-    """Gate, and what goes through it, where there is something."""
-    activation: nn.Module
-    down: nn.Linear
+    feed_forward: GatedUnit
 
     @classmethod
     def of(cls, block: Any) -> "Layer":
@@ -56,9 +53,9 @@ class Layer:
             other.v,
             other.o,
             forward.layer_norm,
-            joined([dense.wi_0, dense.wi_1]) if hasattr(dense, "wi_0") else dense.wi,
-            dense.act,
-            dense.wo,
+            GatedUnit(dense.wi_0, dense.wi_1, dense.act, dense.wo)
+            if hasattr(dense, "wi_0")
+            else GatedUnit(dense.wi, None, dense.act, dense.wo),
         )
 
 
@@ -71,7 +68,6 @@ class T5Layers:
         self.width: int = model.config.d_kv
         self.embedding, self.norm = decoder.embed_tokens, decoder.final_layer_norm
         self.layers = [Layer.of(block) for block in decoder.block]
-        self.gated: bool = model.config.is_gated_act
 
     def known(self, encoded: torch.Tensor, spare: int) -> list[KeysAndValues]:
         """Return keys and values of encoded prompts by layer, with `spare` empty rows.
@@ -91,7 +87,7 @@ class T5Layers:
     def __call__(
         self,
         ids: torch.Tensor,
-        sight: Sight,
+        sights: Sequence[Sight],
         cache: RowCache,
         prompts: Sequence[KeysAndValues],
         wanted: torch.Tensor,
@@ -100,6 +96,7 @@ class T5Layers:
 
         Args:
             ids: (tokens,); the cache is ready for them.
+            sights: of all rows, in their order.
             prompts: of the rows that take part, by layer.
             wanted: (wanted,) indices into `ids`.
         """
@@ -108,21 +105,12 @@ class T5Layers:
             heads = layer.heads(normed(hidden, layer.before)).view(len(ids), -1, self.width)
             queries, *known = heads.chunk(3, dim=1)
             keys, values = cached.write(*known)
-            attended = attend(queries, keys, values, sight, mask=sight.own, scale=1.0)
-            hidden = added(hidden, layer.output, attended)
+            attended = attend(queries, keys, values, sights, scale=1.0)
+            add(hidden, layer.output, attended)
             queries = layer.queries(normed(hidden, layer.between)).view(len(ids), -1, self.width)
-            attended = attend(queries, *prompt, sight, mask=sight.prompt, scale=1.0)
-            hidden = added(hidden, layer.result, attended)
+            attended = attend(queries, *prompt, sights, to_prompt=True, scale=1.0)
+            add(hidden, layer.result, attended)
             if layer is self.layers[-1]:
                 hidden = hidden[wanted]
-            hidden = added(hidden, layer.down, self._gated(layer, normed(hidden, layer.after)))
+            layer.feed_forward.add_to(hidden, normed(hidden, layer.after))
         return normed(hidden, self.norm)
-
-    def _gated(self, layer: Layer, hidden: torch.Tensor) -> torch.Tensor:
-        states = layer.gates(hidden)
-        if not self.gated:
-            activated: torch.Tensor = layer.activation(states)
-            return activated
-        gate, through = states.chunk(2, dim=-1)
-        gated: torch.Tensor = layer.activation(gate).mul_(through)
-        return gated
