@@ -160,6 +160,9 @@ class TaggingJob(Job[Prediction]):
         if decode.mode == "free":
             return FreeGenerator(self.model, self.encoder, beams=decode.beams)
         costs = NOMINAL if request.exact else pass_costs(self.model)
-        return GuidedGenerator(
+        guided = GuidedGenerator(
             self.model, self.encoder, beams=decode.beams, costs=costs, rating=decode
         )
+        every = (self.query(index) for part in self.parts for index in part)
+        guided.expect(types for query in every for types in query.orders)
+        return guided

@@ -8,6 +8,7 @@ holds up nobody. Who gave up is left out of the next pass.
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -26,6 +27,8 @@ NEXT_SECONDS, GATHER_SECONDS = 0.005, 0.05
 have just got an answer ask again at once."""
 ALIKE, SHORT = 4, 512
 """Windows share a pass with the first of them that have at most so many times its tokens, or are short."""
+REMEMBERED = 256
+"""Windows whose types are expected again."""
 PACE = 0.2
 """Weight of the last pass in the mean time of a window."""
 
@@ -58,6 +61,8 @@ class Decoder:
         self._stopping = False
         self._works = True
         """Whether the last pass of the model did."""
+        self._asked: deque[tuple[str, ...]] = deque(maxlen=REMEMBERED)
+        """Types of the last windows."""
         self._pace = 0.0
         """Seconds a window."""
         self._tokens: int = defaults()["execution"]["generate_tokens"]
@@ -162,7 +167,9 @@ class Decoder:
     def _decode(self, chosen: Sequence[Window]) -> None:
         """Decode windows together; when that fails, each alone, so that only the faulty one fails."""
         began = time.monotonic()
+        self._asked.extend(window.asked[1] for window in chosen)
         try:
+            self.predictor.expect(self._asked)
             found = self.predictor.find([window.asked for window in chosen])
         except Exception as error:  # noqa: BLE001 (whatever it is, the next request may do well)
             self._decode_alone(chosen, error)

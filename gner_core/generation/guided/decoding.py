@@ -13,7 +13,7 @@ several orders of its types (`panel`), and labels may have offsets (`offsets`).
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,11 +32,13 @@ from gner_core.generation.guided.panel import Panel
 from gner_core.generation.guided.progress import Path, Rated, SentenceProgress, follow
 from gner_core.generation.packed.cache import GROWTH
 from gner_core.generation.packed.forward import (
+    STEM_TOKENS,
     DecoderOnlyForward,
     EncoderDecoderForward,
     Feed,
     Forward,
 )
+from gner_core.runtime.cycles import no_search_for_cycles
 from gner_core.scoring.analysis.temperature import Decided
 
 
@@ -93,6 +95,7 @@ class GuidedGenerator:
         self.beams = beams
         self.costs = costs
         self.table = ChoiceTable(encoder.tokenizer, encoder.form)
+        self.expected: frozenset[tuple[str, ...]] = frozenset()
         with torch.inference_mode():
             self.forward: Forward = (
                 DecoderOnlyForward(self.model, encoder, instruction=encoder.stem(None))
@@ -106,6 +109,20 @@ class GuidedGenerator:
         """Rate labels in another way from now on; `orders` are those of the queries."""
         self.panel.temperature = rating.temperature
         self.offsets = Offsets(rating, self._rate_single_words)
+
+    def expect(self, lists: Iterable[tuple[str, ...]]) -> None:
+        """Keep the beginnings of prompts that will come again from batch to batch.
+
+        Args:
+            lists: types of prompts to come; those that repeat most often are kept, as many as there
+                is room for.
+        """
+        kept, room = set(), STEM_TOKENS
+        for types, times in Counter(lists).most_common():
+            if times == 1 or (room := room - len(self.encoder.stem(types))) < 0:
+                break
+            kept.add(types)
+        self.expected = frozenset(kept)
 
     def fits(self, words: Sequence[str], source: int) -> bool:
         """Say whether a prompt of `source` tokens and the sentence without entities fit (App. B)."""
@@ -122,8 +139,9 @@ class GuidedGenerator:
                 cannot tell apart.
         """
         found: dict[int, GuidedAnswer] = {}
-        for alike in self._checked(queries):
-            found.update(zip(alike, self._answers([queries[n] for n in alike]), strict=True))
+        with no_search_for_cycles():
+            for alike in self._checked(queries):
+                found.update(zip(alike, self._answers([queries[n] for n in alike]), strict=True))
         return [found[n] for n in range(len(queries))]
 
     @torch.inference_mode()
@@ -205,13 +223,13 @@ class GuidedGenerator:
     ) -> list[list[int]]:
         """Return what each prompt begins with: the instruction, with types that others have, too.
 
-        It depends on this batch alone, and so do the answers, to the last bit.
+        It depends on this batch and what is expected alone, and so do the answers, to the last bit.
         """
         count = Counter(lists)
         stems = []
         for types, prompt in zip(lists, prompts, strict=True):
-            tries = [*([types] if count[types] > 1 else []), None]
-            found = (self.encoder.stem(one) for one in tries)
+            known = count[types] > 1 or types in self.expected
+            found = (self.encoder.stem(one) for one in ([types, None] if known else [None]))
             stems.append(next((stem for stem in found if prompt[: len(stem)] == stem), []))
         return stems
 

@@ -52,6 +52,9 @@ class GlinerFinder:
         read = words_read(words, self._theirs(types), causal=False)
         return len(self._tokenizer.encode(read, is_pretokenized=True).ids)
 
+    def expect(self, lists: Sequence[tuple[str, ...]]) -> None:
+        """Do nothing: only windows of one batch share anything."""
+
     def __call__(self, asked: Sequence[Asked]) -> list[Found]:
         """Return the entities with their scores."""
         sentences = [

@@ -32,15 +32,14 @@ class LabelFinder:
         """Return the tokens that are written, at least."""
         return self.orders * self.encoder.target_length(words, ["O"] * len(words))
 
+    def expect(self, lists: Sequence[tuple[str, ...]]) -> None:
+        """Keep the beginnings of prompts with these types."""
+        self.generator.expect(one for types in lists for one in (types, *self._others(types)))
+
     def __call__(self, asked: Sequence[Asked]) -> list[Found]:
         """Return the entities with the product of the probabilities of their labels."""
         answers = self.generator(
-            [
-                GuidedQuery(
-                    tuple(words), types, other_orders(types, count=self.orders - 1, seed=self.seed)
-                )
-                for words, types in asked
-            ]
+            [GuidedQuery(tuple(words), types, self._others(types)) for words, types in asked]
         )
         return [
             Found(
@@ -49,3 +48,7 @@ class LabelFinder:
             )
             for one in answers
         ]
+
+    def _others(self, types: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+        """Return the further orders in which types are tried."""
+        return other_orders(types, count=self.orders - 1, seed=self.seed)

@@ -43,6 +43,9 @@ class TextFinder:
         (prompts,) = self.questions.prompts([(words, types)])
         return self.questions.size(prompts)
 
+    def expect(self, lists: Sequence[tuple[str, ...]]) -> None:
+        """Do nothing: only windows of one batch share anything."""
+
     def __call__(self, asked: Sequence[Asked]) -> list[Found]:
         """Return the entities that the answers name; they have no confidence."""
         found = []

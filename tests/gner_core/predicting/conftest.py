@@ -1,6 +1,6 @@
 """A predictor whose model is a rule, and checkpoints of tiny random models."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,9 @@ class Rule:
 
     def fits(self, words: Sequence[str], source: int) -> bool:
         return len(words) <= self.words and source <= 4000
+
+    def expect(self, lists: Iterable[tuple[str, ...]]) -> None:
+        """Say nothing: a rule has no prompts."""
 
     def __call__(self, queries: Sequence[GuidedQuery]) -> list[GuidedAnswer]:
         self.asked += queries

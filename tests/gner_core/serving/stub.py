@@ -36,12 +36,16 @@ class StubFinder:
     seconds: float = 0.0
     """Of a pass."""
     rated: bool = True
+    expected: list[tuple[str, ...]] = field(default_factory=list)
 
     def fits(self, words: Sequence[str], types: Sequence[str]) -> bool:
         return len(words) <= WINDOW and all(len(word) < 500 for word in words)
 
     def size(self, words: Sequence[str], types: Sequence[str]) -> int:
         return len(words)
+
+    def expect(self, lists: Sequence[tuple[str, ...]]) -> None:
+        self.expected = [*lists]
 
     def __call__(self, asked: Sequence[Asked]) -> list[Found]:
         self.passes.append([*asked])
