@@ -122,23 +122,21 @@ def test_what_is_fed_for_real_sentences(
 
 
 def new_model(tokenizer: PreTrainedTokenizerBase, family: Family) -> PreTrainedModel:
+    """A model of one small layer, with that vocabulary."""
     torch.manual_seed(1)
-    end, size = tokenizer.eos_token_id, len(tokenizer)
+    end = tokenizer.eos_token_id
+    both = {"vocab_size": len(tokenizer), "pad_token_id": 0, "eos_token_id": end}
     if family == "encoder_decoder":
-        return T5ForConditionalGeneration(
-            T5Config(
-                vocab_size=size, d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2,
-                feed_forward_proj="gated-gelu", decoder_start_token_id=0, pad_token_id=0,
-                eos_token_id=end,
-            )
+        t5 = T5Config(
+            **both, d_model=32, d_kv=16, d_ff=64, num_layers=1, num_heads=2,
+            feed_forward_proj="gated-gelu", decoder_start_token_id=0,
         )  # fmt: skip
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=size, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-            num_attention_heads=2, num_key_value_heads=2, pad_token_id=0, eos_token_id=end,
-            bos_token_id=end,
-        )
+        return T5ForConditionalGeneration(t5).eval()
+    llama = LlamaConfig(
+        **both, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=2, bos_token_id=end,
     )  # fmt: skip
+    return LlamaForCausalLM(llama).eval()
 
 
 def learn_by_heart(
@@ -149,7 +147,7 @@ def learn_by_heart(
     family: Family = "encoder_decoder" if model.config.is_encoder_decoder else "decoder_only"
     batch = collate(examples, family=family, pad=0, share_prefix=False)
     batch.pop("prefix", None)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
     for _ in range(400):
         loss = model(**batch).loss
         optimizer.zero_grad()
