@@ -74,6 +74,7 @@ def test_beginnings_that_are_expected_are_read_once_and_change_no_bit(
 
     guided = expecting()
     together = [guided(batch) for batch in batches]
+    assert isinstance(guided.forward, DecoderOnlyForward)
     assert {*map(len, guided.forward.stems)} == {
         len(guided.encoder.stem(t)) for t in (None, *lists)
     }
