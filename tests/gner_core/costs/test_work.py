@@ -40,7 +40,7 @@ def test_the_shapes_of_params_have_exactly_the_parameters_of_their_models(root: 
         read_params(BackboneParams, file)
         for file in sorted((root / "params" / "models").glob("*.yaml"))
     ]
-    assert len(backbones) == 11
+    assert len(backbones) == 12
     for backbone in backbones:
         assert backbone.shape is not None, backbone.name
         assert backbone.shape.parameters() == backbone.parameters, backbone.name
