@@ -38,7 +38,7 @@ def write_sweep_report(step: SweepReport, run: RunContext) -> ArtifactRef:
 
         with DRAWING:
             figure = sweep_figure(compared)
-            svg, png = image(figure, "svg"), image(figure, "png", close=True)
+            svg, png = image(figure, "svg"), image(figure, "png")
             page = render_sweep(compared)
         (folder / SVG).write_bytes(svg)
         (folder / PNG).write_bytes(png)

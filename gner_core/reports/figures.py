@@ -1,5 +1,7 @@
 """What all figures share: their style, their files, and how they stand in a page.
 
+They are drawn without pyplot, which keeps every figure and depends on what else is being imported.
+
 In a page, text takes the colour of the page and lines take its variables, so that a figure is as
 light or dark as what is around it.
 """
@@ -9,11 +11,9 @@ import re
 import threading
 from typing import Literal
 
-import matplotlib as mpl
 from markupsafe import Markup
-
-mpl.use("svg")
-from matplotlib import pyplot as plt
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 
 INK, SOFT = "#1f2937", "#9ca3af"
 STYLE = {
@@ -45,20 +45,18 @@ IN_PAGES = {
 """Colours of a file → what stands for them in a page; style.css.j2 has the variables."""
 
 
-def image(figure: "plt.Figure", kind: Literal["png", "svg"], *, close: bool = False) -> bytes:
+def image(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
     """Return the file of a figure; the same figure gives the same bytes."""
     buffer = io.BytesIO()
-    with plt.rc_context(STYLE):
+    with rc_context(STYLE):
         stamp = {"Date": None} if kind == "svg" else {"Software": None}
         figure.savefig(buffer, format=kind, dpi=DOTS, metadata=stamp)
-    if close:
-        plt.close(figure)
     return buffer.getvalue()
 
 
-def inline(figure: "plt.Figure", title: str) -> Markup:
-    """Return a figure as an element of an HTML page, and close it; `title` is read out."""
-    svg = image(figure, "svg", close=True).decode()
+def inline(figure: Figure, title: str) -> Markup:
+    """Return a figure as an element of an HTML page; `title` is read out."""
+    svg = image(figure, "svg").decode()
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg[svg.index("<svg") :])  # ids of a page are unique
     for colour, variable in IN_PAGES.items():
         svg = svg.replace(colour, variable)

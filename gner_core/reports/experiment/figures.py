@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
-from matplotlib import pyplot as plt
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
@@ -25,14 +27,13 @@ def loss_panels(stages: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Mar
     panels = []
     for number, (title, curve) in enumerate(stages.items()):
         rates = [(p["step"], p["learning_rate"]) for p in curve if "learning_rate" in p]
-        with plt.rc_context(STYLE):
-            figure, axes = plt.subplots(
+        with rc_context(STYLE):
+            figure = Figure(figsize=(WIDTH, 3.5 if rates else 2.7), layout="constrained")
+            axes = figure.subplots(
                 *(2 if rates else 1, 1),
-                figsize=(WIDTH, 3.5 if rates else 2.7),
                 height_ratios=(3, 1) if rates else None,
                 sharex=True,
                 squeeze=False,
-                layout="constrained",
             )
             colour = COLOURS[number % len(COLOURS)]
             _losses(axes[0][0], title, curve, colour)
@@ -49,9 +50,7 @@ def loss_panels(stages: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Mar
     return panels
 
 
-def _losses(
-    axis: "plt.Axes", title: str, curve: Sequence[Mapping[str, float]], colour: str
-) -> None:
+def _losses(axis: Axes, title: str, curve: Sequence[Mapping[str, float]], colour: str) -> None:
     losses = [(p["step"], p["loss"]) for p in curve if "loss" in p]
     marker = "." if len(losses) == 1 else ""
     axis.plot(*zip(*losses, strict=True), color=colour, linewidth=1.4, marker=marker)
@@ -81,18 +80,24 @@ def f1_panels(tests: Mapping[str, Mapping[str, Any]]) -> list[Markup]:
             for side in (0, 1)
         ]
         colour = COLOURS[number % len(COLOURS)]
-        with plt.rc_context(STYLE):
+        with rc_context(STYLE):
             size = WIDTH, 0.95 + 0.27 * len(rows)
-            figure, axis = plt.subplots(figsize=size, layout="constrained")
+            figure = Figure(figsize=size, layout="constrained")
+            axis = figure.subplots()
             bars = axis.barh(range(len(rows)), values, height=0.68, color=colour, alpha=0.75)
             bars[0].set_alpha(1)
             known = [at for at, ends in enumerate(zip(*reach, strict=True)) if any(ends)]
-            style = {"fmt": "none", "color": INK, "elinewidth": 1, "capsize": 2.5}
+            style: dict[str, Any] = {"fmt": "none", "color": INK, "elinewidth": 1, "capsize": 2.5}
             ends = [[side[at] for at in known] for side in reach]
             axis.errorbar([values[at] for at in known], known, xerr=ends, **style)
             beside = axis.get_yaxis_transform()
             for at, value in enumerate(values):
-                style = {"va": "center", "ha": "right", "fontsize": 9, "transform": beside}
+                style = {
+                    "va": "center",
+                    "ha": "right",
+                    "fontsize": 9,
+                    "transform": beside,
+                }
                 axis.text(1.12, at, f"{value:.1f}", **style)
             axis.set(title=title, xlabel="F1", xlim=(0, 100), xticks=range(0, 101, 20))
             axis.set(yticks=range(len(rows)), yticklabels=[name for name, _ in rows])
@@ -117,8 +122,9 @@ def reliability_panels(tests: Mapping[str, Mapping[str, Any]]) -> list[Markup]:
         largest = max((one["entities"] for one in bins), default=1)
         areas = [12 + 110 * one["entities"] / largest for one in bins]
         colour = COLOURS[number % len(COLOURS)]
-        with plt.rc_context(STYLE):
-            figure, axis = plt.subplots(figsize=(WIDTH, 3.0), layout="constrained")
+        with rc_context(STYLE):
+            figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
+            axis = figure.subplots()
             axis.plot([0, 100], [0, 100], color=SOFT, linewidth=1, linestyle="--")
             many = [at for at, one in enumerate(bins) if one["entities"] >= LEAST]
             line = [[side[at] for at in many] for side in (sure, right)]
@@ -133,8 +139,9 @@ def threshold_panels(curves: Mapping[str, Sequence[ThresholdPoint]]) -> list[Mar
     """Return of every test precision, recall and F1 over the threshold of confidence."""
     panels = []
     for title, curve in curves.items():
-        with plt.rc_context(STYLE):
-            figure, axis = plt.subplots(figsize=(WIDTH, 3.2), layout="constrained")
+        with rc_context(STYLE):
+            figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
+            axis = figure.subplots()
             for name, colour, line in (
                 ("precision", COLOURS[0], "-"),
                 ("recall", COLOURS[1], "--"),
@@ -163,7 +170,7 @@ def threshold_panels(curves: Mapping[str, Sequence[ThresholdPoint]]) -> list[Mar
     return panels
 
 
-def _percent(axis: "plt.Axes", title: str, below: str, left: str) -> None:
+def _percent(axis: Axes, title: str, below: str, left: str) -> None:
     ticks = range(0, 101, 20)
     axis.set(title=title, xlabel=below, ylabel=left, xticks=ticks, yticks=ticks)
     axis.set(xlim=(-4, 104), ylim=(-4, 104))

@@ -4,8 +4,11 @@ Error bars are standard deviations over seeds, else bootstrap intervals of the s
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-from matplotlib import pyplot as plt
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from gner_core.reports.figures import COLOURS, INK, STYLE
@@ -29,17 +32,16 @@ SHIFT = 0.012
 """Distance between the points of two lines at one x, as a share of the width of the x-axis."""
 
 
-def sweep_figure(content: SweepContent) -> "plt.Figure":
-    """Return the figure of a sweep; close it with `figures.image`, or with matplotlib."""
+def sweep_figure(content: SweepContent) -> Figure:
+    """Return the figure of a sweep."""
     panels = panels_of(content)
     series = list(dict.fromkeys(row.series for row in content.rows))
-    with plt.rc_context(STYLE):
+    with rc_context(STYLE):
         if content.figure in WITHOUT_X:
             return _bars(content, panels[0])
         width = 5.4 * len(panels) + 0.6 if len(panels) > 1 else 5.2
-        figure, axes = plt.subplots(
-            1, len(panels), figsize=(width, 3.6), squeeze=False, layout="constrained"
-        )
+        figure = Figure(figsize=(width, 3.6), layout="constrained")
+        axes = figure.subplots(1, len(panels), squeeze=False)
         for axis, shown in zip(axes[0], panels, strict=True):
             lines = [(score, one) for score in shown for one in series]
             for number, (score, one) in enumerate(lines):
@@ -75,7 +77,7 @@ def _score_label(score: str) -> str:
 
 
 def _line(
-    axis: "plt.Axes", content: SweepContent, score: str, series: str, number: int, *, shifted: float
+    axis: Axes, content: SweepContent, score: str, series: str, number: int, *, shifted: float
 ) -> None:
     """Draw one line, shifted by so many `SHIFT`s, so that error bars do not cover others."""
     rows = [row for row in content.rows if row.series == series and score in row.cells]
@@ -89,17 +91,28 @@ def _line(
     ys = [100 * row.cells[score].mean for row in rows]
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
     label = series or _score_label(score)
-    style = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.6}
+    style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.6}
     axis.plot(xs, ys, label=label, clip_on=False, **style)
     below, above = zip(*(row.cells[score].error or (0.0, 0.0) for row in rows), strict=True)
     if any(below) or any(above):
         bars = [[100 * one for one in below], [100 * one for one in above]]
-        style = {"fmt": "none", "color": colour, "alpha": 0.55, "capsize": 3, "elinewidth": 1.1}
+        style = {
+            "fmt": "none",
+            "color": colour,
+            "alpha": 0.55,
+            "capsize": 3,
+            "elinewidth": 1.1,
+        }
         axis.errorbar(xs, ys, yerr=bars, **style)
     series_shown = len({row.series for row in content.rows})
     if series_shown <= 2 and len(content.rows) * len(content.show) <= FEW:
         halo = [withStroke(linewidth=2.5, foreground="white")]
-        style = {"textcoords": "offset points", "fontsize": 8, "color": colour, "zorder": 5}
+        style = {
+            "textcoords": "offset points",
+            "fontsize": 8,
+            "color": colour,
+            "zorder": 5,
+        }
         for x, y in zip(xs, ys, strict=True):
             axis.annotate(f"{y:.1f}", (x, y), xytext=(5, 5), path_effects=halo, **style)
 
@@ -114,7 +127,7 @@ def _positions(content: SweepContent) -> dict[float | None, float]:
     return {x: float(rank) for rank, x in enumerate(ordered)}
 
 
-def _x_axis(axis: "plt.Axes", content: SweepContent) -> None:
+def _x_axis(axis: Axes, content: SweepContent) -> None:
     positions = _positions(content)
     labels = {positions[row.x]: row.x_label for row in content.rows}
     axis.set_xlabel(X_TITLES[content.figure])
@@ -129,7 +142,7 @@ def _x_axis(axis: "plt.Axes", content: SweepContent) -> None:
     axis.set_xticks(list(labels), list(labels.values()))
 
 
-def _y_axis(axis: "plt.Axes", content: SweepContent, scores: Sequence[str]) -> None:
+def _y_axis(axis: Axes, content: SweepContent, scores: Sequence[str]) -> None:
     low, high = 100.0, 0.0
     for row in content.rows:
         for cell in (row.cells[score] for score in scores if score in row.cells):
@@ -140,13 +153,24 @@ def _y_axis(axis: "plt.Axes", content: SweepContent, scores: Sequence[str]) -> N
     axis.set_ylim(max(low - room, 0.0), min(high + room, 103.0))
 
 
-def _bars(content: SweepContent, scores: Sequence[str]) -> "plt.Figure":
+def _bars(content: SweepContent, scores: Sequence[str]) -> Figure:
     """Return a bar for each row and score: what has no x."""
     rows = list(content.rows)[::-1]
     step = len(scores) + 0.7
-    figure, axis = plt.subplots(figsize=(5.6, 1.0 + 0.24 * step * len(rows)), layout="constrained")
-    whiskers = {"color": INK, "ecolor": INK, "elinewidth": 1, "capsize": 2, "alpha": 0.6}
-    figures = {"transform": axis.get_yaxis_transform(), "va": "center", "ha": "right"}
+    figure = Figure(figsize=(5.6, 1.0 + 0.24 * step * len(rows)), layout="constrained")
+    axis = figure.subplots()
+    whiskers: dict[str, Any] = {
+        "color": INK,
+        "ecolor": INK,
+        "elinewidth": 1,
+        "capsize": 2,
+        "alpha": 0.6,
+    }
+    figures: dict[str, Any] = {
+        "transform": axis.get_yaxis_transform(),
+        "va": "center",
+        "ha": "right",
+    }
     for number, score in enumerate(scores):
         cells = [row.cells.get(score) for row in rows]
         values = [100 * cell.mean if cell else 0.0 for cell in cells]
@@ -154,7 +178,12 @@ def _bars(content: SweepContent, scores: Sequence[str]) -> "plt.Figure":
         reach = [[100 * one[side] for one in errors] for side in (0, 1)]
         heights = [index * step - number for index in range(len(rows))]
         colour, label = COLOURS[number % len(COLOURS)], _score_label(score)
-        style = {"height": 0.86, "color": colour, "error_kw": whiskers, "label": label}
+        style: dict[str, Any] = {
+            "height": 0.86,
+            "color": colour,
+            "error_kw": whiskers,
+            "label": label,
+        }
         axis.barh(heights, values, xerr=reach, **style)
         for height, value in zip(heights, values, strict=True):
             axis.text(1.1, height, f"{value:.1f}", fontsize=8, **figures)

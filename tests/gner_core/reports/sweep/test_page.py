@@ -106,9 +106,9 @@ def test_every_figure_is_drawn_the_same_each_time(
     ]
     show = [f"zero-shot/{measure}" for measure in measures]
     changed = replace(content, figure=kind, rows=rows, show=show)
-    svg = image(sweep_figure(changed), "svg", close=True)
-    assert svg == image(sweep_figure(changed), "svg", close=True)
-    png = image(sweep_figure(changed), "png", close=True)
+    svg = image(sweep_figure(changed), "svg")
+    assert svg == image(sweep_figure(changed), "svg")
+    png = image(sweep_figure(changed), "png")
     assert png.startswith(b"\x89PNG")
     assert len(png) > 10_000
 
