@@ -15,6 +15,9 @@ from transformers.cache_utils import CacheLayerMixin
 GROWTH = 1.25
 """Factor by which a cache that is too short becomes longer than what is needed."""
 
+SPARE = 2
+"""A cache is used again for batches that need at least its size by this."""
+
 
 @dataclass(slots=True)
 class Aim:
@@ -130,9 +133,10 @@ class RowCache(Cache):
             layer.keys[:, :, :columns] = other.keys[rows, :, :columns]
             layer.values[:, :, :columns] = other.values[rows, :, :columns]
 
-    def has_room(self, rows: int, columns: int) -> bool:
-        """Say whether so many rows of so many tokens have a place."""
-        return rows <= self.aim.rows and columns <= self.aim.columns
+    def suits(self, rows: int, columns: int) -> bool:
+        """Say whether so many rows of so many tokens have room, and no more than `SPARE` times it."""
+        has, needs = self.aim.rows * self.aim.columns, rows * columns
+        return rows <= self.aim.rows and columns <= self.aim.columns and has <= SPARE * needs
 
     def fill(self, rows: slice, prefix: "RowCache", columns: int) -> None:
         """Start neighbouring rows with the first columns of another cache's first row."""

@@ -210,8 +210,8 @@ class DecoderOnlyForward(Forward):
         ]
 
     def _with_room(self, *, rows: int, columns: int) -> RowCache:
-        """Return the cache of the batch before where it is large enough: new memory costs time."""
-        if not self.kept or not self.kept.has_room(rows, columns):
+        """Return the cache of the batch before where its size is right: new memory costs time."""
+        if self.kept is None or not self.kept.suits(rows, columns):
             self.kept = self.empty(rows=rows, columns=-(-columns // COLUMNS) * COLUMNS)
         return self.kept
 
