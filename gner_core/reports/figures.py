@@ -1,6 +1,6 @@
 """What all figures share: their style, their files, and how they stand in a page.
 
-They are drawn without pyplot, which keeps every figure and depends on what else is being imported.
+They are drawn without pyplot, which would keep every figure.
 
 In a page, text takes the colour of the page and lines take its variables, so that a figure is as
 light or dark as what is around it.
@@ -9,11 +9,16 @@ light or dark as what is around it.
 import io
 import re
 import threading
+from contextlib import suppress
 from typing import Literal
 
 from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+
+with suppress(ImportError):
+    # matplotlib looks for IPython, and fails where another thread, such as MLflow's, is importing it.
+    import IPython  # noqa: F401
 
 INK, SOFT = "#1f2937", "#9ca3af"
 STYLE = {
