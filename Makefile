@@ -38,11 +38,12 @@ $(READY): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/gner run params/demo.yaml
 
-# Coverage is that of the tests' own processes, without the workers that they start.
+# Coverage is that of the tests' own processes, without the workers that they start. --immediate:
+# slipcover takes each probe out at once; taking out many later fails where another thread runs.
 COVERAGE := build/coverage.json
 test: setup
 	@mkdir -p $(dir $(COVERAGE))
-	OMP_NUM_THREADS=1 $(BIN)/python -m slipcover --source flows,tasks,gner_core --json --out $(COVERAGE) \
+	OMP_NUM_THREADS=1 $(BIN)/python -m slipcover --immediate --source flows,tasks,gner_core --json --out $(COVERAGE) \
 	  -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python -m tests.coverage $(COVERAGE)
 
