@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from gner_core.config.corpus import CorpusParams
 from gner_core.corpora.artifact import SENTENCES, STATISTICS, write_corpus
 from gner_core.corpora.fetch import fetch_corpus
-from gner_core.corpora.sampling import draw
+from gner_core.corpora.samples.drawing import draw
 from gner_core.corpora.statistics import count
 from gner_core.records import Sentence, write_sentences
 from gner_core.store.artifacts import ArtifactRef

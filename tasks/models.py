@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 
 from gner_core.config.systems.any import DecodeParams
 from gner_core.corpora.artifact import SENTENCES
-from gner_core.corpora.held_out import held_out
+from gner_core.corpora.samples.held_out import held_out
 from gner_core.records import read_sentences, write_sentences
 from gner_core.runtime.worker import PROGRESS
 from gner_core.store.artifacts import ArtifactRef

@@ -18,7 +18,7 @@ from gner_core.config.execution import DeepspeedLauncher, ExecutionParams
 from gner_core.config.systems.any import System
 from gner_core.config.systems.gner import GnerSystem
 from gner_core.config.training import Choice, TrainParams
-from gner_core.corpora.held_out import split_off
+from gner_core.corpora.samples.held_out import split_off
 from gner_core.records import read_sentences
 from gner_core.runtime.worker import Request
 from gner_core.systems.registry import text_system

@@ -14,7 +14,7 @@ from flows.cli.main import app
 from gner_core.config.reading.files import read_experiment
 from gner_core.corpora.recognition.files import name_of
 from tests.flows.conftest import GNER, Home
-from tests.gner_core.corpora.exports import EXPORTS, PLAIN, places
+from tests.gner_core.corpora.recognition.exports import EXPORTS, PLAIN, places
 from tests.gner_core.hub_server import Repository, hub_server
 
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gner_core.corpora.prepare import stream_split
-from gner_core.corpora.sampling import draw
+from gner_core.corpora.samples.drawing import draw
 from gner_core.errors import InputError
 from gner_core.records import write_sentences
 from tests.gner_core.corpora.own_corpora import (

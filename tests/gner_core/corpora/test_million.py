@@ -17,7 +17,7 @@ from pathlib import Path
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 from gner_core.corpora.prepare import stream_split
-from gner_core.corpora.sampling import draw
+from gner_core.corpora.samples.drawing import draw
 from gner_core.config.corpus import CorpusParams
 from gner_core.records import write_sentences
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gner_core.corpora.sampling import Sample, draw
+from gner_core.corpora.samples.drawing import Sample, draw
 from gner_core.records import ROW_GROUP, Sentence, write_sentences
 
 CORPUS = [

@@ -3,7 +3,7 @@
 import pytest
 
 from gner_core.config.training import ChooseHeldOut, StageParams, TrainParams
-from gner_core.corpora.held_out import held_out
+from gner_core.corpora.samples.held_out import held_out
 from gner_core.records import Sentence
 
 

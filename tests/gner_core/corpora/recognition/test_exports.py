@@ -10,7 +10,7 @@ from gner_core.corpora.recognition.draft import Draft, draft_corpus
 from gner_core.corpora.recognition.files import corpus_files
 from gner_core.corpora.splits import stream_any_split
 from gner_core.records import spans_of
-from tests.gner_core.corpora.exports import DATASETS, EXPORTS, Marked
+from tests.gner_core.corpora.recognition.exports import DATASETS, EXPORTS, Marked
 
 
 def put(folder: Path, name: str) -> Marked:
