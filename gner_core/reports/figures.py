@@ -9,11 +9,13 @@ light or dark as what is around it.
 import io
 import re
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 with suppress(ImportError):
@@ -48,6 +50,44 @@ IN_PAGES = {
     **{colour: f"var(--series-{number})" for number, colour in enumerate(COLOURS)},
 }
 """Colours of a file → what stands for them in a page; style.css.j2 has the variables."""
+
+
+class Bars(NamedTuple):
+    """Bars of one colour, one for each group: shares of 100."""
+
+    label: str
+    values: Sequence[float]
+    reach: Sequence[Sequence[float]]
+    """Length of each whisker below and above."""
+
+
+def bars_by_group(axis: Axes, groups: Sequence[str], series: Sequence[Bars]) -> None:
+    """Draw horizontal bars, side by side within each group, with whiskers and numbers.
+
+    Args:
+        groups: names of the groups, from the lowest up.
+    """
+    step = group_step(len(series))
+    whiskers = {"color": INK, "ecolor": INK, "elinewidth": 1, "capsize": 2, "alpha": 0.6}
+    at_the_edge = axis.get_yaxis_transform()
+    for number, (label, values, reach) in enumerate(series):
+        heights = [place * step - number for place in range(len(groups))]
+        colour = COLOURS[number % len(COLOURS)]
+        axis.barh(
+            *(heights, values, 0.86), xerr=reach, color=colour, error_kw=whiskers, label=label
+        )
+        for height, value in zip(heights, values, strict=True):
+            number_at = {"transform": at_the_edge, "va": "center", "ha": "right", "fontsize": 8}
+            axis.text(1.1, height, f"{value:.1f}", number_at)
+    middle = (len(series) - 1) / 2
+    axis.set_yticks([place * step - middle for place in range(len(groups))], groups)
+    axis.set(xlabel="F1", xlim=(0, 100))
+    axis.grid(visible=False, axis="y")
+
+
+def group_step(series: int) -> float:
+    """Return the height of a group of bars, and of the room above it, in bars."""
+    return series + 0.7
 
 
 def image(figure: Figure, kind: Literal["png", "svg"]) -> bytes:

@@ -78,11 +78,13 @@ class Bench:
         self.costs = costs or pass_costs(self.loaded.model)
 
     def fresh(self) -> GuidedGenerator:
-        """Return a generator that has nothing cached."""
+        """Return a generator that has nothing cached, and expects the sentences as an experiment does."""
         encoder = type(self.loaded.encoder)(
             self.loaded.encoder.tokenizer, self.loaded.encoder.backbone, self.loaded.encoder.form
         )
-        return GuidedGenerator(self.loaded.model, encoder, beams=1, costs=self.costs)
+        generator = GuidedGenerator(self.loaded.model, encoder, beams=1, costs=self.costs)
+        generator.expect(ask.types for ask in self.asks)
+        return generator
 
     def batches(self, size: int) -> list[list[int]]:
         """Return the batches of all sentences, as an experiment makes them."""

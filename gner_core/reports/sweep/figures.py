@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from gner_core.reports.figures import COLOURS, INK, STYLE
+from gner_core.reports.figures import COLOURS, STYLE, Bars, bars_by_group, group_step
 from gner_core.reports.sweep.content import LOWER, SweepContent
 
 MARKERS = "osD^vP*X"
@@ -156,43 +156,18 @@ def _y_axis(axis: Axes, content: SweepContent, scores: Sequence[str]) -> None:
 def _bars(content: SweepContent, scores: Sequence[str]) -> Figure:
     """Return a bar for each row and score: what has no x."""
     rows = list(content.rows)[::-1]
-    step = len(scores) + 0.7
-    figure = Figure(figsize=(5.6, 1.0 + 0.24 * step * len(rows)), layout="constrained")
+    height = 1.0 + 0.24 * group_step(len(scores)) * len(rows)
+    figure = Figure(figsize=(5.6, height), layout="constrained")
     axis = figure.subplots()
-    whiskers: dict[str, Any] = {
-        "color": INK,
-        "ecolor": INK,
-        "elinewidth": 1,
-        "capsize": 2,
-        "alpha": 0.6,
-    }
-    figures: dict[str, Any] = {
-        "transform": axis.get_yaxis_transform(),
-        "va": "center",
-        "ha": "right",
-    }
-    for number, score in enumerate(scores):
+    series = []
+    for score in scores:
         cells = [row.cells.get(score) for row in rows]
         values = [100 * cell.mean if cell else 0.0 for cell in cells]
         errors = [(cell and cell.error) or (0.0, 0.0) for cell in cells]
         reach = [[100 * one[side] for one in errors] for side in (0, 1)]
-        heights = [index * step - number for index in range(len(rows))]
-        colour, label = COLOURS[number % len(COLOURS)], _score_label(score)
-        style: dict[str, Any] = {
-            "height": 0.86,
-            "color": colour,
-            "error_kw": whiskers,
-            "label": label,
-        }
-        axis.barh(heights, values, xerr=reach, **style)
-        for height, value in zip(heights, values, strict=True):
-            axis.text(1.1, height, f"{value:.1f}", fontsize=8, **figures)
-    middle = (len(scores) - 1) / 2
-    ticks = [index * step - middle for index in range(len(rows))]
-    axis.set_yticks(ticks, [" · ".join(row.labels.values()) for row in rows])
-    axis.set(xlabel="F1", xlim=(0, 100))
+        series.append(Bars(_score_label(score), values, reach))
+    bars_by_group(axis, [" · ".join(row.labels.values()) for row in rows], series)
     axis.set_title(content.name, loc="left")
-    axis.grid(visible=False, axis="y")
     if len(scores) > 1:
         corner = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "ncols": len(scores)}
         axis.legend(frameon=False, fontsize=9, **corner)

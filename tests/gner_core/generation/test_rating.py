@@ -32,11 +32,11 @@ def rated(tiny: TinyModel, *, beams: int = 1, **rating: Any) -> GuidedGenerator:
     return GuidedGenerator(*loaded(tiny), beams=beams, costs=NOMINAL, rating=RatingParams(**rating))
 
 
-class PlainOrders:
+class PlainOrders(Plain):
     """The mean of what is said of each order, every option by a forward pass of its own."""
 
     def __init__(self, tiny: TinyModel, ask: GuidedQuery) -> None:
-        self.ask = ask
+        super().__init__(tiny, ask)
         self.plain = [Plain(tiny, GuidedQuery(ask.words, types)) for types in ask.orders]
         for one in self.plain:  # a prompt may name others; the options are those of the query
             one.ask = ask
@@ -50,14 +50,6 @@ class PlainOrders:
                 tag: math.log(fmean(math.exp(one[tag]) for one in each)) for tag in each[0]
             }
         return self.known[key]
-
-    def every(self, tags: tuple[str, ...] = (), log: float = 0.0) -> dict[tuple[str, ...], float]:
-        if len(tags) == len(self.ask.words):
-            return {tags: log}
-        found: dict[tuple[str, ...], float] = {}
-        for tag, more in self.logs(tags).items():
-            found |= self.every((*tags, tag), log + more)
-        return found
 
     def best_words(self, offsets: Mapping[str, float]) -> list[str]:
         """Decide word by word for the label with the highest sum of log probability and offset."""
