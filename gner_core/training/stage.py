@@ -34,6 +34,7 @@ from gner_core.training.data.batches import (
 from gner_core.training.data.examples import Batch, Examples, GnerExamples, collate
 from gner_core.training.data.texts import TextExamples
 from gner_core.training.data.validation import ValidateAt, Validation
+from gner_core.training.fused import fuse_activations, fuse_norms, round_rotations
 from gner_core.training.guards import Load
 from gner_core.training.launch.shared_memory import unlink_buffers
 from gner_core.training.memory import (
@@ -42,7 +43,7 @@ from gner_core.training.memory import (
     micro_batch_limit,
     read_free_memory_with_torch,
 )
-from gner_core.training.trainer import StageTrainer, freeze_layers, fuse_activations
+from gner_core.training.trainer import StageTrainer, freeze_layers
 
 
 class TrainRequest(Request):
@@ -176,6 +177,9 @@ class Stage:
         fuse_activations(model)
         if model.device.type == "cpu":
             callbacks = [*callbacks, BoundMemory()]
+            if arguments.bf16:
+                fuse_norms(model, dtype=torch.bfloat16)
+                round_rotations(model, dtype=torch.bfloat16)
         validated: dict[str, Any] = {}
         if self.validation is not None:
             callbacks = [*callbacks, ValidateAt(self.validation.steps)]

@@ -9,9 +9,9 @@ from torch.nn.functional import cross_entropy
 
 from gner_core.records import Sentence
 from gner_core.training.data.examples import IGNORED
+from gner_core.training.fused import fuse_activations, fuse_norms, round_rotations
 from gner_core.training.loss import LabelHead, summed_cross_entropy
 from gner_core.training.stage import Stage
-from gner_core.training.trainer import fuse_activations
 from gner_core.training.worker import work
 from tests.gner_core.conftest import TinyModel
 from tests.gner_core.training.conftest import Ask, journal, silent
@@ -61,6 +61,24 @@ def test_activations_in_one_go_are_the_same_function(tiny_model: TinyModel, ask:
     assert "GELU" in kinds and "NewGELUActivation" not in kinds
     assert {name for name, _ in model.named_parameters()} == names
     torch.testing.assert_close(model(**ids).logits, before)
+
+
+def test_norms_in_fewer_passes_are_the_same_function(tiny_model: TinyModel, ask: Ask) -> None:
+    model = Stage(ask(tiny_model)).model(None).eval()
+    ids = {"input_ids": torch.tensor([[5, 6, 7], [8, 9, 5]])}
+    if tiny_model.backbone.family == "encoder_decoder":
+        ids["decoder_input_ids"] = torch.tensor([[0, 5], [0, 7]])
+
+    def gradients() -> dict[str, torch.Tensor]:
+        model.zero_grad()
+        model(**ids).logits.square().mean().backward()
+        return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+    before = gradients()
+    fuse_norms(model, dtype=torch.float32)
+    round_rotations(model, dtype=torch.float32)
+    assert any(type(module).__module__ == fuse_norms.__module__ for module in model.modules())
+    torch.testing.assert_close(gradients(), before)
 
 
 WAYS: list[Any] = [
