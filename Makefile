@@ -49,7 +49,8 @@ test: setup
 
 # Tests of pages are skipped where no browser is installed (Debian: apt-get install chromium).
 test-docs: setup
-	$(BIN)/python -m pytest -m slow tests/docs tests/gner_core/serving tests/gner_core/reports
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder \
+	  tests/docs tests/gner_core/serving tests/gner_core/reports
 
 # The variable silences an advertisement of another site generator.
 docs: setup
