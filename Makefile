@@ -2,7 +2,7 @@
 # make setup   make the environment in .venv, with the command .venv/bin/gner
 # make demo    set up, run the demo, print scores and the place of the report
 # make test    set up, run the tests, print the share of lines that they run
-# make test-docs  run the notebook, the tutorial, and pages in a browser (a quarter of an hour)
+# make test-docs  run the notebook, the tutorial, and pages in a browser (some minutes)
 # make docs    build the manual: open build/site/index.html; a warning is an error
 # make checks  ruff, mypy, import contracts, a load of every params file, a plan of every sweep
 # make up      start Prefect, MLflow and workers on this machine, store the deployments
