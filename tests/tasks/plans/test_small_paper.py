@@ -60,7 +60,10 @@ def test_studies_share_their_trainings(studies: dict[str, list[PlannedPoint]]) -
         [
             [f"small-{name}" for name in sample],  # on 1,000 pieces
             ["small-data", "small-zero-shot"],  # on the whole sample
-            [f"small-{name}" for name in ("guided", "matching", "supervised", "supervised-systems")],
+            [
+                f"small-{name}"
+                for name in ("guided", "matching", "supervised", "supervised-systems")
+            ],
             *[["small-supervised-systems", "small-systems"]] * 2,  # UniNER and InstructUIE
             *[["small-context", "small-schema"]] * 3,  # entities alone, with context 1, with all
         ]
