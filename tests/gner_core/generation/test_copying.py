@@ -32,7 +32,8 @@ from gner_core.generation.guided.decoding import GuidedGenerator, GuidedQuery
 from gner_core.generation.guided.progress import follow
 from gner_core.records import Sentence
 from gner_core.systems.gner.targets import BIO, LEAN, target
-from gner_core.training.data.examples import collate
+from gner_core.training.data.examples import IGNORED, collate
+from gner_core.training.trainer import predicted_labels
 from tests.gner_core.conftest import Family, backbone
 from tests.gner_core.generation.test_guided import both_forms
 
@@ -145,19 +146,22 @@ def learn_by_heart(
     sentences: Iterable[Sentence],
     rate: float,
 ) -> None:
-    """Train a model until it writes the targets of some sentences well, in every form."""
+    """Train a model until it writes the targets of all sentences without a fault, in every form."""
     examples = [e.example(s.words, s.tags, s.types) for e in encoders for s in sentences]
     family: Family = "encoder_decoder" if model.config.is_encoder_decoder else "decoder_only"
     batch = collate(examples, family=family, pad=0, share_prefix=False)
+    wanted = predicted_labels(batch)
     batch.pop("prefix", None)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
-    for _ in range(400):
-        loss = model(**batch).loss
+    for _ in range(2000):
+        output = model(**batch)
+        faults = (output.logits.argmax(-1) != wanted) & (wanted != IGNORED)
+        if output.loss < 0.02 and not faults.any():
+            return
         optimizer.zero_grad()
-        loss.backward()
+        output.loss.backward()
         optimizer.step()
-        if loss < 0.02:
-            break
+    raise AssertionError(f"{int(faults.sum())} tokens not learned, loss {output.loss.item():.3f}")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +175,6 @@ def learn_by_heart(
 )
 def test_where_free_decoding_copies_the_sentence_the_labels_are_the_same(
     tokenizer: PreTrainedTokenizerBase,
-    vocabulary: str,
     family: Family,
     layers: int,
     rate: float,
@@ -186,14 +189,10 @@ def test_where_free_decoding_copies_the_sentence_the_labels_are_the_same(
         sources = encoder.prompts((ask.words, ask.types) for ask in queries)
         model.set_attn_implementation("sdpa")
         free = FreeGenerator(model, encoder, beams=1)(sources, [150] * len(sources))
-        right = [target(s.words, s.tags, encoder.form) for s in learned]
-        copied = [
-            one.finished and one.text == encoder.decode(tokenizer(text).input_ids)
-            for one, text in zip(free, right, strict=True)
-        ]
-        assert copied[-1]  # not every model learns the odd one
-        assert all(copied) or vocabulary == "t5"
+        for one, sentence in zip(free, learned, strict=True):
+            right = target(sentence.words, sentence.tags, encoder.form)
+            assert one.finished
+            assert one.text == encoder.decode(tokenizer(right).input_ids)
         for beams in (1, 2):
             answers = GuidedGenerator(model, encoder, beams=beams, costs=NOMINAL)(queries)
-            for s, answer, same in zip(learned, answers, copied, strict=True):
-                assert answer.tags == s.tags or not same
+            assert [answer.tags for answer in answers] == [s.tags for s in learned]
