@@ -58,7 +58,7 @@ class Bars(NamedTuple):
     label: str
     values: Sequence[float]
     reach: Sequence[Sequence[float]]
-    """Length of each whisker below and above."""
+    """Length of each whisker below and above; zeros where no interval is known."""
 
 
 def bars_by_group(axis: Axes, groups: Sequence[str], series: Sequence[Bars]) -> None:
@@ -73,8 +73,9 @@ def bars_by_group(axis: Axes, groups: Sequence[str], series: Sequence[Bars]) -> 
     for number, (label, values, reach) in enumerate(series):
         heights = [place * step - number for place in range(len(groups))]
         colour = COLOURS[number % len(COLOURS)]
+        known = reach if any(map(any, reach)) else None
         axis.barh(
-            *(heights, values, 0.86), xerr=reach, color=colour, error_kw=whiskers, label=label
+            *(heights, values, 0.86), xerr=known, color=colour, error_kw=whiskers, label=label
         )
         for height, value in zip(heights, values, strict=True):
             number_at = {"transform": at_the_edge, "va": "center", "ha": "right", "fontsize": 8}

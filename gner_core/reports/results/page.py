@@ -239,9 +239,8 @@ def _sentence(verdict: Verdict) -> str:
     claim = verdict.claim
     sides = f"{text(name_of(claim.of))} against {text(name_of(claim.against))}"
     bound = claim.above if claim.above is not None else claim.below
-    named = (
-        f", claimed {'above' if claim.above is not None else 'below'} {bound:g}" if bound else ""
-    )
+    side = "above" if claim.above is not None else "below"
+    named = f", claimed {side} {bound:g}".replace("-", "−") if bound else ""
     known = _difference(verdict)
     score = text(title_of(claim.score))
     what = f"{sides}, {score}: {known}" if known else f"{sides}, {score}"

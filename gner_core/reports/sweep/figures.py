@@ -73,7 +73,11 @@ def panels_of(content: SweepContent) -> list[list[str]]:
 
 def _score_label(score: str) -> str:
     title, measure = score.split("/")
-    return title if measure == "f1" else f"{title}, {measure}"
+    return title if measure == "f1" else f"{title}, {_measure_label(score)}"
+
+
+def _measure_label(score: str) -> str:
+    return score.split("/")[1].replace("_", " ").replace("f1", "F1")
 
 
 def _line(
@@ -156,19 +160,22 @@ def _y_axis(axis: Axes, content: SweepContent, scores: Sequence[str]) -> None:
 def _bars(content: SweepContent, scores: Sequence[str]) -> Figure:
     """Return a bar for each row and score: what has no x."""
     rows = list(content.rows)[::-1]
-    height = 1.0 + 0.24 * group_step(len(scores)) * len(rows)
+    height = 1.2 + 0.24 * group_step(len(scores)) * len(rows)
     figure = Figure(figsize=(5.6, height), layout="constrained")
     axis = figure.subplots()
+    one_test = len({score.split("/")[0] for score in scores}) == 1
     series = []
     for score in scores:
+        label = _measure_label(score) if one_test else _score_label(score)
         cells = [row.cells.get(score) for row in rows]
         values = [100 * cell.mean if cell else 0.0 for cell in cells]
         errors = [(cell and cell.error) or (0.0, 0.0) for cell in cells]
         reach = [[100 * one[side] for one in errors] for side in (0, 1)]
-        series.append(Bars(_score_label(score), values, reach))
+        series.append(Bars(label, values, reach))
     bars_by_group(axis, [" · ".join(row.labels.values()) for row in rows], series)
     axis.set_title(content.name, loc="left")
+    if {_measure_label(score) for score in scores} != {"F1"}:
+        axis.set_xlabel("points")
     if len(scores) > 1:
-        corner = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "ncols": len(scores)}
-        axis.legend(frameon=False, fontsize=9, **corner)
+        figure.legend(loc="outside lower center", frameon=False, fontsize=9, ncols=len(scores))
     return figure
