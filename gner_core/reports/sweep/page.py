@@ -209,4 +209,6 @@ def difference_shown(difference: Difference, score: str) -> str:
 def _scale(score: str) -> tuple[int, int]:
     """Return by what a figure is multiplied to be shown, and its digits behind the point."""
     scale = scale_of(score)
-    return scale, 1 if scale > 1 else 2
+    if scale > 1:
+        return scale, 1
+    return scale, 0 if score.split("/")[1] == "tokens" else 2
