@@ -22,6 +22,16 @@ PARTS = ("", " std", " low", " high", " difference", " difference low", " differ
 """Behind the name of a figure: the columns of a CSV file."""
 LOWER = (*ERRORS, *COSTS, CALIBRATION)
 """Figures of which less is better; figures draw the others alone."""
+TITLES = {
+    "f1": "F1",
+    "strict_f1": "strict F1",
+    "own_f1": "own F1",
+    "UE": "missed (UE), %",
+    "NE": "wrong type (NE), %",
+    "BE": "wrong boundary (BE), %",
+    "calibration_error": "calibration error, %",
+}
+"""Figure → its name in headings, where it is not the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +245,16 @@ def _corpora(summaries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         name: fmean(summary["corpora"][name]["f1"] for summary in summaries)
         for name in summaries[0]["corpora"]
     }
+
+
+def measure_title(measure: str) -> str:
+    """Return the name of a figure in headings and legends.
+
+    Example:
+        >>> measure_title("strict_f1")
+        'strict F1'
+    """
+    return TITLES.get(measure, measure.replace("_", " "))
 
 
 def scale_of(score: str) -> int:

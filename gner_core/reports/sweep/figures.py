@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from gner_core.reports.figures import COLOURS, STYLE, Bars, bars_by_group, group_step
-from gner_core.reports.sweep.content import LOWER, SweepContent
+from gner_core.reports.sweep.content import LOWER, SweepContent, measure_title
 
 MARKERS = "osD^vP*X"
 X_TITLES = {
@@ -73,11 +73,7 @@ def panels_of(content: SweepContent) -> list[list[str]]:
 
 def _score_label(score: str) -> str:
     title, measure = score.split("/")
-    return title if measure == "f1" else f"{title}, {_measure_label(score)}"
-
-
-def _measure_label(score: str) -> str:
-    return score.split("/")[1].replace("_", " ").replace("f1", "F1")
+    return title if measure == "f1" else f"{title}, {measure_title(measure)}"
 
 
 def _line(
@@ -163,10 +159,10 @@ def _bars(content: SweepContent, scores: Sequence[str]) -> Figure:
     height = 1.2 + 0.24 * group_step(len(scores)) * len(rows)
     figure = Figure(figsize=(5.6, height), layout="constrained")
     axis = figure.subplots()
-    one_test = len({score.split("/")[0] for score in scores}) == 1
+    tests, measures = ({*part} for part in zip(*(s.split("/") for s in scores), strict=True))
     series = []
     for score in scores:
-        label = _measure_label(score) if one_test else _score_label(score)
+        label = measure_title(score.split("/")[1]) if len(tests) == 1 else _score_label(score)
         cells = [row.cells.get(score) for row in rows]
         values = [100 * cell.mean if cell else 0.0 for cell in cells]
         errors = [(cell and cell.error) or (0.0, 0.0) for cell in cells]
@@ -174,7 +170,7 @@ def _bars(content: SweepContent, scores: Sequence[str]) -> Figure:
         series.append(Bars(label, values, reach))
     bars_by_group(axis, [" · ".join(row.labels.values()) for row in rows], series)
     axis.set_title(content.name, loc="left")
-    if {_measure_label(score) for score in scores} != {"F1"}:
+    if measures != {"f1"}:
         axis.set_xlabel("points")
     if len(scores) > 1:
         figure.legend(loc="outside lower center", frameon=False, fontsize=9, ncols=len(scores))

@@ -14,6 +14,7 @@ from gner_core.reports.sweep.content import (
     Difference,
     Row,
     SweepContent,
+    measure_title,
     scale_of,
     values_of,
 )
@@ -22,16 +23,6 @@ from gner_core.reports.tables import Cell as Shown
 from gner_core.reports.tables import Row as ShownRow
 from gner_core.reports.templates import templates
 
-TITLES = {
-    "f1": "F1",
-    "strict_f1": "strict F1",
-    "own_f1": "own F1",
-    "UE": "missed (UE), %",
-    "NE": "wrong type (NE), %",
-    "BE": "wrong boundary (BE), %",
-    "calibration_error": "calibration error, %",
-}
-"""Figure → its name in headings, where it is not the same."""
 COST_TITLES = {
     "seconds": "seconds of generation",
     "calls": "calls of the model",
@@ -123,7 +114,7 @@ def _figure(cell: Cell | None, score: str, *, best: float | None) -> Shown:
 def title_of(score: str) -> str:
     """Return the heading of a figure: `zero-shot, missed (UE)` of `zero-shot/UE`."""
     test, measure = score.split("/")
-    return f"{test}, {TITLES.get(measure, measure.replace('_', ' '))}"
+    return f"{test}, {measure_title(measure)}"
 
 
 def _models(content: SweepContent) -> str:
