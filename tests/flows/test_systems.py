@@ -43,7 +43,7 @@ def test_a_sweep_over_systems_ends_in_a_table_of_scores_and_costs(home: Path) ->
 def test_the_experiment_of_the_page_on_an_own_system_runs(
     home: Path, root: Path, tmp_path: Path
 ) -> None:
-    text = (root / "docs" / "own-system.md").read_text()
+    text = (root / "docs" / "data-and-models" / "own-system.md").read_text()
     for name, content in re.findall(r'```\w+ title="(.*?)"\n(.*?)```', text, flags=re.DOTALL):
         (tmp_path / name).write_text(content)
     (tmp_path / "params").symlink_to(root / "params")

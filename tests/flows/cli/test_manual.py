@@ -12,7 +12,7 @@ from flows.cli.main import app
 from gner_core.config.reading.check import check_file
 
 ROOT = Path(__file__).parents[3]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCED = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"^ {4}(.*)$", re.MULTILINE)
 COMMAND = re.compile(r"^(?:\.venv/bin/)?gner (.*)$", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The page docs/own-system.md: its system is one file, which is trained, tested and scored."""
+"""The page docs/data-and-models/own-system.md: its system is one file, which is trained, tested and scored."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ WORDS = ("Ada", "flew", "to", "New", "York", ".")
 @pytest.fixture
 def page(root: Path, tmp_path: Path) -> Path:
     """A folder with the files of the page, and the params that they name."""
-    text = (root / "docs" / "own-system.md").read_text()
+    text = (root / "docs" / "data-and-models" / "own-system.md").read_text()
     for name, content in re.findall(r'```\w+ title="(.*?)"\n(.*?)```', text, flags=re.DOTALL):
         (tmp_path / name).write_text(content)
     (tmp_path / "params").symlink_to(root / "params")

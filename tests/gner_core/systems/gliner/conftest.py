@@ -51,7 +51,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
     pieces.normalizer = normalizers.BertNormalizer()
     pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     learn = trainers.WordPieceTrainer(vocab_size=700, special_tokens=SPECIAL)
-    text = (root / "docs" / "experiments.md").read_text()
+    text = (root / "docs" / "experiments" / "experiments.md").read_text()
     pieces.train_from_iterator(text.splitlines(), learn)
     ids = [(name, pieces.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
     pieces.post_processor = processors.TemplateProcessing(
