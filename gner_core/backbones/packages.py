@@ -14,11 +14,13 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
+from gner_core.backbones.quiet import without_progress_bars
 from gner_core.config.backbone import PackageSource
 from gner_core.errors import InputError
 from gner_core.store.fingerprint import file_sha256
 
 
+@without_progress_bars()
 def import_from_package(source: PackageSource, folder: Path) -> None:
     """Write the weights, in float32, and the tokenizer of a GGUF file into a folder.
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import uvicorn
 
+from gner_core.backbones.quiet import without_progress_bars
 from gner_core.errors import InputError
 from gner_core.predicting.loading.folder import load_folder
-from gner_core.predicting.loading.quiet import without_progress_bars
 from gner_core.runtime.log import say
 from gner_core.serving.app import make_app
 from gner_core.serving.guard import UPLOAD_SECONDS

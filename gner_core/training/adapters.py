@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
+from gner_core.backbones.quiet import without_progress_bars
 from gner_core.config.training import LoraParams
 from gner_core.errors import InputError
 
@@ -57,6 +58,7 @@ def has_adapters(model: PreTrainedModel) -> bool:
     return any(MARK in name for name, _ in model.named_parameters())
 
 
+@without_progress_bars()
 def save_for_resume(model: PreTrainedModel, folder: Path, *, weights: Tensors | None) -> None:
     """Write the weights from which a training resumes: all, or the adapters only.
 
@@ -69,6 +71,7 @@ def save_for_resume(model: PreTrainedModel, folder: Path, *, weights: Tensors | 
     save_file({name: value for name, value in named.items() if MARK in name}, folder / ADAPTERS)
 
 
+@without_progress_bars()
 def save_published(model: PreTrainedModel, folder: Path, *, weights: Tensors | None) -> None:
     """Write a model with its adapters merged; the model in training does not change."""
     if has_adapters(model):

@@ -9,13 +9,13 @@ from tempfile import TemporaryDirectory
 import torch
 
 from gner_core.backbones.importing import import_backbone
+from gner_core.backbones.quiet import without_progress_bars
 from gner_core.config.backbone import BackboneParams, FolderSource, HubSource
 from gner_core.config.checkpoint import Description
 from gner_core.config.reading.models import foreign_model
 from gner_core.config.systems.any import RatingParams
 from gner_core.hub import has_safetensors, pinned, snapshot
 from gner_core.predicting.loading.folder import load_folder
-from gner_core.predicting.loading.quiet import without_progress_bars
 from gner_core.predicting.predictor import Predictor
 
 

@@ -11,7 +11,6 @@ from safetensors.torch import load_file
 from gner_core.backbones.load import load_model
 from gner_core.config.training import LoraParams, TrainParams
 from gner_core.errors import InputError
-from gner_core.records import Sentence
 from gner_core.training.adapters import ADAPTERS, add_adapters, save_published
 from gner_core.training.stage import Stage
 from gner_core.training.worker import work
@@ -49,7 +48,11 @@ def test_only_adapters_are_trained_and_a_plain_model_is_published(
 
 @torch.no_grad()
 def test_the_published_model_computes_what_the_adapters_do(
-    tiny_model: TinyModel, ask: Ask, news: list[Sentence], tmp_path: Path, peft: Any
+    tiny_model: TinyModel,
+    ask: Ask,
+    tmp_path: Path,
+    peft: Any,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     stage = Stage(ask(tiny_model))
     model = stage.model(None).eval()
@@ -57,7 +60,9 @@ def test_the_published_model_computes_what_the_adapters_do(
     for name, parameter in model.named_parameters():
         if "lora_B" in name:  # zeros at the beginning
             torch.nn.init.normal_(parameter, std=0.5)
+    capfd.readouterr()
     save_published(model, tmp_path / "plain", weights=None)
+    assert not "".join(capfd.readouterr())  # no progress bar
     plain = load_model(tmp_path / "plain", tiny_model.backbone, dtype="float32").eval()
     ids = {"input_ids": torch.tensor([stage.examples[(0, 0)].source])}
     if tiny_model.backbone.family == "encoder_decoder":

@@ -1,6 +1,6 @@
 """One process, two ranks and ZeRO: the same curve, and checkpoints that load in each other.
 
-pytest -m slow tests/gner_core/training/test_launchers.py
+pytest -m slow tests/gner_core/training/launch/test_launchers.py
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A flow in its own process that trains: `python -m tests.gner_core.training.flow_process REQUEST`."""
+"""A flow in its own process that trains: `python -m tests.gner_core.training.launch.flow_process REQUEST`."""
 
 import json
 import sys

@@ -2,7 +2,7 @@
 
 With GPUs that nvidia-smi only pretends, so that it trains on the CPU:
 
-    pytest -m slow tests/gner_core/training/test_gpu_locks.py
+    pytest -m slow tests/gner_core/training/launch/test_gpu_locks.py
 """
 
 import fcntl
@@ -93,7 +93,7 @@ def test_a_kill_leaves_no_process_and_frees_the_gpus(
     locks, gpus = tmp_path / "locks", UUIDS[: launcher.get("processes", 1)]
     asked = ask(tiny_llama, train={"epochs": 3000}, launcher=launcher, checkpoint_every=9999)
     (tmp_path / "asked.json").write_text(asked.model_dump_json())
-    command = [sys.executable, "-m", "tests.gner_core.training.flow_process"]
+    command = [sys.executable, "-m", "tests.gner_core.training.launch.flow_process"]
     with (tmp_path / "log").open("wb") as log:
         flow = subprocess.Popen(
             [*command, str(tmp_path / "asked.json")], cwd=root, stdout=log, stderr=log

@@ -1,6 +1,6 @@
 """SIGKILL to the worker at any moment, also while it writes: the same weights in the end.
 
-pytest -m slow tests/gner_core/training/test_kills.py
+pytest -m slow tests/gner_core/training/checkpoints/test_kills.py
 """
 
 import json

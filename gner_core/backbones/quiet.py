@@ -1,4 +1,4 @@
-"""Keeps the progress bars of libraries off while a model is loaded."""
+"""Keeps the progress bars of libraries off while a model is loaded or written."""
 
 import warnings
 from collections.abc import Iterator
