@@ -23,6 +23,7 @@ from gner_core.records import read_sentences
 from gner_core.runtime.worker import Request
 from gner_core.systems.registry import text_system
 from gner_core.training.adapters import add_adapters
+from gner_core.training.attention import attend_in_blocks
 from gner_core.training.data.batches import (
     Update,
     accumulation,
@@ -180,6 +181,7 @@ class Stage:
             if arguments.bf16:
                 fuse_norms(model, dtype=torch.bfloat16)
                 round_rotations(model, dtype=torch.bfloat16)
+                attend_in_blocks(model)
         validated: dict[str, Any] = {}
         if self.validation is not None:
             callbacks = [*callbacks, ValidateAt(self.validation.steps)]

@@ -308,13 +308,11 @@ def _encoder_decoder_logits(
 def _decoder_only_logits(
     model: torch.nn.Module, bare: PreTrainedModel, inputs: Batch
 ) -> torch.Tensor:
-    prefix, mask = inputs["prefix"], inputs["attention_mask"]
+    ids, prefix = inputs["input_ids"], inputs["prefix"]
     shared = prefix.shape[1] > 0
     logits: torch.Tensor = model(
-        input_ids=inputs["input_ids"],
-        attention_mask=mask,
-        position_ids=(mask.cumsum(1) - 1).clamp(min=0)[:, prefix.shape[1] :],
-        past_key_values=_shared_cache(bare, prefix, rows=len(mask)) if shared else None,
+        input_ids=ids,
+        past_key_values=_shared_cache(bare, prefix, rows=len(ids)) if shared else None,
         use_cache=shared,
     ).logits
     return logits

@@ -144,15 +144,15 @@ def collate(
     """Pad examples into tensors of shape (examples, tokens).
 
     decoder_only: with `share_prefix`, `prefix` holds the tokens with which all prompts begin, once.
-    `input_ids` holds the rest, padded on the left, so that all targets end in the last column.
+    `input_ids` holds the rest. It needs no mask: padding stands on the right, where no token sees it.
     """
     targets = [example.labels(IGNORED) for example in examples]
     if family == "encoder_decoder":
         sources = [example.source for example in examples]
         return {
-            "input_ids": _pad(sources, pad, left=False),
-            "attention_mask": _pad([[1] * len(row) for row in sources], 0, left=False),
-            "labels": _pad(targets, IGNORED, left=False),
+            "input_ids": _pad(sources, pad),
+            "attention_mask": _pad([[1] * len(row) for row in sources], 0),
+            "labels": _pad(targets, IGNORED),
         }
     shared = shared_prefix([example.source for example in examples]) if share_prefix else 0
     rows = [example.source[shared:] + example.target for example in examples]
@@ -160,19 +160,13 @@ def collate(
         [IGNORED] * (len(example.source) - shared) + target
         for example, target in zip(examples, targets, strict=True)
     ]
-    mask = _pad([[1] * len(row) for row in rows], 0, left=True)
     return {
         "prefix": torch.tensor([examples[0].source[:shared]], dtype=torch.long),
-        "input_ids": _pad(rows, pad, left=True),
-        "attention_mask": torch.cat([torch.ones((len(rows), shared), dtype=torch.long), mask], 1),
-        "labels": _pad(labels, IGNORED, left=True),
+        "input_ids": _pad(rows, pad),
+        "labels": _pad(labels, IGNORED),
     }
 
 
-def _pad(rows: Sequence[Sequence[int]], value: int, *, left: bool) -> torch.Tensor:
+def _pad(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
     width = max(len(row) for row in rows)
-    padded = []
-    for row in rows:
-        padding = [value] * (width - len(row))
-        padded.append([*padding, *row] if left else [*row, *padding])
-    return torch.tensor(padded)
+    return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows])
