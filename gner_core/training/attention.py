@@ -70,8 +70,8 @@ def _weights(query: Tensor, key: Tensor) -> Iterator[tuple[slice, int, Tensor]]:
         rows = slice(start, min(start + ROWS_AT_ONCE, queries))
         seen = before + rows.stop
         scores = _together(_rows_of(query, rows)) @ key[:, :seen].mT
-        later = torch.ones(rows.stop - start, rows.stop - start, dtype=torch.bool).triu_(1)
-        _apart(scores, query)[..., before + start :].masked_fill_(later, float("-inf"))
+        later = scores.new_full((rows.stop - start, rows.stop - start), float("-inf")).triu_(1)
+        _apart(scores, query)[..., before + start :].add_(later)
         yield rows, seen, scores.softmax(-1)
 
 
