@@ -10,7 +10,8 @@ from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_tokenizer
 from gner_core.config.systems.gner import GnerSystem
 from gner_core.errors import InputError
-from gner_core.generation.free import FreeGenerator
+from gner_core.generation.free.answerer import Answerer
+from gner_core.generation.free.answers import Call
 from gner_core.generation.guided.costs import NOMINAL, pass_costs
 from gner_core.generation.guided.decoding import GuidedGenerator, GuidedQuery
 from gner_core.generation.job import TOO_LONG, GenerateRequest, Job
@@ -108,11 +109,12 @@ class TaggingJob(Job[Prediction]):
 
     def generated(self, part: Sequence[int]) -> list[Prediction]:
         """Return the predictions of a batch."""
-        if isinstance(self.generator, FreeGenerator):
-            free = self.generator([self.sources[n] for n in part], [self.budgets[n] for n in part])
+        if isinstance(self.generator, Answerer):
+            calls = [[Call(self.sources[n], self.budgets[n])] for n in part]
+            free = self.generator(calls, common=self.encoder.stem(None))
             return [
                 self._prediction(index, answer.text, finished=answer.finished)
-                for index, answer in zip(part, free, strict=True)
+                for index, (answer,) in zip(part, free, strict=True)
             ]
         guided = self.generator([self.query(n) for n in part])
         return [
@@ -151,14 +153,15 @@ class TaggingJob(Job[Prediction]):
         self.generator = self._made()
 
     @cached_property
-    def generator(self) -> FreeGenerator | GuidedGenerator:
+    def generator(self) -> Answerer | GuidedGenerator:
         """What writes, with the model, which is loaded when it is first needed."""
         return self._made()
 
-    def _made(self) -> FreeGenerator | GuidedGenerator:
+    def _made(self) -> Answerer | GuidedGenerator:
         request, decode = self.request, self.request.decode
         if decode.mode == "free":
-            return FreeGenerator(self.model, self.encoder, beams=decode.beams)
+            beams, batch = decode.beams, request.batch
+            return Answerer(self.model, self.encoder, beams=beams, batch=batch, way="shared")
         costs = NOMINAL if request.exact else pass_costs(self.model)
         guided = GuidedGenerator(
             self.model, self.encoder, beams=decode.beams, costs=costs, rating=decode

@@ -49,6 +49,11 @@ def layer_kinds(model: PreTrainedModel) -> set[str]:
     return {*(getattr(model.config, "layer_types", None) or FULL)}
 
 
+def packs(model: PreTrainedModel) -> bool:
+    """Say whether a decoder-only model can run packed: its layers see all before, by keys of its own."""
+    return layer_kinds(model) == FULL and hasattr(model.config, "num_key_value_heads")
+
+
 class Forward(ABC):
     """Passes of one model; `begin` starts a new batch of rows."""
 

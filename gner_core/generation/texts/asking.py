@@ -1,19 +1,12 @@
 """Asks the questions of a text system: its prompts in tokens, and turn by turn what a model answers."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
-
-from transformers import PreTrainedModel
 
 from gner_core.backbones.text_encoder import TextEncoder
 from gner_core.config.systems.base import TextSystemParams
-from gner_core.generation.free import NOTHING, FreeAnswer, FreeGenerator
-from gner_core.generation.packed.forward import FULL, layer_kinds
-from gner_core.generation.texts.greedy import Call, GreedyGenerator
+from gner_core.generation.free.answers import Call, FreeAnswer
 from gner_core.systems.registry import text_system
 
-Way = Literal["shared", "each", "transformers"]
-"""What prompts share runs once; every prompt runs whole; the same in transformers' own batches."""
 Asked = tuple[Sequence[str], Sequence[str]]
 """The words of a sentence, and the types that are asked for."""
 Answers = Callable[[Sequence[Sequence[Call]]], list[list[FreeAnswer]]]
@@ -85,51 +78,3 @@ class Questions:
         rows = iter(self.encoder.prompts([text for each in texts for text in each]))
         prompts = [[next(rows) for _ in each] for each in texts]
         return [[Call(row, self.room(len(row))) for row in each] for each in prompts]
-
-
-class Answerer:
-    """Answers calls with one model."""
-
-    def __init__(
-        self, model: PreTrainedModel, encoder: TextEncoder, *, beams: int, batch: int, way: Way
-    ) -> None:
-        """Choose how the model writes.
-
-        Args:
-            batch: prompts that transformers runs together.
-            way: how prompts run; all ways but the first are there for comparison.
-        """
-        self._batch = batch
-        shares = way == "shared"
-        greedy = encoder.decoder_only and beams == 1 and layer_kinds(model) == FULL
-        self._generator: GreedyGenerator | FreeGenerator = (
-            GreedyGenerator(model, encoder, shares=shares)
-            if greedy and way != "transformers"
-            else FreeGenerator(model, encoder, beams=beams, shares=shares)
-        )
-
-    def __call__(
-        self, calls: Sequence[Sequence[Call]], *, common: list[int]
-    ) -> list[list[FreeAnswer]]:
-        """Return one answer a call.
-
-        Args:
-            calls: those of a sentence are a group.
-            common: the tokens with which all prompts begin; may be empty.
-        """
-        if isinstance(self._generator, GreedyGenerator):
-            shared: list[list[FreeAnswer]] = self._generator(calls, common=common)
-            return shared
-        answers = iter(self._in_batches(self._generator, [call for each in calls for call in each]))
-        return [[next(answers) for _ in each] for each in calls]
-
-    def _in_batches(self, generator: FreeGenerator, calls: Sequence[Call]) -> list[FreeAnswer]:
-        """Answer calls in batches of similar length, with transformers' own generation."""
-        order = sorted(range(len(calls)), key=lambda n: len(calls[n].prompt))
-        answers = [NOTHING] * len(calls)
-        while order:
-            some, order = order[: self._batch], order[self._batch :]
-            found = generator([calls[n].prompt for n in some], [calls[n].budget for n in some])
-            for n, answer in zip(some, found, strict=True):
-                answers[n] = answer
-        return answers

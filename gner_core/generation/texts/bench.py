@@ -11,8 +11,8 @@ from gner_core.backbones.load import peak_memory_bytes
 from gner_core.backbones.number_format import number_format
 from gner_core.config.systems.base import TextSystemParams
 from gner_core.errors import InputError
+from gner_core.generation.free.answers import Way
 from gner_core.generation.job import GenerateRequest
-from gner_core.generation.texts.asking import Way
 from gner_core.generation.texts.job import TextJob
 from gner_core.records import Answered
 from gner_core.runtime.gpus import use_gpus

@@ -13,10 +13,11 @@ from gner_core.backbones.tokens import shared_prefix
 from gner_core.config.systems.base import TextSystemParams
 from gner_core.errors import InputError
 from gner_core.generation.answering import AnsweringJob
-from gner_core.generation.free import FreeAnswer
+from gner_core.generation.free.answerer import Answerer
+from gner_core.generation.free.answers import FreeAnswer, Way
 from gner_core.generation.job import TOO_LONG, GenerateRequest
 from gner_core.generation.parts import plan_parts
-from gner_core.generation.texts.asking import Answerer, Questions, Way
+from gner_core.generation.texts.asking import Questions
 from gner_core.records import ANSWERS, Answered
 
 SENTENCES_AT_ONCE = 64

@@ -7,9 +7,9 @@ from transformers import PreTrainedModel
 from gner_core.backbones.text_encoder import TextEncoder
 from gner_core.backbones.tokens import shared_prefix
 from gner_core.config.systems.base import TextSystemParams
-from gner_core.generation.free import FreeAnswer
-from gner_core.generation.texts.asking import Answerer, Questions
-from gner_core.generation.texts.greedy import Call
+from gner_core.generation.free.answerer import Answerer
+from gner_core.generation.free.answers import Call, FreeAnswer
+from gner_core.generation.texts.asking import Questions
 from gner_core.predicting.faults import CUT_OFF
 from gner_core.predicting.finders.finder import Asked, Found, found_in
 

@@ -25,7 +25,7 @@ from gner_core.config.backbone import BackboneParams, PackageSource
 from gner_core.config.reading.files import read_catalog, read_params
 from gner_core.config.systems.gner import TargetForm
 from gner_core.corpora.splits import stream_any_split
-from gner_core.generation.free import FreeGenerator
+from gner_core.generation.free.batches import FreeGenerator
 from gner_core.generation.guided.choices import AFTER, ChoiceTable
 from gner_core.generation.guided.costs import NOMINAL
 from gner_core.generation.guided.decoding import GuidedGenerator, GuidedQuery

@@ -11,7 +11,9 @@ from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.config.systems.any import DecodeParams
 from gner_core.config.systems.gner import GnerSystem
 from gner_core.errors import InputError
-from gner_core.generation.free import FreeGenerator
+from gner_core.generation.free.answerer import Answerer
+from gner_core.generation.free.answers import Call, Way
+from gner_core.generation.free.batches import FreeGenerator
 from gner_core.generation.guided.decoding import GuidedAnswer, GuidedGenerator, GuidedQuery
 from gner_core.generation.job import TOO_LONG, GenerateRequest
 from gner_core.generation.tagging import TaggingJob
@@ -28,15 +30,18 @@ def silent(*_: Any, **__: Any) -> None:
     return
 
 
-@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize(("way", "beams"), [("shared", 1), ("transformers", 1), ("shared", 3)])
 def test_batches_with_a_shared_prefix_equal_one_prompt_at_a_time(
-    tiny_model: TinyModel, news: list[Sentence], beams: int
+    tiny_model: TinyModel, news: list[Sentence], way: Way, beams: int
 ) -> None:
     encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
     model = load_model(tiny_model.folder, tiny_model.backbone, dtype="float32").eval()
     sources = encoder.prompts([(s.words, s.types) for s in news[:6]])
-    answers = FreeGenerator(model, encoder, beams=beams)(sources, [24] * len(sources))
-    for source, answer in zip(sources, answers, strict=True):
+    answerer = Answerer(model, encoder, beams=beams, batch=4, way=way)
+    calls = [[Call(source, 24)] for source in sources]
+    answers = answerer(calls, common=encoder.stem(None))
+    model.set_attn_implementation("sdpa")
+    for source, (answer,) in zip(sources, answers, strict=True):
         plain = model.generate(
             torch.tensor([source]),
             attention_mask=torch.ones(1, len(source), dtype=torch.long),

@@ -13,9 +13,9 @@ from gner_core.config.systems.gollie import GollieSystem
 from gner_core.config.systems.instructuie import InstructUieSystem
 from gner_core.config.systems.uniner import UninerSystem
 from gner_core.errors import InputError
+from gner_core.generation.free.answers import Call, Way
+from gner_core.generation.free.greedy import GreedyGenerator
 from gner_core.generation.job import TOO_LONG, GenerateRequest
-from gner_core.generation.texts.asking import Way
-from gner_core.generation.texts.greedy import Call, GreedyGenerator
 from gner_core.generation.texts.job import TextJob
 from gner_core.generation.worker import work
 from gner_core.records import Answered, Sentence, read_answers, write_sentences

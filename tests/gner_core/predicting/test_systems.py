@@ -16,9 +16,8 @@ from gner_core.config.systems.any import System
 from gner_core.config.systems.gliner import GlinerSystem
 from gner_core.config.systems.own import OwnSystem
 from gner_core.errors import InputError
-from gner_core.generation.free import FreeAnswer
+from gner_core.generation.free.answers import Call, FreeAnswer
 from gner_core.generation.job import GenerateRequest
-from gner_core.generation.texts.greedy import Call
 from gner_core.generation.worker import work
 from gner_core.predicting.entities import Entity
 from gner_core.predicting.finders.texts import TextFinder

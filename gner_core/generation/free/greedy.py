@@ -12,20 +12,12 @@ import torch
 from transformers import PreTrainedModel
 
 from gner_core.backbones.tokens import Tokens, shared_prefix
-from gner_core.generation.free import NOTHING, FreeAnswer
+from gner_core.generation.free.answers import NOTHING, Call, FreeAnswer
 from gner_core.generation.packed.cache import GROWTH, RowCache
 from gner_core.generation.packed.forward import DecoderOnlyForward, Feed
 
 ROOM = 16
 """Tokens of an answer for which there is room at first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A prompt in tokens, and how many may be written after it."""
-
-    prompt: list[int]
-    budget: int
 
 
 @dataclass(slots=True)

@@ -1,30 +1,17 @@
-"""Free decoding, as in the paper: token by token, greedy or with beams.
+"""Free decoding with transformers' own generation, greedy or with beams.
 
 Each answer is cut at its own budget, so it does not depend on the other prompts of the batch. For
 decoder-only backbones the tokens with which all prompts begin are computed once a batch.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from transformers import PreTrainedModel
 
 from gner_core.backbones.load import prefix_cache
 from gner_core.backbones.tokens import Tokens, shared_prefix
-
-
-@dataclass(frozen=True, slots=True)
-class FreeAnswer:
-    """The generated text, and whether the model ended it."""
-
-    text: str
-    finished: bool
-    tokens: int
-    """Tokens that were written, with the end token."""
-
-
-NOTHING = FreeAnswer("", finished=False, tokens=0)
+from gner_core.generation.free.answers import FreeAnswer
 
 
 class FreeGenerator:

@@ -1,0 +1,1 @@
+"""Free decoding: the model writes its answer token by token, as in the paper."""
