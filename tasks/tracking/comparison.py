@@ -35,7 +35,7 @@ def columns(runs: Sequence[FlowRun]) -> list[str]:
     differing = [
         name
         for name in sorted(params - {*fixed})
-        if not name.startswith("execution.") and len({run.params.get(name) for run in runs}) > 1
+        if len({run.params.get(name) for run in runs}) > 1
     ]
     by_depth = sorted(metrics, key=lambda name: (name.count("/"), name))
     return [

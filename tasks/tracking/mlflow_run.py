@@ -32,6 +32,7 @@ TABLES = "mlflow.loggedArtifacts"
 METRICS_BATCH = 1000
 BATCH = 100  # params in one call: the server's limit
 PARAM_CHARACTERS = 6000  # the server's limit
+EXECUTION = "execution."
 SECONDS_BETWEEN_SENDS = 15.0
 """Enough for a chart that is watched; each takes time of a server, often on the machine at work."""
 
@@ -99,8 +100,14 @@ class StepRun:
         self._outbox.put(f"opening of {self.name}", do)
 
     def params(self, params: Mapping[str, Any]) -> None:
-        """Log parameters; those within others are named `outer.inner`."""
-        items = [(mlflow_name(name), str(v)[:PARAM_CHARACTERS]) for name, v in flat(params)]
+        """Log parameters; those within others are named `outer.inner`.
+
+        How a run is executed becomes tags: it may change when the run goes on, as parameters may not.
+        """
+        named = [(name, str(value)[:PARAM_CHARACTERS]) for name, value in flat(params)]
+        if how := {name: value for name, value in named if name.startswith(EXECUTION)}:
+            self.tags(how)
+        items = [(mlflow_name(name), v) for name, v in named if not name.startswith(EXECUTION)]
 
         def send(client: "MlflowClient", run: str) -> None:
             from mlflow.entities import Param

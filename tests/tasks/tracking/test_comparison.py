@@ -32,11 +32,6 @@ def test_columns_are_mean_f1_then_corpora_then_parameters_that_matter() -> None:
     ]
 
 
-def test_how_a_run_was_done_is_no_column() -> None:
-    runs = [FlowRun(str(n), {"execution.train_batch": str(n)}, {}) for n in (1, 2)]
-    assert columns(runs) == ["attributes.`Duration`"]
-
-
 def test_the_view_shows_flow_runs_of_one_experiment() -> None:
     shown = json.loads(view("tiny", [ONE]))
     assert shown["searchFilter"] == "tags.`gner.kind` = 'flow' and tags.`gner.experiment` = 'tiny'"

@@ -40,9 +40,10 @@ def test_a_run_that_was_ended_goes_on_as_the_same_run(
 ) -> None:
     for last, error in ((2, fault), (4, None)):
         tracker = start(tmp_path)
+        params = {"lr": 1, "execution": {"train_batch": last}}
         with (
             pytest.raises(type(fault)) if error else nullcontext(),
-            tracker.step_run("adaptation", key="k", kind="training", params={"lr": 1}) as run,
+            tracker.step_run("adaptation", key="k", kind="training", params=params) as run,
         ):
             for step in range(1, last + 1):  # from the journal, then what is new
                 run.point({"loss": 1 / step}, step=step, at=step)
@@ -52,6 +53,8 @@ def test_a_run_that_was_ended_goes_on_as_the_same_run(
         (child,) = logged(tracker.mlflow.uri, "adaptation")
         ended = "KILLED" if isinstance(fault, Stopped) else "FAILED"
         assert child.info.status == (ended if error else "FINISHED")
+        assert child.data.params == {"lr": "1"}
+        assert child.data.tags["execution.train_batch"] == str(last)
     assert steps(tracker.mlflow.uri, child) == [1, 2, 3, 4]
 
 
