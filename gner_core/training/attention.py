@@ -40,7 +40,7 @@ class _Attention(torch.autograd.Function):
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         mixed = torch.empty_like(query)
         for rows, seen, weights in _weights(query, key):
-            _rows_of(mixed, rows).copy_(_apart(weights @ value[:, :seen], query))
+            mixed[:, :, rows] = _apart(weights @ value[:, :seen], query)
         ctx.save_for_backward(query, key, value)
         return mixed
 
@@ -50,12 +50,12 @@ class _Attention(torch.autograd.Function):
         to_query = torch.empty_like(query)
         to_key, to_value = (torch.zeros_like(one, dtype=torch.float32) for one in (key, value))
         for rows, seen, weights in _weights(query, key):
-            to_mixed = _together(_rows_of(outer[0], rows))
+            to_mixed = _together(outer[0][:, :, rows])
             to_weights = to_mixed @ value[:, :seen].mT
             to_scores = _softmax_backward(to_weights, weights, -1, weights.dtype)
             to_value[:, :seen] += weights.mT @ to_mixed
-            to_key[:, :seen] += to_scores.mT @ _together(_rows_of(query, rows))
-            _rows_of(to_query, rows).copy_(_apart(to_scores @ key[:, :seen], query))
+            to_key[:, :seen] += to_scores.mT @ _together(query[:, :, rows])
+            to_query[:, :, rows] = _apart(to_scores @ key[:, :seen], query)
         return to_query, to_key.to(key.dtype), to_value.to(value.dtype)
 
 
@@ -69,14 +69,10 @@ def _weights(query: Tensor, key: Tensor) -> Iterator[tuple[slice, int, Tensor]]:
     for start in range(0, queries, ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, queries))
         seen = before + rows.stop
-        scores = _together(_rows_of(query, rows)) @ key[:, :seen].mT
+        scores = _together(query[:, :, rows]) @ key[:, :seen].mT
         later = scores.new_full((rows.stop - start, rows.stop - start), float("-inf")).triu_(1)
         _apart(scores, query)[..., before + start :].add_(later)
         yield rows, seen, scores.softmax(-1)
-
-
-def _rows_of(heads: Tensor, rows: slice) -> Tensor:
-    return heads[:, :, rows]
 
 
 def _together(heads: Tensor) -> Tensor:
