@@ -81,9 +81,10 @@ def predict(
             "package": package_for(system),
         }
         result = workers.run(WORKER, request, on_event=on_event)
-        lines = (folder / ENTITIES).read_text(encoding="utf-8").splitlines()
+        with (folder / ENTITIES).open(encoding="utf-8") as lines:  # a text may hold U+2028
+            entities = [[Entity(**one) for one in json.loads(line)] for line in lines]
     _tell(result["faults"])
-    return [[Entity(**values) for values in json.loads(line)] for line in lines]
+    return entities
 
 
 def sentences_to_test(

@@ -81,6 +81,16 @@ def test_a_threshold_leaves_out_what_is_less_confident(random_model: Path, tiny_
     assert "threshold names 'persons', which is not looked for; did you mean person?" in refused.err
 
 
+def test_entities_may_hold_any_sign_that_ends_a_line(random_model: Path, tiny_home: Home) -> None:
+    """Of a text a line, only LF ends one."""
+    text = "Ada\u2028waves\x85to\x0bRome " * 20
+    command = ("predict", random_model.name, "-", "--format", "json", "--types", "person")
+    done = tiny_home.gner(*command, "--outside-penalty", "60", given=text)
+    assert done.code == 0, done.err
+    entities = json.loads(done.out)["entities"]
+    assert any({"\u2028", "\x85"} & {*one["text"]} for one in entities)
+
+
 def test_labels_are_rated_as_the_options_say(random_model: Path, tiny_home: Home) -> None:
     arguments = ("predict", random_model.name, "-", "--format", "json", "--types", "person, city")
     words = {}
