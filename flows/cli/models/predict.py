@@ -39,7 +39,7 @@ About = Annotated[
 ]
 
 TypeList = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--types", help='What to look for: "person, location". In the order of the prompt.'
     ),
@@ -87,7 +87,7 @@ Thresholds = Annotated[
 def predict(
     checkpoint: Checkpoint,
     file: Annotated[str, typer.Argument(help="Texts, one a line; - reads standard input.")] = STDIN,
-    types: TypeList = "",
+    types: TypeList = None,
     one_type: OneType = None,
     threshold: Thresholds = None,
     form: Annotated[
@@ -140,7 +140,7 @@ def predict(
 def score_checkpoint(
     checkpoint: Checkpoint,
     file: Annotated[Path, typer.Argument(help="Tagged sentences: CoNLL, JSON lines and the like.")],
-    types: TypeList = "",
+    types: TypeList = None,
     one_type: OneType = None,
     threshold: Thresholds = None,
     beams: Beams = 1,
@@ -221,17 +221,27 @@ def _texts(file: str, *, whole: bool) -> list[str]:
     """Return the texts of a file or of standard input.
 
     Raises:
-        InputError: when it cannot be read, or is not UTF-8.
+        InputError: when it cannot be read, or is neither UTF-8 nor UTF-16 with a mark.
     """
+    from gner_core.corpora.readers.raw import NO_TEXT, UTF16
+
     try:
         data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror})") from None
+    kind = next((what for start, what in NO_TEXT.items() if data.startswith(start)), None)
+    if kind:
+        raise InputError(
+            f"{file}: no text, but {kind.partition(':')[0]}; gner annotate reads Parquet and "
+            "compressed files, this command plain text"
+        )
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if data.startswith(UTF16) else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{file}, line {line}: not UTF-8; convert the file") from None
+        raise InputError(
+            f"{file}, line {line}: not {error.encoding.upper()}; convert the file"
+        ) from None
     if whole:
         return [text]
     lines = text.split("\n")  # not splitlines: a text may hold other signs that end lines

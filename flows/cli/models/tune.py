@@ -31,7 +31,7 @@ Penalties = Annotated[
 def tune(
     checkpoint: Checkpoint,
     file: Annotated[Path, typer.Argument(help="Tagged sentences that it was not trained on.")],
-    types: TypeList = "",
+    types: TypeList = None,
     one_type: OneType = None,
     penalties: Penalties = "-1,-0.5,0.5,1,1.5,2,3",
     beams: Beams = 1,

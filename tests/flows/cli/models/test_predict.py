@@ -1,5 +1,6 @@
 """`gner predict` on a checkpoint that a run published: three forms, keys, one clear line for faults."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -196,19 +197,26 @@ def test_a_test_scores_what_a_threshold_keeps(
     every = predicted("--metric", "span")["predicted"]
     assert predicted("--metric", "span", "--threshold", "0")["predicted"] == every > 0
     assert predicted("--metric", "span", "--threshold", "1")["predicted"] == 0
-    refused = tiny_home.gner("test", random_model.name, str(file), "--threshold", "PER=0.5")
-    assert refused.code == 2
-    assert "threshold names 'PER', which is not looked for" in refused.err
+    for name, hint in (("PER", ""), ("PERSON", "; did you mean person?")):
+        refused = tiny_home.gner("test", random_model.name, str(file), "--threshold", f"{name}=0.5")
+        assert refused.code == 2
+        assert f"threshold names {name!r}, which is not looked for{hint}" in refused.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{folder}", "{file}", "--types", " "], "version None, this gner reads"),
+        (["{folder}", "{file}", "--types", "a"], "version None, this gner reads"),
+        (["{folder}", "{file}", "--types", " "], "--types is empty; name the types"),
         (["{folder}", "{file}", "--types", "a, A"], "type 2, ' A', is there twice"),
         (["{folder}", "{file}", "--types", "a,,b"], "type 2 is blank"),
         (["{folder}", "nowhere.txt", "--types", "a"], "nowhere.txt: cannot be read"),
         (["{folder}", "{broken}", "--types", "a"], "line 2: not UTF-8"),
+        (["{folder}", "{utf16}", "--types", "a"], "version None, this gner reads"),
+        (
+            ["{folder}", "{packed}", "--types", "a"],
+            "packed: no text, but packed with gzip; gner ann",
+        ),
         (["{empty}", "{file}", "--types", "a"], "not a checkpoint of gner"),
         (["no-such-key", "{file}", "--types", "a"], "neither a folder nor a checkpoint"),
     ],
@@ -217,12 +225,16 @@ def test_bad_input_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     monkeypatch.setenv("GNER_HOME", str(tmp_path / "home"))
-    places = {name: tmp_path / name for name in ("folder", "empty", "file", "broken")}
+    places = {
+        name: tmp_path / name for name in ("folder", "empty", "file", "broken", "utf16", "packed")
+    }
     places["folder"].mkdir()
     places["empty"].mkdir()
     (places["folder"] / DESCRIPTION).write_text("{}")
     places["file"].write_text("Ada\n")
     places["broken"].write_bytes(b"Ada\n\xff\n")
+    places["utf16"].write_bytes("Ada\n".encode("utf-16"))
+    places["packed"].write_bytes(gzip.compress(b"Ada\n"))
     result = CliRunner().invoke(app, ["predict", *[a.format(**places) for a in arguments]])
     assert result.exit_code == 2
     assert message in result.stderr
