@@ -1,6 +1,7 @@
 """The commands that use a trained checkpoint: `gner predict`, `gner test` and `gner log-model`."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,11 +10,11 @@ import typer
 from flows.cli.messages import print_json
 from flows.cli.score import (
     AsJson,
+    ByType,
     ErrorsOption,
     LeaveOut,
     Metrics,
     Scoring,
-    Types,
     names_of,
     setup_of,
 )
@@ -152,7 +153,7 @@ def score_checkpoint(
     metric: Metrics = None,
     leave_out: LeaveOut = None,
     scoring: Scoring = None,
-    by_type: Types = False,
+    by_type: ByType = False,
     errors: ErrorsOption = False,
     as_json: AsJson = False,
     about: About = None,
@@ -162,7 +163,8 @@ def score_checkpoint(
     Without types, it looks for those of the file.
     """
     from flows.views.models.predict import progress
-    from flows.views.score import print_scores, score_values
+    from flows.views.output import Output
+    from flows.views.score import print_doubts, print_scores, score_values
     from gner_core.predicting.entities import listed_types
     from gner_core.predicting.loading.system import rating_of
     from gner_core.predicting.requests import listed_thresholds
@@ -179,21 +181,24 @@ def score_checkpoint(
         scoring=scoring,
         errors=errors,
     )
-    sentences = sentences_to_test(file, wanted, without=leave_out or [])
-    least = listed_thresholds(threshold or [], sentences[0].types)
+    own = sentences_to_test(file, wanted, without=leave_out or [])
+    setup = replace(setup, without=frozenset(map(own.plain, setup.without)))
+    least = listed_thresholds(threshold or [], own.sentences[0].types)
     with progress() as show:
         scores = scores_of(
-            *(found, sentences, setup),
+            *(found, own.sentences, setup),
             threshold=least,
             beams=beams,
             rating=rating,
             batch=batch,
             on_event=show,
         )
+    scores.notes.append(own.notes)
     if as_json:
         print_json(score_values(scores, setup))
+        print_doubts(scores, setup, Output(stderr=True))
     else:
-        print_scores(scores, setup, types=by_type)
+        print_scores(scores, setup, by_type=by_type)
 
 
 def log_model(

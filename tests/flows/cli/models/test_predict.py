@@ -179,8 +179,12 @@ def test_a_checkpoint_is_tested_on_a_file_without_an_experiment(
     some = tiny_home.gner("test", checkpoint.name, str(file), "--types", "person")
     assert some.code == 2
     assert "has entities of types that are not looked for: location (1)" in some.err
-    left = ("--types", "PER", "--leave-out", "LOC", "--json")
-    assert tiny_home.gner("test", checkpoint.name, str(file), *left).code == 0
+    left = ("--types", "PER", "--leave-out", "loc", "--json")
+    scores = json.loads(tiny_home.gner("test", checkpoint.name, str(file), *left).out)
+    assert scores["pair"]["micro"]["gold"] == 2  # without Rome
+    wrong = tiny_home.gner("test", checkpoint.name, str(file), "--leave-out", "places")
+    assert wrong.code == 2
+    assert "--leave-out 'places': no such type; there are: location, person" in wrong.err
 
 
 def test_a_test_scores_what_a_threshold_keeps(
