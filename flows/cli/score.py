@@ -36,7 +36,7 @@ Metrics = Annotated[
         metavar="METRIC", help="pair (the paper's, default), span or partial; repeatable."
     ),
 ]
-Types = Annotated[bool, typer.Option(help="Also a table per type.")]
+ByType = Annotated[bool, typer.Option(help="Also a table per type.")]
 ErrorsOption = Annotated[
     bool, typer.Option(help="Also error classes (Table 1), confusions, faults of texts (Table 9).")
 ]
@@ -54,7 +54,9 @@ Gap = Annotated[
 ]
 LeaveOut = Annotated[
     list[str] | None,
-    typer.Option(metavar="TYPE", help="Leave a type out of the scores; repeatable."),
+    typer.Option(
+        metavar="TYPE", help="Leave a type out of the scores, whatever its capitals; repeatable."
+    ),
 ]
 Scoring = Annotated[
     Path | None,
@@ -83,13 +85,14 @@ def score(
     gap: Gap = "......",
     leave_out: LeaveOut = None,
     scoring: Scoring = None,
-    types: Types = False,
+    by_type: ByType = False,
     errors: ErrorsOption = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 takes every core.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Score a file of predictions: a table per metric, with bootstrap intervals."""
-    from flows.views.score import print_scores, progress, score_values
+    from flows.views.output import Output
+    from flows.views.score import print_doubts, print_scores, progress, score_values
     from gner_core.scoring.files import score_file
     from tasks.checkpoints.find import find_predictions
 
@@ -119,8 +122,9 @@ def score(
         )
     if as_json:
         print_json(score_values(scores, setup))
+        print_doubts(scores, setup, Output(stderr=True))
     else:
-        print_scores(scores, setup, types=types, matched=not gold)
+        print_scores(scores, setup, by_type=by_type, matched=not gold)
 
 
 def compare(
@@ -141,7 +145,8 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare two files of the same sentences: difference, interval, p, changed sentences."""
-    from flows.views.score import comparison_values, print_comparison
+    from flows.views.output import Output
+    from flows.views.score import comparison_values, print_comparison, print_lines
     from gner_core.scoring.analysis.comparison import compare_files
     from tasks.checkpoints.find import find_predictions
 
@@ -153,6 +158,7 @@ def compare(
     comparison = compare_files(files, (first, second), metric=metric)
     if as_json:
         print_json(comparison_values(comparison))
+        print_lines(comparison.doubts, Output(stderr=True))
     else:
         print_comparison(comparison, level=first.scoring.level, show=show)
 
@@ -228,7 +234,6 @@ def setup_of(
     from gner_core.config.reading.files import read_scoring
     from gner_core.config.systems.gner import MatchParams, TargetForm
     from gner_core.scoring.files import FileScoring
-    from gner_core.scoring.metrics.pairs import normalised
 
     if tokenizer and mode in ("position", "text"):
         raise InputError(f"--mode {mode} compares no words; leave --tokenizer out")
@@ -237,7 +242,7 @@ def setup_of(
         form=TargetForm(labels=labels, context="full", gap=gap),
         tokenizer=tokenizer,
         metrics=metrics,
-        without=frozenset(map(normalised, leave_out or ())) | frozenset(leave_out or ()),
+        without=frozenset(leave_out or ()),
         errors=errors,
         scoring=read_scoring(scoring),
     )

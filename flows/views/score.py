@@ -8,6 +8,7 @@ from typing import Any
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from flows.views.data import repairs
 from flows.views.output import Output
 from flows.views.tables import (
     WholeTable,
@@ -27,6 +28,7 @@ from gner_core.scoring.analysis.errors import CLASSES, DENOMINATORS, Errors
 from gner_core.scoring.analysis.significance import MEAN
 from gner_core.scoring.analysis.thresholds import ThresholdPoint, best_of
 from gner_core.scoring.evaluate import metric_summary
+from gner_core.scoring.file_pairs import Notes
 from gner_core.scoring.files import FileScores, FileScoring
 from gner_core.scoring.metrics.partial import SCHEMES
 from gner_core.scoring.metrics.tally import RATIOS
@@ -38,6 +40,8 @@ TITLES = {
     "published": "the metric of the system's authors",
 }
 CONFUSIONS = 12
+PROBLEMS = 5
+"""Doubts about a file that are named."""
 COUNTS = ("gold", "predicted", "right")
 WORDS_AROUND = 4
 """Words that are shown before and behind those that change."""
@@ -54,7 +58,7 @@ def progress() -> Iterator[Callable[[int], None]]:
 
 
 def print_scores(
-    scores: FileScores, setup: FileScoring, *, types: bool, matched: bool = False
+    scores: FileScores, setup: FileScoring, *, by_type: bool, matched: bool = False
 ) -> None:
     """Print a table per metric, then errors and faults where they were counted.
 
@@ -68,14 +72,16 @@ def print_scores(
         console.print(f"{skipped:,} sentences are over the limits of the model and were skipped")
     for name, tally in scores.tallies.items():
         summary = metric_summary(tally, setup.scoring)
-        left_out = f", without {', '.join(sorted(tally.without))}" if tally.without else ""
+        told_apart = name != "published"  # it does not tell types apart
+        without = sorted(setup.without) if told_apart else ()
+        left_out = f", without {', '.join(without)}" if without else ""
         title = f"{name}: {TITLES[name]}{left_out}"
         console.print("", _metric_table(title, summary, level=setup.scoring.level))
         if "without" in summary:
             names = ", ".join(summary["without"]["types"])
             mean = points(summary["without"]["macro"]["f1"])
             console.print(f"mean F1 without {names}: {mean}")
-        if types and name != "published":  # it does not tell types apart
+        if by_type and told_apart:
             console.print("", _type_table(name, summary["corpora"]))
     if scores.partial.counts:
         console.print("", _partial_table(scores.partial.values()))
@@ -95,6 +101,32 @@ def print_scores(
         console.print("", _confusion_table(scores.errors))
     if setup.errors and matched:
         _print_faults(scores, console)
+    print_doubts(scores, setup, console)
+
+
+def print_doubts(scores: FileScores, setup: FileScoring, console: Output) -> None:
+    """Print what makes scores doubtful, and what reading the files found, a line each."""
+    print_lines(scores.doubts(setup), console)
+    for notes in scores.notes:
+        for line in noted(notes):
+            console.print(line)
+
+
+def print_lines(doubts: Sequence[str], console: Output) -> None:
+    """Print what is doubtful, a line each."""
+    for line in doubts:
+        console.print(Text(f"look at: {line}", style="yellow"))
+
+
+def noted(notes: Notes) -> Iterator[Text]:
+    """Yield what reading a file changed in it, and what is doubtful about it."""
+    for line in repairs(notes.repairs):
+        yield Text.assemble(f"{notes.file}: ", line, style="yellow")
+    for problem in notes.problems[:PROBLEMS]:
+        yield Text(f"look at: {problem}", style="yellow")
+    more = len(notes.problems) - PROBLEMS
+    if more > 0:
+        yield Text(f"{more:,} more; all of them: gner data check {notes.file}", style="yellow")
 
 
 def _print_faults(scores: FileScores, console: Output) -> None:
@@ -153,6 +185,7 @@ def print_comparison(comparison: Comparison, *, level: float, show: int) -> None
         console.print("  gold ", _entities(change.a.words, change.a.gold))
         console.print("  A    ", _predicted(change.a))
         console.print("  B    ", _predicted(change.b))
+    print_lines(comparison.doubts, console)
 
 
 def study_values(study: BeamStudy) -> dict[str, Any]:

@@ -105,9 +105,15 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}…")
 
 
-def listed_types(text: str, single: Sequence[str]) -> tuple[str, ...]:
-    """Return the types of a list with commas, followed by those given one by one."""
-    given = [*(text.split(",") if text.strip() else ()), *single]
+def listed_types(text: str | None, single: Sequence[str]) -> tuple[str, ...]:
+    """Return the types of a list with commas, followed by those given one by one.
+
+    Raises:
+        InputError: as `checked_types`, and for an empty list, as of a variable that is not set.
+    """
+    if text is not None and not text.strip():
+        raise InputError("--types is empty; name the types to look for, or leave it out")
+    given = [*(text.split(",") if text else ()), *single]
     return checked_types(given) if given else ()
 
 

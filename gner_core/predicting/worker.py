@@ -56,7 +56,8 @@ def work(request: PredictRequest, report: Report) -> dict[str, Any]:
         json.dumps([e.to_dict() for e in entities], ensure_ascii=False)
         for entities in found.entities
     ]
-    (Path(request.output) / ENTITIES).write_text("".join(f"{line}\n" for line in lines))
+    text = "".join(f"{line}\n" for line in lines)
+    (Path(request.output) / ENTITIES).write_text(text, encoding="utf-8")
     return {"texts": len(texts), "faults": dict(found.faults)}
 
 

@@ -3,49 +3,47 @@
 The predictions are tagged words, in any format that `gner data check` recognises, or what
 `gner predict --format json` prints: texts with entities in characters. The words of the sentences
 are then looked up in the texts. A word is cut where a predicted entity begins or ends in it, so
-that entities with other bounds than the gold ones stay other entities.
+that entities with other bounds than the gold ones stay other entities. Every listed entity is
+predicted, also where entities share words.
 
 Example:
-    >>> text = _Text("Ada of Paris-based", [_Entity(7, 12, "city")])
+    >>> text = ListedText("Ada of Paris-based", [ListedEntity(7, 12, "city")])
     >>> sentence = Sentence("", "", ("Ada", "of", "Paris-based"), ("B-person", "O", "B-misc"), ())
-    >>> list(_in_texts([sentence], [text], "x.jsonl"))[0][1:]
+    >>> [one] = _in_texts([sentence], [text], "x.jsonl")
+    >>> one.gold, one.predicted
     (('B-person', 'O', 'B-misc', 'I-misc'), ('O', 'O', 'B-city', 'O'))
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import re
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import normalize
 
-import msgspec
-
-from gner_core.corpora.readers.raw import text_lines
 from gner_core.corpora.recognition import recognise
 from gner_core.corpora.recognition.files import plain_name
 from gner_core.corpora.splits import stream_any_split
-from gner_core.errors import InputError
-from gner_core.records import Prediction, Sentence
+from gner_core.errors import InputError, other_form
+from gner_core.records import Sentence, Span, tags_of
+from gner_core.scoring.entity_lines import ListedEntity, ListedText, read_texts
+from gner_core.scoring.scored import Scored, score_tagged
+from gner_core.systems.strings import without_overlaps
+
+SHOWN = 60
+"""Characters of a word that a message repeats."""
+_SIGN = re.compile(r"\S")
 
 
-class _Entity(msgspec.Struct):
-    start: int
-    end: int
-    label: str
+class Notes(NamedTuple):
+    """What reading a file changed, by kind, and what is doubtful about it."""
 
-
-class _Text(msgspec.Struct):
-    text: str
-    entities: list[_Entity]
-
-
-class _Tagged(NamedTuple):
-    """A sentence whose words carry gold and predicted tags."""
-
-    words: tuple[str, ...]
-    gold: tuple[str, ...]
-    predicted: tuple[str, ...]
+    file: Path
+    repairs: Counter[str]
+    problems: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -54,13 +52,24 @@ class OwnFile:
 
     sentences: list[Sentence]
     types: dict[str, str]
+    notes: Notes
+
+    def plain(self, name: str) -> str:
+        """Return the type that a label of the file stands for, whatever its capitals; or `name`."""
+        small = {label.lower(): kind for label, kind in self.types.items()}
+        return self.types.get(name) or small.get(name.lower(), name)
 
     def as_written(self) -> list[Sentence]:
-        """Return the sentences with the labels of the file."""
-        labels = {name: label for label, name in self.types.items()}
+        """Return the sentences with the labels of the file, in Unicode normal form C."""
+        return self.relabelled({name: label for label, name in self.types.items()})
+
+    def relabelled(self, labels: Mapping[str, str]) -> list[Sentence]:
+        """Return the sentences with other labels; those that are not in `labels` stay."""
 
         def written(tag: str) -> str:
-            return tag if tag == "O" else f"{tag[:2]}{labels.get(tag[2:], tag[2:])}"
+            if tag == "O":
+                return tag
+            return normalize("NFC", f"{tag[:2]}{labels.get(tag[2:], tag[2:])}")
 
         return [replace(one, tags=tuple(map(written, one.tags))) for one in self.sentences]
 
@@ -74,59 +83,49 @@ def read_own(file: Path) -> OwnFile:
     found = recognise(file.parent, {"train": (file.name,)}, name=plain_name(file.stem))
     if not found.splits:
         raise InputError("; ".join(found.problems))
-    labels = found.params.labels
-    sentences = stream_any_split(
-        found.name, found.params, split="train", folder=file.parent, repairs=Counter()
+    labels, repairs = found.params.labels, Counter[str]()
+    sentences = list(
+        stream_any_split(
+            found.name, found.params, split="train", folder=file.parent, repairs=repairs
+        )
     )
-    return OwnFile(list(sentences), {} if labels == "open" else dict(labels))
+    types = {} if labels == "open" else dict(labels)
+    return OwnFile(sentences, types, Notes(file, repairs, tuple(found.problems)))
 
 
-def read_pair(gold: Path, predicted: Path) -> Iterator[Prediction]:
-    """Yield the gold sentences with the predictions for them, and labels as the files have them.
+class Pair(NamedTuple):
+    """Gold sentences with the predictions for them, and notes on the files they were read from."""
+
+    scored: Iterator[Scored]
+    notes: list[Notes]
+
+
+def read_pair(gold: Path, predicted: Path) -> Pair:
+    """Return the gold sentences with the predictions for them, and labels as the gold has them.
+
+    A predicted label that is the plain name of a gold label, as `person` of `PER`, counts as that.
 
     Raises:
         InputError: for a file that cannot be read, and where the two differ in their words.
     """
     own = read_own(gold)
-    sentences = own.as_written()
-    texts = _texts(predicted, own.types)
-    if texts is None:
-        tagged = _by_sentence(sentences, read_own(predicted).as_written(), str(predicted))
-    else:
-        tagged = _in_texts(sentences, texts, str(predicted))
-    for sentence, one in zip(sentences, tagged, strict=True):
-        types = tuple(sorted({tag[2:] for tag in (*one.gold, *one.predicted) if tag != "O"}))
-        text = " ".join(one.words)
-        yield Prediction(
-            sentence.id, gold.stem, one.words, one.gold, types, text, True, None, one.predicted
-        )
-
-
-def _texts(file: Path, types: dict[str, str]) -> list[_Text] | None:
-    """Return the texts that `gner predict` printed; None for a file of another kind."""
-    labels = {name: label for label, name in types.items() if name not in types}
-    texts: list[_Text] = []
-    decode = msgspec.json.Decoder(_Text).decode
-    for number, line in text_lines(file):
-        if not line.strip():
-            continue
-        try:
-            text = decode(line)
-        except msgspec.DecodeError as error:
-            if not texts:
-                return None
-            raise InputError(
-                f"{file}, line {number}: not a line of gner predict: {error}"
-            ) from None
-        for entity in text.entities:
-            entity.label = labels.get(entity.label, entity.label)
-        texts.append(text)
-    return texts
+    sentences = [replace(one, corpus=gold.stem) for one in own.as_written()]
+    labels = {
+        normalize("NFC", name): normalize("NFC", label)
+        for label, name in own.types.items()
+        if name not in own.types
+    }
+    texts = read_texts(predicted, labels)
+    if texts is not None:
+        return Pair(_in_texts(sentences, texts, str(predicted)), [own.notes])
+    other = read_own(predicted)
+    written = replace(other, sentences=other.as_written()).relabelled(labels)
+    return Pair(_by_sentence(sentences, written, str(predicted)), [own.notes, other.notes])
 
 
 def _by_sentence(
     gold: Sequence[Sentence], predicted: Sequence[Sentence], file: str
-) -> Iterator[_Tagged]:
+) -> Iterator[Scored]:
     for number, (one, other) in enumerate(zip_longest(gold, predicted), start=1):
         if one is None or other is None:
             raise InputError(f"{file}: {len(predicted):,} sentences, the gold has {len(gold):,}")
@@ -134,47 +133,91 @@ def _by_sentence(
             pairs = enumerate(zip_longest(one.words, other.words, fillvalue=""), start=1)
             at, (wanted, found) = next((n, pair) for n, pair in pairs if pair[0] != pair[1])
             raise InputError(
-                f"{file}: sentence {number}, word {at} is {found[:60]!r}, in the gold {wanted[:60]!r}"
+                f"{file}: sentence {number}, word {at} is {found[:SHOWN]!r}, in the gold "
+                f"{wanted[:SHOWN]!r}{other_form(found, wanted)}"
             )
-        yield _Tagged(one.words, one.tags, other.tags)
+        yield score_tagged(one, other.tags, beside=())
+
+
+class _Located:
+    """A text whose entities are found by where they begin."""
+
+    def __init__(self, listed: ListedText) -> None:
+        self.text = listed.text
+        self.begun: dict[int, list[ListedEntity]] = defaultdict(list)
+        for entity in listed.entities:
+            self.begun[entity.start].append(entity)
+        self._bounds = sorted({bound for e in listed.entities for bound in (e.start, e.end)})
+
+    def edges(self, start: int, end: int) -> list[int]:
+        """Return the bounds of a word and those of entities inside it."""
+        inside = slice(bisect_right(self._bounds, start), bisect_left(self._bounds, end))
+        return [start, *self._bounds[inside], end]
 
 
 def _in_texts(
-    sentences: Sequence[Sentence], texts: Sequence[_Text], file: str
-) -> Iterator[_Tagged]:
+    sentences: Sequence[Sentence], texts: Sequence[ListedText], file: str
+) -> Iterator[Scored]:
     """Yield sentences whose words follow one another in texts; a text may hold several sentences."""
+    located = [_Located(text) for text in texts]
     number = at = 0
     for position, sentence in enumerate(sentences, start=1):
-        words: list[str] = []
+        pieces: list[_Piece] = []
         gold: list[str] = []
-        predicted: list[str] = []
-        inside = None
         for word, tag in zip(sentence.words, sentence.tags, strict=True):
-            while number < len(texts) and not texts[number].text[at:].strip():
+            while number < len(texts) and not _SIGN.search(texts[number].text, at):
                 number, at = number + 1, 0
-            text = texts[number] if number < len(texts) else _Text("", [])
-            start = len(text.text) - len(text.text[at:].lstrip())
+            text = located[number] if number < len(texts) else _Located(ListedText("", []))
+            sign = _SIGN.search(text.text, at)
+            start = sign.start() if sign else at
             if not text.text.startswith(word, start):
                 raise InputError(
                     f"{file}: text {number + 1} goes on with {text.text[start : start + 30]!r} where "
-                    f"sentence {position} of the gold has the word {word[:60]!r}"
+                    f"sentence {position} of the gold has the word {word[:SHOWN]!r}"
+                    f"{_other_form(text.text[start:], word)}"
                 )
             at = start + len(word)
-            for low, high in pairwise(_edges(text, start, at)):
-                entity = next((e for e in text.entities if e.start <= low and high <= e.end), None)
-                prefix = "I" if entity is inside else "B"
-                inside = entity
-                words.append(text.text[low:high])
+            for low, high in pairwise(text.edges(start, at)):
+                pieces.append(_Piece(text, low, high))
                 gold.append(tag if low == start or tag == "O" else f"I{tag[1:]}")
-                predicted.append(f"{prefix}-{entity.label}" if entity else "O")
-        yield _Tagged(tuple(words), tuple(gold), tuple(predicted))
-    for text in texts[number:]:
-        if rest := text.text[at:].strip():
+        words = tuple(one.text.text[one.start : one.end] for one in pieces)
+        yield _with_spans(replace(sentence, words=words, tags=tuple(gold)), _spans(pieces))
+    for one in texts[number:]:
+        if rest := one.text[at:].strip():
             raise InputError(f"{file}: {rest[:30]!r} is behind the last sentence of the gold")
         at = 0
 
 
-def _edges(text: _Text, start: int, end: int) -> list[int]:
-    """Return the bounds of a word and those of entities inside it."""
-    bounds = {bound for e in text.entities for bound in (e.start, e.end) if start < bound < end}
-    return sorted({start, end, *bounds})
+class _Piece(NamedTuple):
+    """A word, or a part of it in which no entity begins or ends: characters of a text."""
+
+    text: _Located
+    start: int
+    end: int
+
+
+def _spans(pieces: Sequence[_Piece]) -> list[Span]:
+    """Return the entities that begin in a sentence; one that goes on behind it ends there."""
+    ends = {(id(one.text), one.end): position for position, one in enumerate(pieces, start=1)}
+    return [
+        Span(position, ends.get((id(one.text), entity.end), len(pieces) + 1), entity.label)
+        for position, one in enumerate(pieces)
+        for entity in one.text.begun.get(one.start, ())
+    ]
+
+
+def _with_spans(sentence: Sentence, spans: Sequence[Span]) -> Scored:
+    """Return a sentence with predicted entities, of which the longest give the tags."""
+    size = len(sentence.words)
+    kept = without_overlaps(span for span in spans if span.end <= size)
+    beside = [span for span in spans if span not in kept]
+    return score_tagged(sentence, tags_of(kept, size), beside)
+
+
+def _other_form(text: str, word: str) -> str:
+    """Return the end of a message on a text that goes on with a word in another normal form."""
+    known = normalize("NFC", word)
+    for size in range(len(known), 3 * len(known) + 1):
+        if normalize("NFC", text[:size]) == known:
+            return other_form(text[:size], word)
+    return ""

@@ -20,12 +20,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gner_core.corpora.readers.raw import encoding_of
-from gner_core.errors import InputError
+from gner_core.errors import InputError, other_form
 from gner_core.records import PREDICTION_SCHEMA, Prediction, with_tuples
-from gner_core.scoring.file_pairs import read_pair
+from gner_core.scoring.scored import Scored
 
 BATCH = 64
 """Sentences that are handled together: few enough to stay in the processor's cache."""
+TABLES = (b"PAR1", b"ARROW1")
+"""First bytes of files of other kinds."""
 PART_BYTES, PART_ROWS = 1 << 20, 1024
 """Size of a part: text of a JSON file, rows of a Parquet file."""
 
@@ -78,32 +80,26 @@ class JsonPart:
 
 @dataclass(frozen=True)
 class PairPart:
-    """Some sentences of a pair of files."""
+    """Some sentences of a pair of files, whose labels need not be read from texts."""
 
-    predictions: list[Prediction]
-
-    def batches(self) -> Iterator[list[Prediction]]:
-        """Yield the records of this part."""
-        yield self.predictions
+    scored: list[Scored]
 
 
-Part = ParquetPart | JsonPart | PairPart
+Part = ParquetPart | JsonPart
 
 
-def read_parts(path: Path, *, gold: Path | None = None) -> Iterator[Part]:
-    """Yield the parts of a file in order, or of a pair of files.
+def pair_parts(pairs: Iterator[Scored]) -> Iterator[PairPart]:
+    """Yield the sentences of a pair of files in parts."""
+    while some := list(islice(pairs, PART_ROWS)):
+        yield PairPart(some)
 
-    Args:
-        gold: the file of the gold sentences, where `path` holds predictions alone.
+
+def read_parts(path: Path) -> Iterator[Part]:
+    """Yield the parts of a file in order.
 
     Raises:
         InputError: when the file is missing, broken, or of another form.
     """
-    if gold:
-        pairs = read_pair(gold, path)
-        while some := list(islice(pairs, PART_ROWS)):
-            yield PairPart(some)
-        return
     if not path.is_file():
         raise InputError(f"{path}: no such file of predictions")
     if path.suffix == ".parquet":
@@ -147,6 +143,10 @@ def _json_parts(path: Path) -> Iterator[JsonPart]:
                 raise InputError(f"{path}: cannot be read behind line {line} ({error})") from None
             if not text:
                 return
+            if line == 1 and text.startswith(TABLES):
+                raise InputError(
+                    f"{path}: Parquet or Arrow, no JSON lines; name it .parquet if gner wrote it"
+                )
             if line == 1 and encoding_of(path, text) != "utf-8":
                 raise InputError(f"{path}: UTF-16; save it as UTF-8")
             yield JsonPart(str(path), line, start, len(text), text if packed else None)
@@ -208,7 +208,8 @@ def _wrong_tag(tags: Sequence[str], types: tuple[str, ...]) -> str:
     if not tag.startswith(("B-", "I-")) or not tag[2:].strip():
         return f"gold label {tag!r}; expected O, B-<type> or I-<type>"
     listed = f"only {_listed(types)}" if types else "which is empty"
-    return f"gold type {tag[2:]!r} is not in label_list, {listed}; a model cannot find it"
+    hint = next(filter(None, (other_form(tag[2:], name) for name in types)), "")
+    return f"gold type {tag[2:]!r} is not in label_list, {listed}; a model cannot find it{hint}"
 
 
 def _listed(types: Sequence[str]) -> str:

@@ -8,7 +8,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gner_core.matching.modes import Matched, Matcher
-from gner_core.records import STRINGS, Answered, Prediction, Span, spans_of, tags_of, with_tuples
+from gner_core.records import (
+    STRINGS,
+    Answered,
+    Prediction,
+    Sentence,
+    Span,
+    spans_of,
+    tags_of,
+    with_tuples,
+)
 from gner_core.systems.interface import Counts, Reader
 from gner_core.systems.interface import Scored as HasMetric
 from gner_core.systems.strings import without_overlaps
@@ -42,6 +51,9 @@ class Scored(NamedTuple):
     entities, `unknown_types` tags; `unread` says that text was left over, `cut_off` that the text
     ended at the token limit, `skipped` why there is none. `probabilities` says how probable each
     predicted tag was, where decoding was guided. `answers` is there for systems beside gner.
+    `beside` is there where entities were read from a file of their own: those that share words with
+    entities in `predicted`, and those that go on in the next sentence, which end one word behind
+    this one. They are predicted, too.
     """
 
     id: str
@@ -62,6 +74,12 @@ class Scored(NamedTuple):
     unknown_types: int
     unread: bool
     answers: Answers | None = None
+    beside: tuple[Span, ...] = ()
+
+    @property
+    def predicted_spans(self) -> list[Span]:
+        """All predicted entities as positions of words; those in `beside` may overlap others."""
+        return [*spans_of(self.predicted), *self.beside]
 
 
 _INTEGERS = ("omitted", "added", "substituted", "ambiguous", "unknown_types")
@@ -96,9 +114,8 @@ ANSWERS_TYPE = pa.struct(
 
 def score(prediction: Prediction, matcher: Matcher) -> Scored:
     """Read and align one prediction; tags that were decided need neither."""
-    decided = prediction.decided
-    if decided is not None:
-        matched = Matched(decided, None, 0, 0, 0, 0, 0, False)
+    if prediction.decided is not None:
+        matched = _decided(prediction.decided)
     else:
         matched = matcher(prediction.words, prediction.types, prediction.text)
     return Scored(
@@ -112,6 +129,26 @@ def score(prediction: Prediction, matcher: Matcher) -> Scored:
         prediction.probabilities,
         *matched,
     )
+
+
+def score_tagged(sentence: Sentence, predicted: Sequence[str], beside: Sequence[Span]) -> Scored:
+    """Return a sentence with predicted tags, and the entities beside them, that a file holds."""
+    return Scored(
+        sentence.id,
+        sentence.corpus,
+        sentence.words,
+        sentence.tags,
+        " ".join(sentence.words),
+        False,
+        None,
+        None,
+        *_decided(tuple(predicted)),
+        beside=tuple(beside),
+    )
+
+
+def _decided(tags: tuple[str, ...]) -> Matched:
+    return Matched(tags, None, 0, 0, 0, 0, 0, False)
 
 
 def score_answers(answered: Answered, reader: Reader) -> Scored:

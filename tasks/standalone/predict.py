@@ -26,7 +26,8 @@ from gner_core.records import (
     write_predictions,
     write_sentences,
 )
-from gner_core.scoring.file_pairs import read_own
+from gner_core.scoring.doubts import Seen
+from gner_core.scoring.file_pairs import OwnFile, read_own
 from gner_core.scoring.files import FileScores, FileScoring, score_answered, score_file
 from gner_core.systems.registry import reader
 from tasks.checkpoints.foreign import Usable, package_for
@@ -81,34 +82,38 @@ def predict(
             "package": package_for(system),
         }
         result = workers.run(WORKER, request, on_event=on_event)
-        lines = (folder / ENTITIES).read_text(encoding="utf-8").splitlines()
+        with (folder / ENTITIES).open(encoding="utf-8") as lines:  # a text may hold U+2028
+            entities = [[Entity(**one) for one in json.loads(line)] for line in lines]
     _tell(result["faults"])
-    return [[Entity(**values) for values in json.loads(line)] for line in lines]
+    return entities
 
 
-def sentences_to_test(
-    file: Path, types: Sequence[str], *, without: Sequence[str]
-) -> list[Sentence]:
+def sentences_to_test(file: Path, types: Sequence[str], *, without: Sequence[str]) -> OwnFile:
     """Return the tagged sentences of a file with the types to look for.
 
     Args:
         types: types, or labels of the file; none for all that occur in it.
-        without: types that are left out of the scores.
+        without: types, or labels of the file, that are left out of the scores.
 
     Raises:
-        InputError: when the file cannot be read, or has entities of types that are not looked for.
+        InputError: when the file cannot be read, has entities of types that are not looked for, or
+            no type that is to be left out.
     """
     own = read_own(file)
     counts = Counter(span.label for s in own.sentences for span in spans_of(s.tags))
-    wanted = checked_types([own.types.get(name, name) for name in types] or sorted(counts))
-    others = counts.keys() - {*wanted, *without, *(own.types.get(name) for name in without)}
+    wanted = checked_types([own.plain(name) for name in types] or sorted(counts))
+    left = [own.plain(name) for name in without]
+    Seen(asked={*wanted, *counts}).check_left_out(left, ("pair", "span"))
+    apart = {name.lower() for name in left}
+    others = [name for name in counts if name not in wanted and name.lower() not in apart]
     if others:
         shown = ", ".join(f"{name} ({counts[name]:,})" for name in sorted(others))
         raise InputError(
             f"{file}: has entities of types that are not looked for: {shown}; add them to the "
             "types, or leave them out of the scores with --leave-out"
         )
-    return [replace(sentence, types=wanted) for sentence in own.sentences]
+    sentences = [replace(sentence, types=wanted) for sentence in own.sentences]
+    return replace(own, sentences=sentences)
 
 
 def scores_of(

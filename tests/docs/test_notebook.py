@@ -72,7 +72,7 @@ def test_every_cell_shows_what_the_notebook_says(ran: NotebookNode) -> None:
 
 @pytest.mark.slow
 def test_it_scores_and_compares_two_models(ran: NotebookNode) -> None:
-    scores = printed(ran, "--types")
+    scores = printed(ran, "--by-type")
     assert "organization" in scores and "F1" in scores
     assert "B - A" in printed(ran, "gner} compare")
     lines = [re.split(r"(?<=[0-9e]) (?=\{)", line) for line in printed(ran, "for threshold in").splitlines()]  # fmt: skip

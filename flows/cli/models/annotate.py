@@ -33,7 +33,7 @@ def annotate(
     checkpoint: Checkpoint,
     data: Data,
     out: Out,
-    types: TypeList = "",
+    types: TypeList = None,
     one_type: OneType = None,
     part: PartSize = 2000,
     beams: Beams = 1,

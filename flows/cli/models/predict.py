@@ -1,6 +1,7 @@
 """The commands that use a trained checkpoint: `gner predict`, `gner test` and `gner log-model`."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,11 +10,11 @@ import typer
 from flows.cli.messages import print_json
 from flows.cli.score import (
     AsJson,
+    ByType,
     ErrorsOption,
     LeaveOut,
     Metrics,
     Scoring,
-    Types,
     names_of,
     setup_of,
 )
@@ -39,7 +40,7 @@ About = Annotated[
 ]
 
 TypeList = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--types", help='What to look for: "person, location". In the order of the prompt.'
     ),
@@ -87,7 +88,7 @@ Thresholds = Annotated[
 def predict(
     checkpoint: Checkpoint,
     file: Annotated[str, typer.Argument(help="Texts, one a line; - reads standard input.")] = STDIN,
-    types: TypeList = "",
+    types: TypeList = None,
     one_type: OneType = None,
     threshold: Thresholds = None,
     form: Annotated[
@@ -140,7 +141,7 @@ def predict(
 def score_checkpoint(
     checkpoint: Checkpoint,
     file: Annotated[Path, typer.Argument(help="Tagged sentences: CoNLL, JSON lines and the like.")],
-    types: TypeList = "",
+    types: TypeList = None,
     one_type: OneType = None,
     threshold: Thresholds = None,
     beams: Beams = 1,
@@ -152,7 +153,7 @@ def score_checkpoint(
     metric: Metrics = None,
     leave_out: LeaveOut = None,
     scoring: Scoring = None,
-    by_type: Types = False,
+    by_type: ByType = False,
     errors: ErrorsOption = False,
     as_json: AsJson = False,
     about: About = None,
@@ -162,7 +163,8 @@ def score_checkpoint(
     Without types, it looks for those of the file.
     """
     from flows.views.models.predict import progress
-    from flows.views.score import print_scores, score_values
+    from flows.views.output import Output
+    from flows.views.score import print_doubts, print_scores, score_values
     from gner_core.predicting.entities import listed_types
     from gner_core.predicting.loading.system import rating_of
     from gner_core.predicting.requests import listed_thresholds
@@ -179,21 +181,24 @@ def score_checkpoint(
         scoring=scoring,
         errors=errors,
     )
-    sentences = sentences_to_test(file, wanted, without=leave_out or [])
-    least = listed_thresholds(threshold or [], sentences[0].types)
+    own = sentences_to_test(file, wanted, without=leave_out or [])
+    setup = replace(setup, without=frozenset(map(own.plain, setup.without)))
+    least = listed_thresholds(threshold or [], own.sentences[0].types)
     with progress() as show:
         scores = scores_of(
-            *(found, sentences, setup),
+            *(found, own.sentences, setup),
             threshold=least,
             beams=beams,
             rating=rating,
             batch=batch,
             on_event=show,
         )
+    scores.notes.append(own.notes)
     if as_json:
         print_json(score_values(scores, setup))
+        print_doubts(scores, setup, Output(stderr=True))
     else:
-        print_scores(scores, setup, types=by_type)
+        print_scores(scores, setup, by_type=by_type)
 
 
 def log_model(
@@ -221,17 +226,27 @@ def _texts(file: str, *, whole: bool) -> list[str]:
     """Return the texts of a file or of standard input.
 
     Raises:
-        InputError: when it cannot be read, or is not UTF-8.
+        InputError: when it cannot be read, or is neither UTF-8 nor UTF-16 with a mark.
     """
+    from gner_core.corpora.readers.raw import NO_TEXT, UTF16
+
     try:
         data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror})") from None
+    kind = next((what for start, what in NO_TEXT.items() if data.startswith(start)), None)
+    if kind:
+        raise InputError(
+            f"{file}: no text, but {kind.partition(':')[0]}; gner annotate reads Parquet and "
+            "compressed files, this command plain text"
+        )
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if data.startswith(UTF16) else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{file}, line {line}: not UTF-8; convert the file") from None
+        raise InputError(
+            f"{file}, line {line}: not {error.encoding.upper()}; convert the file"
+        ) from None
     if whole:
         return [text]
     lines = text.split("\n")  # not splitlines: a text may hold other signs that end lines

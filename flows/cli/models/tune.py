@@ -31,7 +31,7 @@ Penalties = Annotated[
 def tune(
     checkpoint: Checkpoint,
     file: Annotated[Path, typer.Argument(help="Tagged sentences that it was not trained on.")],
-    types: TypeList = "",
+    types: TypeList = None,
     one_type: OneType = None,
     penalties: Penalties = "-1,-0.5,0.5,1,1.5,2,3",
     beams: Beams = 1,
@@ -49,6 +49,8 @@ def tune(
     """
     from flows.views.models.predict import progress
     from flows.views.models.tune import print_fit
+    from flows.views.output import Output
+    from flows.views.score import noted
     from gner_core.config.reading.files import read_scoring
     from gner_core.predicting.entities import listed_types
     from gner_core.predicting.loading.system import rating_of
@@ -59,11 +61,13 @@ def tune(
     chosen_from, intervals = _numbers(penalties), read_scoring(scoring)
     rating = rating_of(orders, 0.0, calibrate_types, 1.0)
     wanted = listed_types(types, one_type or [])
-    sentences = sentences_to_test(file, wanted, without=[])
+    own = sentences_to_test(file, wanted, without=[])
+    for line in noted(own.notes):
+        Output(stderr=True).print(line)
     found = usable(checkpoint, about)
     with progress() as show:
         fit = tuned(
-            *(found, sentences),
+            *(found, own.sentences),
             penalties=chosen_from,
             rating=rating,
             beams=beams,

@@ -15,7 +15,7 @@ from gner_core.errors import InputError
 from gner_core.scoring.analysis.comparison import Change, compare_scored
 from gner_core.scoring.analysis.draws import Interval
 from gner_core.scoring.analysis.significance import Difference, interval
-from gner_core.scoring.files import FileScoring, scored_file
+from gner_core.scoring.files import FileScoring, scored_files
 from gner_core.scoring.metrics.spans import require_positions
 from gner_core.scoring.metrics.tally import tally
 from gner_core.scoring.scored import Scored
@@ -77,12 +77,14 @@ def study_beams(files: Mapping[str, Path], setup: FileScoring, *, metric: str) -
         files: name of a beam → its predictions; the first is what the others are compared with.
 
     Raises:
-        InputError: for less than two files, a faulty one, or files of other sentences.
+        InputError: for less than two files, a faulty one, files of other sentences, or a type to
+            leave out that there is not.
     """
     if len(files) < 2:
         raise InputError("give predictions of at least two beam sizes for the same sentences")
-    scored = {name: scored_file(file, setup) for name, file in files.items()}
     names = list(files)
+    every = scored_files([*files.values()], [setup] * len(files), metric=metric)
+    scored = {name: one.sentences for name, one in zip(names, every, strict=True)}
     for sentences in scored.values():
         for sentence in sentences:
             require_positions(sentence)

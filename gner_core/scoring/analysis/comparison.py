@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gner_core.config.scoring import BootstrapParams
 from gner_core.errors import InputError
 from gner_core.scoring.analysis.significance import Difference, compare
-from gner_core.scoring.files import FileScoring, scored_file
-from gner_core.scoring.metrics.tally import METRICS, Tally
+from gner_core.scoring.files import FileScoring, scored_files
+from gner_core.scoring.metrics.tally import METRICS, Tally, left_out
 from gner_core.scoring.scored import Scored
 
 Key = tuple[str, tuple[str, ...], int]
@@ -27,11 +27,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Differences in F1 (B minus A) by corpus and for their mean, and the changed sentences."""
+    """Differences in F1 (B minus A) by corpus and for their mean, and the changed sentences.
+
+    `doubts` are lines on what makes the scores of a file doubtful.
+    """
 
     differences: dict[str, Difference]
     changes: list[Change]
     sentences: int
+    doubts: list[str] = field(default_factory=list)
 
 
 def compare_files(
@@ -45,16 +49,23 @@ def compare_files(
     Types left out and the paired test are those of the first setup.
 
     Raises:
-        InputError: when a file is faulty, or the two do not hold the same sentences.
+        InputError: when a file is faulty, the two do not hold the same sentences, or there is no
+            type that is to be left out.
     """
-    first, second = (scored_file(file, one) for file, one in zip(files, setups, strict=True))
-    return compare_scored(
+    first, second = scored_files(files, setups, metric=metric)
+    comparison = compare_scored(
         (str(files[0]), str(files[1])),
-        (first, second),
+        (first.sentences, second.sentences),
         metric=metric,
         without=setups[0].without,
         test=setups[0].scoring,
     )
+    doubts = [
+        f"{file}: {line}"
+        for file, one in zip(files, (first, second), strict=True)
+        for line in one.seen.doubts(setups[0].form.labels, [metric])
+    ]
+    return replace(comparison, doubts=doubts)
 
 
 def compare_scored(
@@ -73,7 +84,8 @@ def compare_scored(
     first, second = map(_by_sentence, scored)
     _same_sentences(names, first, second)
     count = METRICS[metric]
-    tallies = Tally(without=without), Tally(without=without)
+    apart = left_out(metric, without)
+    tallies = Tally(without=apart), Tally(without=apart)
     changes = []
     for key, a in first.items():
         b = second[key]

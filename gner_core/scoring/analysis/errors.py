@@ -40,7 +40,9 @@ class Errors:
 
     def add_sentence(self, sentence: Scored) -> None:
         """Classify and count the entities of a sentence."""
-        self.extend(entity_errors(sentence.gold, sentence.predicted))
+        self.extend(
+            _span_errors(spans_of(sentence.gold), sentence.predicted_spans, len(sentence.gold))
+        )
 
     def extend(self, other: "Errors") -> None:
         """Add the counts of other sentences."""
@@ -61,10 +63,13 @@ class Errors:
 
 def entity_errors(gold: Sequence[str], predicted: Sequence[str]) -> Errors:
     """Classify the entities of one sentence."""
+    return _span_errors(spans_of(gold), spans_of(predicted), len(gold))
+
+
+def _span_errors(wanted: Sequence[Span], found: Sequence[Span], words: int) -> Errors:
     errors = Errors()
-    wanted, found = spans_of(gold), spans_of(predicted)
     exact = set(wanted) & set(found)
-    errors.counts.update(gold=len(wanted), predicted=len(found), words=len(gold))
+    errors.counts.update(gold=len(wanted), predicted=len(found), words=words)
     for span in wanted:
         touching = [other for other in found if _overlap(span, other)]
         kind = "right" if span in exact else _kind(span, touching)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gner_core.config.scoring import BootstrapParams
+from gner_core.errors import InputError
 from gner_core.scoring.analysis.draws import (
     Interval,
     Rows,
@@ -53,7 +54,12 @@ class Difference:
 
 
 def interval(rows: Rows, params: BootstrapParams) -> dict[str, Interval]:
-    """Return the F1 interval of each corpus and of their mean."""
+    """Return the F1 interval of each corpus and of their mean.
+
+    Raises:
+        InputError: for a corpus that has the name of the mean.
+    """
+    _check_names(rows)
     drawn = {name: f1_of(drawn_sums(as_array(r), params, name)) for name, r in rows.items()}
     values = {name: float(f1_of(as_array(r).sum(axis=0))) for name, r in rows.items()}
     drawn[MEAN] = np.mean(list(drawn.values()), axis=0)
@@ -66,7 +72,11 @@ def compare(a: Rows, b: Rows, params: BootstrapParams) -> dict[str, Difference]:
 
     Args:
         a: counts of the first system; `b` those of the second, same sentences in the same order.
+
+    Raises:
+        InputError: for a corpus that has the name of the mean.
     """
+    _check_names(a)
     pairs = {name: np.stack([as_array(a[name]), as_array(b[name])], axis=1) for name in a}
     drawn, swapped, values = {}, {}, {}
     for name, pair in pairs.items():
@@ -78,6 +88,13 @@ def compare(a: Rows, b: Rows, params: BootstrapParams) -> dict[str, Difference]:
     return {
         name: _difference(values[name], drawn[name], swapped[name], params.level) for name in values
     }
+
+
+def _check_names(rows: Rows) -> None:
+    if MEAN in rows:
+        raise InputError(
+            f"a corpus is named {MEAN!r}, as tables name the mean of all; give it another name"
+        )
 
 
 def _difference(

@@ -41,7 +41,7 @@ class Thresholds:
     """Counts of each corpus by threshold; those of parts of a file add up."""
 
     def __init__(self, *, without: Collection[str]) -> None:
-        """Start empty; entities of the types in `without` are not counted."""
+        """Start empty; entities of the types in `without`, normalised, are not counted."""
         self.without = frozenset(without)
         self.gold: dict[str, int] = {}
         """Corpus → gold entities."""

@@ -18,6 +18,8 @@ from gner_core.scoring.metrics.counts import ByType, by_type
 from gner_core.scoring.scored import Answers, Scored
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
+GOES_ON = "…"
+"""Stands for the words of an entity that are in the next sentence."""
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
@@ -43,13 +45,24 @@ def answered_pairs(words: Sequence[str], answers: Answers) -> set[tuple[str, str
     return {(normalised(text), normalised(label)) for text, label in found}
 
 
+def pairs_beside(scored: Scored) -> set[tuple[str, str]]:
+    """Return the pairs of entities that are predicted beside those of the tags."""
+    words = (*scored.words, GOES_ON)
+    return {
+        (normalised(" ".join(words[span.start : span.end])), normalised(span.label))
+        for span in scored.beside
+    }
+
+
 def pair_counts(scored: Scored) -> ByType:
     """Count right, predicted and gold pairs of one sentence, by normalised label."""
     gold = entity_pairs(scored.words, scored.gold)
-    if scored.predicted == scored.gold and scored.written is None and scored.answers is None:
-        return by_type(gold, gold, label=1)
-    if scored.answers is None:
-        found = entity_pairs(scored.written or scored.words, scored.predicted)
-    else:
+    if scored.answers is not None:
         found = answered_pairs(scored.words, scored.answers)
+    elif scored.predicted == scored.gold and scored.written is None:
+        found = gold
+    else:
+        found = entity_pairs(scored.written or scored.words, scored.predicted)
+    if scored.beside:
+        found = found | pairs_beside(scored)
     return by_type(gold, found, label=1)

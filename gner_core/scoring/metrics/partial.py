@@ -5,13 +5,13 @@
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from nervaluate.entities import EvaluationResult
 from nervaluate.evaluator import Evaluator
 
-from gner_core.records import spans_of
+from gner_core.records import Span, spans_of
 from gner_core.scoring.metrics.spans import require_positions
 from gner_core.scoring.scored import Scored
 
@@ -22,7 +22,9 @@ _COUNTS = ("correct", "incorrect", "partial", "missed", "spurious")
 class PartialScores:
     """Counts by corpus and scheme; those of parts of a file add up."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, without: Collection[str]) -> None:
+        """Start empty; entities of the types in `without`, of `left_out`, are not counted."""
+        self.without = frozenset(without)
         self.counts: dict[str, dict[str, Counter[str]]] = {}
 
     def add(self, scored: Sequence[Scored]) -> None:
@@ -36,7 +38,7 @@ class PartialScores:
             require_positions(sentence)
             groups[sentence.corpus].append(sentence)
         for corpus, group in groups.items():
-            self._merge(corpus, _count(group))
+            self._merge(corpus, _count(group, self.without))
 
     def extend(self, other: "PartialScores") -> None:
         """Add the counts of another part."""
@@ -56,14 +58,23 @@ class PartialScores:
             mine[scheme].update(counts)
 
 
-def _count(group: Sequence[Scored]) -> dict[str, Counter[str]]:
-    gold, found = [_entities(s.gold) for s in group], [_entities(s.predicted) for s in group]
+def _count(group: Sequence[Scored], without: Collection[str]) -> dict[str, Counter[str]]:
+    gold = [_entities(spans_of(s.gold), without) for s in group]
+    found = [_entities(_right_first(s), without) for s in group]
     tags = sorted({entity["label"] for row in (*gold, *found) for entity in row})
     overall = Evaluator(gold, found, tags=tags, loader="dict").evaluate()["overall"]
     return {
         scheme: Counter({name: getattr(overall[scheme], name) for name in _COUNTS})
         for scheme in SCHEMES
     }
+
+
+def _right_first(scored: Scored) -> list[Span]:
+    """Return the predicted entities; of some that overlap, the library counts the first one."""
+    if not scored.beside:
+        return scored.predicted_spans
+    gold = {*spans_of(scored.gold)}
+    return sorted(scored.predicted_spans, key=lambda span: span not in gold)
 
 
 def _ratios(scheme: str, counts: Counter[str]) -> dict[str, float]:
@@ -73,6 +84,10 @@ def _ratios(scheme: str, counts: Counter[str]) -> dict[str, float]:
     return {name: getattr(result, name) for name in names}
 
 
-def _entities(tags: Sequence[str]) -> list[dict[str, Any]]:
+def _entities(spans: Sequence[Span], without: Collection[str]) -> list[dict[str, Any]]:
     """Return entities as the library has them: word positions, both inclusive."""
-    return [{"label": s.label, "start": s.start, "end": s.end - 1} for s in spans_of(tags)]
+    return [
+        {"label": s.label, "start": s.start, "end": s.end - 1}
+        for s in spans
+        if s.label.lower() not in without
+    ]

@@ -16,7 +16,7 @@ def span_counts(scored: Scored) -> ByType:
         InputError: when entities are not located in the sentence (matching mode text).
     """
     require_positions(scored)
-    found = {*spans_of(scored.predicted)}
+    found = {*scored.predicted_spans}
     if scored.answers:  # what the sentence does not hold is predicted, and at no place right
         lost = scored.answers.hallucinated
         found |= {Span(-1 - number, -1, label) for number, (label, _) in enumerate(lost)}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from gner_core.scoring.metrics.counts import ByType, Counts
-from gner_core.scoring.metrics.pairs import pair_counts
+from gner_core.scoring.metrics.pairs import normalised, pair_counts
 from gner_core.scoring.metrics.published import published_counts
 from gner_core.scoring.metrics.spans import span_counts
 from gner_core.scoring.scored import Scored
@@ -18,6 +18,7 @@ METRICS: dict[str, Callable[[Scored], ByType]] = {
     "span": span_counts,
     "published": published_counts,
 }
+_FORMS: dict[str, Callable[[str], str]] = {"pair": normalised}
 RATIOS = ("precision", "recall", "f1")
 
 
@@ -25,7 +26,7 @@ class Tally:
     """Counts by corpus: of each sentence, and of each type."""
 
     def __init__(self, *, without: Collection[str]) -> None:
-        """Start empty; entities of the types in `without` are not counted."""
+        """Start empty; entities of the types in `without`, of `left_out`, are not counted."""
         self.without = frozenset(without)
         self.sentences: dict[str, list[tuple[int, int, int]]] = {}
         """Corpus → (right, predicted, gold) of every sentence."""
@@ -37,7 +38,7 @@ class Tally:
         types = self.sums.setdefault(corpus, {})
         right = predicted = gold = 0
         for name, one in counts.items():
-            if name not in self.without:
+            if not self.without or name.lower() not in self.without:
                 right += one[0]
                 predicted += one[1]
                 gold += one[2]
@@ -84,9 +85,14 @@ def _add(types: dict[str, list[int]], name: str, counts: Sequence[int]) -> None:
     one[2] += counts[2]
 
 
+def left_out(metric: str, types: Iterable[str]) -> frozenset[str]:
+    """Return the types to leave out as a metric compares them: capitals make no difference."""
+    return frozenset(map(_FORMS.get(metric, str.lower), types))
+
+
 def tally(scored: Iterable[Scored], metric: str, *, without: Collection[str]) -> Tally:
     """Return the counts of sentences in one of `METRICS`, but for the types in `without`."""
-    result = Tally(without=without)
+    result = Tally(without=left_out(metric, without))
     for sentence in scored:
         result.add(sentence.corpus, METRICS[metric](sentence))
     return result

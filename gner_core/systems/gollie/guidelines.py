@@ -54,7 +54,7 @@ def read_guidelines(path: Path) -> list[Guidelines]:
     except SyntaxError as error:
         raise InputError(f"{path}, line {error.lineno}: no Python source: {error.msg}") from None
     tables = _tables(body, path)
-    lines = text.splitlines()
+    lines = text.split("\n")  # as Python numbers them: a comment may hold U+2028
     sets: list[Guidelines] = [{}]
     for node in body:
         if isinstance(node, ast.ClassDef) and _is_entity(node):

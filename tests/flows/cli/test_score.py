@@ -42,7 +42,7 @@ def run(*arguments: str) -> Result:
 
 def test_a_table_per_metric_with_intervals(files: dict[str, str]) -> None:
     result = run("score", files["bad"], "--metric", "pair", "--metric", "span", "--metric", "partial",
-                 "--types", "--errors", "--workers", "1")  # fmt: skip
+                 "--by-type", "--errors", "--workers", "1")  # fmt: skip
     assert result.exit_code == 0, result.output
     lines = {tuple(line.split()) for line in result.output.splitlines()}
     # the second sentence: Ada has the wrong type, New York lacks a word
@@ -121,6 +121,7 @@ def test_byte_order_marks_are_no_part_of_a_record(tmp_path: Path) -> None:
     ("changed", "message"),
     [
         ({"label_list": ["person", "place"]}, "gold type 'city' is not in label_list, only person, place"),
+        ({"label_list": ["socie\u0301te\u0301"], "instance": {"words": ["a"], "labels": ["B-soci\xe9t\xe9"]}}, "gold type 'société' is not in label_list"),
         ({"label_list": []}, "gold type 'person' is not in label_list, which is empty"),
         ({"instance": {"words": WORDS, "labels": ["B-", *LABELS[1:]]}}, "gold label 'B-'; expected O"),
         ({"label_list": ["person", "city", ""], "instance": {"words": ["a"], "labels": ["I-"]}}, "gold label 'I-'"),
@@ -135,6 +136,39 @@ def test_gold_that_no_prompt_asked_for_is_named_with_its_line(
     result = run("score", str(file), "--workers", "1")
     assert result.exit_code == 2
     assert f"p.jsonl, line 2: {message}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "Ada(B-PER) of(O) New(O) York(O) waits(O)",
+            "1 of 1 texts have tags of types that were not",
+        ),
+        ("[Ada](person) of New York waits", "no text holds a tag of the form BIO; name that"),
+        (GOOD.replace("city", "person"), ""),
+    ],
+)
+def test_texts_of_another_form_or_with_other_types_are_told(
+    tmp_path: Path, text: str, line: str
+) -> None:
+    file = tmp_path / "p.jsonl"
+    file.write_text(record(prediction=text))
+    for command in (("score", str(file)), ("score", str(file), "--json")):
+        result = run(*command, "--workers", "1")
+        assert result.exit_code == 0
+        assert line in result.output and ("look at" in result.output) == bool(line)
+    compared = run("compare", str(file), str(file)).stdout
+    assert ("no text holds a tag" in compared) == ("no text holds a tag" in line)
+
+
+def test_a_type_that_no_file_has_cannot_be_left_out(files: dict[str, str]) -> None:
+    scoring = ("score", files["bad"], "--workers", "1")
+    for command in (scoring, ("compare", files["bad"], files["good"])):
+        assert run(*command, "--leave-out", "MISC").exit_code == 0  # asked for, and never found
+        refused = run(*command, "--leave-out", "persn")
+        assert refused.exit_code == 2
+        assert "--leave-out 'persn': no such type; did you mean person?" in refused.stderr
 
 
 PAIR = {

@@ -109,9 +109,11 @@ def test_bad_input_is_named(rule: Predictor, texts: Any, types: Any, message: st
 
 def test_types_with_commas_come_one_by_one() -> None:
     assert listed_types("person, city", ["a, b (c)"]) == ("person", "city", "a, b (c)")
-    assert listed_types("", ["x"]) == ("x",)
+    assert listed_types(None, ["x"]) == ("x",)
     with pytest.raises(InputError, match="type 2 is blank"):
         listed_types("person,,city", [])
+    with pytest.raises(InputError, match="--types is empty"):
+        listed_types("", ["x"])  # as of a shell variable that is not set
 
 
 # ---------------------------------------------------------------- real models

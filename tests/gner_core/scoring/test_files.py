@@ -125,6 +125,16 @@ def test_two_processes_give_what_one_gives(many: Path) -> None:
             "line 2: label_list holds ' '; a type",
         ),
         (
+            json.dumps(
+                {
+                    **record(1, "x"),
+                    "label_list": ["person", "ci\u0301ty"],
+                    "instance": {"words": ["a"], "labels": ["B-c\xedty"]},
+                }
+            ),
+            "the two differ in Unicode normal form only",
+        ),
+        (
             json.dumps({**record(1, "x"), "label_list": [" person "]}),
             "line 2: gold type .* is not in label_list, only ' person '",
         ),
@@ -157,6 +167,7 @@ def test_a_fault_in_a_child_process_is_named(tmp_path: Path) -> None:
         ("none.jsonl", None, "no such file of predictions"),
         ("p.csv", b"x", "predictions are .parquet, .jsonl or .jsonl.gz files"),
         ("p.jsonl", b"\n", "holds no predictions"),
+        ("p.jsonl", b"PAR1nothing", "Parquet or Arrow, no JSON lines; name it .parquet"),
         ("p.parquet", b"PAR1nothing", "not a readable Parquet file"),
         ("p.jsonl.gz", gzip.compress(b"{}\n" * 9, mtime=0)[:-9], "cannot be read behind line 1"),
     ],
@@ -172,7 +183,7 @@ def test_a_faulty_file_is_named(
 
 def test_a_missing_tokenizer_is_named(many: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"tokenizer.json: no tokenizer; give"):
-        score_file(many, setup(tokenizer=tmp_path), workers=1, report=lambda _: None)
+        score_file(many, setup(tokenizer=tmp_path), workers=2, report=lambda _: None)
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(InputError, match=r"not a tokenizer.json"):
         score_file(many, setup(tokenizer=tmp_path), workers=1, report=lambda _: None)

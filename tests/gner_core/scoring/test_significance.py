@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gner_core.config.scoring import BootstrapParams
+from gner_core.errors import InputError
 from gner_core.scoring.analysis.significance import MEAN, compare, interval
 
 ROWS = {
@@ -22,6 +23,13 @@ def test_the_interval_holds_the_score_and_narrows_with_more_sentences() -> None:
         assert wide[name].low < wide[name].value < wide[name].high
         ratio = (wide[name].high - wide[name].low) / (narrow[name].high - narrow[name].low)
         assert 4 < ratio < 6  # the square root of 25
+
+
+def test_no_corpus_has_the_name_of_the_mean() -> None:
+    rows = {"a": [(1, 1, 1)], MEAN: [(1, 1, 1)]}
+    for refused in (lambda: interval(rows, params()), lambda: compare(rows, rows, params())):
+        with pytest.raises(InputError, match="a corpus is named 'mean over corpora'"):
+            refused()
 
 
 def test_the_interval_agrees_with_drawing_sentences_one_by_one() -> None:

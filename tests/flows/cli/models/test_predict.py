@@ -1,5 +1,6 @@
 """`gner predict` on a checkpoint that a run published: three forms, keys, one clear line for faults."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,16 @@ def test_a_threshold_leaves_out_what_is_less_confident(random_model: Path, tiny_
     refused = tiny_home.gner(*arguments, "--threshold", "persons=0.5", given=TEXT)
     assert refused.code == 2
     assert "threshold names 'persons', which is not looked for; did you mean person?" in refused.err
+
+
+def test_entities_may_hold_any_sign_that_ends_a_line(random_model: Path, tiny_home: Home) -> None:
+    """Of a text a line, only LF ends one."""
+    text = "Ada\u2028waves\x85to\x0bRome " * 20
+    command = ("predict", random_model.name, "-", "--format", "json", "--types", "person")
+    done = tiny_home.gner(*command, "--outside-penalty", "60", given=text)
+    assert done.code == 0, done.err
+    entities = json.loads(done.out)["entities"]
+    assert any({"\u2028", "\x85"} & {*one["text"]} for one in entities)
 
 
 def test_labels_are_rated_as_the_options_say(random_model: Path, tiny_home: Home) -> None:
@@ -168,8 +179,12 @@ def test_a_checkpoint_is_tested_on_a_file_without_an_experiment(
     some = tiny_home.gner("test", checkpoint.name, str(file), "--types", "person")
     assert some.code == 2
     assert "has entities of types that are not looked for: location (1)" in some.err
-    left = ("--types", "PER", "--leave-out", "LOC", "--json")
-    assert tiny_home.gner("test", checkpoint.name, str(file), *left).code == 0
+    left = ("--types", "PER", "--leave-out", "loc", "--json")
+    scores = json.loads(tiny_home.gner("test", checkpoint.name, str(file), *left).out)
+    assert scores["pair"]["micro"]["gold"] == 2  # without Rome
+    wrong = tiny_home.gner("test", checkpoint.name, str(file), "--leave-out", "places")
+    assert wrong.code == 2
+    assert "--leave-out 'places': no such type; there are: location, person" in wrong.err
 
 
 def test_a_test_scores_what_a_threshold_keeps(
@@ -186,19 +201,26 @@ def test_a_test_scores_what_a_threshold_keeps(
     every = predicted("--metric", "span")["predicted"]
     assert predicted("--metric", "span", "--threshold", "0")["predicted"] == every > 0
     assert predicted("--metric", "span", "--threshold", "1")["predicted"] == 0
-    refused = tiny_home.gner("test", random_model.name, str(file), "--threshold", "PER=0.5")
-    assert refused.code == 2
-    assert "threshold names 'PER', which is not looked for" in refused.err
+    for name, hint in (("PER", ""), ("PERSON", "; did you mean person?")):
+        refused = tiny_home.gner("test", random_model.name, str(file), "--threshold", f"{name}=0.5")
+        assert refused.code == 2
+        assert f"threshold names {name!r}, which is not looked for{hint}" in refused.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{folder}", "{file}", "--types", " "], "version None, this gner reads"),
+        (["{folder}", "{file}", "--types", "a"], "version None, this gner reads"),
+        (["{folder}", "{file}", "--types", " "], "--types is empty; name the types"),
         (["{folder}", "{file}", "--types", "a, A"], "type 2, ' A', is there twice"),
         (["{folder}", "{file}", "--types", "a,,b"], "type 2 is blank"),
         (["{folder}", "nowhere.txt", "--types", "a"], "nowhere.txt: cannot be read"),
         (["{folder}", "{broken}", "--types", "a"], "line 2: not UTF-8"),
+        (["{folder}", "{utf16}", "--types", "a"], "version None, this gner reads"),
+        (
+            ["{folder}", "{packed}", "--types", "a"],
+            "packed: no text, but packed with gzip; gner ann",
+        ),
         (["{empty}", "{file}", "--types", "a"], "not a checkpoint of gner"),
         (["no-such-key", "{file}", "--types", "a"], "neither a folder nor a checkpoint"),
     ],
@@ -207,12 +229,16 @@ def test_bad_input_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     monkeypatch.setenv("GNER_HOME", str(tmp_path / "home"))
-    places = {name: tmp_path / name for name in ("folder", "empty", "file", "broken")}
+    places = {
+        name: tmp_path / name for name in ("folder", "empty", "file", "broken", "utf16", "packed")
+    }
     places["folder"].mkdir()
     places["empty"].mkdir()
     (places["folder"] / DESCRIPTION).write_text("{}")
     places["file"].write_text("Ada\n")
     places["broken"].write_bytes(b"Ada\n\xff\n")
+    places["utf16"].write_bytes("Ada\n".encode("utf-16"))
+    places["packed"].write_bytes(gzip.compress(b"Ada\n"))
     result = CliRunner().invoke(app, ["predict", *[a.format(**places) for a in arguments]])
     assert result.exit_code == 2
     assert message in result.stderr

@@ -6,7 +6,7 @@ from gner_core.errors import InputError
 from gner_core.systems.gollie.guidelines import Guideline, chosen, read_guidelines
 
 FILE = '''
-"""Two corpora."""
+"""Two corpora.\u2028A paragraph."""
 import os
 
 raise SystemExit("never run")
