@@ -54,15 +54,8 @@ class OwnFile:
 
     sentences: list[Sentence]
     types: dict[str, str]
-
-    def as_written(self) -> list[Sentence]:
-        """Return the sentences with the labels of the file."""
-        labels = {name: label for label, name in self.types.items()}
-
-        def written(tag: str) -> str:
-            return tag if tag == "O" else f"{tag[:2]}{labels.get(tag[2:], tag[2:])}"
-
-        return [replace(one, tags=tuple(map(written, one.tags))) for one in self.sentences]
+    as_written: list[Sentence]
+    """The sentences with the labels of the file, of which several may be one type."""
 
 
 def read_own(file: Path) -> OwnFile:
@@ -75,10 +68,18 @@ def read_own(file: Path) -> OwnFile:
     if not found.splits:
         raise InputError("; ".join(found.problems))
     labels = found.params.labels
-    sentences = stream_any_split(
-        found.name, found.params, split="train", folder=file.parent, repairs=Counter()
+    types = {} if labels == "open" else dict(labels)
+    params = found.params.model_copy(update={"labels": "open"})
+    as_written = list(
+        stream_any_split(found.name, params, split="train", folder=file.parent, repairs=Counter())
     )
-    return OwnFile(list(sentences), {} if labels == "open" else dict(labels))
+    return OwnFile([_typed(one, types) for one in as_written], types, as_written)
+
+
+def _typed(sentence: Sentence, types: dict[str, str]) -> Sentence:
+    """Return a sentence with types for labels."""
+    tags = tuple(tag if tag == "O" else f"{tag[:2]}{types[tag[2:]]}" for tag in sentence.tags)
+    return replace(sentence, tags=tags, types=tuple(dict.fromkeys(types.values())))
 
 
 def read_pair(gold: Path, predicted: Path) -> Iterator[Prediction]:
@@ -88,10 +89,10 @@ def read_pair(gold: Path, predicted: Path) -> Iterator[Prediction]:
         InputError: for a file that cannot be read, and where the two differ in their words.
     """
     own = read_own(gold)
-    sentences = own.as_written()
+    sentences = own.as_written
     texts = _texts(predicted, own.types)
     if texts is None:
-        tagged = _by_sentence(sentences, read_own(predicted).as_written(), str(predicted))
+        tagged = _by_sentence(sentences, read_own(predicted).as_written, str(predicted))
     else:
         tagged = _in_texts(sentences, texts, str(predicted))
     for sentence, one in zip(sentences, tagged, strict=True):
