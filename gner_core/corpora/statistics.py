@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from gner_core.config.corpus import CorpusParams
 from gner_core.records import Sentence
+from gner_core.type_names import of_one_type, type_key
 
 What = Literal["train", "valid", "test", "types"]
 WHATS: tuple[What, ...] = ("train", "valid", "test", "types")
@@ -81,6 +82,25 @@ class Comparison:
     def differs(self) -> bool:
         """Say whether the numbers differ."""
         return self.paper != self.here
+
+
+def doubts_about_labels(
+    corpus: CorpusParams, statistics: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield what may be wrong with the labels of an entry, after the counts of its splits."""
+    occurring = {name for counts in statistics.values() for name in counts["entities_by_type"]}
+    labels = {} if corpus.labels == "open" else corpus.labels
+    absent = [label for label, name in labels.items() if name not in occurring]
+    if absent:
+        yield f"labels: no split has an entity of {', '.join(absent)}"
+    for label in corpus.labels_to_o:
+        kept = [one for one in labels or sorted(occurring) if type_key(one) == type_key(label)]
+        if kept:
+            yield f"labels_to_o: {label} is not {', '.join(kept)}, which stays: capitals count"
+    alike = [", ".join(group) for group in of_one_type(sorted(occurring))]
+    if alike:
+        more = f" and {len(alike) - 5} more" if len(alike) > 5 else ""
+        yield f"types that differ in capitals or accents only: {'; '.join(alike[:5])}{more}"
 
 
 def compare_with_table8(

@@ -115,6 +115,12 @@ class BioTags:
         if self.labels == "open":
             if published == "O":
                 raise TagError(tag, "an entity is labelled O, which is no type; labels_to_o: [O]")
+            if self.scheme == "io" and published[:2] in ("B-", "I-"):
+                raise TagError(
+                    tag,
+                    f"{published[:60]!r} is a tag of scheme bio, and no bare label; write scheme: bio, "
+                    "or name the label in labels",
+                )
             return prefix, published
         label = self.labels.get(published)
         if label is None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from gner_core.config.checkpoint import Description
 from gner_core.errors import InputError
+from gner_core.type_names import fault_of_type, one_blank, type_key
 
 BYTES = bytes | bytearray | memoryview
 SHOWN = 60
@@ -50,24 +51,21 @@ def checked_types(types: Iterable[str]) -> tuple[str, ...]:
     """Return entity types with single blanks, in the order given.
 
     Raises:
-        InputError: when there is none, one is blank or no text, or two differ only in case or
-            blanks.
+        InputError: when there is none, one is no name of a type, or two are the same type.
     """
     names: dict[str, str] = {}
     for number, given in enumerate(listed(types, "types"), start=1):
         if not isinstance(given, str):
             raise InputError(f"type {number} is {given!r}, no text; name every type with a text")
-        if any("\ud800" <= character <= "\udfff" for character in given):
-            raise InputError(f"type {number} holds half a surrogate pair; repair the encoding")
-        name = " ".join(given.split())
-        if not name:
-            raise InputError(f"type {number} is blank; leave it out or name it")
-        if name.casefold() in names:
+        if fault := fault_of_type(given):
+            raise InputError(f"type {number} {fault}")
+        key = type_key(given)
+        if key in names:
             raise InputError(
-                f"type {number}, {given!r}, is there twice (as {names[name.casefold()]!r}); "
-                "types must differ in more than case and blanks"
+                f"type {number}, {_short(given)}, is there twice (as {_short(names[key])}); "
+                "types must differ in more than case, blanks and the form of accents"
             )
-        names[name.casefold()] = name
+        names[key] = one_blank(given)
     if not names:
         raise InputError("no types; name at least one entity type to look for")
     return tuple(names.values())

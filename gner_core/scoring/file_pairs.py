@@ -52,26 +52,14 @@ class OwnFile:
 
     sentences: list[Sentence]
     types: dict[str, str]
+    as_written: list[Sentence]
+    """The sentences with the labels of the file, of which several may be one type."""
     notes: Notes
 
     def plain(self, name: str) -> str:
         """Return the type that a label of the file stands for, whatever its capitals; or `name`."""
         small = {label.lower(): kind for label, kind in self.types.items()}
         return self.types.get(name) or small.get(name.lower(), name)
-
-    def as_written(self) -> list[Sentence]:
-        """Return the sentences with the labels of the file, in Unicode normal form C."""
-        return self.relabelled({name: label for label, name in self.types.items()})
-
-    def relabelled(self, labels: Mapping[str, str]) -> list[Sentence]:
-        """Return the sentences with other labels; those that are not in `labels` stay."""
-
-        def written(tag: str) -> str:
-            if tag == "O":
-                return tag
-            return normalize("NFC", f"{tag[:2]}{labels.get(tag[2:], tag[2:])}")
-
-        return [replace(one, tags=tuple(map(written, one.tags))) for one in self.sentences]
 
 
 def read_own(file: Path) -> OwnFile:
@@ -84,13 +72,26 @@ def read_own(file: Path) -> OwnFile:
     if not found.splits:
         raise InputError("; ".join(found.problems))
     labels, repairs = found.params.labels, Counter[str]()
-    sentences = list(
-        stream_any_split(
-            found.name, found.params, split="train", folder=file.parent, repairs=repairs
-        )
+    params = found.params.model_copy(update={"labels": "open"})
+    tagged = stream_any_split(
+        found.name, params, split="train", folder=file.parent, repairs=repairs
     )
-    types = {} if labels == "open" else dict(labels)
-    return OwnFile(sentences, types, Notes(file, repairs, tuple(found.problems)))
+    as_written = [_relabelled(one, {}) for one in tagged]
+    notes = Notes(file, repairs, tuple(found.problems))
+    if labels == "open":
+        return OwnFile(as_written, {}, as_written, notes)
+    types = tuple(dict.fromkeys(labels.values()))
+    sentences = [replace(_relabelled(one, labels), types=types) for one in as_written]
+    return OwnFile(sentences, dict(labels), as_written, notes)
+
+
+def _relabelled(sentence: Sentence, labels: Mapping[str, str]) -> Sentence:
+    """Return a sentence with other labels; those not among `labels` stay, in normal form C."""
+
+    def written(tag: str) -> str:
+        return tag if tag == "O" else normalize("NFC", f"{tag[:2]}{labels.get(tag[2:], tag[2:])}")
+
+    return replace(sentence, tags=tuple(map(written, sentence.tags)))
 
 
 class Pair(NamedTuple):
@@ -109,7 +110,7 @@ def read_pair(gold: Path, predicted: Path) -> Pair:
         InputError: for a file that cannot be read, and where the two differ in their words.
     """
     own = read_own(gold)
-    sentences = [replace(one, corpus=gold.stem) for one in own.as_written()]
+    sentences = [replace(one, corpus=gold.stem) for one in own.as_written]
     labels = {
         normalize("NFC", name): normalize("NFC", label)
         for label, name in own.types.items()
@@ -119,7 +120,7 @@ def read_pair(gold: Path, predicted: Path) -> Pair:
     if texts is not None:
         return Pair(_in_texts(sentences, texts, str(predicted)), [own.notes])
     other = read_own(predicted)
-    written = replace(other, sentences=other.as_written()).relabelled(labels)
+    written = [_relabelled(one, labels) for one in other.as_written]
     return Pair(_by_sentence(sentences, written, str(predicted)), [own.notes, other.notes])
 
 

@@ -8,35 +8,44 @@ from gner_core.config.reading.tables import read_table
 from gner_core.errors import InputError
 from gner_core.records import Span
 from gner_core.systems.interface import Counts, Piece, Query, Reader, Reading, Scored, TextSystem
+from gner_core.type_names import fault_of_type, type_key
 
 
 def type_names(file: str | None) -> Mapping[str, str]:
     """Return a system's names of our types; types that are not in the table keep their names.
 
     Raises:
-        InputError: for a table that cannot be read.
+        InputError: for a table that cannot be read, or holds what is no name of a type.
     """
-    return read_table(Path(file)) if file else {}
+    names = read_table(Path(file)) if file else {}
+    for name, theirs in names.items():
+        if fault := fault_of_type(theirs):
+            raise InputError(f"{file}: {name}: {theirs!r} {fault}")
+    return names
 
 
 def ours_by_name(types: Sequence[str], names: Mapping[str, str]) -> dict[str, str]:
     """Return the system's name → our type, in order.
 
     Raises:
-        InputError: if two types have one name.
+        InputError: if the names give two types one name. Types that differ in capitals alone, as
+            those of an open list may, are left alone.
 
     Example:
         >>> ours_by_name(["person", "metric"], {"metric": "metrics"})
         {'person': 'person', 'metrics': 'metric'}
     """
     ours: dict[str, str] = {}
+    first: dict[str, str] = {}
     for name in types:
         theirs = names.get(name, name)
-        if ours.setdefault(theirs, name) != name:
+        other = first.setdefault(type_key(theirs), name)
+        if other != name and (theirs != name or names.get(other, other) != other):
             raise InputError(
-                f"type_names: {ours[theirs]} and {name} would both be called {theirs}; "
+                f"type_names: {other} and {name} would both be called {theirs}; "
                 "give each a name of its own"
             )
+        ours[theirs] = name
     return ours
 
 

@@ -119,8 +119,8 @@ def test_doubtful_things_are_said(home: Home, tmp_path: Path) -> None:
     doubts = [line for line in done.out.splitlines() if line.startswith("look at: ")]
     for said in (
         "the longest passage has 161 words",
-        "1 of 3 types have fewer than 5 entities: LOC (1)",
-        "labels that differ in capitals only: PER, Per",
+        "1 of 2 types have fewer than 5 entities: location (1)",
+        "several labels are one type, person: PER (train, test), Per (train, test)",
         "2 sentences of test are also in train",
     ):
         assert any(said in doubt for doubt in doubts), said
@@ -207,3 +207,59 @@ def test_what_is_said_of_a_corpus_breaks_between_words(
     done = CliRunner().invoke(app, ["init", "mine.conll"], env={"COLUMNS": "60"})
     assert done.exit_code == 0, done.output
     assert max(map(len, done.stdout.splitlines())) <= 60
+
+
+TWO_SENTENCES = "Ada B-person\nwaits O\n\nBo B-person\n"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        *("2003.tsv", "007.tsv", "1e5.tsv", "null.tsv", "08.tsv"),
+        *("colon: name/own.tsv", "#hash/own.tsv", "2024/own.tsv", "cache/own.tsv", "package/a.tsv"),
+        *("it's {own}/own.tsv", "two\nlines/own.tsv", "./- a/[b].tsv", "é #\u3000/1e5\nx.tsv"),
+    ],
+)
+def test_whatever_files_are_called_the_experiment_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(file).parent.mkdir(exist_ok=True)
+    Path(file).write_text(TWO_SENTENCES)
+    done = CliRunner().invoke(app, ["init", file, "-o", "mine.yaml"])
+    assert done.exit_code == 0, done.output
+    read = read_experiment(Path("mine.yaml"), overrides=[])
+    ((name, corpus),) = read.corpora.items()
+    assert read.name == name == name_of(Path(file).absolute())
+    ((path,),) = corpus.files.values()
+    assert (Path(read.data_root) / path).samefile(file)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--backbone", "mine.tsv"], "--backbone mine.tsv: must hold a mapping .*; name the YAML"),
+        (["--backbone", "none.yaml"], "--backbone none.yaml: cannot be read"),
+        (["--backbone", "folder"], "--backbone folder: cannot be read .Is a directory"),
+        (["--backbone", "gliner.yaml"], "mine.yaml: backbone.family: an encoder writes nothing"),
+        (
+            ["--output", "folder", "--force"],
+            "folder: a folder; name a file in it: --output folder/",
+        ),
+        (["--output", "folder"], "folder: a folder; name a file in it"),
+        (["--output", "mine.tsv", "--force"], "mine.tsv: a file of the corpus; --output names"),
+    ],
+)
+def test_what_would_not_run_is_refused_before_anything_is_written(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.tsv").write_text(TWO_SENTENCES)
+    Path("folder").mkdir()
+    model = (root / "params" / "models" / "tiny-t5.yaml").read_text()
+    Path("gliner.yaml").write_text(model.replace("family: encoder_decoder", "family: encoder"))
+    done = CliRunner().invoke(app, ["init", "mine.tsv", *arguments])
+    assert done.exit_code != 0
+    said = " ".join(done.output.split())
+    assert re.search(message, said), said
+    assert Path("mine.tsv").read_text() == TWO_SENTENCES and not Path("mine.yaml").exists()

@@ -61,6 +61,12 @@ def read_experiment(path: Path, *, overrides: Sequence[str]) -> Experiment:
     return read_params(Experiment, path, overrides=overrides)
 
 
+def read_experiment_text(text: str, path: Path) -> Experiment:
+    """Read the text of an experiment that is to be written to a path, as `read_experiment`."""
+    values = located(read_text(text, str(path)), path.parent)
+    return validated_with_defaults(Experiment, values, path, folder=path.parent)
+
+
 def read_params(kind: type[M], path: Path, *, overrides: Sequence[str] = ()) -> M:
     """Read, complete and validate the file of a model.
 

@@ -1,4 +1,4 @@
-"""Reads YAML as it is written: no value is dropped, and no text becomes something else.
+"""Reads YAML as it is written, and writes it: no value is dropped, no text becomes something else.
 
 A key that is there twice in a section is an error, and so is a number that is not finite. Only
 numbers and null are no texts: `yes`, `on`, dates and times stay what they are, `010` is ten. `true`
@@ -7,6 +7,7 @@ and `false` are texts, too, which a field for either of them understands and a n
 
 import math
 import re
+from math import inf
 from typing import Any
 
 import yaml
@@ -39,6 +40,18 @@ def _integer(loader: _Loader, node: ScalarNode) -> int:
 
 
 _Loader.add_constructor(f"{PREFIX}int", _integer)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes each text that `_Loader`, or another reader of YAML, would take for something else."""
+
+
+def _text(dumper: _Dumper, text: str) -> ScalarNode:
+    style = '"' if len(text.splitlines()) > 1 or text.endswith("\n") else None
+    return dumper.represent_scalar(f"{PREFIX}str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
 FINITE = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 for _name, _form, _first in (
     ("null", "~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -47,7 +60,8 @@ for _name, _form, _first in (
     ("merge", "<<", "<"),
 ):
     _pattern = re.compile(f"^(?:{_form})$")
-    _Loader.add_implicit_resolver(f"{PREFIX}{_name}", _pattern, list(_first))
+    for _kind in (_Loader, _Dumper):
+        _kind.add_implicit_resolver(f"{PREFIX}{_name}", _pattern, list(_first))
 
 
 def read_text(text: str, where: str) -> Any:
@@ -70,6 +84,19 @@ def read_text(text: str, where: str) -> Any:
         raise InputError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
     finally:
         loader.dispose()
+
+
+def as_yaml(values: dict[str, Any]) -> str:
+    """Return a section as YAML, in lines, which `read_text` reads as the same values."""
+    return str(yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
+
+
+def as_yaml_text(text: str) -> str:
+    """Return a text as YAML on one line, to be put behind a key or into a list in brackets."""
+    whole = yaml.dump(
+        [text], Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=inf
+    )
+    return str(whole).strip().removeprefix("[").removesuffix("]")
 
 
 def _check(

@@ -2,15 +2,13 @@
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from gner_core.config.corpus import CorpusParams, HubSource, Split, TextFormat
+from gner_core.config.reading.plain_yaml import as_yaml
 from gner_core.corpora.prepare import CHANGES, check_changes
 from gner_core.corpora.readers.raw import text_lines
 from gner_core.corpora.readers.tables import is_table
@@ -18,6 +16,7 @@ from gner_core.corpora.recognition.columns import recognise_columns
 from gner_core.corpora.recognition.fields import recognise_fields
 from gner_core.corpora.recognition.reading import Source, SplitFound, read_split
 from gner_core.errors import InputError
+from gner_core.type_names import fault_of_type, one_blank, type_key
 
 SPELLED_OUT = {
     "per": "person",
@@ -33,6 +32,9 @@ LOOKED_AT = 1000
 """Sentences that are read first, to see whether words must be split."""
 LONG = 100
 """Words of a file without an empty line that are too many for a sentence."""
+BLANK = "blank tokens dropped"
+MANY_BLANK = 0.01
+"""Share of blank tokens from which their column may be a wrong one."""
 _PUBTATOR = re.compile(r"[^|\t]+\|t\|")
 
 
@@ -49,6 +51,15 @@ class Recognised:
     params: CorpusParams
     problems: list[str]
     splits: dict[Split, SplitFound] = field(default_factory=dict)
+
+    def files_with(self, label: str) -> list[str]:
+        """Return the files of the splits that have a label."""
+        return [
+            name
+            for split, part in self.splits.items()
+            if label in part.labels
+            for name in self.params.files[split]
+        ]
 
     @property
     def snippet(self) -> str:
@@ -96,6 +107,7 @@ def recognise(
     labels = plain_names(found)
     if labels:
         found.params = _params(files, found.params.format.model_dump(), labels=labels, **values)
+        found.problems += _shared_names(found, labels)
     return found
 
 
@@ -107,21 +119,44 @@ def entry(name: str, params: CorpusParams) -> str:
         values["sources"] = [one.model_dump(mode="json") for one in params.sources]
     if "made" in values:
         values["made"] = {s: rule.model_dump(mode="json") for s, rule in params.made.items()}
-    text = yaml.safe_dump({name: values}, sort_keys=False, allow_unicode=True, width=100)
-    return str(text)
+    return as_yaml({name: values})
 
 
 def plain_names(found: Recognised) -> dict[str, str]:
-    """Return the labels that occur with their names in prompts, no two of which are the same."""
-    counts = [part.statistics["entities_by_type"] for part in found.splits.values()]
-    labels = {label for one in counts for label in one}
+    """Return the labels that occur with their names in prompts; labels of one type have one name.
+
+    Raises:
+        InputError: for a label that cannot be the name of a type.
+    """
     names: dict[str, str] = {}
-    taken = set(labels)
-    for label in sorted(labels):
-        name = SPELLED_OUT.get(label.lower()) or label.replace("_", " ").strip() or label
-        names[label] = label if name in taken else name
-        taken.add(names[label])
+    shared: dict[str, str] = {}
+    for label in sorted({label for part in found.splits.values() for label in part.labels}):
+        name = SPELLED_OUT.get(label.lower()) or one_blank(label.replace("_", " ")) or label
+        if name.startswith(("B-", "I-")):  # as B-cell, which is read as a tag
+            name = name.replace("-", " ", 1)
+        if fault := fault_of_type(name):
+            files = ", ".join(str(found.folder / file) for file in found.files_with(label))
+            raise InputError(f"{files}: label {label!r} {fault}; rename it in the files")
+        names[label] = shared.setdefault(type_key(name), name)
     return names
+
+
+def _shared_names(found: Recognised, names: Mapping[str, str]) -> Iterator[str]:
+    """Yield the types that several labels have become, of one split or of several."""
+    labels: dict[str, list[str]] = {}
+    for label, name in names.items():
+        labels.setdefault(name, []).append(label)
+    several = {name: some for name, some in labels.items() if len(some) > 1}
+    occur = {split: part.labels for split, part in found.splits.items()} if several else {}
+    for name, some in several.items():
+        where = ", ".join(
+            f"{label} ({', '.join(split for split, known in occur.items() if label in known)})"
+            for label in some[:8]
+        )
+        yield (
+            f"several labels are one type, {name}: {where}; if they are not, give them names of "
+            "their own in labels"
+        )
 
 
 def _form(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -209,6 +244,13 @@ def _look(found: Recognised) -> None:
     for split, part in found.splits.items():
         files = ", ".join(str(found.folder / name) for name in found.params.files[split])
         found.problems += [f"{files}: {doubt}" for doubt in _doubts(part.statistics, found.params)]
+        dropped = part.repairs[BLANK]
+        tokens = part.statistics["words"] + dropped
+        if dropped > MANY_BLANK * tokens:
+            found.problems.append(
+                f"{files}: {dropped:,} of {tokens:,} tokens are blank and left out; look whether "
+                "the words are in another column"
+            )
         if part.differing:
             found.problems.append(
                 f"{files}: {part.differing:,} sentences repeat others with different entities; "
@@ -228,7 +270,3 @@ def _doubts(counts: Mapping[str, Any], params: CorpusParams) -> Iterator[str]:
             yield f"few empty lines: a sentence of {counts['longest']:,} words"
         elif sentences == words > LONG:
             yield f"an empty line behind every word: {sentences:,} sentences of one word"
-    names = Counter(label.casefold() for label in counts["entities_by_type"])
-    alike = [label for label in counts["entities_by_type"] if names[label.casefold()] > 1]
-    if alike:
-        yield f"labels that differ in capitals only: {', '.join(alike[:8])}"

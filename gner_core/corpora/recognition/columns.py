@@ -1,6 +1,7 @@
 """Recognises the columns of a CoNLL file: separator, number, token, tags, scheme, prefix."""
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, pairwise
@@ -80,6 +81,7 @@ def recognise_columns(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     token = _column_of_tokens(
         path, fitting, [c for c in range(columns) if c not in tagged + bare + alone]
     )
+    _refuse_numbers_of_sentences(path, fitting, token, tag)
     form: dict[str, Any] = {
         "kind": "conll",
         "scheme": scheme,
@@ -187,14 +189,49 @@ def _column_of_entities(rows: Sequence[Row], columns: Sequence[int]) -> int:
 def _column_of_tokens(path: Path, rows: Sequence[Row], columns: Sequence[int]) -> int:
     """Return the first column of many different texts; what follows are lemmas and the like.
 
-    Columns of numbers and of ids, of which nearly every one holds a digit, are not of tokens.
+    Columns of numbers and of ids, of which nearly every one holds a digit, are not of tokens, nor
+    are those that are mostly blank.
     """
     if not columns:
         raise InputError(f"{path}: all {len(rows[0].cells)} columns hold tags, none holds tokens")
+    filled = {c: len(_filled(rows, c)) for c in columns}
+    most = max(filled.values())
+    if most * 2 < len(rows):
+        raise InputError(
+            f"{path}: no column of tokens; column {max(columns, key=lambda c: filled[c])} is blank "
+            f"in {len(rows) - most:,} of {len(rows):,} lines (columns count from 0)"
+        )
+    columns = [c for c in columns if filled[c] > 0.9 * most]
     digits = {c: sum(any(map(str.isdigit, row.cells[c])) for row in rows) for c in columns}
     worded = [column for column in columns if digits[column] < 0.9 * len(rows)] or columns
     different = {column: len({row.cells[column] for row in rows}) for column in worded}
     return next(c for c in worded if different[c] * 2 > max(different.values()))
+
+
+def _filled(rows: Sequence[Row], column: int) -> list[Row]:
+    return [row for row in rows if row.cells[column].strip()]
+
+
+def _refuse_numbers_of_sentences(path: Path, rows: Sequence[Row], token: int, tag: int) -> None:
+    """Refuse a file whose sentences are told by a number in their first line, not by empty lines.
+
+    Raises:
+        InputError: with a command that writes the empty lines.
+    """
+    if rows[-1].sentence > 0:
+        return
+    for column in range(len(rows[0].cells)):
+        starts = _filled(rows, column)
+        numbered = all(any(map(str.isdigit, row.cells[column])) for row in starts)
+        is_sparse = 1 < len(starts) < len(rows) and starts[0] is rows[0]
+        if column not in (token, tag) and numbered and is_sparse:
+            raise InputError(
+                f"{path}: column {column} is filled in {len(starts):,} of {len(rows):,} lines "
+                f"({starts[0].cells[column]!r}), as numbers of sentences are; sentences end at "
+                "empty lines, so write one before each of these lines: "
+                f"awk -F'\\t' 'NR > 1 && ${column + 1} != \"\" {{print \"\"}} {{print}}' "
+                f"{shlex.quote(str(path))} > sentences.tsv"
+            )
 
 
 def _are_ids(rows: Sequence[Row], column: int) -> bool:

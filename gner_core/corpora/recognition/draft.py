@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os.path import relpath
-from pathlib import Path
+from pathlib import Path, PurePath
 from textwrap import indent
 
 from gner_core.config.corpus import CorpusParams, HubSource, SameAs, Split, TakenOut
+from gner_core.config.reading.files import NO_PATHS
+from gner_core.config.reading.plain_yaml import as_yaml_text
 from gner_core.corpora.recognition import Recognised, entry, read_splits, recognise
 from gner_core.corpora.splits import draw_ranks
 from gner_core.errors import InputError
@@ -22,6 +24,8 @@ MANY = 100
 """Types from which a prompt is likely too long."""
 MOST = 2000
 """Sentences that are drawn for valid or test at most."""
+SHOWN = 8
+"""Names that a doubt lists."""
 
 
 @dataclass
@@ -43,18 +47,26 @@ def draft_corpus(
     seed: int,
     changed_at_most: float,
     sources: tuple[HubSource, ...] = (),
+    left_out: Sequence[str] = (),
 ) -> Draft:
     """Recognise the files of a corpus, and say how train, valid and test are made of them.
 
     Args:
         files: of each split, relative to `folder`.
         sources: where they were fetched from.
+        left_out: files beside them that may be of the corpus, to be named.
 
     Raises:
         InputError: for files that cannot be read, or hold no entity.
     """
+    doubts = [f"left out: {_some(left_out)}; give files by name to use them"] if left_out else []
     if len(files) == 1:  # a file alone is what there is to train on, whatever its name
-        files = {"train": next(iter(files.values()))}
+        ((split, names),) = files.items()
+        files = {"train": names}
+        if split != "train":
+            doubts.append(
+                f"{_some(names)}: trained on, though its name says {split}; give others, too"
+            )
     if "train" not in files:
         raise InputError(
             f"{folder}: files of {' and '.join(files)} by their names, none to train on; "
@@ -64,12 +76,12 @@ def draft_corpus(
         folder, files, name=name, changed_at_most=changed_at_most, seed=seed, sources=sources
     )
     if not found.splits:
-        raise InputError("\n".join(found.problems))
+        raise InputError("\n".join([*found.problems, *_forms(files)]))
     if not any(part.statistics["entities"] for part in found.splits.values()):
         raise InputError(f"{folder / files['train'][0]}: no entity in the whole corpus")
     _cut_long_passages(found, seed)
     sentences = _draw_splits(found, seed)
-    return Draft(found, sentences, [*found.problems, *_doubts(found)])
+    return Draft(found, sentences, [*doubts, *found.problems, *_doubts(found)])
 
 
 def experiment(draft: Draft, *, folder: Path, backbone: str, command: str, notes: str) -> str:
@@ -82,29 +94,33 @@ def experiment(draft: Draft, *, folder: Path, backbone: str, command: str, notes
         notes: a comment on the backbone.
     """
     name, params = draft.found.name, draft.found.params
-    text = entry(name, params)
     commented = "".join(
-        line + COMMENTS.get(line.strip().partition(":")[0], "") + "\n" for line in text.splitlines()
+        line + COMMENTS.get(line.partition(":")[0], "") + "\n"
+        for line in entry(name, params).splitlines()
     )
     valid = min(draft.sentences["valid"], 200)
+    data_root = relpath(draft.found.folder, folder)
+    if data_root in NO_PATHS:
+        data_root = f"./{data_root}"  # a folder of that name
     return TEMPLATE.format(
-        command=command,
-        name=name,
-        data_root="cache" if params.sources else relpath(draft.found.folder, folder),
+        command="".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in command),
+        name=as_yaml_text(name),
+        data_root=as_yaml_text("cache" if params.sources else data_root),
         corpora=indent(commented, "  ").rstrip(),
-        backbone=backbone,
+        backbone=as_yaml_text(backbone),
         notes=notes,
         valid=valid,
     )
 
 
 COMMENTS = {
-    "changed_at_most": "  # share of entities that reading may widen or drop",
-    "cut_at_words": "  # longer passages are cut at sentence ends; null keeps them whole",
-    "labels": "  # label in the files: entity type in prompts, best in plain words",
-    "labels_to_o": "  # labels that are no entities here",
-    "made": "  # splits without files: sentences drawn from another split, the same in every run",
+    "  changed_at_most": "  # share of entities that reading may widen or drop",
+    "  cut_at_words": "  # longer passages are cut at sentence ends; null keeps them whole",
+    "  labels": "  # label in the files: entity type in prompts, best in plain words",
+    "  labels_to_o": "  # labels that are no entities here",
+    "  made": "  # splits without files: sentences drawn from another split, the same in every run",
 }
+"""Beginning of a line of a catalog entry → comment at its end."""
 TEMPLATE = """\
 # Written by: {command}
 # Fine-tunes a model on your corpus and tests it. Any value may be changed; what is not said here
@@ -192,21 +208,55 @@ def _drawable(ranks: Sequence[bytes], wanted: int) -> tuple[int, set[bytes]]:
 def _doubts(found: Recognised) -> list[str]:
     """Return what is doubtful about the corpus as a whole."""
     doubts = []
-    counts: Counter[str] = Counter()
-    for part in found.splits.values():
-        counts.update(part.statistics["entities_by_type"])
+    types = {split: _types(found, split) for split in found.splits}
+    counts = sum(types.values(), Counter[str]())
     if len(counts) > MANY:
         doubts.append(
             f"{len(counts)} types: prompts that ask for all of them may be too long; labels: open "
             "asks for those that a sentence holds"
         )
-    rare = {label: number for label, number in counts.items() if number < RARE}
+    rare = {name: number for name, number in counts.items() if number < RARE}
     if rare:
-        named = ", ".join(f"{label} ({number})" for label, number in sorted(rare.items())[:8])
         doubts.append(
-            f"{len(rare)} of {len(counts)} types have fewer than {RARE} entities: {named}"
+            f"{len(rare)} of {len(counts)} types have fewer than {RARE} entities: {_counted(rare)}"
         )
+    for split, here in types.items():
+        unknown = {name: number for name, number in here.items() if name not in types["train"]}
+        if unknown:
+            doubts.append(
+                f"{len(unknown)} of {len(here)} types of {split} are not in train, so that no model "
+                f"learns them: {_counted(unknown)}; where they are types of train by other names, "
+                "give both one name in labels"
+            )
     return doubts + _leaks(found)
+
+
+def _types(found: Recognised, split: Split) -> Counter[str]:
+    """Return how many entities of each type a split has."""
+    names, counts = found.params.labels, Counter[str]()
+    for label, number in found.splits[split].labels.items():
+        counts[label if names == "open" else names[label]] += number
+    return counts
+
+
+def _counted(types: Mapping[str, int]) -> str:
+    return _some([f"{name} ({number:,})" for name, number in sorted(types.items())])
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first of many names, and how many more there are."""
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _forms(files: Mapping[Split, tuple[str, ...]]) -> list[str]:
+    """Return what to know of a corpus that cannot be read, where files have several endings."""
+    endings = {PurePath(name).suffix for names in files.values() for name in names}
+    if len(endings) < 2:
+        return []
+    shown = ", ".join(sorted(endings))
+    hint = "those of a corpus have one form; convert the others, or give some of them by name"
+    return [f"the files end in {shown}, and {hint}"]
 
 
 def _leaks(found: Recognised) -> list[str]:

@@ -2,11 +2,10 @@
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Sequence
-from os.path import commonpath, normpath
+from collections.abc import Iterable, Sequence
+from os.path import commonpath, normpath, relpath
 from pathlib import Path, PurePath
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from gner_core.config.corpus import Split
 from gner_core.errors import InputError
@@ -43,28 +42,42 @@ ANY_CORPUS = (
 """Parts of names that say nothing about a corpus; the first two are those of doccano's files."""
 
 
-def corpus_files(paths: Sequence[Path]) -> tuple[Path, dict[Split, tuple[str, ...]]]:
-    """Return the folder of a corpus, and the files of each split, relative to it.
+class CorpusFiles(NamedTuple):
+    """The files of a corpus, relative to its folder."""
 
-    A folder of brat files ends with a slash. Files whose names say no split are of train.
+    folder: Path
+    splits: dict[Split, tuple[str, ...]]
+    """A folder of brat files ends with a slash."""
+    left_out: tuple[str, ...]
+    """Files that seem to be of a corpus, too, or whose names say a split."""
+
+
+def corpus_files(paths: Sequence[Path]) -> CorpusFiles:
+    """Return the files of a corpus by split. Files whose names say no split are of train.
 
     Raises:
-        InputError: for a path that is missing, or a folder without corpus files.
+        InputError: for a path that is missing or not in UTF-8, or a folder without corpus files.
     """
     found: list[tuple[Path, Path]] = []
+    left_out: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += [(file, path) for file in _inside(path)]
+            inside, others = _inside(path)
+            found += [(file, path) for file in inside]
+            left_out += others
         elif path.is_file():
             is_brat = path.suffix == ".ann" or path.with_suffix(".ann").is_file()
             found.append((path.parent if is_brat else path, path.parent))
         else:
             raise InputError(f"{path}: no such file or folder")
     found = list(dict.fromkeys((_plain(file), _plain(root)) for file, root in found))
+    _refuse_other_encodings(file for file, _ in found)
     base = Path(commonpath([file.parent for file, _ in found]))
     splits = [split_of(file, root) for file, root in found]
     names = [f"{file.relative_to(base).as_posix()}{'/' * file.is_dir()}" for file, _ in found]
-    return base, by_split(names, splits)
+    given = {file for file, _ in found}
+    others = [file for file in map(_plain, left_out) if file not in given]
+    return CorpusFiles(base, by_split(names, splits), tuple(relpath(one, base) for one in others))
 
 
 def name_of(given: Path | str) -> str:
@@ -109,34 +122,69 @@ def _plain(path: Path) -> Path:
     return Path(normpath(path.absolute()))
 
 
-def _inside(folder: Path) -> list[Path]:
-    """Return the corpus files of a folder: of the most frequent kind, named splits first."""
-    annotated = sorted({file.parent for file in folder.rglob("*.ann")})
+def _refuse_other_encodings(files: Iterable[Path]) -> None:
+    for file in files:
+        if any("\ud800" <= sign <= "\udfff" for sign in str(file)):
+            raise InputError(
+                f"{str(file)!r}: a name that is not in UTF-8; rename the file or folder"
+            )
+
+
+def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the corpus files of a folder, and what is left out, as `corpus_names`."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    annotated = {file.parent for file in files if file.suffix == ".ann"}
     if annotated:
-        tops = [folder / file.relative_to(folder).parts[0] for file in annotated if file != folder]
-        splits = sorted({top for top in tops if split_of(top, folder)})
-        return splits if len(splits) == len(set(tops)) and folder not in annotated else [folder]
-    names = corpus_names(
-        [file.relative_to(folder) for file in sorted(folder.rglob("*")) if file.is_file()]
-    )
+        tops = {folder / one.relative_to(folder).parts[0] for one in annotated if one != folder}
+        splits = sorted(top for top in tops if split_of(top, folder))
+        others = sorted(tops.difference(splits)) if splits else []
+        if splits and folder in annotated:
+            others += sorted(file for file in folder.glob("*.ann"))
+        texts = [file for file in files if file.suffix not in (".txt", ".ann")]
+        return splits or [folder], [*others, *(file for file in texts if _says_a_split(file))]
+    names, others = corpus_names([file.relative_to(folder) for file in files])
     if not names:
         raise InputError(f"{folder}: no corpus file in this folder ({', '.join(SUFFIXES)})")
-    return [folder / name for name in names]
+    return [folder / name for name in names], [folder / name for name in others]
 
 
-def corpus_names(names: Sequence[Path_]) -> list[Path_]:
-    """Return which files of a folder hold its corpus, by their names: one kind, best with splits."""
+def corpus_names(names: Sequence[Path_]) -> tuple[list[Path_], list[Path_]]:
+    """Return which files of a folder hold its corpus, by their names, and which may do so, too.
+
+    Of files with splits in their names and others, it is the former. Of those with several endings,
+    as the same corpus in two forms, it is one: a table, else that of the most splits and files;
+    splits that it lacks are of the next one. Left out are other files of a corpus, and files of any
+    kind that have the name of a split.
+    """
+    seen = [name for name in names if not any(part.startswith(".") for part in name.parts)]
     files = [
         name
-        for name in names
+        for name in seen
         if name.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in name.parts)
         and not NO_CORPUS.match(name.name)
         and not name.name.startswith("cache-")
         and name.stem not in NO_CORPUS_JSON
     ]
     named = [name for name in files if split_of(name, PurePath())] or files
-    kinds = Counter(name.suffix.lower() for name in named)
-    suffix = next((kind for kind in TABLES if kind in kinds), None)
-    suffix = suffix or max(kinds, key=lambda kind: kinds[kind], default="")
-    return [name for name in named if name.suffix.lower() == suffix]
+    kinds: dict[str, list[Path_]] = {}
+    for name in named:
+        kinds.setdefault(name.suffix.lower(), []).append(name)
+
+    def worth(kind: str) -> tuple[bool, int, int]:
+        return kind in TABLES, len(_splits(kinds[kind])), len(kinds[kind])
+
+    kept: list[Path_] = []
+    for kind in sorted(kinds, key=worth, reverse=True):
+        lacking = _splits(kinds[kind]) - _splits(kept)
+        kept += [name for name in kinds[kind] if split_of(name, PurePath()) in lacking]
+    may_be = [name for name in seen if name in files or _says_a_split(name)]
+    return kept, [name for name in may_be if name not in kept]
+
+
+def _splits(names: Sequence[PurePath]) -> set[Split | None]:
+    return {split_of(name, PurePath()) for name in names}
+
+
+def _says_a_split(file: PurePath) -> bool:
+    """Say whether the name of a file, and not only that of its folder, says a split."""
+    return split_of(PurePath(file.name), PurePath()) is not None

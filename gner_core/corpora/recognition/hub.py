@@ -13,8 +13,8 @@ CONVERTED = "refs/convert/parquet"
 """Where the hub keeps datasets of other forms as Parquet files."""
 
 
-def hub_files(repo: str) -> tuple[HubSource, dict[Split, tuple[str, ...]]]:
-    """Return where the corpus files of a dataset are, and the files of each split.
+def hub_files(repo: str) -> tuple[HubSource, dict[Split, tuple[str, ...]], tuple[str, ...]]:
+    """Return where the corpus files of a dataset are, those of each split, and those left out.
 
     Raises:
         InputError: when the hub does not answer, or the dataset has no corpus files.
@@ -25,7 +25,7 @@ def hub_files(repo: str) -> tuple[HubSource, dict[Split, tuple[str, ...]]]:
         for revision in (None, CONVERTED):
             info = HfApi().dataset_info(repo, revision=revision)
             tree = HfApi().list_repo_files(repo, repo_type="dataset", revision=info.sha)
-            names = corpus_names([PurePosixPath(name) for name in tree])
+            names, others = corpus_names([PurePosixPath(name) for name in tree])
             if names:
                 break
         else:
@@ -38,4 +38,5 @@ def hub_files(repo: str) -> tuple[HubSource, dict[Split, tuple[str, ...]]]:
         revision=str(info.sha),
         paths=dict(zip(paths, paths, strict=True)),
     )
-    return source, by_split(paths, [split_of(name, PurePosixPath()) for name in names])
+    splits = by_split(paths, [split_of(name, PurePosixPath()) for name in names])
+    return source, splits, tuple(name.as_posix() for name in others)

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -47,6 +48,12 @@ class SplitFound:
     def statistics(self) -> dict[str, Any]:
         """The counts of `Tally`."""
         return self.tally.as_dict()
+
+    @property
+    def labels(self) -> Mapping[str, int]:
+        """The labels that occur, with their entities."""
+        counts: Mapping[str, int] = self.statistics["entities_by_type"]
+        return counts
 
     @property
     def differing(self) -> int:

@@ -112,6 +112,19 @@ def test_prepare_publishes_under_the_key_of_the_pipeline(data: Data, tmp_path: P
     assert found["splits"]["train"]["sentences"] == 3
 
 
+def test_prepare_names_labels_that_seem_misspelt(data: Data) -> None:
+    catalog = yaml.safe_load(data.catalog.read_text())
+    catalog["other"] |= {"labels": {"PER": "person", "LOC": "place", "MSIC": "thing"}}
+    catalog["other"] |= {"labels_to_o": ["per", "GPE"]}
+    data.catalog.write_text(yaml.safe_dump(catalog))
+    done = data.from_mirror("prepare", "other", "toy")
+    assert done.exit_code == 0, done.output
+    assert [line for line in done.output.splitlines() if line.startswith("look at")] == [
+        "look at: other: labels: no split has an entity of MSIC",
+        "look at: other: labels_to_o: per is not PER, which stays: capitals count",
+    ]
+
+
 def test_stats_mark_each_difference_with_its_reason(data: Data) -> None:
     shown = data.from_mirror("stats", "toy").output
     assert "2 (5)" in shown

@@ -34,7 +34,7 @@ def convert(scheme: Scheme, tags: str, **labels: str) -> tuple[str, Counter[str]
             "B-a I-a B-a I-a O B-b",
             {"IOB1: I- at the start of an entity turned into B-": 2},
         ),
-        ("io", "a a O a b B-x B-x", "B-a I-a O B-a B-b B-B-x I-B-x", {}),
+        ("io", "a a O a b E-x E-x", "B-a I-a O B-a B-b B-E-x I-E-x", {}),
         ("io", "M M a", "O O B-a", {}),
         ("bioes", "S-a B-a I-a E-a S-a O", "B-a B-a I-a I-a B-a O", {}),
         ("bioes", "S-M B-M E-M S-a", "O O O B-a", {}),

@@ -69,6 +69,10 @@ def test_batches_hold_texts_of_like_length(rule: Predictor) -> None:
     [
         (["a"], [], "no types"),
         (["a"], ["x", " "], "type 2 is blank"),
+        (["a"], ["\u200b"], "type 1 is blank"),
+        (["a"], ["x", "o"], "type 2 is no type: O is the tag of words outside entities"),
+        (["a"], ["x\0"], "type 1 holds the control character"),
+        (["a"], ["caf\u00e9", "cafe\u0301"], "type 2, .* is there twice"),
         (["a"], ["New York", "new  york "], "type 2, 'new  york ', is there twice"),
         (["a"], ["x", "x"], "is there twice"),
         (["a"], "person", "types is one text"),

@@ -44,7 +44,7 @@ def entities_read(draft: Draft) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("name", [*EXPORTS, *DATASETS])
 def test_entities_are_those_that_were_marked(tmp_path: Path, name: str) -> None:
     marked = put(tmp_path / "own", name)
-    folder, files = corpus_files([tmp_path / "own"])
+    folder, files, _ = corpus_files([tmp_path / "own"])
     draft = draft_corpus(folder, files, name="own", seed=1, changed_at_most=0.0)
     expected = [("".join(text.split()), label) for one in marked for text, label in one]
     assert Counter(entities_read(draft)) == Counter(expected)

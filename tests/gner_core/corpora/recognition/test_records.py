@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from gner_core.config.corpus import CorpusParams
+from gner_core.config.reading.plain_yaml import read_text
 from gner_core.corpora.prepare import stream_split
 from gner_core.corpora.recognition import recognise
 from gner_core.errors import InputError
@@ -157,18 +159,31 @@ def test_labels_are_compared_with_single_blanks(tmp_path: Path) -> None:
     assert [s.tags for s in sentences] == [("B-person", "I-person", "O", "B-location")]
 
 
-def test_no_two_labels_share_a_name_in_prompts(tmp_path: Path) -> None:
-    labels = ("PER", "person", "a_b", "a b", "GPE")
+def test_labels_of_one_type_share_a_name_in_prompts_and_are_told(tmp_path: Path) -> None:
+    labels = ("PER", "Person", "a_b", "a b", "caf\u00e9", "CAFE\u0301", "GPE", "B-cell")
     lines = "".join(f"word\tB-{label}\n" for label in labels)
-    names = look_at(tmp_path, lines).params.labels
-    assert isinstance(names, dict)
-    assert names == {
-        "PER": "PER",
-        "person": "person",
-        "a_b": "a_b",
+    found = look_at(tmp_path, lines)
+    assert found.params.labels == {
+        "PER": "person",
+        "Person": "person",
+        "a_b": "a b",
         "a b": "a b",
+        "CAFE\u0301": "CAFE\u0301",
+        "caf\u00e9": "CAFE\u0301",
         "GPE": "geopolitical entity",
+        "B-cell": "B cell",
     }
+    said = "several labels are one type, person: PER (train), Person (train); "
+    assert found.problems[1].startswith(said)
+    assert len(found.problems) == 3
+    (entry,) = read_text(found.snippet, "own.yaml").values()
+    assert CorpusParams.model_validate(entry) == found.params
+
+
+@pytest.mark.parametrize("label", ["o", "\u200b"])
+def test_a_label_that_is_no_type_is_named_with_its_file(tmp_path: Path, label: str) -> None:
+    with pytest.raises(InputError, match=r"own.txt: label .*; rename it in the files"):
+        look_at(tmp_path, f"Ida\tB-{label}\nran\tO\n")
 
 
 def test_regions_of_a_web_page_are_told_from_those_of_a_text(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A user's own file of words and tags is recognised, and the snippet for it reads it."""
 
 import json
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -224,9 +225,39 @@ def test_ranges_and_empty_nodes_are_no_words(tmp_path: Path) -> None:
         ("Ida B-PER\nran O\n" * 60, "no empty line in the whole file: one sentence of 120 words"),
         ("Ida B-PER\n\n" + "ran O\n" * 501, "few empty lines: a sentence of 501 words"),
         ("Ida B-PER\n\n" * 101, "an empty line behind every word: 101 sentences of one word"),
-        ("Ida B-PER\nMoe B-per\n", "labels that differ in capitals only: PER, per"),
+        (
+            "Ida\tB-PER\n\tO\n",
+            "1 of 2 tokens are blank and left out; look whether the words are in another column",
+        ),
         ("Ida O\n", "no entity in the whole file"),
     ],
 )
 def test_what_is_doubtful_is_said(tmp_path: Path, content: str, doubt: str) -> None:
     assert [p.partition(": ")[2] for p in look_at(tmp_path, content).problems] == [doubt]
+
+
+def test_numbers_of_sentences_are_no_words_and_need_empty_lines(tmp_path: Path) -> None:
+    first, other = "\tMaria\tB-PER\n\tvisited\tO\n\tLyon\tB-LOC\n", "\tKarl\tB-PER\n"
+    numbered = [f"Sentence: {n}{other if n % 2 else first}" for n in range(10)]
+    with pytest.raises(InputError, match=r"column 0 is filled in 10 of 20 .* awk -F") as error:
+        look_at(tmp_path, "".join(numbered), "own file.tsv")
+    command = "awk" + str(error.value).partition(": awk")[2]
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path)
+    for content in ((tmp_path / "sentences.tsv").read_text(), "\n".join(numbered)):
+        found = look_at(tmp_path, content)
+        assert entities(found)[:3] == [("Maria", "PER"), ("Lyon", "LOC"), ("Karl", "PER")]
+        assert found.splits["train"].statistics["sentences"] == 10
+        assert found.splits["train"].statistics["words"] == 20
+
+
+def test_a_column_that_is_mostly_blank_holds_no_tokens(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no column of tokens; column 0 is blank in 2 of 3 lines"):
+        look_at(tmp_path, "1\tB-PER\n\tO\n\tO\n", "own.tsv")
+
+
+def test_tags_with_prefixes_are_no_bare_labels(tmp_path: Path) -> None:
+    found = look_at(tmp_path, "Ida\tB-PER\nran\tO\n")
+    form = found.params.format.model_copy(update={"scheme": "io"})
+    params = found.params.model_copy(update={"format": form, "labels": "open"})
+    with pytest.raises(InputError, match=r"own.txt, line 1: 'B-PER' is a tag of scheme bio"):
+        list(stream_split("own", params, split="train", folder=tmp_path, repairs=Counter()))
