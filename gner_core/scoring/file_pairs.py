@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from gner_core.corpora.readers.json.records import decode
 from gner_core.corpora.readers.raw import text_lines
 from gner_core.corpora.recognition import recognise
 from gner_core.corpora.recognition.files import plain_name
@@ -106,13 +107,12 @@ def _texts(file: Path, types: dict[str, str]) -> list[_Text] | None:
     """Return the texts that `gner predict` printed; None for a file of another kind."""
     labels = {name: label for label, name in types.items() if name not in types}
     texts: list[_Text] = []
-    decode = msgspec.json.Decoder(_Text).decode
     for number, line in text_lines(file):
         if not line.strip():
             continue
         try:
-            text = decode(line)
-        except msgspec.DecodeError as error:
+            text = msgspec.convert(decode(line), _Text)
+        except (ValueError, RecursionError) as error:
             if not texts:
                 return None
             raise InputError(

@@ -19,6 +19,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gner_core.corpora.readers.json.records import decode
 from gner_core.corpora.readers.raw import encoding_of
 from gner_core.errors import InputError
 from gner_core.records import PREDICTION_SCHEMA, Prediction, with_tuples
@@ -127,7 +128,8 @@ def read_predictions_of(path: Path) -> Iterator[Prediction]:
 def _parquet_parts(path: Path) -> Iterator[ParquetPart]:
     try:
         with pq.ParquetFile(path) as file:
-            missing = set(PREDICTION_SCHEMA.names) - set(file.schema_arrow.names)
+            known = file.schema_arrow.names
+            missing = ", ".join(name for name in PREDICTION_SCHEMA.names if name not in known)
             if missing:
                 raise InputError(f"{path}: no predictions of gner; columns missing: {missing}")
             for batch in file.iter_batches(batch_size=PART_ROWS, columns=PREDICTION_SCHEMA.names):
@@ -170,13 +172,18 @@ class _Record(msgspec.Struct):
 
 ENTITIES = b'"entities"'
 """A key in the output of `gner predict`, which says nothing of the gold."""
+KEYS = (b'"dataset"', b'"label_list"', b'"instance"', b'"words"', b'"labels"', b'"prediction"')
+"""The keys that a score depends on; none may be there twice, of which msgspec takes the last."""
 _DECODER = msgspec.json.Decoder(_Record)
 
 
 def _prediction(line: bytes, where: str) -> Prediction:
+    line = line.removeprefix(BOM_UTF8)  # also of files that were joined
     try:
-        record = _DECODER.decode(line.removeprefix(BOM_UTF8))  # also of files that were joined
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        record = _DECODER.decode(line)
+        if any(line.count(key) > 1 for key in KEYS):
+            decode(line.decode())  # a word may look like a key, too: this tells them apart
+    except (ValueError, RecursionError) as error:
         hint = "; give the gold before it: gner score GOLD PREDICTED" if ENTITIES in line else ""
         raise InputError(f"{where}: not a record of a prediction: {error}{hint}") from None
     words, tags = record.instance.words, record.instance.labels

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from gner_core.config.reading.files import read_scoring
@@ -129,6 +131,10 @@ def test_two_processes_give_what_one_gives(many: Path) -> None:
             "line 2: gold type .* is not in label_list, only ' person '",
         ),
         ('"\xff"', "line 2: not a record of a prediction"),
+        (
+            json.dumps(record(1, "x"))[:-1] + ', "prediction": "y"}',
+            "line 2: .*'prediction' is there twice",
+        ),
     ],
 )
 def test_a_faulty_line_is_named(tmp_path: Path, line: str, message: str) -> None:
@@ -136,6 +142,18 @@ def test_a_faulty_line_is_named(tmp_path: Path, line: str, message: str) -> None
     file.write_text(json.dumps(record(0, "")) + "\n" + line + "\n", encoding="latin-1")
     with pytest.raises(InputError, match=message):
         score_file(file, setup(), workers=1, report=lambda _: None)
+
+
+def test_words_that_are_called_as_keys_are_read(tmp_path: Path) -> None:
+    named = {"words": ["prediction", "labels", "words"], "labels": ["O", "O", "O"]}
+    file = write(tmp_path / "p.jsonl", [record(0, "", instance=named)])
+    assert [one.words for one in read_predictions_of(file)] == [tuple(named["words"])]
+
+
+def test_missing_columns_are_named_in_their_order(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"corpus": ["toy"]}), tmp_path / "p.parquet")
+    with pytest.raises(InputError, match="columns missing: id, words, tags, "):
+        score_file(tmp_path / "p.parquet", setup(), workers=1, report=lambda _: None)
 
 
 def test_a_file_in_another_encoding_is_named_for_it(tmp_path: Path) -> None:
