@@ -38,7 +38,7 @@ def _utf16(text: str) -> list[int]:
 
 
 def _crlf(text: str) -> list[int]:
-    return [0 if pair == ("\r", "\n") else 1 for pair in zip(text, f"{text[1:]} ", strict=True)]
+    return [0 if pair == ("\r", "\n") else 1 for pair in zip(text, f"{text} "[1:], strict=True)]
 
 
 def _both(text: str) -> list[int]:

@@ -23,6 +23,7 @@ OTHER_TAG = re.compile(
 )
 """What may be a tag of another form: `B`, `B/PER`, `Begin-PER`, `PER-B`; also `e-mail`."""
 NO_LABELS = f"tags are without labels; name the type of their entities: labels: {{{UNLABELLED}: …}}"
+TAGS_ARE = "words outside entities are tagged O, others B-LABEL and I-LABEL"
 SHOWN = 20
 """Problems that are named one by one."""
 LOOKED_AT = 200_000
@@ -66,7 +67,7 @@ def recognise_columns(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         raise InputError(
             f"{path}: no column of tags (O, B-…, I-…) among {columns} {separator}-separated "
             f"columns; the last one holds {held[:80]}; columns are separated by tabs or blanks, "
-            "and words outside entities are tagged O, others B-LABEL and I-LABEL"
+            f"and {TAGS_ARE}"
         )
     tag = _column_of_entities(fitting, tagged or bare or alone)
     tags = _by_sentence(fitting, tag)
@@ -125,6 +126,13 @@ def recognise_scheme(sentences: Iterable[Sequence[str]]) -> str:
     return "iob1" if opened_by_i > 10 * b_without_need else "bio"
 
 
+def are_tags(values: Sequence[str]) -> bool:
+    """Say whether values are tags with prefixes, but for a few; bare labels among many O are not."""
+    tags = [value.strip().upper() for value in values if TAG.fullmatch(value)]
+    odd = len(values) - len(tags)
+    return odd * 10 <= len(values) and odd <= len(tags) - tags.count("O")
+
+
 def are_bare_labels(values: Sequence[str]) -> bool:
     """Say whether values look like labels without prefixes, of which most are O."""
     counts = Counter(value.strip() for value in values)
@@ -160,11 +168,7 @@ def _rows(lines: Sequence[tuple[int, str]], *, tabs: bool) -> Iterator[Row]:
 
 def _columns_of_tags(rows: Sequence[Row], columns: int) -> list[int]:
     """Return the columns of tags with prefixes; those that hold O alone only if all do."""
-    tagged = [
-        column
-        for column in range(columns)
-        if sum(bool(TAG.fullmatch(row.cells[column])) for row in rows) > 0.9 * len(rows)
-    ]
+    tagged = [column for column in range(columns) if are_tags([row.cells[column] for row in rows])]
     filled = [c for c in tagged if any(row.cells[c].strip() != "O" for row in rows)]
     return filled or tagged
 

@@ -16,6 +16,9 @@ from tests.gner_core.corpora.own_corpora import (
 )
 from tests.gner_core.corpora.recognition.looking import RECORD, TEXT, entities, look_at
 
+TAGGED = [{"words": ["Ida", "ran"], "tags": ["B-PER", "O"]}] * 5
+NUMBERED = [{"words": ["Ida", "ran"], "tags": [1, 0]}] * 3
+
 
 @pytest.mark.parametrize(
     ("records", "message"),
@@ -37,6 +40,26 @@ from tests.gner_core.corpora.recognition.looking import RECORD, TEXT, entities, 
         (
             [{"words": ["Ida"], "tags": ["B-PER"]}, {"words": [None], "tags": ["O"]}],
             "line 2: 'words' must be a list of strings",
+        ),
+        ([*TAGGED, {"words": ["a", "b"], "tags": ["O", "B-"]}], "line 6: unknown tag 'B-'"),
+        ([*TAGGED, {"words": ["a", "b"], "tags": ["O", "0"]}], "line 6: unknown tag '0'"),
+        ([*TAGGED, {"words": ["a", "b"], "tags": ["O", None]}], "line 6: tag None in 'tags'"),
+        ([*NUMBERED, {"words": ["a", "b"], "tags": [0, None]}], r"line 4: 'tags' must .*\[0, None"),
+        ([*NUMBERED, {"words": ["a", "b"], "tags": [0, "1"]}], r"line 4: 'tags' must .*\[0, '1'"),
+        (
+            [
+                *3 * [{"text": TEXT, "marks": {"start": [0], "end": [7], "label": ["PER"]}}],
+                {"text": TEXT, "marks": {"start": [0], "end": [7, 9], "label": ["PER"]}},
+            ],
+            "line 4: lists in 'marks' differ in length: start 1, end 2, label 1",
+        ),
+        ([RECORD, {**RECORD, "marks": [[0, 7, []]]}], "line 2: entity .* has no label"),
+        (
+            [
+                {"text": text, "marks": [{"start": 12, "end": 16, "label": "LOC", "text": "Oslo"}]}
+                for text in (TEXT, "")
+            ],
+            "line 2: 12 to 16 lies outside the text's 0 characters",
         ),
     ],
 )
@@ -178,3 +201,25 @@ def test_regions_of_a_web_page_are_told_from_those_of_a_text(tmp_path: Path) -> 
     found = look_at(tmp_path, json.dumps([task]))
     assert "line 1: region" in found.problems[0]
     assert "not those of HyperText" in found.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({"annotations": ["x"]}, "'annotations' must be a list of objects"),
+        ({"annotations": {"a": 1}}, "'annotations' must be a list of objects"),
+        ({"annotations": "none"}, "'annotations' must be a list of objects"),
+        ({"annotations": [{"result": 5}]}, "'result' must be a list of objects"),
+        ({"annotations": [{"result": ["x"]}]}, "'result' must be a list of objects"),
+        (
+            {"annotations": [{"result": [{"value": {"start": 0, "end": 3, "labels": []}}]}]},
+            "entity .* has no label",
+        ),
+    ],
+)
+def test_a_task_of_another_shape_is_named(tmp_path: Path, task: Any, message: str) -> None:
+    region = {"start": 0, "end": 3, "text": "Ida", "labels": ["PER"]}
+    good = {"data": {"text": TEXT}, "annotations": [{"result": [{"value": region}]}]}
+    found = look_at(tmp_path, json_lines([good, {**good, **task}]))
+    with pytest.raises(InputError, match=f"line 2: {message}"):
+        raise InputError(found.problems[0])

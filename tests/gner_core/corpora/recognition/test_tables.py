@@ -83,6 +83,13 @@ def test_an_open_question_about_ends_is_said(tmp_path: Path) -> None:
         ("", "empty"),
         ("just some words\nin two lines\n", "no column of tags.*the last one holds words, lines"),
         ('{"text": "no entities"}\n', "neither words with tags nor entities"),
+        *(
+            (
+                json.dumps({"tokens": ["In", "Oslo"], "ner_tags": ["O", tag]}),
+                f"'ner_tags' holds {tag}, O",
+            )
+            for tag in ("LOC-B", "B:LOC", "B/LOC", "B–LOC")
+        ),
         ("O\tO\nB-x\tB-x\n", "all 2 columns hold tags"),
         ("Ida PER-B\nMoe PER-I\nran O\noff O\n", "no column of tags.* holds PER-B, .*B-LABEL"),
         ("Ida B/PER\nMoe I/PER\nran O\noff O\n", "no column of tags.* holds B/PER, I/PER, O"),
@@ -107,6 +114,19 @@ def test_a_table_without_entities_is_named_for_what_it_is(tmp_path: Path) -> Non
     pq.write_table(pa.table({"numbers": [1]}), tmp_path / "own.parquet")
     with pytest.raises(InputError, match=r"is Parquet: write the entry with format: .*numbers"):
         recognise(tmp_path, {"train": ("own.parquet",)}, name="own")
+
+
+def test_a_null_among_named_integers_is_named_with_its_row(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    named = {"feature": {"names": ["O", "B-PER"], "_type": "ClassLabel"}, "_type": "List"}
+    said = json.dumps({"info": {"features": {"ner_tags": named}}})
+    table = pa.table({"tokens": 3 * [["Ida", "ran"]], "ner_tags": [[1, 0], [1, 0], [1, None]]})
+    table = table.replace_schema_metadata({"huggingface": said})
+    pq.write_table(table, tmp_path / "own.parquet")
+    found = recognise(tmp_path, {"train": ("own.parquet",)}, name="own")
+    assert "row 3: tag None in 'ner_tags' is not one of 0 to 1" in found.problems[0]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +154,13 @@ def test_schemes(tmp_path: Path, tags: str, scheme: str) -> None:
     record = {"words": [line.split()[0] for line in lines], "tags": tags.split()}
     as_json = look_at(tmp_path, json_lines([record]), "own.jsonl")
     assert entities(as_json) == entities(found)
+
+
+def test_a_bare_label_may_be_rare(tmp_path: Path) -> None:
+    content = "Ida PER\n" + 40 * "ran O\n"
+    assert entities(look_at(tmp_path, content)) == [("Ida", "PER")]
+    record = {"words": ["Ida", *40 * ["ran"]], "tags": ["PER", *40 * ["O"]]}
+    assert entities(look_at(tmp_path, json_lines([record]), "own.jsonl")) == [("Ida", "PER")]
 
 
 def test_a_bare_label_may_look_like_a_tag(tmp_path: Path) -> None:
