@@ -83,7 +83,7 @@ def in_code_points(text: str, said: Sequence[Said], *, repairs: Counter[str]) ->
         return _mentions(text, given, said, repairs)
     for unit, weights in UNITS.items() if any(one.text is not None for one in said) else ():
         starts = list(accumulate(weights(text), initial=0))
-        moved = [[(_point(starts, a), _point(starts, b)) for a, b in one] for one in given]
+        moved = [[(_sign_at(starts, a), _sign_at(starts, b)) for a, b in one] for one in given]
         other = _fault(text, moved, said)
         if other is None:
             repairs[f"positions in {unit} converted"] += len(moved)
@@ -97,7 +97,21 @@ def same_text(one: str, other: str) -> bool:
     return one == other or one.casefold().split() == other.casefold().split()
 
 
-def _point(starts: Sequence[int], offset: int) -> int:
+class Utf16:
+    """The positions of a text in UTF-16 units."""
+
+    def __init__(self, text: str) -> None:
+        """Count the units before each character."""
+        self._starts = (
+            [] if max(text, default="") <= "\uffff" else list(accumulate(_utf16(text), initial=0))
+        )
+
+    def code_point(self, offset: int) -> int:
+        """Return the character that starts at an offset, -1 where none does."""
+        return _sign_at(self._starts, offset) if self._starts else offset
+
+
+def _sign_at(starts: Sequence[int], offset: int) -> int:
     """Return the first character that starts at an offset, -1 where none does."""
     at = bisect_left(starts, offset)
     return at if at < len(starts) and starts[at] == offset else -1

@@ -89,7 +89,8 @@ def _label_studio(path: Path, tasks: Sequence[Record]) -> Found:
         raise InputError(f"{path}: no text in the 'data' of tasks")
     entities = Entities(records, "", ("start", "end", "labels"), included=False)
     best = max(texts, key=entities.fit_of_text)
-    return {"kind": "label_studio", "tokens": "blanks", "text_field": best}, ()
+    form = {"kind": "label_studio", "tokens": "blanks", "text_field": best}
+    return form, tuple(_misplaced(path, entities, best, included=False))
 
 
 def _objects(values: Any) -> list[Record]:
@@ -260,14 +261,25 @@ def _entities(path: Path, records: list[Record]) -> Found | None:
             problems.append(
                 f"{path}: cannot tell whether an entity's end is included; check end_included"
             )
-        inside = found.inside_words(field, included=bool(included))
-        if inside > INSIDE:
-            problems.append(
-                f"{path}: {inside:.0%} of the starts and ends of entities lie inside words: look "
-                "whether positions count from 0, and characters, not bytes or UTF-16 units"
-            )
-        return form, tuple(problems)
+        return form, (*problems, *_misplaced(path, found, field, included=bool(included)))
     return None
+
+
+def _misplaced(path: Path, found: Entities, field: str, *, included: bool) -> Iterator[str]:
+    """Yield why positions may count something other than characters."""
+    now, then = found.fit_as_utf16(field, included=included)
+    inside = found.inside_words(field, included=included)
+    if then > now:
+        yield (
+            f"{path}: behind signs such as \U0001f389, entities start and end with words {then} times "
+            f"if positions count UTF-16 units, as JavaScript does, and {now} times if characters, as "
+            "was taken: convert them, or write its text into each entity, which decides"
+        )
+    elif inside > INSIDE:
+        yield (
+            f"{path}: {inside:.0%} of the starts and ends of entities lie inside words: look "
+            "whether positions count from 0, and characters, not bytes or UTF-16 units"
+        )
 
 
 def _best(records: list[Record], name: str, keys: Keys, texts: Sequence[str]) -> Entities:

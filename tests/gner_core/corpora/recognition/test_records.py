@@ -101,6 +101,24 @@ def test_positions_inside_words_are_doubtful(tmp_path: Path) -> None:
     assert look_at(tmp_path, json_lines([chinese])).problems == []
 
 
+@pytest.mark.parametrize("counted", ["UTF-16 units", "characters"])
+def test_positions_that_fit_words_as_utf16_units_only_are_doubtful(
+    tmp_path: Path, counted: str
+) -> None:
+    text = "🎉🎉🎉🎉 In Oslo at last, said Ana to me on Monday."
+    more = 4 if counted == "UTF-16 units" else 0
+    marks = [
+        [text.index(said) + more, text.index(said) + len(said) + more, "x"]
+        for said in ("Oslo", "Ana")
+    ]
+    value = [{"value": {"start": start, "end": end, "labels": ["x"]}} for start, end, _ in marks]
+    task = {"data": {"text": text}, "annotations": [{"result": value}]}
+    said = "start and end with words 4 times if positions count UTF-16 units"
+    for record in ({"text": text, "marks": marks}, task):
+        problems = look_at(tmp_path, json_lines([record])).problems
+        assert any(said in problem for problem in problems) == (counted == "UTF-16 units")
+
+
 @pytest.mark.parametrize(
     "marks",
     [
