@@ -185,6 +185,7 @@ def test_changed_entities_are_an_error_unless_allowed(tmp_path: Path) -> None:
     record = {"text": TEXT, "marks": [[0, 7, "PER"], [4, 16, "LOC"], [12, 16, "LOC"]]}
     found = look_at(tmp_path, json_lines([record]))
     assert "66.7% of 3 entities would be changed (2 overlapping" in found.problems[-1]
+    assert "tokens: words" not in found.problems[-1]  # which would not help
     assert found.splits == {}
     allowed = recognise(tmp_path, {"train": ("own.txt",)}, name="own", changed_at_most=0.7)
     assert entities(allowed) == [("Moe saw Oslo", "LOC")]
