@@ -9,6 +9,7 @@ Example:
     [Mention(start=2, end=6, label='place')]
 """
 
+import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -93,8 +94,12 @@ def in_code_points(text: str, said: Sequence[Said], *, repairs: Counter[str]) ->
 
 
 def same_text(one: str, other: str) -> bool:
-    """Say whether two texts differ in blanks and capitals only."""
-    return one == other or one.casefold().split() == other.casefold().split()
+    """Say whether two texts differ in blanks, capitals and Unicode normal form only."""
+    return one == other or _plain(one) == _plain(other)
+
+
+def _plain(text: str) -> list[str]:
+    return unicodedata.normalize("NFC", text).casefold().split()
 
 
 class Utf16:
@@ -131,8 +136,16 @@ def _fault(
         covered = " ".join(text[start:end] for start, end in places)
         if one.text is not None and not same_text(one.text, covered):
             wrong = f"says {one.text[:60]!r} where the text has {covered[:60]!r}"
-            return number, f"{one.where}: {wrong}"
+            return number, f"{one.where}: {wrong}{_other_form(one.text, text)}"
     return None
+
+
+def _other_form(said: str, text: str) -> str:
+    """Return the end of a message where a text holds a mention in another Unicode normal form."""
+    plain, whole = (unicodedata.normalize("NFC", one) for one in (said, text))
+    if said in text or plain not in whole:
+        return ""
+    return "; they differ in their Unicode normal form, so that positions do not fit: write both as one"
 
 
 def _mentions(

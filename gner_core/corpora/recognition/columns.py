@@ -64,6 +64,8 @@ def recognise_columns(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     filled = [line for _, line in first if line.strip()]
     tabs = sum("\t" in line for line in filled) * 2 > len(filled)
     found = list(_rows(first, tabs=tabs))
+    if not found:
+        raise InputError(f"{path}: no line with a token")
     _check_header(path, found[0])
     plain = [row for row in found if not row.may_be_comment] or found
     columns = Counter(len(row.cells) for row in plain).most_common(1)[0][0]

@@ -189,7 +189,8 @@ def _fits(content: Any, start: int, end: int, said: str | None, *, strict: bool 
         except InputError:
             return 0.0
         covered = content[place.start : place.end]
-        return float(not strict or covered.casefold() == said.casefold())
+        is_exact = covered.casefold() == said.casefold() or covered == covered.strip()
+        return float(is_exact or not strict)
     if end > len(content):
         return 0.0
     edges = [not _is_inside(content, edge) for edge in (start, end)]

@@ -185,6 +185,11 @@ TALK = {"kind": "conversations", "tokens": "blanks", "unanswered_types": "drop"}
             "integers",
         ),
         ('{"text": "a", "entities": [[0, 1, "PER"]]}', SPANS, "line 1: entity .* has not 'start'"),
+        (
+            '{"text": "Ge\\u0301o", "entities": [{"start": 0, "end": 3, "label": "PER", "text": "G\\u00e9o"}]}',
+            SPANS,
+            "line 1: says .* differ in their Unicode normal form",
+        ),
         ('{"text": "\\ud800", "entities": []}', SPANS, "line 1: .* half of a character"),
         (
             '[\n{"text": "a", "entities": []},\n{"text": 1}\n]',

@@ -175,6 +175,13 @@ def test_positions_count_what_the_text_of_the_entity_says(
     assert "line 1" in problem and "says 'Rome' where the text has" in problem
 
 
+@pytest.mark.parametrize("said", ["Ge\u0301o  Moe", "G\u00e9o\u00a0Moe", "g\u00e9o moe"])
+def test_blanks_capitals_and_normal_forms_may_differ(tmp_path: Path, said: str) -> None:
+    mark = {"start": 4, "end": 11, "text": said, "label": "PER"}
+    found = look_at(tmp_path, json_lines([{"text": "Ask G\u00e9o Moe of Oslo", "marks": [mark]}]))
+    assert entities(found) == [("G\u00e9o Moe", "PER")] and found.problems == []
+
+
 def test_words_are_split_where_entities_would_be_widened(tmp_path: Path) -> None:
     record = {"text": "Ask Ida Moe. Oslo-based.", "marks": [[4, 11, "PER"], [13, 17, "LOC"]]}
     found = look_at(tmp_path, json_lines([record]))

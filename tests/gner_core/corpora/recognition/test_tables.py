@@ -101,6 +101,7 @@ def test_an_open_question_about_ends_is_said(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("", "empty"),
+        ("-DOCSTART- O\n\n", "no line with a token"),
         (
             "token\tner_tag\nIda\tB-PER\nran\tO\n",
             r"line 1: 'token\\tner_tag' is a header: delete it",
