@@ -145,9 +145,10 @@ def recognise_scheme(sentences: Iterable[Sequence[str]]) -> str:
 
 def are_tags(values: Sequence[str]) -> bool:
     """Say whether values are tags with prefixes, but for a few; bare labels among many O are not."""
-    tags = [value.strip().upper() for value in values if TAG.fullmatch(value)]
-    odd = len(values) - len(tags)
-    return odd * 10 <= len(values) and odd <= len(tags) - tags.count("O")
+    counts = Counter(values)
+    odd = sum(times for value, times in counts.items() if not TAG.fullmatch(value))
+    outside = sum(times for value, times in counts.items() if value.strip() in ("O", "o"))
+    return odd * 10 <= len(values) and odd <= len(values) - odd - outside
 
 
 def are_bare_labels(values: Sequence[str]) -> bool:
@@ -255,17 +256,22 @@ def _which_was_taken(rows: Sequence[Row], columns: Sequence[int], tag: int) -> s
 def _problems(path: Path, rows: Sequence[Row], form: ConllFormat) -> list[str]:
     """Return a line per row that does not fit; many are summed up."""
     bio = BioTags(scheme=form.scheme, labels="open", labels_to_o=())
-    repairs: Counter[str] = Counter()
     problems, odd_tags = [], []
+    sound: set[str] = set()
     for row in rows:
+        tag = row.cells[form.tag_column] if len(row.cells) == form.columns else None
+        if tag in sound:
+            continue
         where = f"{path}, line {row.line}"
-        if len(row.cells) != form.columns:
+        if tag is None:
             problems.append(f"{where}: {wrong_columns(row.text, row.cells, form)}")
         elif row.cells[form.token_column].strip():
             try:
-                bio.convert([row.cells[form.tag_column]], repairs=repairs)
+                bio.convert([tag], repairs=Counter())
+                sound.add(tag)
             except TagError as error:
-                hint = "; is it a header? delete it" if row is rows[0] else ""
+                is_header = row is rows[0] and not TAG.fullmatch(error.tag)
+                hint = "; is it a header? delete it" if is_header else ""
                 odd_tags.append(f"{where}: {error}{hint}")
     problems += odd_tags
     more = [f"{path}: {len(problems) - SHOWN} more lines like these"] * (len(problems) > SHOWN)
