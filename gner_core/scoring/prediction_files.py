@@ -7,6 +7,7 @@ A part is sent to another process unparsed, mostly as a position in the file.
 """
 
 import gzip
+import re
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
@@ -172,8 +173,9 @@ class _Record(msgspec.Struct):
 
 ENTITIES = b'"entities"'
 """A key in the output of `gner predict`, which says nothing of the gold."""
-KEYS = (b'"dataset"', b'"label_list"', b'"instance"', b'"words"', b'"labels"', b'"prediction"')
-"""The keys that a score depends on; none may be there twice, of which msgspec takes the last."""
+KEYS = ("dataset", "label_list", "instance", "words", "labels", "prediction")
+"""The keys of a record that a score depends on."""
+_KEY = re.compile(rf'"(?:{"|".join(KEYS)})"\s*:'.encode())
 _DECODER = msgspec.json.Decoder(_Record)
 
 
@@ -181,8 +183,8 @@ def _prediction(line: bytes, where: str) -> Prediction:
     line = line.removeprefix(BOM_UTF8)  # also of files that were joined
     try:
         record = _DECODER.decode(line)
-        if any(line.count(key) > 1 for key in KEYS):
-            decode(line.decode())  # a word may look like a key, too: this tells them apart
+        if len(_KEY.findall(line)) > len(KEYS):  # msgspec takes the last of equal keys
+            decode(line.decode())
     except (ValueError, RecursionError) as error:
         hint = "; give the gold before it: gner score GOLD PREDICTED" if ENTITIES in line else ""
         raise InputError(f"{where}: not a record of a prediction: {error}{hint}") from None

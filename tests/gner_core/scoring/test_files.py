@@ -144,10 +144,9 @@ def test_a_faulty_line_is_named(tmp_path: Path, line: str, message: str) -> None
         score_file(file, setup(), workers=1, report=lambda _: None)
 
 
-def test_words_that_are_called_as_keys_are_read(tmp_path: Path) -> None:
-    named = {"words": ["prediction", "labels", "words"], "labels": ["O", "O", "O"]}
-    file = write(tmp_path / "p.jsonl", [record(0, "", instance=named)])
-    assert [one.words for one in read_predictions_of(file)] == [tuple(named["words"])]
+def test_keys_of_a_record_may_be_there_again_inside_another_object(tmp_path: Path) -> None:
+    file = write(tmp_path / "p.jsonl", [record(0, "", more={"dataset": 1, "words": 2})])
+    assert [one.corpus for one in read_predictions_of(file)] == ["toy"]
 
 
 def test_missing_columns_are_named_in_their_order(tmp_path: Path) -> None:
