@@ -47,7 +47,8 @@ def _both(text: str) -> list[int]:
 
 
 def _utf8(text: str) -> list[int]:
-    return [len(sign.encode()) for sign in text]
+    # Half a character is refused where a file is read, not where its form is concluded.
+    return [len(sign.encode(errors="surrogatepass")) for sign in text]
 
 
 UNITS: dict[str, Callable[[str], list[int]]] = {

@@ -145,10 +145,7 @@ def recognise_scheme(sentences: Iterable[Sequence[str]]) -> str:
 
 def are_tags(values: Sequence[str]) -> bool:
     """Say whether values are tags with prefixes, but for a few; bare labels among many O are not."""
-    counts = Counter(values)
-    odd = sum(times for value, times in counts.items() if not TAG.fullmatch(value))
-    outside = sum(times for value, times in counts.items() if value.strip() in ("O", "o"))
-    return odd * 10 <= len(values) and odd <= len(values) - odd - outside
+    return _are_nearly_all(values, lambda value: bool(TAG.fullmatch(value)))
 
 
 def are_bare_labels(values: Sequence[str]) -> bool:
@@ -166,9 +163,17 @@ def are_bare_labels(values: Sequence[str]) -> bool:
 
 
 def are_prefixes_alone(values: Sequence[str]) -> bool:
-    """Say whether values are tags without labels, as B, I and O are."""
-    found = {value.strip().upper() for value in values}
-    return "B" in found and found <= {"O", *ALONE}
+    """Say whether values are tags without labels, as B, I and O are, but for a few."""
+    has_b = any(value.strip() in ("B", "b") for value in values)
+    return has_b and _are_nearly_all(values, lambda value: value.upper() in ALONE)
+
+
+def _are_nearly_all(values: Sequence[str], test: Callable[[str], bool]) -> bool:
+    """Say whether nearly all values pass a test or are O, and most of those that are not O."""
+    counts = Counter(value.strip() for value in values)
+    inside = counts.total() - counts.pop("O", 0) - counts.pop("o", 0)
+    odd = sum(times for value, times in counts.items() if not test(value))
+    return odd * 10 <= len(values) and odd * 2 <= inside
 
 
 def _rows(lines: Sequence[tuple[int, str]], *, tabs: bool) -> Iterator[Row]:

@@ -41,6 +41,8 @@ INSIDE = 0.1
 NEEDED = (
     "an entity has a start, an end and a label, as [0, 3, person]; tags are lists as long as words"
 )
+MOST_TAGS = 10_000
+"""Names of integer tags at most; greater numbers are ids and the like."""
 LOOKED_AT = 1000
 """Records from which the form is concluded; all of them are read afterwards."""
 
@@ -133,6 +135,11 @@ def _is_list_of(kind: type) -> Callable[[Any], bool]:
     return test
 
 
+def _are_numbers_of_tags(value: Any) -> bool:
+    """Say whether a value is a list of integers that are small enough to have names."""
+    return _is_list_of(int)(value) and all(0 <= number < MOST_TAGS for number in value)
+
+
 def _tags(path: Path, records: list[Record], lines: Sequence[int]) -> Found | None:
     """Return the form of words with tags: with prefixes, integers, bare labels, bare prefixes.
 
@@ -142,7 +149,7 @@ def _tags(path: Path, records: list[Record], lines: Sequence[int]) -> Found | No
     lists = _fields(records, _is_list_of(str), WORD_FIELDS)
     values = {name: [*map(str, _items(records, name))] for name in lists}
     prefixed = [name for name in lists if are_tags(values[name])]
-    numbers = _fields(records, _is_list_of(int), TAG_FIELDS)
+    numbers = _fields(records, _are_numbers_of_tags, TAG_FIELDS)
     bare = [name for name in lists if are_bare_labels(values[name])]
     alone = [name for name in lists if are_prefixes_alone(values[name])]
     kinds = (("prefixed", prefixed), ("number", numbers), ("io", bare), ("unlabelled", alone))
@@ -177,17 +184,16 @@ def _numbered(
 ) -> Found:
     """Return the form of integer tags, whose names a table may hold."""
     names = class_names(path, tags, table_schema(path)) if is_table(path) else None
-    is_number = _is_list_of(int)
-    values = [record[tags] for record in records if is_number(record.get(tags))]
+    values = [record[tags] for record in records if _are_numbers_of_tags(record.get(tags))]
     if names:
-        named = [[names[v] for v in row if 0 <= v < len(names)] for row in values]
+        named = [[names[v] for v in row if v < len(names)] for row in values]
         is_prefixed = all(TAG.fullmatch(name) for name in names)
         return _tagged(path, recognise_scheme(named) if is_prefixed else "io", words, tags), ()
     unit = "row" if is_table(path) else "line"
     problems = [
-        f"{path}, {unit} {line}: {tags!r} must hold integers, as it does in others: {short(row)}"
+        f"{path}, {unit} {line}: {tags!r} must hold integers from 0, as in others: {short(row)}"
         for line, record in zip(lines, records, strict=True)
-        if (row := record.get(tags)) is not None and not is_number(row)
+        if (row := record.get(tags)) is not None and not _are_numbers_of_tags(row)
     ][:SHOWN]
     highest = max(max(row, default=0) for row in values)
     form = _tagged(path, "bio", words, tags)

@@ -44,6 +44,10 @@ NUMBERED = [{"words": ["Ida", "ran"], "tags": [1, 0]}] * 3
         ([*TAGGED, {"words": ["a", "b"], "tags": ["O", "B-"]}], "line 6: unknown tag 'B-'"),
         ([*TAGGED, {"words": ["a", "b"], "tags": ["O", "0"]}], "line 6: unknown tag '0'"),
         ([*TAGGED, {"words": ["a", "b"], "tags": ["O", None]}], "line 6: tag None in 'tags'"),
+        (
+            [*[{"words": ["a", "b"], "tags": ["B", "O"]}] * 5, {"words": ["a"], "tags": ["0"]}],
+            "line 6: unknown tag '0'; expected O, B or I",
+        ),
         ([*NUMBERED, {"words": ["a", "b"], "tags": [0, None]}], r"line 4: 'tags' must .*\[0, None"),
         ([*NUMBERED, {"words": ["a", "b"], "tags": [0, "1"]}], r"line 4: 'tags' must .*\[0, '1'"),
         (
@@ -67,7 +71,22 @@ def test_one_record_that_differs_is_named(tmp_path: Path, records: list[Any], me
     found = look_at(tmp_path, json_lines(records))
     assert found.splits == {}
     with pytest.raises(InputError, match=message):
-        raise InputError(found.problems[0])
+        raise InputError("; ".join(found.problems))
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"words": ["Ida", "ran"], "ids": [10**9, 10**30]}, "neither words with tags"),
+        (
+            {"text": "\ud800", "marks": [{"start": 0, "end": 4, "label": "LOC", "text": "Oslo"}]},
+            r"line 1: '\\ud800' is half of a character",
+        ),
+    ],
+)
+def test_odd_values_end_in_a_message(tmp_path: Path, record: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        raise InputError("; ".join(look_at(tmp_path, json.dumps(record)).problems))
 
 
 @pytest.mark.parametrize(
