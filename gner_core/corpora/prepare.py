@@ -16,14 +16,15 @@ from gner_core.corpora import cutting
 from gner_core.corpora.readers import READERS
 from gner_core.corpora.readers.positions import DISCONTINUOUS
 from gner_core.corpora.readers.raw import Raw, RawSentence, RawSpans, RawText
-from gner_core.corpora.tag_schemes import BioTags, TagError, single_blanks
+from gner_core.corpora.tag_schemes import BioTags, TagError, plain_label
 from gner_core.corpora.tokens import tag_words, tokenise
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 
 PACKAGED = Path(__file__).parent / "demo"
+WIDENED = "entities widened to whole words"
 CHANGES = (
-    "entities widened to whole words",
+    WIDENED,
     "overlapping entities left out",
     "second labels of the same words left out",
     "entities of blanks left out",
@@ -118,7 +119,7 @@ def check_changes(
     if share > params.changed_at_most and not isinstance(params.format, QuestionsFormat):
         found = ", ".join(f"{count:,} {kind}" for kind, count in changes.items())
         by_blanks = isinstance(params.format, TextFormat) and params.format.tokens == "blanks"
-        splitting = "write tokens: words, " if by_blanks else ""
+        splitting = "write tokens: words, " if by_blanks and WIDENED in changes else ""
         raise InputError(
             f"{where}: {share:.1%} of {entities:,} entities would be changed ({found}); "
             f"{params.changed_at_most:.1%} are allowed: correct the annotations, {splitting}"
@@ -132,8 +133,8 @@ def _with_tags(raw: Raw, params: CorpusParams, repairs: Counter[str]) -> RawSent
         return raw
     mentions = raw.mentions
     if params.labels_to_o:
-        to_o = set(map(single_blanks, params.labels_to_o))
-        mentions = [one for one in mentions if single_blanks(one.label) not in to_o]
+        to_o = set(map(plain_label, params.labels_to_o))
+        mentions = [one for one in mentions if plain_label(one.label) not in to_o]
     if isinstance(raw, RawSpans):
         return tag_words(RawSpans(raw.words, mentions, raw.line), repairs=repairs)
     form = params.format

@@ -10,6 +10,7 @@ Example:
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -30,6 +31,10 @@ ALONE = {prefix: plain for known in PREFIXES.values() for prefix, plain in known
 OPENS, CLOSES = frozenset("BS"), frozenset("ES")
 TAG = re.compile(r"\s*(?:O|[BIESLUMW][-_].*\S.*)\s*", re.DOTALL | re.IGNORECASE)
 """A tag of any scheme with prefixes, such as `B-person`, `b-person` or `B_person`."""
+_SECOND = re.compile(r"[|,;](?:O\b|[BIESLUMW][-_])")
+"""What stands in a cell with several tags, as `B-LOC|B-ORG`."""
+ODD_LINE_END = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""What ends lines for some programs; files are cut at LF, CRLF or CR."""
 UNLABELLED = "entity"
 """The label of all entities where tags are prefixes alone."""
 
@@ -43,9 +48,13 @@ def is_tag(value: str, scheme: str) -> bool:
     return bool(TAG.fullmatch(value))
 
 
-def single_blanks(label: str) -> str:
-    """Return a label without blanks around it, and with single ones inside."""
-    return " ".join(label.split())
+def plain_label(label: str) -> str:
+    """Return a label in the form in which labels are compared.
+
+    It has no blanks around it, single ones inside, and composed letters (NFC): two labels that
+    look the same are the same.
+    """
+    return unicodedata.normalize("NFC", " ".join(label.split()))
 
 
 class TagError(ValueError):
@@ -68,8 +77,8 @@ class BioTags:
     ) -> None:
         """Take the params of a corpus (`CorpusParams` says what they mean)."""
         self.scheme = scheme
-        self.labels = labels if labels == "open" else {single_blanks(k): labels[k] for k in labels}
-        self.labels_to_o = frozenset(map(single_blanks, labels_to_o))
+        self.labels = labels if labels == "open" else {plain_label(k): labels[k] for k in labels}
+        self.labels_to_o = frozenset(map(plain_label, labels_to_o))
         self._bio_of = cache(self._convert)
 
     def convert(self, tags: Sequence[str], *, repairs: Counter[str]) -> tuple[str, ...]:
@@ -106,7 +115,7 @@ class BioTags:
 
     def _read(self, tag: str) -> tuple[str, str]:
         """Return ("O", "") or (prefix of BIOES, label of the params)."""
-        plain = single_blanks(tag)
+        plain = plain_label(tag)
         if plain == "O" or (plain == "o" and self.scheme != "io"):
             return "O", ""
         prefix, published = self._parts(tag, plain)
@@ -130,6 +139,8 @@ class BioTags:
 
     def _parts(self, tag: str, plain: str) -> tuple[str, str]:
         """Return (prefix of BIOES, published label) of a tag other than O."""
+        if ODD_LINE_END.search(tag.strip()):
+            raise TagError(tag, f"tag {tag[:60]!r} holds a line end: save the file with LF")
         if self.scheme == "io":
             if not plain:
                 raise TagError(tag, "empty tag; expected O or a label")
@@ -142,12 +153,17 @@ class BioTags:
         prefix, separator, published = plain[:1].upper(), plain[1:2], plain[2:].strip()
         if separator not in ("-", "_") or prefix not in PREFIXES[self.scheme] or not published:
             forms = " or ".join(f"{known}-<label>" for known in PREFIXES[self.scheme])
-            hint = _hint(prefix) if separator == "-" else ""
+            hint = self._hint(prefix) if separator in ("-", "_") and published else ""
             raise TagError(tag, f"unknown tag {tag[:60]!r}; expected O, {forms}{hint}")
+        if _SECOND.search(published):
+            raise TagError(tag, f"{tag[:60]!r} is several tags; a word has one: keep the one meant")
         return PREFIXES[self.scheme][prefix], published
 
-
-def _hint(prefix: str) -> str:
-    """Say which schemes know a prefix."""
-    schemes = [scheme for scheme, prefixes in PREFIXES.items() if prefix in prefixes]
-    return f"; {prefix}- needs scheme: {' or '.join(schemes)}" if schemes else ""
+    def _hint(self, prefix: str) -> str:
+        """Say which schemes know a prefix."""
+        schemes = " or ".join(one for one, prefixes in PREFIXES.items() if prefix in prefixes)
+        if not schemes:
+            return ""
+        if len(PREFIXES[self.scheme]) == 2:
+            return f"; {prefix}- needs scheme: {schemes}"
+        return f"; {prefix}- is of {schemes}: the scheme is another, or the file mixes several"

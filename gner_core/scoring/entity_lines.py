@@ -11,6 +11,7 @@ from unicodedata import normalize
 
 import msgspec
 
+from gner_core.corpora.readers.json.records import decode
 from gner_core.corpora.readers.raw import text_lines
 from gner_core.errors import InputError, other_form
 
@@ -44,13 +45,12 @@ def read_texts(file: Path, labels: Mapping[str, str]) -> list[ListedText] | None
         InputError: for a line of another kind, and an entity that its text cannot have.
     """
     texts: list[ListedText] = []
-    decode = msgspec.json.Decoder(ListedText).decode
     for number, line in text_lines(file):
         if not line.strip():
             continue
         try:
-            text = decode(line)
-        except msgspec.DecodeError as error:
+            text = msgspec.convert(decode(line), ListedText)
+        except (ValueError, RecursionError) as error:
             if not texts:
                 return None
             raise InputError(

@@ -7,6 +7,7 @@ A part is sent to another process unparsed, mostly as a position in the file.
 """
 
 import gzip
+import re
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gner_core.corpora.readers.json.records import decode
 from gner_core.corpora.readers.raw import encoding_of
 from gner_core.errors import InputError, other_form
 from gner_core.records import PREDICTION_SCHEMA, Prediction, with_tuples
@@ -123,7 +125,8 @@ def read_predictions_of(path: Path) -> Iterator[Prediction]:
 def _parquet_parts(path: Path) -> Iterator[ParquetPart]:
     try:
         with pq.ParquetFile(path) as file:
-            missing = set(PREDICTION_SCHEMA.names) - set(file.schema_arrow.names)
+            known = file.schema_arrow.names
+            missing = ", ".join(name for name in PREDICTION_SCHEMA.names if name not in known)
             if missing:
                 raise InputError(f"{path}: no predictions of gner; columns missing: {missing}")
             for batch in file.iter_batches(batch_size=PART_ROWS, columns=PREDICTION_SCHEMA.names):
@@ -170,13 +173,19 @@ class _Record(msgspec.Struct):
 
 ENTITIES = b'"entities"'
 """A key in the output of `gner predict`, which says nothing of the gold."""
+KEYS = ("dataset", "label_list", "instance", "words", "labels", "prediction")
+"""The keys of a record that a score depends on."""
+_KEY = re.compile(rf'"(?:{"|".join(KEYS)})"\s*:'.encode())
 _DECODER = msgspec.json.Decoder(_Record)
 
 
 def _prediction(line: bytes, where: str) -> Prediction:
+    line = line.removeprefix(BOM_UTF8)  # also of files that were joined
     try:
-        record = _DECODER.decode(line.removeprefix(BOM_UTF8))  # also of files that were joined
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        record = _DECODER.decode(line)
+        if len(_KEY.findall(line)) > len(KEYS):  # msgspec takes the last of equal keys
+            decode(line.decode())
+    except (ValueError, RecursionError) as error:
         hint = "; give the gold before it: gner score GOLD PREDICTED" if ENTITIES in line else ""
         raise InputError(f"{where}: not a record of a prediction: {error}{hint}") from None
     words, tags = record.instance.words, record.instance.labels

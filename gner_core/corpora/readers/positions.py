@@ -9,6 +9,7 @@ Example:
     [Mention(start=2, end=6, label='place')]
 """
 
+import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -38,7 +39,7 @@ def _utf16(text: str) -> list[int]:
 
 
 def _crlf(text: str) -> list[int]:
-    return [0 if pair == ("\r", "\n") else 1 for pair in zip(text, f"{text[1:]} ", strict=True)]
+    return [0 if pair == ("\r", "\n") else 1 for pair in zip(text, f"{text} "[1:], strict=True)]
 
 
 def _both(text: str) -> list[int]:
@@ -46,7 +47,8 @@ def _both(text: str) -> list[int]:
 
 
 def _utf8(text: str) -> list[int]:
-    return [len(sign.encode()) for sign in text]
+    # Half a character is refused where a file is read, not where its form is concluded.
+    return [len(sign.encode(errors="surrogatepass")) for sign in text]
 
 
 UNITS: dict[str, Callable[[str], list[int]]] = {
@@ -83,7 +85,7 @@ def in_code_points(text: str, said: Sequence[Said], *, repairs: Counter[str]) ->
         return _mentions(text, given, said, repairs)
     for unit, weights in UNITS.items() if any(one.text is not None for one in said) else ():
         starts = list(accumulate(weights(text), initial=0))
-        moved = [[(_point(starts, a), _point(starts, b)) for a, b in one] for one in given]
+        moved = [[(_sign_at(starts, a), _sign_at(starts, b)) for a, b in one] for one in given]
         other = _fault(text, moved, said)
         if other is None:
             repairs[f"positions in {unit} converted"] += len(moved)
@@ -93,11 +95,29 @@ def in_code_points(text: str, said: Sequence[Said], *, repairs: Counter[str]) ->
 
 
 def same_text(one: str, other: str) -> bool:
-    """Say whether two texts differ in blanks and capitals only."""
-    return one == other or one.casefold().split() == other.casefold().split()
+    """Say whether two texts differ in blanks, capitals and Unicode normal form only."""
+    return one == other or _plain(one) == _plain(other)
 
 
-def _point(starts: Sequence[int], offset: int) -> int:
+def _plain(text: str) -> list[str]:
+    return unicodedata.normalize("NFC", text).casefold().split()
+
+
+class Utf16:
+    """The positions of a text in UTF-16 units."""
+
+    def __init__(self, text: str) -> None:
+        """Count the units before each character."""
+        self._starts = (
+            [] if max(text, default="") <= "\uffff" else list(accumulate(_utf16(text), initial=0))
+        )
+
+    def code_point(self, offset: int) -> int:
+        """Return the character that starts at an offset, -1 where none does."""
+        return _sign_at(self._starts, offset) if self._starts else offset
+
+
+def _sign_at(starts: Sequence[int], offset: int) -> int:
     """Return the first character that starts at an offset, -1 where none does."""
     at = bisect_left(starts, offset)
     return at if at < len(starts) and starts[at] == offset else -1
@@ -117,8 +137,16 @@ def _fault(
         covered = " ".join(text[start:end] for start, end in places)
         if one.text is not None and not same_text(one.text, covered):
             wrong = f"says {one.text[:60]!r} where the text has {covered[:60]!r}"
-            return number, f"{one.where}: {wrong}"
+            return number, f"{one.where}: {wrong}{_other_form(one.text, text)}"
     return None
+
+
+def _other_form(said: str, text: str) -> str:
+    """Return the end of a message where a text holds a mention in another Unicode normal form."""
+    plain, whole = (unicodedata.normalize("NFC", one) for one in (said, text))
+    if said in text or plain not in whole:
+        return ""
+    return "; they differ in their Unicode normal form, so that positions do not fit: write both as one"
 
 
 def _mentions(

@@ -9,7 +9,7 @@ from typing import Any
 
 from gner_core.config.corpus import CorpusParams, HubSource, Split, TextFormat
 from gner_core.config.reading.plain_yaml import as_yaml
-from gner_core.corpora.prepare import CHANGES, check_changes
+from gner_core.corpora.prepare import CHANGES, WIDENED, check_changes
 from gner_core.corpora.readers.raw import text_lines
 from gner_core.corpora.readers.tables import is_table
 from gner_core.corpora.recognition.columns import recognise_columns
@@ -27,14 +27,15 @@ SPELLED_OUT = {
     "misc": "miscellaneous",
 }
 """Common abbreviations of labels; prompts name types in words."""
-WIDENED = "entities widened to whole words"
 LOOKED_AT = 1000
 """Sentences that are read first, to see whether words must be split."""
+JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 LONG = 100
 """Words of a file without an empty line that are too many for a sentence."""
 BLANK = "blank tokens dropped"
 MANY_BLANK = 0.01
 """Share of blank tokens from which their column may be a wrong one."""
+_PLACE = re.compile(r".+?, (?:line|row) \d+: ")
 _PUBTATOR = re.compile(r"[^|\t]+\|t\|")
 
 
@@ -100,7 +101,8 @@ def recognise(
             entities = part.statistics["entities"] + left_out
             check_changes(part.repairs, entities, params, where=f"{folder / files[split][0]}")
     except InputError as error:
-        if str(error) not in found.problems:
+        place = _PLACE.match(str(error))
+        if not place or not any(problem.startswith(place[0]) for problem in found.problems):
             found.problems.append(str(error))
         found.splits = {}
     _look(found)
@@ -169,7 +171,14 @@ def _form(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         raise InputError(f"{path}: empty")
     if _PUBTATOR.match(first):
         return {"kind": "pubtator", "tokens": "blanks"}, ()
-    return recognise_fields(path) if _is_json(first) else recognise_columns(path)
+    is_named_json = path.suffix.lower() in JSON_SUFFIXES
+    if _is_json(first) or (is_named_json and first.startswith(("{", "["))):
+        return recognise_fields(path)
+    if is_named_json:
+        raise InputError(
+            f"{path}: a {path.suffix} file whose first line is no JSON: {first[:60]!r}"
+        )
+    return recognise_columns(path)
 
 
 def _is_json(first: str) -> bool:

@@ -8,13 +8,23 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gner_core.config.corpus import ConllFormat
 from gner_core.corpora.readers.raw import text_lines
 from gner_core.corpora.readers.text.conll import (
     NO_WORD,
     is_document_line,
     split_at_blanks,
+    wrong_columns,
 )
-from gner_core.corpora.tag_schemes import ALONE, TAG, UNLABELLED, is_tag
+from gner_core.corpora.tag_schemes import (
+    ALONE,
+    ODD_LINE_END,
+    TAG,
+    UNLABELLED,
+    BioTags,
+    TagError,
+    is_tag,
+)
 from gner_core.errors import InputError
 
 PREFIX = re.compile(r"[a-z]{2,3}:")
@@ -24,6 +34,10 @@ OTHER_TAG = re.compile(
 )
 """What may be a tag of another form: `B`, `B/PER`, `Begin-PER`, `PER-B`; also `e-mail`."""
 NO_LABELS = f"tags are without labels; name the type of their entities: labels: {{{UNLABELLED}: …}}"
+TAGS_ARE = "words outside entities are tagged O, others B-LABEL and I-LABEL"
+TOKEN_HEADERS = {"token", "tokens", "word", "words", "form", "text"}
+TAG_HEADERS = {"tag", "tags", "ner", "ner_tag", "ner_tags", "label", "labels", "iob", "bio"}
+"""What columns are called in a first line that is no token."""
 SHOWN = 20
 """Problems that are named one by one."""
 LOOKED_AT = 200_000
@@ -34,6 +48,7 @@ class Row(NamedTuple):
     """The cells of a line, and the number of its sentence."""
 
     line: int
+    text: str
     cells: list[str]
     sentence: int
     may_be_comment: bool
@@ -43,12 +58,16 @@ def recognise_columns(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the values of a `ConllFormat` and the lines that do not fit it.
 
     Raises:
-        InputError: when no column holds tags.
+        InputError: when no column holds tags, or the lines end in another way than lines do.
     """
-    first = [(n, line) for n, line in islice(text_lines(path), LOOKED_AT)]
+    first = list(islice(text_lines(path), LOOKED_AT))
+    _check_line_ends(path, first)
     filled = [line for _, line in first if line.strip()]
     tabs = sum("\t" in line for line in filled) * 2 > len(filled)
     found = list(_rows(first, tabs=tabs))
+    if not found:
+        raise InputError(f"{path}: no line with a token")
+    _check_header(path, found[0])
     plain = [row for row in found if not row.may_be_comment] or found
     columns = Counter(len(row.cells) for row in plain).most_common(1)[0][0]
     fitting = [row for row in plain if len(row.cells) == columns]
@@ -67,7 +86,7 @@ def recognise_columns(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         raise InputError(
             f"{path}: no column of tags (O, B-…, I-…) among {columns} {separator}-separated "
             f"columns; the last one holds {held[:80]}; columns are separated by tabs or blanks, "
-            "and words outside entities are tagged O, others B-LABEL and I-LABEL"
+            f"and {TAGS_ARE}"
         )
     tag = _column_of_entities(fitting, tagged or bare or alone)
     tags = _by_sentence(fitting, tag)
@@ -95,10 +114,9 @@ def recognise_columns(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     prefix = _prefix([row.cells[token] for row in fitting])
     if prefix:
         form["token_prefix"] = prefix
-    problems = _problems(path, rows, columns, tag, scheme)
+    problems = _problems(path, rows, ConllFormat.model_validate(form))
     if len(tagged) > 1:
-        which = "the last one" if tag == tagged[-1] else f"{tag}, with the labels of the others,"
-        problems.append(f"{path}: columns {tagged} all hold tags; {which} was taken")
+        problems.append(f"{path}: {_which_was_taken(fitting, tagged, tag)}")
     if bare:
         problems.append(f"{path}: tags are bare labels, so that neighbours of one label are one")
     if alone:
@@ -127,6 +145,11 @@ def recognise_scheme(sentences: Iterable[Sequence[str]]) -> str:
     return "iob1" if opened_by_i > 10 * b_without_need else "bio"
 
 
+def are_tags(values: Sequence[str]) -> bool:
+    """Say whether values are tags with prefixes, but for a few; bare labels among many O are not."""
+    return _are_nearly_all(values, lambda value: bool(TAG.fullmatch(value)))
+
+
 def are_bare_labels(values: Sequence[str]) -> bool:
     """Say whether values look like labels without prefixes, of which most are O."""
     counts = Counter(value.strip() for value in values)
@@ -142,9 +165,17 @@ def are_bare_labels(values: Sequence[str]) -> bool:
 
 
 def are_prefixes_alone(values: Sequence[str]) -> bool:
-    """Say whether values are tags without labels, as B, I and O are."""
-    found = {value.strip().upper() for value in values}
-    return "B" in found and found <= {"O", *ALONE}
+    """Say whether values are tags without labels, as B, I and O are, but for a few."""
+    has_b = any(value.strip() in ("B", "b") for value in values)
+    return has_b and _are_nearly_all(values, lambda value: value.upper() in ALONE)
+
+
+def _are_nearly_all(values: Sequence[str], test: Callable[[str], bool]) -> bool:
+    """Say whether nearly all values pass a test or are O, and most of those that are not O."""
+    counts = Counter(value.strip() for value in values)
+    inside = counts.total() - counts.pop("O", 0) - counts.pop("o", 0)
+    odd = sum(times for value, times in counts.items() if not test(value))
+    return odd * 10 <= len(values) and odd * 2 <= inside
 
 
 def _rows(lines: Sequence[tuple[int, str]], *, tabs: bool) -> Iterator[Row]:
@@ -156,17 +187,13 @@ def _rows(lines: Sequence[tuple[int, str]], *, tabs: bool) -> Iterator[Row]:
             sentence, is_open = sentence + is_open, False
             continue
         may_be_comment = not is_open and line.startswith("#")
-        yield Row(number, cells, sentence, may_be_comment)
+        yield Row(number, line, cells, sentence, may_be_comment)
         is_open = not may_be_comment
 
 
 def _columns_of_tags(rows: Sequence[Row], columns: int) -> list[int]:
     """Return the columns of tags with prefixes; those that hold O alone only if all do."""
-    tagged = [
-        column
-        for column in range(columns)
-        if sum(bool(TAG.fullmatch(row.cells[column])) for row in rows) > 0.9 * len(rows)
-    ]
+    tagged = [column for column in range(columns) if are_tags([row.cells[column] for row in rows])]
     filled = [c for c in tagged if any(row.cells[c].strip() != "O" for row in rows)]
     return filled or tagged
 
@@ -241,18 +268,54 @@ def _are_ids(rows: Sequence[Row], column: int) -> bool:
     )
 
 
-def _problems(path: Path, rows: Sequence[Row], columns: int, tag: int, scheme: str) -> list[str]:
+def _check_line_ends(path: Path, lines: Sequence[tuple[int, str]]) -> None:
+    """Refuse a file most of whose lines end with a sign at which no file is cut."""
+    odd = [(number, sign) for number, line in lines for sign in ODD_LINE_END.findall(line)]
+    if len(odd) > len(lines):
+        number, sign = odd[0]
+        raise InputError(
+            f"{path}, line {number}: its lines end with U+{ord(sign):04X}; save the file with LF"
+        )
+
+
+def _check_header(path: Path, row: Row) -> None:
+    """Refuse a first line that names columns."""
+    names = {cell.strip().lower().replace(" ", "_") for cell in row.cells}
+    if names & TOKEN_HEADERS and names & TAG_HEADERS:
+        raise InputError(f"{path}, line {row.line}: {row.text[:60]!r} is a header: delete it")
+
+
+def _which_was_taken(rows: Sequence[Row], columns: Sequence[int], tag: int) -> str:
+    """Say which of several columns of tags was taken, and what the others hold."""
+    if tag != columns[-1]:
+        return f"columns {columns} all hold tags; {tag}, with the labels of the others, was taken"
+    labels = {c: dict.fromkeys(row.cells[c].strip()[2:] for row in rows) for c in columns}
+    others = [label for c in columns for label in labels[c] if label and label not in labels[tag]]
+    left = f", without {', '.join(dict.fromkeys(others))[:80]}; tag_column says another one"
+    return f"columns {columns} all hold tags; the last one was taken{left if others else ''}"
+
+
+def _problems(path: Path, rows: Sequence[Row], form: ConllFormat) -> list[str]:
     """Return a line per row that does not fit; many are summed up."""
-    problems = [
-        f"{path}, line {row.line}: {len(row.cells)} columns where most lines have {columns}"
-        for row in rows
-        if len(row.cells) != columns
-    ]
-    problems += [
-        f"{path}, line {row.line}: {row.cells[tag][:60]!r} is no tag"
-        for row in rows
-        if len(row.cells) == columns and scheme != "io" and not is_tag(row.cells[tag], scheme)
-    ]
+    bio = BioTags(scheme=form.scheme, labels="open", labels_to_o=())
+    problems, odd_tags = [], []
+    sound: set[str] = set()
+    for row in rows:
+        tag = row.cells[form.tag_column] if len(row.cells) == form.columns else None
+        if tag in sound:
+            continue
+        where = f"{path}, line {row.line}"
+        if tag is None:
+            problems.append(f"{where}: {wrong_columns(row.text, row.cells, form)}")
+        elif row.cells[form.token_column].strip():
+            try:
+                bio.convert([tag], repairs=Counter())
+                sound.add(tag)
+            except TagError as error:
+                is_header = row is rows[0] and not TAG.fullmatch(error.tag)
+                hint = "; is it a header? delete it" if is_header else ""
+                odd_tags.append(f"{where}: {error}{hint}")
+    problems += odd_tags
     more = [f"{path}: {len(problems) - SHOWN} more lines like these"] * (len(problems) > SHOWN)
     return [*problems[:SHOWN], *more]
 

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from gner_core.corpora.readers.json.spans import MENTION_TEXTS, mention_text
-from gner_core.corpora.readers.positions import Said, in_code_points, same_text
+from gner_core.corpora.readers.positions import Said, Utf16, in_code_points, same_text
 from gner_core.errors import InputError
 
 STARTS = ("start", "startoffset", "begin", "beginoffset", "startindex", "startchar", "from")
@@ -110,6 +111,26 @@ class Entities:
         ]
         return sum(edges) / max(len(edges), 1)
 
+    def fit_as_utf16(self, field: str, *, included: bool) -> tuple[int, int]:
+        """Return how many edges of words entities have now, and if positions count UTF-16 units.
+
+        Only positions that differ in the two are counted, of entities that do not hold their text.
+        Whether ends are included was perhaps concluded from wrong positions, so both are tried.
+        """
+        now = self._edges_of_words(field, included=included, as_utf16=False)
+        then = [self._edges_of_words(field, included=i, as_utf16=True) for i in (False, True)]
+        return now, max(then)
+
+    def _edges_of_words(self, field: str, *, included: bool, as_utf16: bool) -> int:
+        found = 0
+        for text, start, end, said in self._places(field, str):
+            units = _utf16_of(text)
+            for at, step in ((start, 0), (end + included, -1)):
+                other = units.code_point(at)
+                if said is None and other != at:
+                    found += _is_edge(text, other if as_utf16 else at, step)
+        return found
+
     def end_included(self, field: str) -> bool | None:
         """Say whether ends are included; None where the file leaves it open.
 
@@ -168,11 +189,24 @@ def _fits(content: Any, start: int, end: int, said: str | None, *, strict: bool 
         except InputError:
             return 0.0
         covered = content[place.start : place.end]
-        return float(not strict or covered.casefold() == said.casefold())
+        is_exact = covered.casefold() == said.casefold() or covered == covered.strip()
+        return float(is_exact or not strict)
     if end > len(content):
         return 0.0
     edges = [not _is_inside(content, edge) for edge in (start, end)]
     return sum(edges) / 2 if content[start:end].strip() else 0.0
+
+
+@lru_cache(maxsize=1)
+def _utf16_of(text: str) -> Utf16:
+    """Return the units of the text of which one entity after the other is looked at."""
+    return Utf16(text)
+
+
+def _is_edge(text: str, at: int, step: int) -> bool:
+    """Say whether a word starts at a position, or with step -1 ends there."""
+    within = 0 <= at + step < len(text)
+    return within and not text[at + step].isspace() and not _is_inside(text, at)
 
 
 def _is_inside(text: str, at: int) -> bool:

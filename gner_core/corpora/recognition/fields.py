@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.corpora.readers.json.records import json_objects
-from gner_core.corpora.readers.json.spans import as_objects
+from gner_core.corpora.readers.json.spans import as_objects, is_object_of_lists, short
 from gner_core.corpora.readers.parquet import class_names
 from gner_core.corpora.readers.tables import is_table, table_schema
 from gner_core.corpora.recognition.columns import (
     NO_LABELS,
+    SHOWN,
+    TAGS_ARE,
     are_bare_labels,
     are_prefixes_alone,
+    are_tags,
     recognise_scheme,
 )
 from gner_core.corpora.recognition.entities import (
@@ -38,6 +41,8 @@ INSIDE = 0.1
 NEEDED = (
     "an entity has a start, an end and a label, as [0, 3, person]; tags are lists as long as words"
 )
+MOST_TAGS = 10_000
+"""Names of integer tags at most; greater numbers are ids and the like."""
 LOOKED_AT = 1000
 """Records from which the form is concluded; all of them are read afterwards."""
 
@@ -51,14 +56,15 @@ def recognise_fields(path: Path) -> Found:
     Raises:
         InputError: when the records hold neither tags nor entities.
     """
-    objects = [record for _, record in islice(json_objects(path), LOOKED_AT)]
+    numbered = list(islice(json_objects(path), LOOKED_AT))
+    objects = [record for _, record in numbered]
     if _most(objects, lambda one: isinstance(one.get("paragraphs"), list)):
         return {"kind": "spacy", "scheme": "bilou"}, ()
     tasks = [one for one in objects if isinstance(one.get("data"), dict) and "annotations" in one]
     if tasks and len(tasks) * 2 > len(objects):
         return _label_studio(path, tasks)
     records = [dict(_leaves(record)) for record in objects]
-    found = _tags(path, records) or _entities(path, records)
+    found = _tags(path, records, [line for line, _ in numbered]) or _entities(path, records)
     if not found:
         seen = ", ".join(dict.fromkeys(name for one in records for name in one))[:200]
         what = f"{path}: neither words with tags nor entities with positions in: "
@@ -66,33 +72,39 @@ def recognise_fields(path: Path) -> Found:
             what = (
                 f"{path} is Parquet: write the entry with format: {{kind: parquet, …}}; columns: "
             )
-        raise InputError(f"{what}{seen or 'no record'}; {NEEDED}")
+        raise InputError(f"{what}{seen or 'no record'}{_other_tags(records)}; {NEEDED}")
     return found
 
 
 def _label_studio(path: Path, tasks: Sequence[Record]) -> Found:
     records = []
     for task in tasks:
-        results = [
+        regions = [
             result["value"]
-            for one in task["annotations"] or ()
-            for result in one.get("result") or ()
+            for one in _objects(task["annotations"])
+            for result in _objects(one.get("result"))
             if isinstance(result.get("value"), dict) and "start" in result["value"]
         ]
-        records.append({**task["data"], "": results})
+        records.append({**task["data"], "": regions})
     texts = _fields(records, lambda value: isinstance(value, str), TEXT_FIELDS)
     if not texts:
         raise InputError(f"{path}: no text in the 'data' of tasks")
     entities = Entities(records, "", ("start", "end", "labels"), included=False)
     best = max(texts, key=entities.fit_of_text)
-    return {"kind": "label_studio", "tokens": "blanks", "text_field": best}, ()
+    form = {"kind": "label_studio", "tokens": "blanks", "text_field": best}
+    return form, tuple(_misplaced(path, entities, best, included=False))
+
+
+def _objects(values: Any) -> list[Record]:
+    """Return the objects of a list; what else stands there is named when the file is read."""
+    return [one for one in values if isinstance(one, dict)] if isinstance(values, list) else []
 
 
 def _leaves(record: Record, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in record.items():
         if isinstance(value, dict) and not prefix:
-            entities = as_objects(value) if any(map(is_start, value)) else value
-            yield from _leaves(value, f"{key}.") if entities is value else [(key, entities)]
+            is_entities = any(map(is_start, value)) and is_object_of_lists(value)
+            yield from [(key, as_objects(value))] if is_entities else _leaves(value, f"{key}.")
         else:
             yield prefix + key, value
 
@@ -123,12 +135,21 @@ def _is_list_of(kind: type) -> Callable[[Any], bool]:
     return test
 
 
-def _tags(path: Path, records: list[Record]) -> Found | None:
-    """Return the form of words with tags: with prefixes, integers, bare labels, bare prefixes."""
+def _are_numbers_of_tags(value: Any) -> bool:
+    """Say whether a value is a list of integers that are small enough to have names."""
+    return _is_list_of(int)(value) and all(0 <= number < MOST_TAGS for number in value)
+
+
+def _tags(path: Path, records: list[Record], lines: Sequence[int]) -> Found | None:
+    """Return the form of words with tags: with prefixes, integers, bare labels, bare prefixes.
+
+    Args:
+        lines: of the records, for messages.
+    """
     lists = _fields(records, _is_list_of(str), WORD_FIELDS)
     values = {name: [*map(str, _items(records, name))] for name in lists}
-    prefixed = [name for name in lists if all(map(TAG.fullmatch, values[name]))]
-    numbers = _fields(records, _is_list_of(int), TAG_FIELDS)
+    prefixed = [name for name in lists if are_tags(values[name])]
+    numbers = _fields(records, _are_numbers_of_tags, TAG_FIELDS)
     bare = [name for name in lists if are_bare_labels(values[name])]
     alone = [name for name in lists if are_prefixes_alone(values[name])]
     kinds = (("prefixed", prefixed), ("number", numbers), ("io", bare), ("unlabelled", alone))
@@ -138,8 +159,9 @@ def _tags(path: Path, records: list[Record]) -> Found | None:
                 if words in names or words in prefixed or not _same_lengths(records, words, tags):
                     continue
                 if kind == "number":
-                    return _numbered(path, records, words, tags, numbers)
-                rows = [record[tags] for record in records if isinstance(record.get(tags), list)]
+                    return _numbered(path, records, lines, words=words, tags=tags, numbers=numbers)
+                lists_of_tags = [record.get(tags) for record in records]
+                rows = [[*map(str, row)] for row in lists_of_tags if isinstance(row, list)]
                 scheme = recognise_scheme(rows) if kind == "prefixed" else kind
                 problems = (f"{path}: {NO_LABELS}",) if kind == "unlabelled" else ()
                 return _tagged(path, scheme, words, tags), problems
@@ -152,15 +174,27 @@ def _tagged(path: Path, scheme: str, words: str, tags: str) -> dict[str, Any]:
 
 
 def _numbered(
-    path: Path, records: list[Record], words: str, tags: str, numbers: Sequence[str]
+    path: Path,
+    records: list[Record],
+    lines: Sequence[int],
+    *,
+    words: str,
+    tags: str,
+    numbers: Sequence[str],
 ) -> Found:
     """Return the form of integer tags, whose names a table may hold."""
     names = class_names(path, tags, table_schema(path)) if is_table(path) else None
-    values = [record[tags] for record in records if isinstance(record.get(tags), list)]
+    values = [record[tags] for record in records if _are_numbers_of_tags(record.get(tags))]
     if names:
-        named = [[names[v] for v in row if 0 <= v < len(names)] for row in values]
+        named = [[names[v] for v in row if v < len(names)] for row in values]
         is_prefixed = all(TAG.fullmatch(name) for name in names)
         return _tagged(path, recognise_scheme(named) if is_prefixed else "io", words, tags), ()
+    unit = "row" if is_table(path) else "line"
+    problems = [
+        f"{path}, {unit} {line}: {tags!r} must hold integers from 0, as in others: {short(row)}"
+        for line, record in zip(lines, records, strict=True)
+        if (row := record.get(tags)) is not None and not _are_numbers_of_tags(row)
+    ][:SHOWN]
     highest = max(max(row, default=0) for row in values)
     form = _tagged(path, "bio", words, tags)
     form["tag_names"] = ["O", *(f"B-name of {number}" for number in range(1, highest + 1))]
@@ -171,7 +205,22 @@ def _numbered(
     others = [name for name in numbers if name != tags]
     if others and tags.rpartition(".")[2] not in TAG_FIELDS:
         problem += f"; tags_field may also be one of {', '.join(others)}"
-    return form, (problem,)
+    return form, (*problems, problem)
+
+
+def _other_tags(records: Sequence[Record]) -> str:
+    """Return the end of a message that shows what may be meant as tags; empty where nothing is."""
+    lists = _fields(records, _is_list_of(str), TAG_FIELDS)
+    held = {
+        name: list(dict.fromkeys(map(str, _items(records, name))))
+        for name in lists
+        if any(other != name and _same_lengths(records, name, other) for other in lists)
+    }
+    if not held:
+        return ""
+    name = min(held, key=lambda name: len(held[name]))
+    odd_first = sorted(held[name], key=lambda tag: bool(TAG.fullmatch(tag)))
+    return f"; {name!r} holds {', '.join(odd_first[:5])[:80]}, and {TAGS_ARE}"
 
 
 def _items(records: Sequence[Record], name: str) -> list[Any]:
@@ -218,14 +267,25 @@ def _entities(path: Path, records: list[Record]) -> Found | None:
             problems.append(
                 f"{path}: cannot tell whether an entity's end is included; check end_included"
             )
-        inside = found.inside_words(field, included=bool(included))
-        if inside > INSIDE:
-            problems.append(
-                f"{path}: {inside:.0%} of the starts and ends of entities lie inside words: look "
-                "whether positions count from 0, and characters, not bytes or UTF-16 units"
-            )
-        return form, tuple(problems)
+        return form, (*problems, *_misplaced(path, found, field, included=bool(included)))
     return None
+
+
+def _misplaced(path: Path, found: Entities, field: str, *, included: bool) -> Iterator[str]:
+    """Yield why positions may count something other than characters."""
+    now, then = found.fit_as_utf16(field, included=included)
+    inside = found.inside_words(field, included=included)
+    if then > now:
+        yield (
+            f"{path}: behind signs such as \U0001f389, entities start and end with words {then} times "
+            f"if positions count UTF-16 units, as JavaScript does, and {now} times if characters, as "
+            "was taken: convert them, or write its text into each entity, which decides"
+        )
+    elif inside > INSIDE:
+        yield (
+            f"{path}: {inside:.0%} of the starts and ends of entities lie inside words: look "
+            "whether positions count from 0, and characters, not bytes or UTF-16 units"
+        )
 
 
 def _best(records: list[Record], name: str, keys: Keys, texts: Sequence[str]) -> Entities:

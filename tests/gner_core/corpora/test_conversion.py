@@ -49,6 +49,7 @@ def convert(scheme: Scheme, tags: str, **labels: str) -> tuple[str, Counter[str]
             },
         ),
         ("bio", "b-x i-x o B_x I_x", "B-x I-x O B-x I-x", {}),
+        ("bio", "B-Lieu\u0301 I-Lie\u00fa", "B-Lie\u00fa I-Lie\u00fa", {}),
         ("unlabelled", "B I O S b l", "B-entity I-entity O B-entity B-entity I-entity", {}),
     ],
 )
@@ -60,7 +61,9 @@ def test_labels_that_share_a_name_go_on_as_one_entity() -> None:
     assert convert("bio", "B-x I-y", x="same", y="same")[0] == "B-same I-same"
 
 
-@pytest.mark.parametrize("tag", ["X-a", "B-", "I", "B:a", "", "0", "B- ", "S-a", "s_a"])
+@pytest.mark.parametrize(
+    "tag", ["X-a", "B-", "I", "B:a", "", "0", "B- ", "S-a", "s_a", "B-a|B-b", "B-a|O", "B-a\u2028b"]
+)
 def test_unknown_tags_are_refused_and_named(tag: str) -> None:
     bio = BioTags(scheme="bio", labels="open", labels_to_o=())
     for _ in range(2):  # nothing is learnt from a fault

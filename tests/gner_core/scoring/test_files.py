@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from gner_core.config.reading.files import read_scoring
@@ -139,6 +141,10 @@ def test_two_processes_give_what_one_gives(many: Path) -> None:
             "line 2: gold type .* is not in label_list, only ' person '",
         ),
         ('"\xff"', "line 2: not a record of a prediction"),
+        (
+            json.dumps(record(1, "x"))[:-1] + ', "prediction": "y"}',
+            "line 2: .*'prediction' is there twice",
+        ),
     ],
 )
 def test_a_faulty_line_is_named(tmp_path: Path, line: str, message: str) -> None:
@@ -146,6 +152,17 @@ def test_a_faulty_line_is_named(tmp_path: Path, line: str, message: str) -> None
     file.write_text(json.dumps(record(0, "")) + "\n" + line + "\n", encoding="latin-1")
     with pytest.raises(InputError, match=message):
         score_file(file, setup(), workers=1, report=lambda _: None)
+
+
+def test_keys_of_a_record_may_be_there_again_inside_another_object(tmp_path: Path) -> None:
+    file = write(tmp_path / "p.jsonl", [record(0, "", more={"dataset": 1, "words": 2})])
+    assert [one.corpus for one in read_predictions_of(file)] == ["toy"]
+
+
+def test_missing_columns_are_named_in_their_order(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"corpus": ["toy"]}), tmp_path / "p.parquet")
+    with pytest.raises(InputError, match="columns missing: id, words, tags, "):
+        score_file(tmp_path / "p.parquet", setup(), workers=1, report=lambda _: None)
 
 
 def test_a_file_in_another_encoding_is_named_for_it(tmp_path: Path) -> None:

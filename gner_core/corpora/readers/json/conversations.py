@@ -20,6 +20,7 @@ from gner_core.corpora.mentions import find_mentions
 from gner_core.corpora.readers.json import records as json_records
 from gner_core.corpora.readers.json.records import json_objects, string
 from gner_core.corpora.readers.raw import RawText
+from gner_core.corpora.tag_schemes import plain_label
 from gner_core.errors import InputError
 
 _PASSAGE = "Text: "
@@ -85,7 +86,7 @@ def _answer(
 
 
 def _type_name(text: str, where: str) -> str:
-    name = " ".join(text.split())
+    name = plain_label(text)
     if not name:
         raise InputError(f"{where}: the type is empty")
     return name

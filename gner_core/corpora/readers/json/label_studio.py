@@ -28,16 +28,18 @@ def read(path: Path, form: LabelStudioFormat, repairs: Counter[str]) -> Iterator
         text = string(task, f"data.{form.text_field}", where=where)
         said = []
         for result in results:
-            region = result.get("value") if isinstance(result, dict) else None
+            region = result.get("value")
             labels = _labels(region)
-            if labels and isinstance(region, dict):
+            if isinstance(region, dict) and labels is not None:
                 said.append(_said(region, labels, where, repairs))
             else:
                 repairs["annotations other than entities passed over"] += 1
         yield RawText(text, in_code_points(text, said, repairs=repairs), line)
 
 
-def _results(task: dict[str, Any], where: str, repairs: Counter[str]) -> list[Any] | None:
+def _results(
+    task: dict[str, Any], where: str, repairs: Counter[str]
+) -> list[dict[str, Any]] | None:
     """Return what was annotated in a task, None where nobody has worked on it."""
     annotations = field(task, "annotations", where=where)
     if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
@@ -49,8 +51,8 @@ def _results(task: dict[str, Any], where: str, repairs: Counter[str]) -> list[An
     if len(finished) > 1:
         repairs["further annotations of a task left out"] += len(finished) - 1
     results = field(finished[0], "result", where=where)
-    if not isinstance(results, list):
-        raise InputError(f"{where}: 'result' must be a list")
+    if not isinstance(results, list) or not all(isinstance(one, dict) for one in results):
+        raise InputError(f"{where}: 'result' must be a list of objects")
     return results
 
 

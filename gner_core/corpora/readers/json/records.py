@@ -1,7 +1,8 @@
 """Reads JSON objects and their fields, for all formats that are built of them.
 
 A file holds one object a line, one array of objects, or one object over several lines, told apart
-by its first line. Errors name file and line.
+by its first line. Errors name file and line. A key that is there twice in an object is an error,
+since one of its values would be lost.
 
 Pairs of a text and an object, as spaCy's `[text, {"entities": […]}]`, are read as objects with a
 field `text`. One object may hold all records: in a list such as `data`, as pairs in `annotations`,
@@ -10,6 +11,7 @@ or by their ids.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,27 @@ LISTS = ("data", "examples", "documents", "records", "instances", "rows", "items
 CONTENTS = {"text", "tokens", "words", "sentence", "content"}
 """Keys of an object that is itself a record."""
 _BLANKS = re.compile(r"[ \t\r\n]*")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        raise ValueError(f"{twice!r} is there twice in the object {repr(found)[:80]}")
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
+
+
+def decode(text: str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: when it is no JSON, or a key is there twice in an object.
+        RecursionError: for a value in too many others.
+    """
+    return _DECODER.decode(text)
 
 
 def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -127,7 +150,7 @@ def _lines(path: Path) -> Iterator[tuple[int, Any]]:
     for number, line in text_lines(path):
         if line.strip():
             try:
-                value = json.loads(line)
+                value = decode(line)
             except (ValueError, RecursionError) as error:
                 raise InputError(f"{path}, line {number}: not valid JSON ({error})") from None
             yield number, value
@@ -136,7 +159,6 @@ def _lines(path: Path) -> Iterator[tuple[int, Any]]:
 def _document(path: Path) -> Iterator[tuple[int, Any]]:
     """Yield the elements of one array, or the one object of the file."""
     text = read_text(path)
-    decoder = json.JSONDecoder()
     position = _after_blanks(text, 0)
     is_array = text[position] == "["
     if is_array:
@@ -148,7 +170,7 @@ def _document(path: Path) -> Iterator[tuple[int, Any]]:
     while is_open:
         line, counted = line + text.count("\n", counted, position), position
         try:
-            value, position = decoder.raw_decode(text, position)
+            value, position = _DECODER.raw_decode(text, position)
         except json.JSONDecodeError as error:
             reason = f"{error.msg}: column {error.colno}"
             raise InputError(f"{path}, line {error.lineno}: not valid JSON ({reason})") from None

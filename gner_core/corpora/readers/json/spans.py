@@ -1,8 +1,9 @@
 """Reads JSON records with entities as positions, of words (`word_spans`) or characters.
 
 An entity is an object such as {"start": 0, "end": 3, "type": "person"} or a list such as
-[0, 3, "person"]; entities may also be one object of lists, as `datasets` stores them; the params name its keys and say whether the end is included. Of several labels
-the first is taken, and counted. Where an entity also holds its text, that is compared with the text
+[0, 3, "person"]; entities may also be one object of lists, as `datasets` stores them; the params
+name its keys and say whether the end is included. Of several labels the first is taken, and
+counted. Where an entity also holds its text, that is compared with the text
 at its position (`gner_core.corpora.readers.positions`).
 
 Records that an annotator did not accept (Prodigy) are left out and counted.
@@ -61,7 +62,9 @@ def label_of(value: Any, entity: Any, *, where: str, repairs: Counter[str]) -> s
     if isinstance(value, str) and value.isascii() and value.strip():
         return value  # the usual case, and fast
     labels = value if isinstance(value, list) else [value]
-    if not labels or not all(isinstance(label, str) for label in labels):
+    if not labels:
+        raise InputError(f"{where}: entity {short(entity)} has no label")
+    if not all(isinstance(label, str) for label in labels):
         raise InputError(f"{where}: entity {short(entity)} is not two integers and a label")
     if len(labels) > 1:
         repairs["further labels of an entity left out"] += len(labels) - 1
@@ -73,12 +76,18 @@ def label_of(value: Any, entity: Any, *, where: str, repairs: Counter[str]) -> s
 
 def as_objects(entities: Any) -> Any:
     """Return one object of lists of the same length as a list of objects, all else as it is."""
-    if not isinstance(entities, dict) or not entities:
+    if not is_object_of_lists(entities) or len(set(map(len, entities.values()))) > 1:
         return entities
-    columns = list(entities.values())
-    if not all(isinstance(one, list) and len(one) == len(columns[0]) for one in columns):
-        return entities
-    return [dict(zip(entities, one, strict=True)) for one in zip(*columns, strict=True)]
+    return [dict(zip(entities, one, strict=True)) for one in zip(*entities.values(), strict=True)]
+
+
+def is_object_of_lists(value: Any) -> bool:
+    """Say whether a value may be entities as one object of lists."""
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(isinstance(one, list) for one in value.values())
+    )
 
 
 def short(entity: Any) -> str:
@@ -98,6 +107,9 @@ def _mentions(
     if is_reviewed and form.entities_field not in record:
         return []
     entities = as_objects(field(record, form.entities_field, where=where))
+    if is_object_of_lists(entities):
+        lengths = ", ".join(f"{key} {len(values)}" for key, values in entities.items())
+        raise InputError(f"{where}: lists in {form.entities_field!r} differ in length: {lengths}")
     if not isinstance(entities, list):
         raise InputError(f"{where}: {form.entities_field!r} must be a list")
     said = []

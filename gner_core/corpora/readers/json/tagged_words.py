@@ -35,8 +35,11 @@ def named_tags(
         raise InputError(f"{where}: {len(words)} words but {len(values)} tags")
     if all(isinstance(value, str) for value in values):
         return values
-    if names is None:
+    if names is None and all(isinstance(value, int) for value in values):
         raise InputError(f"{where}: {field!r} must be a list of strings; name integers: tag_names")
+    if names is None:
+        bad = next(value for value in values if not isinstance(value, str))
+        raise InputError(f"{where}: tag {bad!r} in {field!r} is no text")
     for value in values:
         # bool is a kind of int in Python
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < len(names):

@@ -32,7 +32,7 @@ def read(path: Path, form: ConllFormat, repairs: Counter[str]) -> Iterator[RawSe
     lines: list[int] = []
     tabs = form.separator == "tab"
     token, tag = form.token_column, form.tag_column
-    least = form.columns or max(token, tag, 1) + 1
+    least = _least_columns(form)
     # This loop runs once per token of a corpus: one split, a few comparisons, three appends.
     for number, line in chain(text_lines(path), [(0, "")]):  # an empty line ends the last, too
         cells = line.split("\t") if tabs else split_at_blanks(line)
@@ -49,16 +49,23 @@ def read(path: Path, form: ConllFormat, repairs: Counter[str]) -> Iterator[RawSe
         if not words and line[0] == "#" and not is_tag(cells[tag] if fits else "", form.scheme):
             repairs["comment lines left out"] += 1
         elif not fits:
-            raise InputError(
-                f"{path}, line {number}: {len(cells)} {form.separator}-separated columns where "
-                f"{'' if form.columns else 'at least '}{least} were expected: {line[:60]!r}"
-            )
+            raise InputError(f"{path}, line {number}: {wrong_columns(line, cells, form)}")
         elif form.id_column is not None and NO_WORD.fullmatch(cells[form.id_column]):
             repairs["ranges and empty nodes of CoNLL-U left out"] += 1
         else:
             words.append(cells[token])
             tags.append(cells[tag])
             lines.append(number)
+
+
+def wrong_columns(line: str, cells: list[str], form: ConllFormat) -> str:
+    """Say that a line has not the columns of its corpus."""
+    wanted = f"{'' if form.columns else 'at least '}{_least_columns(form)} were expected"
+    return f"{len(cells)} {form.separator}-separated columns where {wanted}: {line[:60]!r}"
+
+
+def _least_columns(form: ConllFormat) -> int:
+    return form.columns or max(form.token_column, form.tag_column, 1) + 1
 
 
 def is_document_line(cells: list[str], token: int) -> bool:

@@ -97,6 +97,7 @@ def test_a_file_that_datasets_wrote(tmp_path: Path) -> None:
         ({"tokens": [["a"]], "ner_tags": [[0]]}, {}, "row 1: .* name integers: tag_names"),
         ({"tokens": [["a"]], "ner_tags": [[3]]}, {"tag_names": ["O"]}, "row 1: tag 3 .* 0 to 0"),
         ({"tokens": [["a"], None], "ner_tags": [["O"], ["O"]]}, {}, "row 2: 'tokens' must be"),
+        ({"tokens": [["a"]], "ner_tags": [[None]]}, {"tag_names": ["O"]}, "row 1: tag None in"),
         ({"tokens": [["a"], ["b"]], "ner_tags": [["O"], []]}, {}, "row 2: 1 words but 0 tags"),
         ({"tokens": [["a"]]}, {}, "no column 'ner_tags'; there are: tokens"),
     ],

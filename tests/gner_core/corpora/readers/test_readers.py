@@ -125,6 +125,9 @@ def test_json_lines(tmp_path: Path) -> None:
         ('{"words": ["a"], "tags": []}\n', JSONL, r"line 1: 1 words but 0 tags"),
         ('{"words": \n', JSONL, r"line 1: not valid JSON"),
         ("[1]\n", JSONL, r"line 1: not a JSON object"),
+        ('{"words": ["a"], "tags": [], "tags": ["O"]}', JSONL, r"line 1: .*'tags' is there twice"),
+        ('[\n{"words": [], "c": {"c": 1, "c": 1}}]', JSONL, r"line 2: .*'c' is there twice in .*1"),
+        ('{"7": {"words": []}, "7": {"words": []}}', JSONL, r"line 1: .*'7' is there twice"),
     ],
 )
 def test_faults_name_file_and_line(
@@ -182,6 +185,11 @@ TALK = {"kind": "conversations", "tokens": "blanks", "unanswered_types": "drop"}
             "integers",
         ),
         ('{"text": "a", "entities": [[0, 1, "PER"]]}', SPANS, "line 1: entity .* has not 'start'"),
+        (
+            '{"text": "Ge\\u0301o", "entities": [{"start": 0, "end": 3, "label": "PER", "text": "G\\u00e9o"}]}',
+            SPANS,
+            "line 1: says .* differ in their Unicode normal form",
+        ),
         ('{"text": "\\ud800", "entities": []}', SPANS, "line 1: .* half of a character"),
         (
             '[\n{"text": "a", "entities": []},\n{"text": 1}\n]',

@@ -18,6 +18,9 @@ from tests.gner_core.corpora.own_corpora import (
 )
 from tests.gner_core.corpora.recognition.looking import RECORD, TEXT, entities, look_at
 
+TAGGED = [{"words": ["Ida", "ran"], "tags": ["B-PER", "O"]}] * 5
+NUMBERED = [{"words": ["Ida", "ran"], "tags": [1, 0]}] * 3
+
 
 @pytest.mark.parametrize(
     ("records", "message"),
@@ -40,13 +43,52 @@ from tests.gner_core.corpora.recognition.looking import RECORD, TEXT, entities, 
             [{"words": ["Ida"], "tags": ["B-PER"]}, {"words": [None], "tags": ["O"]}],
             "line 2: 'words' must be a list of strings",
         ),
+        ([*TAGGED, {"words": ["a", "b"], "tags": ["O", "B-"]}], "line 6: unknown tag 'B-'"),
+        ([*TAGGED, {"words": ["a", "b"], "tags": ["O", "0"]}], "line 6: unknown tag '0'"),
+        ([*TAGGED, {"words": ["a", "b"], "tags": ["O", None]}], "line 6: tag None in 'tags'"),
+        (
+            [*[{"words": ["a", "b"], "tags": ["B", "O"]}] * 5, {"words": ["a"], "tags": ["0"]}],
+            "line 6: unknown tag '0'; expected O, B or I",
+        ),
+        ([*NUMBERED, {"words": ["a", "b"], "tags": [0, None]}], r"line 4: 'tags' must .*\[0, None"),
+        ([*NUMBERED, {"words": ["a", "b"], "tags": [0, "1"]}], r"line 4: 'tags' must .*\[0, '1'"),
+        (
+            [
+                *3 * [{"text": TEXT, "marks": {"start": [0], "end": [7], "label": ["PER"]}}],
+                {"text": TEXT, "marks": {"start": [0], "end": [7, 9], "label": ["PER"]}},
+            ],
+            "line 4: lists in 'marks' differ in length: start 1, end 2, label 1",
+        ),
+        ([RECORD, {**RECORD, "marks": [[0, 7, []]]}], "line 2: entity .* has no label"),
+        (
+            [
+                {"text": text, "marks": [{"start": 12, "end": 16, "label": "LOC", "text": "Oslo"}]}
+                for text in (TEXT, "")
+            ],
+            "line 2: 12 to 16 lies outside the text's 0 characters",
+        ),
     ],
 )
 def test_one_record_that_differs_is_named(tmp_path: Path, records: list[Any], message: str) -> None:
     found = look_at(tmp_path, json_lines(records))
     assert found.splits == {}
     with pytest.raises(InputError, match=message):
-        raise InputError(found.problems[0])
+        raise InputError("; ".join(found.problems))
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"words": ["Ida", "ran"], "ids": [10**9, 10**30]}, "neither words with tags"),
+        (
+            {"text": "\ud800", "marks": [{"start": 0, "end": 4, "label": "LOC", "text": "Oslo"}]},
+            r"line 1: '\\ud800' is half of a character",
+        ),
+    ],
+)
+def test_odd_values_end_in_a_message(tmp_path: Path, record: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        raise InputError("; ".join(look_at(tmp_path, json.dumps(record)).problems))
 
 
 @pytest.mark.parametrize(
@@ -78,6 +120,24 @@ def test_positions_inside_words_are_doubtful(tmp_path: Path) -> None:
     assert "50% of the starts and ends of entities lie inside words" in problem
     chinese = {"text": "王小明住在北京市", "marks": [[0, 3, "PER"], [5, 7, "LOC"]]}
     assert look_at(tmp_path, json_lines([chinese])).problems == []
+
+
+@pytest.mark.parametrize("counted", ["UTF-16 units", "characters"])
+def test_positions_that_fit_words_as_utf16_units_only_are_doubtful(
+    tmp_path: Path, counted: str
+) -> None:
+    text = "🎉🎉🎉🎉 In Oslo at last, said Ana to me on Monday."
+    more = 4 if counted == "UTF-16 units" else 0
+    marks = [
+        [text.index(said) + more, text.index(said) + len(said) + more, "x"]
+        for said in ("Oslo", "Ana")
+    ]
+    value = [{"value": {"start": start, "end": end, "labels": ["x"]}} for start, end, _ in marks]
+    task = {"data": {"text": text}, "annotations": [{"result": value}]}
+    said = "start and end with words 4 times if positions count UTF-16 units"
+    for record in ({"text": text, "marks": marks}, task):
+        problems = look_at(tmp_path, json_lines([record])).problems
+        assert any(said in problem for problem in problems) == (counted == "UTF-16 units")
 
 
 @pytest.mark.parametrize(
@@ -136,6 +196,13 @@ def test_positions_count_what_the_text_of_the_entity_says(
     assert "line 1" in problem and "says 'Rome' where the text has" in problem
 
 
+@pytest.mark.parametrize("said", ["Ge\u0301o  Moe", "G\u00e9o\u00a0Moe", "g\u00e9o moe"])
+def test_blanks_capitals_and_normal_forms_may_differ(tmp_path: Path, said: str) -> None:
+    mark = {"start": 4, "end": 11, "text": said, "label": "PER"}
+    found = look_at(tmp_path, json_lines([{"text": "Ask G\u00e9o Moe of Oslo", "marks": [mark]}]))
+    assert entities(found) == [("G\u00e9o Moe", "PER")] and found.problems == []
+
+
 def test_words_are_split_where_entities_would_be_widened(tmp_path: Path) -> None:
     record = {"text": "Ask Ida Moe. Oslo-based.", "marks": [[4, 11, "PER"], [13, 17, "LOC"]]}
     found = look_at(tmp_path, json_lines([record]))
@@ -146,6 +213,7 @@ def test_changed_entities_are_an_error_unless_allowed(tmp_path: Path) -> None:
     record = {"text": TEXT, "marks": [[0, 7, "PER"], [4, 16, "LOC"], [12, 16, "LOC"]]}
     found = look_at(tmp_path, json_lines([record]))
     assert "66.7% of 3 entities would be changed (2 overlapping" in found.problems[-1]
+    assert "tokens: words" not in found.problems[-1]  # which would not help
     assert found.splits == {}
     allowed = recognise(tmp_path, {"train": ("own.txt",)}, name="own", changed_at_most=0.7)
     assert entities(allowed) == [("Moe saw Oslo", "LOC")]
@@ -168,8 +236,8 @@ def test_labels_of_one_type_share_a_name_in_prompts_and_are_told(tmp_path: Path)
         "Person": "person",
         "a_b": "a b",
         "a b": "a b",
-        "CAFE\u0301": "CAFE\u0301",
-        "caf\u00e9": "CAFE\u0301",
+        "CAF\u00c9": "CAF\u00c9",
+        "caf\u00e9": "CAF\u00c9",
         "GPE": "geopolitical entity",
         "B-cell": "B cell",
     }
@@ -193,3 +261,25 @@ def test_regions_of_a_web_page_are_told_from_those_of_a_text(tmp_path: Path) -> 
     found = look_at(tmp_path, json.dumps([task]))
     assert "line 1: region" in found.problems[0]
     assert "not those of HyperText" in found.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({"annotations": ["x"]}, "'annotations' must be a list of objects"),
+        ({"annotations": {"a": 1}}, "'annotations' must be a list of objects"),
+        ({"annotations": "none"}, "'annotations' must be a list of objects"),
+        ({"annotations": [{"result": 5}]}, "'result' must be a list of objects"),
+        ({"annotations": [{"result": ["x"]}]}, "'result' must be a list of objects"),
+        (
+            {"annotations": [{"result": [{"value": {"start": 0, "end": 3, "labels": []}}]}]},
+            "entity .* has no label",
+        ),
+    ],
+)
+def test_a_task_of_another_shape_is_named(tmp_path: Path, task: Any, message: str) -> None:
+    region = {"start": 0, "end": 3, "text": "Ida", "labels": ["PER"]}
+    good = {"data": {"text": TEXT}, "annotations": [{"result": [{"value": region}]}]}
+    found = look_at(tmp_path, json_lines([good, {**good, **task}]))
+    with pytest.raises(InputError, match=f"line 2: {message}"):
+        raise InputError(found.problems[0])

@@ -48,11 +48,31 @@ def test_lines_that_do_not_fit_are_named(tmp_path: Path) -> None:
     lines[0][2] = "plays\tO\tO"
     lines[1][1] = "saw\tx"
     found = look_at(tmp_path, columns(lines), "own.tsv")
-    assert [p.partition("own.tsv, ")[2] for p in found.problems[:2]] == [
-        "line 3: 3 columns where most lines have 2",
-        "line 10: 'x' is no tag",
+    assert [p.partition("own.tsv, ")[2] for p in found.problems] == [
+        r"line 3: 3 tab-separated columns where 2 were expected: 'plays\tO\tO'",
+        "line 10: unknown tag 'x'; expected O, B-<label> or I-<label>",
     ]
     assert found.splits == {}
+
+
+def test_a_first_line_without_a_tag_may_be_a_header(tmp_path: Path) -> None:
+    found = look_at(tmp_path, "Wort\tArt\n" + "Ida\tB-PER\nran\tO\n" * 9)
+    (problem,) = found.problems
+    assert "line 1: unknown tag 'Art'" in problem and "is it a header? delete it" in problem
+
+
+def test_a_file_with_tags_of_two_schemes_is_said_to_mix_them(tmp_path: Path) -> None:
+    found = look_at(tmp_path, "Ida B-PER\nMoe L-PER\nin O\nOslo S-LOC\nran S-LOC\n")
+    (problem,) = found.problems
+    assert "line 2: unknown tag 'L-PER'" in problem
+    assert "L- is of bilou: the scheme is another, or the file mixes several" in problem
+
+
+@pytest.mark.parametrize("first", ["// made by hand", "<<<<<<< HEAD"])
+def test_a_file_called_json_must_start_as_json(tmp_path: Path, first: str) -> None:
+    content = f"{first}\n{json.dumps(RECORD)}\n"
+    with pytest.raises(InputError, match=f"a .jsonl file whose first line is no JSON: '{first}'"):
+        look_at(tmp_path, content, "own.jsonl")
 
 
 def test_many_faults_are_summed_up(tmp_path: Path) -> None:
@@ -82,8 +102,22 @@ def test_an_open_question_about_ends_is_said(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("", "empty"),
+        ("-DOCSTART- O\n\n", "no line with a token"),
+        (
+            "token\tner_tag\nIda\tB-PER\nran\tO\n",
+            r"line 1: 'token\\tner_tag' is a header: delete it",
+        ),
+        ("Ida\tB-PER\u2028ran\tO\u2028\u2028It\tO\u2028", r"line 1: its lines end with U\+2028"),
+        ("Ida B-PER\x85ran O\x85", r"line 1: its lines end with U\+0085"),
         ("just some words\nin two lines\n", "no column of tags.*the last one holds words, lines"),
         ('{"text": "no entities"}\n', "neither words with tags nor entities"),
+        *(
+            (
+                json.dumps({"tokens": ["In", "Oslo"], "ner_tags": ["O", tag]}),
+                f"'ner_tags' holds {tag}, O",
+            )
+            for tag in ("LOC-B", "B:LOC", "B/LOC", "B–LOC")
+        ),
         ("O\tO\nB-x\tB-x\n", "all 2 columns hold tags"),
         ("Ida PER-B\nMoe PER-I\nran O\noff O\n", "no column of tags.* holds PER-B, .*B-LABEL"),
         ("Ida B/PER\nMoe I/PER\nran O\noff O\n", "no column of tags.* holds B/PER, I/PER, O"),
@@ -108,6 +142,19 @@ def test_a_table_without_entities_is_named_for_what_it_is(tmp_path: Path) -> Non
     pq.write_table(pa.table({"numbers": [1]}), tmp_path / "own.parquet")
     with pytest.raises(InputError, match=r"is Parquet: write the entry with format: .*numbers"):
         recognise(tmp_path, {"train": ("own.parquet",)}, name="own")
+
+
+def test_a_null_among_named_integers_is_named_with_its_row(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    named = {"feature": {"names": ["O", "B-PER"], "_type": "ClassLabel"}, "_type": "List"}
+    said = json.dumps({"info": {"features": {"ner_tags": named}}})
+    table = pa.table({"tokens": 3 * [["Ida", "ran"]], "ner_tags": [[1, 0], [1, 0], [1, None]]})
+    table = table.replace_schema_metadata({"huggingface": said})
+    pq.write_table(table, tmp_path / "own.parquet")
+    found = recognise(tmp_path, {"train": ("own.parquet",)}, name="own")
+    assert "row 3: tag None in 'ner_tags' is not one of 0 to 1" in found.problems[0]
 
 
 @pytest.mark.parametrize(
@@ -137,6 +184,13 @@ def test_schemes(tmp_path: Path, tags: str, scheme: str) -> None:
     assert entities(as_json) == entities(found)
 
 
+def test_a_bare_label_may_be_rare(tmp_path: Path) -> None:
+    content = "Ida PER\n" + 40 * "ran O\n"
+    assert entities(look_at(tmp_path, content)) == [("Ida", "PER")]
+    record = {"words": ["Ida", *40 * ["ran"]], "tags": ["PER", *40 * ["O"]]}
+    assert entities(look_at(tmp_path, json_lines([record]), "own.jsonl")) == [("Ida", "PER")]
+
+
 def test_a_bare_label_may_look_like_a_tag(tmp_path: Path) -> None:
     content = "a@b e-mail\nby O\nin O\nIda person\nat O\nOslo place\non O\n\n"
     found = entities(look_at(tmp_path, content * 2))
@@ -157,6 +211,9 @@ def test_tags_without_labels_are_of_one_type(tmp_path: Path, tags: str) -> None:
 def test_of_nested_columns_the_outer_one_is_taken(tmp_path: Path) -> None:
     outer = look_at(tmp_path, "Bank\tB-ORG\tO\nof\tI-ORG\tO\nOslo\tI-ORG\tB-LOC\nOslo\tB-LOC\tO\n")
     assert entities(outer) == [("Bank of Oslo", "ORG"), ("Oslo", "LOC")]
+    other = look_at(tmp_path, "Bank\tB-ORG\tO\nof\tI-ORG\tO\nOslo\tI-ORG\tB-LOC\n")
+    assert entities(other) == [("Oslo", "LOC")]
+    assert "the last one was taken, without ORG; tag_column says another" in other.problems[0]
     chunks = look_at(tmp_path, "Ida\tB-NP\tB-PER\nran\tB-VP\tO\n")
     assert entities(chunks) == [("Ida", "PER")]
 
