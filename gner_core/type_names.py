@@ -31,6 +31,15 @@ def one_blank(name: str) -> str:
     return " ".join(name.split())
 
 
+def plain_label(label: str) -> str:
+    """Return a label of files or catalogs in the form in which labels are compared.
+
+    It has no blanks around it, single ones inside, and composed letters (NFC): two labels that
+    look the same are the same.
+    """
+    return normalize("NFC", one_blank(label))
+
+
 def fault_of_type(name: str) -> str | None:
     """Return why a name is none of an entity type, as the end of a sentence; None where it is one."""
     if any(category(sign) == "Cs" for sign in name):
@@ -55,7 +64,7 @@ def faults_of_labels(labels: Mapping[str, str], labels_to_o: Sequence[str]) -> I
     """Yield what is wrong with the types that a catalog entry gives to labels."""
     given: dict[str, str] = {}
     for label, name in labels.items():
-        first = given.setdefault(_as_read(label), label)
+        first = given.setdefault(plain_label(label), label)
         if first != label:
             yield f"labels: {first!r} and {label!r} are one label in files; leave one out"
         if fault := _fault_of_written(label, name):
@@ -68,17 +77,12 @@ def faults_of_labels(labels: Mapping[str, str], labels_to_o: Sequence[str]) -> I
             f"give {of_them} one name, or names that differ in more"
         )
     for label in labels_to_o:
-        if _as_read(label) in given:
-            name = labels[given[_as_read(label)]]
+        if plain_label(label) in given:
+            name = labels[given[plain_label(label)]]
             yield (
                 f"labels_to_o: {label!r} has a type in labels, too: {name!r}; "
                 "leave one of the two out"
             )
-
-
-def _as_read(label: str) -> str:
-    """Return the form in which labels of files and of catalogs are compared."""
-    return normalize("NFC", one_blank(label))
 
 
 def _fault_of_written(label: str, name: str) -> str | None:

@@ -12,6 +12,7 @@ from flows.views.output import Output, program
 from gner_core.errors import InputError
 
 if TYPE_CHECKING:
+    from gner_core.config.corpus import HubSource
     from gner_core.corpora.recognition.draft import Draft
 
 MODELS = Path(__file__).parents[2] / "params" / "models"
@@ -100,27 +101,22 @@ def _draft(files: list[Path], *, name: str, seed: int, changed_at_most: float) -
     from tasks.standalone.corpora import fetched_corpus
 
     repo = files[0].as_posix()
+    sources: tuple[HubSource, ...] = ()
     if len(files) > 1 or files[0].exists() or not REPOSITORY.fullmatch(repo):
         folder, splits, left_out = corpus_files(files)
-        return draft_corpus(
-            folder,
-            splits,
-            name=name,
-            seed=seed,
-            changed_at_most=changed_at_most,
-            left_out=left_out,
-        )
-    source, splits, left_out = hub_files(repo)
-    with FetchBars(Output(stderr=True)) as bars:
-        entry = unread(splits, source)
-        folder = fetched_corpus(name, entry, mirror=None, offline=False, report=bars)
+    else:
+        source, splits, left_out = hub_files(repo)
+        sources = (source,)
+        with FetchBars(Output(stderr=True)) as bars:
+            entry = unread(splits, source)
+            folder = fetched_corpus(name, entry, mirror=None, offline=False, report=bars)
     return draft_corpus(
         folder,
         splits,
         name=name,
         seed=seed,
         changed_at_most=changed_at_most,
-        sources=(source,),
+        sources=sources,
         left_out=left_out,
     )
 

@@ -16,10 +16,11 @@ from gner_core.corpora import cutting
 from gner_core.corpora.readers import READERS
 from gner_core.corpora.readers.positions import DISCONTINUOUS
 from gner_core.corpora.readers.raw import Raw, RawSentence, RawSpans, RawText
-from gner_core.corpora.tag_schemes import BioTags, TagError, plain_label
+from gner_core.corpora.tag_schemes import BioTags, TagError
 from gner_core.corpora.tokens import tag_words, tokenise
 from gner_core.errors import InputError
 from gner_core.records import Sentence
+from gner_core.type_names import plain_label
 
 PACKAGED = Path(__file__).parent / "demo"
 WIDENED = "entities widened to whole words"

@@ -10,11 +10,12 @@ Example:
 """
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal
+
+from gner_core.type_names import plain_label
 
 Scheme = Literal["bio", "iob1", "bioes", "bilou", "bmes", "unlabelled", "io"]
 
@@ -46,15 +47,6 @@ def is_tag(value: str, scheme: str) -> bool:
     if scheme == "unlabelled":
         return value.strip().upper() in {"O", *ALONE}
     return bool(TAG.fullmatch(value))
-
-
-def plain_label(label: str) -> str:
-    """Return a label in the form in which labels are compared.
-
-    It has no blanks around it, single ones inside, and composed letters (NFC): two labels that
-    look the same are the same.
-    """
-    return unicodedata.normalize("NFC", " ".join(label.split()))
 
 
 class TagError(ValueError):

@@ -76,7 +76,7 @@ def read_own(file: Path) -> OwnFile:
     tagged = stream_any_split(
         found.name, params, split="train", folder=file.parent, repairs=repairs
     )
-    as_written = [_relabelled(one, {}) for one in tagged]
+    as_written = list(tagged)
     notes = Notes(file, repairs, tuple(found.problems))
     if labels == "open":
         return OwnFile(as_written, {}, as_written, notes)
@@ -86,10 +86,10 @@ def read_own(file: Path) -> OwnFile:
 
 
 def _relabelled(sentence: Sentence, labels: Mapping[str, str]) -> Sentence:
-    """Return a sentence with other labels; those not among `labels` stay, in normal form C."""
+    """Return a sentence with other labels; those not among `labels` stay."""
 
     def written(tag: str) -> str:
-        return tag if tag == "O" else normalize("NFC", f"{tag[:2]}{labels.get(tag[2:], tag[2:])}")
+        return tag if tag == "O" else f"{tag[:2]}{labels.get(tag[2:], tag[2:])}"
 
     return replace(sentence, tags=tuple(map(written, sentence.tags)))
 
@@ -111,11 +111,7 @@ def read_pair(gold: Path, predicted: Path) -> Pair:
     """
     own = read_own(gold)
     sentences = [replace(one, corpus=gold.stem) for one in own.as_written]
-    labels = {
-        normalize("NFC", name): normalize("NFC", label)
-        for label, name in own.types.items()
-        if name not in own.types
-    }
+    labels = {name: label for label, name in own.types.items() if name not in own.types}
     texts = read_texts(predicted, labels)
     if texts is not None:
         return Pair(_in_texts(sentences, texts, str(predicted)), [own.notes])

@@ -20,8 +20,8 @@ from gner_core.corpora.mentions import find_mentions
 from gner_core.corpora.readers.json import records as json_records
 from gner_core.corpora.readers.json.records import json_objects, string
 from gner_core.corpora.readers.raw import RawText
-from gner_core.corpora.tag_schemes import plain_label
 from gner_core.errors import InputError
+from gner_core.type_names import plain_label
 
 _PASSAGE = "Text: "
 _QUESTION = re.compile(r"What describes (?P<type>.+) in the text\?", re.DOTALL)
