@@ -32,6 +32,7 @@ from gner_core.records import Sentence, Span, tags_of
 from gner_core.scoring.entity_lines import ListedEntity, ListedText, read_texts
 from gner_core.scoring.scored import Scored, score_tagged
 from gner_core.systems.strings import without_overlaps
+from gner_core.type_names import type_key
 
 SHOWN = 60
 """Characters of a word that a message repeats."""
@@ -57,9 +58,9 @@ class OwnFile:
     notes: Notes
 
     def plain(self, name: str) -> str:
-        """Return the type that a label of the file stands for, whatever its capitals; or `name`."""
-        small = {label.lower(): kind for label, kind in self.types.items()}
-        return self.types.get(name) or small.get(name.lower(), name)
+        """Return the type that a label of the file stands for, however it is written; or `name`."""
+        by_key = {type_key(label): kind for label, kind in self.types.items()}
+        return self.types.get(name) or by_key.get(type_key(name), name)
 
 
 def read_own(file: Path) -> OwnFile:

@@ -30,6 +30,7 @@ from gner_core.scoring.doubts import Seen
 from gner_core.scoring.file_pairs import OwnFile, read_own
 from gner_core.scoring.files import FileScores, FileScoring, score_answered, score_file
 from gner_core.systems.registry import reader
+from gner_core.type_names import type_key
 from tasks.checkpoints.foreign import Usable, package_for
 from tasks.progress import logger
 from tasks.steps.step_key import values
@@ -104,8 +105,8 @@ def sentences_to_test(file: Path, types: Sequence[str], *, without: Sequence[str
     wanted = checked_types([own.plain(name) for name in types] or sorted(counts))
     left = [own.plain(name) for name in without]
     Seen(asked={*wanted, *counts}).check_left_out(left, ("pair", "span"))
-    apart = {name.lower() for name in left}
-    others = [name for name in counts if name not in wanted and name.lower() not in apart]
+    apart = {type_key(name) for name in left}
+    others = [name for name in counts if name not in wanted and type_key(name) not in apart]
     if others:
         shown = ", ".join(f"{name} ({counts[name]:,})" for name in sorted(others))
         raise InputError(

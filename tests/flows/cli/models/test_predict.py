@@ -187,6 +187,17 @@ def test_a_checkpoint_is_tested_on_a_file_without_an_experiment(
     assert "--leave-out 'places': no such type; there are: location, person" in wrong.err
 
 
+def test_what_reading_a_file_left_open_is_said(
+    checkpoint: Path, tiny_home: Home, tmp_path: Path
+) -> None:
+    file = tmp_path / "nested.tsv"
+    file.write_text("Uni\tB-ORG\tO\nof\tI-ORG\tO\nRome\tI-ORG\tB-LOC\nAda\tB-PER\tO\nsaw\tO\tO\n")
+    tested = tiny_home.gner("test", checkpoint.name, str(file))
+    assert "columns [1, 2] all hold tags" in tested.out + tested.err
+    as_json = tiny_home.gner("test", checkpoint.name, str(file), "--json")
+    assert json.loads(as_json.out) and "columns [1, 2] all hold tags" in as_json.err
+
+
 def test_a_test_scores_what_a_threshold_keeps(
     random_model: Path, tiny_home: Home, tmp_path: Path
 ) -> None:
