@@ -27,7 +27,9 @@ class Metric(StrEnum):
 
 File = Annotated[
     Path,
-    typer.Argument(help="Predictions: .parquet of gner, .jsonl(.gz) records, or generate/KEY."),
+    typer.Argument(
+        help="Predictions: .parquet of gner, .jsonl(.gz) records, generate/KEY or its folder."
+    ),
 ]
 OneMetric = Annotated[Literal["pair", "span"], typer.Option(help="pair or span.")]
 Metrics = Annotated[

@@ -100,11 +100,15 @@ def artifact_named(key: str, steps: Sequence[str], store: Store) -> ArtifactRef 
 
 
 def find_predictions(name: Path) -> Path:
-    """Return a file of predictions that is named by its path or as an artifact, `generate/KEY`.
+    """Return a file of predictions, named by its path, by its artifact's folder or as `generate/KEY`.
 
     Raises:
-        InputError: when there is no such artifact; whether there is such a file is not checked.
+        InputError: for no such artifact, or a folder without predictions; a file is not looked for.
     """
+    if name.is_dir():
+        if not (name / PREDICTIONS).is_file():
+            raise InputError(f"{name}: a folder without {PREDICTIONS}; name a file or generate/KEY")
+        return name / PREDICTIONS
     if name.exists() or name.parent != Path(GENERATE):
         return name
     store = open_store()

@@ -9,6 +9,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from flows.cli.main import app
+from gner_core.records import Prediction, write_predictions
 
 WORDS = ["Ada", "of", "New", "York", "waits"]
 LABELS = ["B-person", "O", "B-city", "I-city", "O"]
@@ -160,6 +161,30 @@ def test_texts_of_another_form_or_with_other_types_are_told(
         assert line in result.output and ("look at" in result.output) == bool(line)
     compared = run("compare", str(file), str(file)).stdout
     assert ("no text holds a tag" in compared) == ("no text holds a tag" in line)
+
+
+def test_predictions_are_found_in_the_folder_of_their_artifact(tmp_path: Path) -> None:
+    write_predictions(
+        tmp_path / "predictions.parquet",
+        [
+            Prediction(
+                id="1",
+                corpus="news",
+                words=("Ada", "waits"),
+                tags=("B-person", "O"),
+                types=("person",),
+                text="Ada(B-person) waits(O)",
+                finished=True,
+                skipped=None,
+            )
+        ],
+    )
+    in_folder = run("score", str(tmp_path), "--json", "--workers", "1")
+    assert json.loads(in_folder.stdout)["pair"]["micro"]["f1"] == 1.0
+    (tmp_path / "predictions.parquet").unlink()
+    empty = run("score", str(tmp_path), "--workers", "1")
+    assert empty.exit_code == 2
+    assert f"{tmp_path}: a folder without predictions.parquet" in empty.stderr
 
 
 def test_a_type_that_no_file_has_cannot_be_left_out(files: dict[str, str]) -> None:
