@@ -17,9 +17,15 @@ def home_folder() -> Path:
     """Return the home folder as an absolute path; it need not exist yet.
 
     Raises:
-        InputError: where a file stands in its place, or above it.
+        InputError: where a file stands in its place, or above it, or a sign of its path has a
+            meaning in the address of MLflow's database.
     """
     home = Path(os.environ.get("GNER_HOME") or ".gner").absolute()
+    if sign := next((sign for sign in "?%" if sign in str(home)), None):
+        raise InputError(
+            f"GNER_HOME {home}: holds {sign!r}, which addresses of databases read as something "
+            "else; name another folder"
+        )
     try:
         there = next(path for path in (home, *home.parents) if path.exists())
     except OSError as error:
@@ -39,8 +45,8 @@ def made_home() -> Path:
     try:
         home.mkdir(parents=True, exist_ok=True)
         for name in ("work", "reports"):
-            if (home / name).exists() and not (home / name).is_dir():
-                raise _no_folder(home, f"{name} in it is a file")
+            if os.path.lexists(home / name) and not (home / name).is_dir():
+                raise _no_folder(home, f"{name} in it is a file, or a link to nothing")
         with tempfile.TemporaryFile(dir=home):
             return home
     except OSError as error:

@@ -61,7 +61,7 @@ class ExecutionParams(StrictModel):
     """Unfinished training keeps this many checkpoints."""
     parallel_workers: int = Field(ge=1)
     """Child processes (import, training, generation) that may run at the same time."""
-    threads: int | None = Field(ge=1)
+    threads: int | None = Field(ge=1, le=4096)
     """CPU threads of a worker; null leaves the choice to torch."""
     launcher: Launcher
     """How training processes are started."""

@@ -55,7 +55,7 @@ class TrainParams(StrictModel):
     """Lowest layers of each stack that are frozen, with the embeddings; 0 trains all."""
     lora: LoraParams | None
     """Train adapters and freeze all weights; null trains the weights (the paper)."""
-    seed: int
+    seed: int = Field(ge=0, lt=2**32)
     """Seed of the order of sentences, of type shuffling and of external types."""
 
     @model_validator(mode="after")
@@ -80,7 +80,7 @@ class ChooseHeldOut(StrictModel):
     kind: Literal["held_out"]
     sentences: int = Field(ge=1)
     """How many of the stage's sentences are held out."""
-    seed: int
+    seed: int = Field(ge=0, lt=2**32)
     """Seed of the draw."""
     every: Interval
     """Weight updates between two validation steps, or each epoch; always at the end as well."""

@@ -38,13 +38,23 @@ PART_BYTES, PART_ROWS = 1 << 20, 1024
 class ParquetPart:
     """Rows of a Parquet file written by gner."""
 
+    file: str
+    first: int
+    """Number of the first row, from 1."""
     rows: pa.RecordBatch
 
     def batches(self) -> Iterator[list[Prediction]]:
-        """Yield the records of this part, some at a time."""
+        """Yield the records of this part, some at a time.
+
+        Raises:
+            InputError: for a row that is no record, with file and row.
+        """
         for at in range(0, self.rows.num_rows, BATCH):
             rows = self.rows.slice(at, BATCH).to_pylist()
-            yield [Prediction(**with_tuples(row)) for row in rows]
+            yield [
+                _checked(Prediction(**with_tuples(row)), f"{self.file}, row {number}")
+                for number, row in enumerate(rows, start=self.first + at)
+            ]
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,7 @@ class JsonPart:
             yield [
                 _prediction(line, f"{self.file}, line {number}")
                 for number, line in enumerate(lines[at : at + BATCH], start=self.line + at)
-                if line and not line.isspace()
+                if line.removeprefix(BOM_UTF8).strip()
             ]
 
     def _text(self) -> bytes:
@@ -129,8 +139,16 @@ def _parquet_parts(path: Path) -> Iterator[ParquetPart]:
             missing = ", ".join(name for name in PREDICTION_SCHEMA.names if name not in known)
             if missing:
                 raise InputError(f"{path}: no predictions of gner; columns missing: {missing}")
+            for column in PREDICTION_SCHEMA:
+                found = file.schema_arrow.field(column.name).type
+                if found != column.type:
+                    raise InputError(
+                        f"{path}: column {column.name} holds {found}; expected {column.type}"
+                    )
+            first = 1
             for batch in file.iter_batches(batch_size=PART_ROWS, columns=PREDICTION_SCHEMA.names):
-                yield ParquetPart(batch)
+                yield ParquetPart(str(path), first, batch)
+                first += batch.num_rows
     except pa.ArrowException as error:
         raise InputError(f"{path}: not a readable Parquet file ({error})") from None
 
@@ -155,6 +173,32 @@ def _json_parts(path: Path) -> Iterator[JsonPart]:
             yield JsonPart(str(path), line, start, len(text), text if packed else None)
             line += text.count(b"\n")
             start += len(text)
+
+
+def _checked(one: Prediction, where: str) -> Prediction:
+    """Return a record of a Parquet file, in which any value may be null.
+
+    Raises:
+        InputError: when something is missing, or words, tags and confidences do not fit together.
+    """
+    needed = {
+        name: getattr(one, name) for name in ("id", "corpus", "words", "tags", "types", "text")
+    }
+    listed = {name: getattr(one, name) for name in ("words", "tags", "types", "decided")}
+    missing = [name for name, value in needed.items() if value is None]
+    missing += [name for name, values in listed.items() if values and None in values]
+    if missing:
+        raise InputError(f"{where}: null in {', '.join(missing)}")
+    for name in ("tags", "decided", "probabilities"):
+        values = getattr(one, name)
+        if values is not None and len(values) != len(one.words):
+            raise InputError(f"{where}: {len(one.words)} words but {len(values)} {name}")
+    for tag in (*one.tags, *(one.decided or ())):
+        if tag != "O" and not (tag.startswith(("B-", "I-")) and tag[2:].strip()):
+            raise InputError(f"{where}: tag {tag!r}; expected O, B-<type> or I-<type>")
+    if not all(value is not None and 0 <= value <= 1 for value in one.probabilities or ()):
+        raise InputError(f"{where}: probabilities holds others than numbers from 0 to 1")
+    return one
 
 
 class _Instance(msgspec.Struct):

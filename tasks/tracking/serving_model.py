@@ -176,8 +176,8 @@ def _texts(rows: Any, *, of_objects: bool) -> list[Any]:
     Args:
         of_objects: whether every row must be an object.
     """
-    if isinstance(rows, dict) and isinstance(rows.get(TEXT), list):
-        return list(rows[TEXT])
+    if isinstance(rows, dict) and TEXT in rows:
+        return list(rows[TEXT]) if isinstance(rows[TEXT], list) else [rows[TEXT]]
     if not isinstance(rows, list):
         return []
     for number, row in enumerate(rows, start=1):

@@ -41,8 +41,22 @@ def test_a_file_where_a_folder_of_the_home_belongs(
 ) -> None:
     (tmp_path / name).touch()
     monkeypatch.setenv("GNER_HOME", str(tmp_path))
-    with pytest.raises(InputError, match=f"no folder \\({name} in it is a file\\)"):
+    with pytest.raises(InputError, match=f"no folder \\({name} in it is a file"):
         made_home()
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=f"{name} in it is a file, or a link to nothing"):
+        made_home()
+
+
+@pytest.mark.parametrize("sign", ["?", "%"])
+def test_a_home_that_the_address_of_a_database_cannot_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sign: str
+) -> None:
+    monkeypatch.setenv("GNER_HOME", str(tmp_path / f"a{sign}20b"))
+    done = CliRunner().invoke(app, ["runs"])
+    assert done.exit_code == 2
+    assert f"a{sign}20b: holds {sign!r}" in done.stderr
 
 
 def test_a_home_is_made_when_something_is_to_be_kept(

@@ -230,6 +230,17 @@ def test_a_faulty_file_is_named_with_its_line(data: Data, tmp_path: Path) -> Non
     assert not list((tmp_path / "home" / "store").glob("corpus/*"))
 
 
+def test_check_reads_the_folder_that_one_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text("Ada waits\n")
+    (tmp_path / "a.ann").write_text("T1\tperson 0 3\tAda\n")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["data", "check", "."])
+    assert done.exit_code == 0, done.output
+    assert "1 sentence" in done.output
+
+
 def test_check_refuses_what_is_no_corpus(tmp_path: Path) -> None:
     prose = tmp_path / "prose.txt"
     prose.write_text("Once upon a time\nthere was nothing to tag.\n")

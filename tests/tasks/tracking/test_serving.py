@@ -154,6 +154,9 @@ def test_requests_get_entities_or_one_clear_line(
     for rows in (["a", None], [{"text": "a"}, {"text": None}], {"text": ["a", None]}):
         body = json.dumps({"inputs": rows, "params": TYPES}).encode()
         assert "row 2: text is null" in post(body, JSON).json()["message"]
+    for value, kind in ((None, "null"), (5, "a number")):
+        body = json.dumps({"inputs": {"text": value}, "params": TYPES}).encode()
+        assert f"row 1: text is {kind}" in post(body, JSON).json()["message"]
     assert "row 2 is null" in post(records({"text": "a"}, None), JSON).json()["message"]
     one_text = post(records({"text": "a"}, types="person"), JSON).json()["message"]
     assert one_text == "types is one text, 'person'; give a list: ['person']"

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
 from flows.cli.main import app
-from gner_core.records import Prediction, write_predictions
+from gner_core.records import PREDICTION_SCHEMA
 
 WORDS = ["Ada", "of", "New", "York", "waits"]
 LABELS = ["B-person", "O", "B-city", "I-city", "O"]
@@ -163,28 +165,69 @@ def test_texts_of_another_form_or_with_other_types_are_told(
     assert ("no text holds a tag" in compared) == ("no text holds a tag" in line)
 
 
+ROW: dict[str, Any] = {
+    "id": "1",
+    "corpus": "news",
+    "words": ["Ada", "waits"],
+    "tags": ["B-person", "O"],
+    "types": ["person"],
+    "text": "Ada(B-person) waits(O)",
+    "finished": True,
+    "skipped": None,
+    "decided": None,
+    "probabilities": None,
+}
+
+
+def write_rows(file: Path, *rows: dict[str, Any]) -> None:
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=PREDICTION_SCHEMA), file)
+
+
 def test_predictions_are_found_in_the_folder_of_their_artifact(tmp_path: Path) -> None:
-    write_predictions(
-        tmp_path / "predictions.parquet",
-        [
-            Prediction(
-                id="1",
-                corpus="news",
-                words=("Ada", "waits"),
-                tags=("B-person", "O"),
-                types=("person",),
-                text="Ada(B-person) waits(O)",
-                finished=True,
-                skipped=None,
-            )
-        ],
-    )
+    write_rows(tmp_path / "predictions.parquet", ROW)
     in_folder = run("score", str(tmp_path), "--json", "--workers", "1")
     assert json.loads(in_folder.stdout)["pair"]["micro"]["f1"] == 1.0
     (tmp_path / "predictions.parquet").unlink()
     empty = run("score", str(tmp_path), "--workers", "1")
     assert empty.exit_code == 2
     assert f"{tmp_path}: a folder without predictions.parquet" in empty.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tags": ["B-person"]}, "2 words but 1 tags"),
+        ({"tags": ["person", "O"]}, "tag 'person'; expected O, B-<type> or I-<type>"),
+        ({"tags": ["B-", "O"]}, "tag 'B-'; expected"),
+        ({"tags": ["B-person", None]}, "null in tags"),
+        ({"words": None}, "null in words"),
+        ({"corpus": None}, "null in corpus"),
+        ({"decided": ["O"]}, "2 words but 1 decided"),
+        ({"probabilities": [float("nan"), 1.0]}, "probabilities holds others than numbers"),
+    ],
+)
+def test_a_faulty_row_of_a_table_is_named(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    file = tmp_path / "own.parquet"
+    write_rows(file, ROW, ROW | change)
+    refused = run("score", str(file), "--workers", "1")
+    assert refused.exit_code == 2
+    assert f"own.parquet, row 2: {message}" in " ".join(refused.stderr.split())
+
+
+def test_a_column_of_another_kind_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "own.parquet"
+    pq.write_table(pa.Table.from_pylist([ROW | {"words": "Ada waits"}]), file)
+    refused = run("score", str(file), "--workers", "1")
+    assert refused.exit_code == 2
+    assert "column words holds string; expected list" in " ".join(refused.stderr.split())
+
+
+def test_a_byte_order_mark_may_stand_before_an_empty_line(files: dict[str, str]) -> None:
+    good = Path(files["good"])
+    good.write_bytes(b"\xef\xbb\xbf\n" + good.read_bytes())
+    assert run("score", str(good), "--workers", "1").exit_code == 0
 
 
 def test_a_type_that_no_file_has_cannot_be_left_out(files: dict[str, str]) -> None:
