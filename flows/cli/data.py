@@ -255,7 +255,8 @@ def check(
 
     if not file.exists():
         raise InputError(f"{file}: no such file or folder")
-    file = file.resolve()  # . and .. have no name
+    if file.name in ("", ".."):
+        file = file.resolve()
     name = f"{file.name}/" if file.is_dir() else file.name
     found = recognise(file.parent, {"train": (name,)}, name=plain_name(file.stem))
     console = Output()
