@@ -255,7 +255,7 @@ def check(
 
     if not file.exists():
         raise InputError(f"{file}: no such file or folder")
-    if file.name in ("", ".."):
+    if file.name in ("", ".."):  # they say where a folder is, and not its name
         file = file.resolve()
     name = f"{file.name}/" if file.is_dir() else file.name
     found = recognise(file.parent, {"train": (name,)}, name=plain_name(file.stem))

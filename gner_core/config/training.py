@@ -8,6 +8,8 @@ from gner_core.config.sample import SampleParams
 from gner_core.strict import StrictModel
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What NumPy and torch both take."""
 
 
 class LoraParams(StrictModel):
@@ -55,7 +57,7 @@ class TrainParams(StrictModel):
     """Lowest layers of each stack that are frozen, with the embeddings; 0 trains all."""
     lora: LoraParams | None
     """Train adapters and freeze all weights; null trains the weights (the paper)."""
-    seed: int = Field(ge=0, lt=2**32)
+    seed: Seed
     """Seed of the order of sentences, of type shuffling and of external types."""
 
     @model_validator(mode="after")
@@ -80,7 +82,7 @@ class ChooseHeldOut(StrictModel):
     kind: Literal["held_out"]
     sentences: int = Field(ge=1)
     """How many of the stage's sentences are held out."""
-    seed: int = Field(ge=0, lt=2**32)
+    seed: Seed
     """Seed of the draw."""
     every: Interval
     """Weight updates between two validation steps, or each epoch; always at the end as well."""

@@ -175,30 +175,34 @@ def _json_parts(path: Path) -> Iterator[JsonPart]:
             start += len(text)
 
 
+MAY_BE_NULL = ("skipped", "decided", "probabilities")
+PER_WORD = ("tags", "decided", "probabilities")
+TAG_FORMS = "O, B-<type> or I-<type>"
+
+
 def _checked(one: Prediction, where: str) -> Prediction:
     """Return a record of a Parquet file, in which any value may be null.
 
     Raises:
         InputError: when something is missing, or words, tags and confidences do not fit together.
     """
-    needed = {
-        name: getattr(one, name) for name in ("id", "corpus", "words", "tags", "types", "text")
-    }
-    listed = {name: getattr(one, name) for name in ("words", "tags", "types", "decided")}
-    missing = [name for name, value in needed.items() if value is None]
-    missing += [name for name, values in listed.items() if values and None in values]
-    if missing:
-        raise InputError(f"{where}: null in {', '.join(missing)}")
-    for name in ("tags", "decided", "probabilities"):
-        values = getattr(one, name)
-        if values is not None and len(values) != len(one.words):
-            raise InputError(f"{where}: {len(one.words)} words but {len(values)} {name}")
+    values = {name: getattr(one, name) for name in PREDICTION_SCHEMA.names}
+    for name, value in values.items():
+        if (value is None and name not in MAY_BE_NULL) or (type(value) is tuple and None in value):
+            raise InputError(f"{where}: null in {name}")
+        if name in PER_WORD and value is not None and len(value) != len(one.words):
+            raise InputError(f"{where}: {len(one.words)} words but {len(value)} {name}")
     for tag in (*one.tags, *(one.decided or ())):
-        if tag != "O" and not (tag.startswith(("B-", "I-")) and tag[2:].strip()):
-            raise InputError(f"{where}: tag {tag!r}; expected O, B-<type> or I-<type>")
-    if not all(value is not None and 0 <= value <= 1 for value in one.probabilities or ()):
+        if not _is_tag(tag):
+            raise InputError(f"{where}: tag {tag!r}; expected {TAG_FORMS}")
+    if not all(0 <= value <= 1 for value in one.probabilities or ()):
         raise InputError(f"{where}: probabilities holds others than numbers from 0 to 1")
     return one
+
+
+@lru_cache(maxsize=4096)
+def _is_tag(tag: str) -> bool:
+    return tag == "O" or (tag.startswith(("B-", "I-")) and bool(tag[2:].strip()))
 
 
 class _Instance(msgspec.Struct):
@@ -258,8 +262,8 @@ def _are_named(types: tuple[str, ...]) -> bool:
 
 def _wrong_tag(tags: Sequence[str], types: tuple[str, ...]) -> str:
     tag = next(tag for tag in tags if tag not in _tags(types))
-    if not tag.startswith(("B-", "I-")) or not tag[2:].strip():
-        return f"gold label {tag!r}; expected O, B-<type> or I-<type>"
+    if not _is_tag(tag):
+        return f"gold label {tag!r}; expected {TAG_FORMS}"
     listed = f"only {_listed(types)}" if types else "which is empty"
     hint = next(filter(None, (other_form(tag[2:], name) for name in types)), "")
     return f"gold type {tag[2:]!r} is not in label_list, {listed}; a model cannot find it{hint}"

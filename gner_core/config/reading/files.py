@@ -247,8 +247,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not valid YAML: {error}") from None
-    except ValueError as error:  # a NUL in the name of the file
-        raise InputError(f"{str(path)!r}: cannot be read ({error})") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: must hold a mapping of keys to values")
     unshared: dict[str, Any] = copied(values)

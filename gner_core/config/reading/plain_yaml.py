@@ -71,7 +71,7 @@ def read_text(text: str, where: str) -> Any:
         where: its file or option, for messages.
 
     Raises:
-        InputError: for what is no YAML, a repeated key, or a number that is not finite.
+        InputError: for what is no YAML, a repeated key, a NUL, or a number that is not finite.
     """
     loader = _Loader(text)
     try:
@@ -125,6 +125,8 @@ def _check(
         children = [(str(number), value) for number, value in enumerate(node.value)]
     else:
         children = []
+        if "\0" in node.value:
+            raise InputError(f"{at}: holds a NUL")
         if node.tag == FLOAT:
             number = float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
             if not math.isfinite(number):

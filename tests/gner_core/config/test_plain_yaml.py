@@ -57,6 +57,7 @@ def test_keys_stay_what_they_are() -> None:
             "x.yaml: a18: aliases make more than 1,000,000 values of it",
         ),
         ("a: -.INF", "x.yaml: a: Input should be a finite number, got -inf"),
+        ('a: {b: "c\\0d.yaml"}', "x.yaml: a.b: holds a NUL"),
         ("a: .nan", "x.yaml: a: Input should be a finite number, got nan"),
         ("a: 1.0e999", "x.yaml: a: Input should be a finite number, got inf"),
         ("a: &a {b: *a}", "x.yaml: a.b: an alias of a section that holds it"),
