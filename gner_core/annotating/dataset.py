@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gner_core.errors import InputError
-from gner_core.runtime.files import replacing_file, write_file
+from gner_core.runtime.files import is_unfinished, replacing_file, write_file
 from gner_core.store.objects import Objects
 
 MANIFEST = "_manifest.json"
@@ -48,7 +48,8 @@ class Dataset:
         Raises:
             InputError: when the folder holds something else, or cannot be written.
         """
-        there = self.objects.entries("")
+        # Another process may be writing the manifest at this moment, or have been killed meanwhile.
+        there = [name for name in self.objects.entries("") if not is_unfinished(name)]
         known = self._manifest() if MANIFEST in there else {}
         if known.get("key") == key and known.get("complete"):
             return known

@@ -4,17 +4,25 @@ They are written under another name in the same folder and renamed.
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.part")
+
 
 def write_file(target: Path, content: str | bytes) -> None:
     """Write a file atomically: a reader gets the old content or the new."""
     with replacing_file(target) as unfinished:
         unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def is_unfinished(name: str) -> bool:
+    """Say whether a file is one that `replacing_file` is writing, or that a killed process left."""
+    return bool(_UNFINISHED.fullmatch(name))
 
 
 @contextmanager

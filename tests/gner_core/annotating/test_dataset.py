@@ -9,6 +9,7 @@ from gner_core.annotating.dataset import MANIFEST, Dataset
 from gner_core.annotating.entities import Tally, rows_of, write_entities
 from gner_core.annotating.texts import Part, Record
 from gner_core.errors import InputError
+from gner_core.runtime.files import replacing_file
 from tests.s3_server import S3
 
 HEAD = {"checkpoint": "train/abc", "looked_for": ["person"]}
@@ -89,6 +90,13 @@ def test_a_folder_belongs_to_one_annotation(file: Path, tmp_path: Path) -> None:
 
 def test_an_object_store_does_the_same(file: Path, tmp_path: Path, s3: S3) -> None:
     check(s3.url(f"{tmp_path.name}/out"), file)
+
+
+def test_a_folder_that_another_process_is_just_taking_is_no_strange_one(tmp_path: Path) -> None:
+    with replacing_file(tmp_path / MANIFEST) as unfinished:
+        unfinished.write_text("{")
+        assert Dataset(str(tmp_path)).begin("key", HEAD) is None
+    assert not unfinished.exists()
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
