@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from gner_core.annotating.sources import Source, open_source
 from gner_core.errors import InputError
+from gner_core.strict import JSON
 
 LONGEST = 1 << 24
 """Bytes of a line, at most."""
@@ -123,7 +124,7 @@ def _json_lines(source: Source, text: str, id_field: str) -> Iterator[Record]:
             continue
         where = f"{source.url}, line {line}"
         try:
-            values = json.loads(given)
+            values = JSON.decode(given)
         except (ValueError, RecursionError) as error:
             raise InputError(f"{where}: not a JSON object ({error})") from None
         if not isinstance(values, dict):

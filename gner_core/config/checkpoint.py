@@ -4,7 +4,6 @@ With it, a folder of weights can be used without the experiment that made it. Th
 imported backbone has `target` null and no `types`.
 """
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ from gner_core.config.backbone import BackboneParams
 from gner_core.config.systems.any import System
 from gner_core.config.systems.gner import GnerSystem, TargetForm
 from gner_core.errors import InputError
-from gner_core.strict import StrictModel
+from gner_core.strict import JSON, StrictModel
 
 DESCRIPTION = "gner.json"
 VERSION: Literal[1] = 1
@@ -54,7 +53,7 @@ def description_of(folder: Path) -> Description:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the folder of a checkpoint")
     try:
-        found: Any = json.loads(file.read_bytes())
+        found: Any = JSON.decode(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(
             f"{folder}: not a checkpoint of gner, it holds no {DESCRIPTION}; give the folder of a "

@@ -11,9 +11,9 @@ from unicodedata import normalize
 
 import msgspec
 
-from gner_core.corpora.readers.json.records import decode
 from gner_core.corpora.readers.raw import text_lines
 from gner_core.errors import InputError, other_form
+from gner_core.strict import JSON
 
 SHOWN = 60
 """Characters of a text that a message repeats."""
@@ -49,7 +49,7 @@ def read_texts(file: Path, labels: Mapping[str, str]) -> list[ListedText] | None
         if not line.strip():
             continue
         try:
-            text = msgspec.convert(decode(line), ListedText)
+            text = msgspec.convert(JSON.decode(line), ListedText)
         except (ValueError, RecursionError) as error:
             if not texts:
                 return None

@@ -20,11 +20,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gner_core.corpora.readers.json.records import decode
 from gner_core.corpora.readers.raw import encoding_of
 from gner_core.errors import InputError, other_form
 from gner_core.records import PREDICTION_SCHEMA, Prediction, with_tuples
 from gner_core.scoring.scored import Scored
+from gner_core.strict import JSON
 
 BATCH = 64
 """Sentences that are handled together: few enough to stay in the processor's cache."""
@@ -232,7 +232,7 @@ def _prediction(line: bytes, where: str) -> Prediction:
     try:
         record = _DECODER.decode(line)
         if len(_KEY.findall(line)) > len(KEYS):  # msgspec takes the last of equal keys
-            decode(line.decode())
+            JSON.decode(line.decode())
     except (ValueError, RecursionError) as error:
         hint = "; give the gold before it: gner score GOLD PREDICTED" if ENTITIES in line else ""
         raise InputError(f"{where}: not a record of a prediction: {error}{hint}") from None

@@ -5,6 +5,7 @@ Written against ASGI itself, so that a request whose client goes away can still 
 
 import asyncio
 import hmac
+import json
 import time
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gner_core.serving.metrics import OTHER, Metrics
 from gner_core.serving.refusals import Refused
+from gner_core.strict import JSON
 
 UPLOAD_SECONDS = 20.0
 """In which the body of a request must have come."""
@@ -74,7 +76,7 @@ class Limits(NamedTuple):
         """Return the whole body of a request, None when its client has gone.
 
         Raises:
-            Refused: for one that is no JSON, too large or too slow.
+            Refused: for one that is no strict JSON, too large or too slow.
         """
         most = BYTES_A_CHARACTER * self.characters + ROOM_BYTES
         too_large = Refused(
@@ -106,7 +108,27 @@ class Limits(NamedTuple):
             raise Refused(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON, with content-type: application/json"
             )
-        return b"".join(pieces)
+        body = b"".join(pieces)
+        if body:
+            _check_json(body)
+        return body
+
+
+def _check_json(body: bytes) -> None:
+    """Refuse what the application would read otherwise than it is meant, or without a reason."""
+    try:
+        JSON.decode(body.decode())
+    except UnicodeDecodeError as error:
+        why = f"not UTF-8 ({error.reason} at byte {error.start})"
+    except json.JSONDecodeError as error:
+        why = f"{error.msg} at character {error.pos}"
+    except ValueError as error:  # a key that is there twice, a number of thousands of digits
+        why = str(error)
+    except RecursionError:
+        why = "nested too deep"
+    else:
+        return
+    raise Refused(HTTPStatus.BAD_REQUEST, f"the body is no JSON for this server: {why}")
 
 
 class Guard:

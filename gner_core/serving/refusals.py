@@ -13,7 +13,7 @@ from gner_core.serving.schema import PredictRequest, Problem
 REFUSALS: dict[int | str, dict[str, Any]] = {
     int(status): {"model": Problem, "description": why}
     for status, why in {
-        HTTPStatus.BAD_REQUEST: "The body is no JSON.",
+        HTTPStatus.BAD_REQUEST: "The body is no JSON, or has a key twice.",
         HTTPStatus.UNAUTHORIZED: "The token is missing or wrong.",
         HTTPStatus.REQUEST_TIMEOUT: "The body did not arrive in time.",
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The texts and types are too long.",
@@ -58,21 +58,31 @@ async def wrong_input(_: Request, error: Exception) -> JSONResponse:
 
 
 async def wrong_field(_: Request, error: Exception) -> JSONResponse:
-    """Answer a body that is no JSON, or has a field that is not right."""
+    """Answer a body that has a field that is not right."""
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    if first["type"] == "json_invalid":
-        at = f"{first['ctx']['error']} at character {first['loc'][-1]}"
-        return problem(HTTPStatus.BAD_REQUEST, f"the body is no JSON: {at}")
-    known = PredictRequest.model_fields
-    where = [*first["loc"][1:]]
-    if first["type"] == "extra_forbidden":
-        name = str(where[-1])
+    field = error.errors()[0]["loc"][:2]
+    of_field = (one for one in error.errors() if one["loc"][:2] == field)
+    fault = max(of_field, key=lambda one: len(one["loc"]))  # of its possible forms, the likeliest
+    where = fault["loc"][1:]
+    if fault["type"] == "extra_forbidden":
+        known, name = PredictRequest.model_fields, str(where[-1])
         why = f"{name}: unknown field; known: {', '.join(known)}{did_you_mean(name, known)}"
     else:
-        place = ".".join(str(one) for one in where if one in known or isinstance(one, int))
-        why = f"{place or 'the body'}: {first['msg']}"
+        why = f"{_place(where)}: {fault['msg']}"
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, why)
+
+
+def _place(where: tuple[str | int, ...]) -> str:
+    """Return where a fault is: `the body`, `texts`, `text 2`, `threshold of person`."""
+    match where:
+        case (str(name), int(position)):
+            return f"{name.removesuffix('s')} {position + 1}"
+        case (name, _, key):  # behind the name the form of the value that was tried
+            return f"{name} of {key}"
+        case (name, *_):
+            return str(name)
+        case _:
+            return "the body"
 
 
 async def failure(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 (in the log)

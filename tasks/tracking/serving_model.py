@@ -15,7 +15,7 @@ request are answered with status 400 and one clear line.
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from gner_core.errors import InputError
 from gner_core.predicting.entities import checked_types
 from gner_core.predicting.requests import least_confidences
 from gner_core.store.artifacts import ArtifactRef, Store
+from gner_core.strict import JSON
 from tasks.paths import home_folder
 
 CHECKPOINT, ABOUT = "checkpoint", "about"
@@ -144,30 +145,37 @@ def _check(data: str | bytes) -> None:
         InputError: for an unknown key or parameter, types that are none, a row without a text.
     """
     try:
-        request = json.loads(data)
-    except ValueError:
+        request = JSON.decode(data.decode() if isinstance(data, bytes) else data)
+    except (json.JSONDecodeError, UnicodeDecodeError):  # which MLflow explains
         return
+    except ValueError as error:
+        raise InputError(f"the request: {error}") from None
     if not isinstance(request, dict):
         return
+    _refuse_unknown("key", request, {*scoring_server.SUPPORTED_FORMATS, PARAMS})
     params = request.get(PARAMS)
-    for what, found, known in (
-        ("key", request, {*scoring_server.SUPPORTED_FORMATS, PARAMS}),
-        ("parameter", params if isinstance(params, dict) else {}, {TYPES, THRESHOLD}),
-    ):
-        if unknown := sorted(found.keys() - known):
-            raise InputError(f"unknown {what} {unknown[0]!r}; known: {', '.join(sorted(known))}")
     if isinstance(params, dict):
-        types, threshold = params.get(TYPES, []), params.get(THRESHOLD, 0)
-        if types != []:
-            checked_types(types)
-        if isinstance(threshold, dict):
-            raise InputError("threshold is an object; give one number for all types")
-        if threshold is None:
-            raise InputError("threshold is null; give a number from 0 to 1, or leave it out")
-        least_confidences(threshold, types)
+        _check_params(params)
     for form in (scoring_server.DF_RECORDS, scoring_server.INSTANCES, scoring_server.INPUTS):
         rows = request.get(form)
         _refuse_other_than_texts(_texts(rows, of_objects=form == scoring_server.DF_RECORDS))
+
+
+def _check_params(params: dict[str, Any]) -> None:
+    _refuse_unknown("parameter", params, {TYPES, THRESHOLD})
+    types, threshold = params.get(TYPES, []), params.get(THRESHOLD, 0)
+    if types != []:
+        checked_types(types)
+    if isinstance(threshold, dict):
+        raise InputError("threshold is an object; give one number for all types")
+    if threshold is None:
+        raise InputError("threshold is null; give a number from 0 to 1, or leave it out")
+    least_confidences(threshold, types)
+
+
+def _refuse_unknown(what: str, found: Mapping[str, Any], known: Iterable[str]) -> None:
+    if unknown := sorted({*found} - {*known}):
+        raise InputError(f"unknown {what} {unknown[0]!r}; known: {', '.join(sorted(known))}")
 
 
 def _texts(rows: Any, *, of_objects: bool) -> list[Any]:

@@ -84,6 +84,8 @@ BAD_BODIES = [
     json.dumps({"inputs": None, "params": TYPES}).encode(),
     *(b"", b"{", b"[]", b"5", b"null", b"\xff\xfe", b"{}", b'{"dataframe_records": NaN}'),
     b"[" * 100_000,
+    b'{"inputs": ["a"], "inputs": ["b"], "params": {"types": ["a"]}}',
+    b'{"inputs": ["a"], "params": {"types": ["a"], "threshold": 0, "threshold": 1}}',
 ]
 BAD_TYPES: list[dict[str, str]] = [
     {},

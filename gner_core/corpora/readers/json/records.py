@@ -11,7 +11,6 @@ or by their ids.
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,33 +18,13 @@ from typing import Any
 from gner_core.corpora.readers.raw import read_text, text_lines
 from gner_core.corpora.readers.tables import is_table, named_rows
 from gner_core.errors import InputError
+from gner_core.strict import JSON
 
 LISTS = ("data", "examples", "documents", "records", "instances", "rows", "items", "dataset")
 """Keys under which one object may hold all records."""
 CONTENTS = {"text", "tokens", "words", "sentence", "content"}
 """Keys of an object that is itself a record."""
 _BLANKS = re.compile(r"[ \t\r\n]*")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-        raise ValueError(f"{twice!r} is there twice in the object {repr(found)[:80]}")
-    return found
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_object)
-
-
-def decode(text: str) -> Any:
-    """Return the value of a JSON text.
-
-    Raises:
-        ValueError: when it is no JSON, or a key is there twice in an object.
-        RecursionError: for a value in too many others.
-    """
-    return _DECODER.decode(text)
 
 
 def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -150,7 +129,7 @@ def _lines(path: Path) -> Iterator[tuple[int, Any]]:
     for number, line in text_lines(path):
         if line.strip():
             try:
-                value = decode(line)
+                value = JSON.decode(line)
             except (ValueError, RecursionError) as error:
                 raise InputError(f"{path}, line {number}: not valid JSON ({error})") from None
             yield number, value
@@ -170,7 +149,7 @@ def _document(path: Path) -> Iterator[tuple[int, Any]]:
     while is_open:
         line, counted = line + text.count("\n", counted, position), position
         try:
-            value, position = _DECODER.raw_decode(text, position)
+            value, position = JSON.raw_decode(text, position)
         except json.JSONDecodeError as error:
             reason = f"{error.msg}: column {error.colno}"
             raise InputError(f"{path}, line {error.lineno}: not valid JSON ({reason})") from None
