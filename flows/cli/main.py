@@ -22,7 +22,7 @@ from flows.cli.score import beams, compare, score
 from flows.cli.services import deploy, down, up
 from flows.cli.store import clean, models, pin, runs
 from flows.cli.systems import app as systems
-from flows.running.terminal import show_any_text
+from flows.running.terminal import open_closed_streams, show_any_text
 
 
 class Commands(TyperGroup):
@@ -33,7 +33,8 @@ class Commands(TyperGroup):
         return sorted(super().list_commands(ctx), key=lambda name: name in GROUPS)
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run the command line on a terminal of any encoding."""
+        """Run the command line on a terminal of any encoding, or on none."""
+        open_closed_streams()
         show_any_text()
         return super().main(*args, **extra)
 

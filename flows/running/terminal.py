@@ -1,12 +1,13 @@
-"""Printing to a terminal that may be closed before the command ends, as by a lost connection.
+"""Standard streams that are closed, and printing to a terminal that may be closed at any time.
 
-The kernel says so by SIGHUP, which may come late or be ignored; ending for it is in
+Of a lost connection the kernel tells by SIGHUP, which may come late or be ignored; ending for it is in
 `flows.running.signals`.
 """
 
 import codecs
 import errno
 import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,19 @@ from typing import Any, TextIO
 IN_ASCII = "in-ascii"
 ASCII = {"–": "-", "×": "x", "→": ">", "…": "...", "²": "2", "█": "#", "’": "'"}
 """Signs that commands print themselves."""
+
+
+def open_closed_streams() -> None:
+    """Put nothing in place of standard streams that were closed before the program began.
+
+    A file that is opened later would else get their numbers, and what is printed would go into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+            setattr(sys, name, os.fdopen(opened, "w" if number else "r", encoding="utf-8"))
 
 
 def show_any_text() -> None:

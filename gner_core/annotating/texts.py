@@ -109,6 +109,11 @@ def _lines(source: Source) -> Iterator[tuple[int, str]]:
                     f"{source.url}, line {number}: longer than {LONGEST >> 20} MiB; a text a line "
                     "is read, or a JSON object a line"
                 )
+            if b"\0" in data:
+                raise InputError(
+                    f"{source.url}, line {number}: holds a NUL, which no text does; save UTF-16 as "
+                    "UTF-8"
+                )
             try:
                 given = data.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError:

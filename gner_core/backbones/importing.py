@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     LlamaConfig,
@@ -16,6 +15,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from gner_core.backbones.load import refuse_broken_weights
 from gner_core.backbones.packages import import_from_package
 from gner_core.backbones.pickles import convert_pickles
 from gner_core.config.backbone import (
@@ -32,7 +32,6 @@ from gner_core.hub import (
     has_safetensors,
     model_files,
     pickled_names,
-    shards_of,
     snapshot,
     snapshot_without_weights,
 )
@@ -81,28 +80,13 @@ def _gliner(source: GlinerSource, folder: Path, package: Path | None) -> None:
 def _from_folder(source: Path, folder: Path) -> None:
     files = model_files(source)
     if has_safetensors(source):
-        _refuse_broken_weights(source)
+        refuse_broken_weights(source)
     else:
         convert_pickles(source, folder)
         converted = {*pickled_names(source), PICKLED_INDEX}
         files = [file for file in files if file.name not in converted]
     for file in files:
         shutil.copyfile(file, folder / file.name)
-
-
-def _refuse_broken_weights(folder: Path) -> None:
-    """Open every weights file, which checks its size against its header; check for all shards."""
-    files = list(folder.glob("*.safetensors"))
-    for file in files:
-        try:
-            with safe_open(file, framework="pt"):
-                pass
-        except SafetensorError as error:
-            raise InputError(f"{file}: broken weights ({error}); get the file again") from None
-    for index in folder.glob("*.safetensors.index.json"):
-        missing = sorted({*shards_of(index).values()} - {file.name for file in files})
-        if missing:
-            raise InputError(f"{folder}: lacks the weights {', '.join(missing)}; get the files")
 
 
 def _random(source: RandomSource, folder: Path, texts: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -20,8 +21,14 @@ from transformers import (
 from gner_core.backbones.number_format import number_format
 from gner_core.config.backbone import BackboneParams
 from gner_core.errors import InputError
+from gner_core.hub import shards_of
+from gner_core.strict import JSON
 
-CONFIG = "config.json"
+CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
+TOKENIZERS = (TOKENIZER, "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
+"""Files of which a tokenizer has at least one."""
+TRIAL = "John(B-person) flew(O) to(O) New York."
+"""What every tokenizer of a model that writes text must give back."""
 NAMED = 3
 """Weights that a message names."""
 logging.getLogger("transformers.modeling_utils").addFilter(
@@ -45,17 +52,14 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """Load a tokenizer; one without a padding token pads with its end token.
 
     Raises:
-        InputError: when the folder holds no usable tokenizer, or one with more tokens than the
-            model.
+        InputError: when the folder holds no usable tokenizer, one with more tokens than the
+            model, or one that loses text, as by lower case.
     """
     known = _vocabulary(folder) if (folder / CONFIG).is_file() else None
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except Exception as error:  # of a file that it does not know, the library raises no more
-        raise InputError(
-            f"{folder}: no usable tokenizer: {_first_line(error)}; get its files again, or, if a "
-            "newer version of tokenizers wrote them, install that one"
-        ) from error
+        raise InputError(f"{folder}: no usable tokenizer: {_unusable(folder, error)}") from error
     if tokenizer.eos_token_id is None:
         raise InputError(f"{folder}: the tokenizer names no end token (eos_token)")
     if tokenizer.pad_token_id is None:
@@ -66,7 +70,45 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
             f"{folder}: the tokenizer has {highest + 1:,} tokens, the model only {known:,}; "
             "take the tokenizer with which it was trained"
         )
+    _try(tokenizer, folder)
     return tokenizer
+
+
+def _unusable(folder: Path, error: Exception) -> str:
+    """Return why a tokenizer cannot be used, also where the library's error does not help."""
+    if not any((folder / name).is_file() for name in TOKENIZERS):
+        return f"none of {', '.join(TOKENIZERS)} is there; copy its files from where the model is"
+    for name in (TOKENIZER, TOKENIZER_CONFIG):
+        file = folder / name
+        if not file.is_file():
+            continue
+        try:
+            found = JSON.decode(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as fault:
+            return f"{name} cannot be read ({fault}); get it again"
+        if not isinstance(found, dict) or (name == TOKENIZER and "model" not in found):
+            return f"{name} holds no tokenizer; get it again"
+    return (
+        f"{_first_line(error)}; get its files again, or, if a newer version of tokenizers wrote "
+        "them, install that one"
+    )
+
+
+def _try(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Refuse a tokenizer that fails, or loses more than blanks."""
+    try:
+        ids = tokenizer(TRIAL, add_special_tokens=False)["input_ids"]
+        given = str(tokenizer.decode(ids, skip_special_tokens=True))
+    except Exception as error:  # the library has no class for what its tokenizers raise
+        raise InputError(
+            f"{folder}: the tokenizer cannot encode {TRIAL!r} ({_first_line(error)}); take the one "
+            "with which the model was trained"
+        ) from error
+    if "".join(given.split()) != "".join(TRIAL.split()):
+        raise InputError(
+            f"{folder}: the tokenizer loses text: it gives {TRIAL!r} back as {given!r}; take a "
+            "backbone whose tokenizer keeps brackets and upper case"
+        )
 
 
 def _vocabulary(folder: Path) -> int | None:
@@ -104,9 +146,29 @@ def load_model(
             **({"attn_implementation": attention} if attention else {}),
         )
     except Exception as error:  # every fault of a foreign file ends here, as one clear line
+        refuse_broken_weights(folder)
         raise InputError(f"{folder}: cannot load {backbone.name}: {_first_line(error)}") from error
     _refuse_faulty(folder, model, report)
     return model
+
+
+def refuse_broken_weights(folder: Path) -> None:
+    """Open every weights file, which checks its size against its header; check for all shards.
+
+    Raises:
+        InputError: with the file that is broken or missing.
+    """
+    files = list(folder.glob("*.safetensors"))
+    for file in files:
+        try:
+            with safe_open(file, framework="pt"):
+                pass
+        except SafetensorError as error:
+            raise InputError(f"{file}: broken weights ({error}); get the file again") from None
+    for index in folder.glob("*.safetensors.index.json"):
+        missing = sorted({*shards_of(index).values()} - {file.name for file in files})
+        if missing:
+            raise InputError(f"{folder}: lacks the weights {', '.join(missing)}; get the files")
 
 
 def _refuse_faulty(folder: Path, model: PreTrainedModel, report: Mapping[str, Any]) -> None:

@@ -228,7 +228,7 @@ def _texts(file: str, *, whole: bool) -> list[str]:
     Raises:
         InputError: when it cannot be read, or is neither UTF-8 nor UTF-16 with a mark.
     """
-    from gner_core.corpora.readers.raw import NO_TEXT, UTF16
+    from gner_core.corpora.readers.raw import NO_TEXT, UTF16, refuse_nul
 
     try:
         data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
@@ -240,8 +240,11 @@ def _texts(file: str, *, whole: bool) -> list[str]:
             f"{file}: no text, but {kind.partition(':')[0]}; gner annotate reads Parquet and "
             "compressed files, this command plain text"
         )
+    encoding = "utf-16" if data.startswith(UTF16) else "utf-8-sig"
+    if encoding != "utf-16":
+        refuse_nul(data, file)
     try:
-        text = data.decode("utf-16" if data.startswith(UTF16) else "utf-8-sig")
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError(

@@ -137,10 +137,15 @@ def encoding_of(path: Path, head: bytes) -> str:
             raise InputError(f"{path}, line 1: no text, but {kind}")
     if head.startswith(UTF16):
         return "utf-16"
-    if b"\0" in head:
-        line = head.count(b"\n", 0, head.index(b"\0")) + 1
+    refuse_nul(head, path)
+    return "utf-8"
+
+
+def refuse_nul(data: bytes, file: str | Path) -> None:
+    """Refuse text with the character NUL, as UTF-16 has everywhere when it is read as UTF-8."""
+    if b"\0" in data:
+        line = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise InputError(
-            f"{path}, line {line}: holds a NUL, which no text does; UTF-16 without a byte order "
+            f"{file}, line {line}: holds a NUL, which no text does; UTF-16 without a byte order "
             "mark is to be saved as UTF-8"
         )
-    return "utf-8"

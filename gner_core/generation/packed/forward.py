@@ -150,8 +150,8 @@ class Forward(ABC):
         scale = float(own @ found / (found @ found))
         if not (own.isfinite().all() and math.isfinite(scale)):
             raise InputError(
-                "the model computes no finite numbers: its weights or its config.json are broken; "
-                "train again or take another checkpoint"
+                f"{self.model.name_or_path}: the model computes no finite numbers: its weights or "
+                "its config.json are broken; train again or take another checkpoint"
             )
         tolerance = TOLERANCES[self.model.dtype] * float(own.abs().max())
         if not torch.allclose(scale * found, own, atol=tolerance):

@@ -3,6 +3,7 @@
 import os
 import pty
 import select
+import shlex
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +16,18 @@ from flows.running.terminal import lasting_output
 from tests.flows.conftest import GNER, Home
 
 MANY_UPDATES = ("stages.adaptation.train.epochs=60", "execution.checkpoint_every=1")
+
+
+def test_a_command_without_standard_streams_writes_nowhere_else(root: Path, tmp_path: Path) -> None:
+    """The first file that it opens would else be its standard output."""
+    said = tmp_path / "said"
+    for closed in ("<&- >&-", "<&- >&- 2>&-"):
+        command = f"exec {shlex.join(GNER)} score {said} {closed}"
+        done = subprocess.run(["bash", "-c", command], cwd=root, capture_output=True, check=False)
+        assert done.returncode == 2
+        assert done.stdout == b""
+        assert b"Traceback" not in done.stderr
+        assert done.stderr == b"" if "2>" in closed else b"no such file" in done.stderr
 
 
 def test_a_run_whose_terminal_is_closed_ends_in_order(own_home: Home, root: Path) -> None:

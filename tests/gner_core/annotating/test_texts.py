@@ -89,6 +89,12 @@ def test_memory_is_that_of_one_part(tmp_path: Path) -> None:
         ("a.jsonl", b'{"body": "x"}\n', "line 1: no field 'text'; its fields are body; .* --text"),
         ("a.jsonl", b'{"text": "\\ud800"}\n', "a.jsonl, line 1: holds half a surrogate pair"),
         ("a.txt", b"Ada\n\xff\n", "a.txt, line 2: not UTF-8"),
+        ("a.txt", "Ada".encode("utf-16-le"), "a.txt, line 1: holds a NUL"),
+        (
+            "a.jsonl",
+            b'{"text": "a"}\n{"text": "a", "text": "b"}\n',
+            "line 2: .*'text' is there twice",
+        ),
         ("a.txt", b"x" * (1 << 24) + b"yy", "a.txt, line 1: longer than 16 MiB"),
         ("a.jsonl.gz", b"no gzip", "a.jsonl.gz: cannot be read"),
         ("a.jsonl.gz", gzip.compress(b"{}\n" * 9, mtime=0)[:-9], "a.jsonl.gz"),

@@ -84,6 +84,39 @@ def test_a_tokenizer_that_is_not_usable(copy: TinyModel) -> None:
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "none of tokenizer.json, .* is there; copy its files"),
+        ("[]", "tokenizer.json holds no tokenizer"),
+        ("{}", "tokenizer.json holds no tokenizer"),
+        ('{"model": ', "tokenizer.json cannot be read"),
+    ],
+)
+def test_files_that_hold_no_tokenizer(copy: TinyModel, content: str | None, message: str) -> None:
+    (copy.folder / TOKENIZER).unlink()
+    if content is not None:
+        (copy.folder / TOKENIZER).write_text(content)
+    with pytest.raises(InputError, match=f"copy: no usable tokenizer: {message}"):
+        load_tokenizer(copy.folder)
+
+
+def test_a_tokenizer_that_loses_text(copy: TinyModel) -> None:
+    change_json(copy.folder / TOKENIZER, normalizer={"type": "Lowercase"})
+    with pytest.raises(InputError, match=r"copy: the tokenizer loses text: .* 'john\(b-person\)"):
+        load_tokenizer(copy.folder)
+
+
+def test_a_tokenizer_without_its_unknown_token(copy: TinyModel) -> None:
+    end = json.loads((copy.folder / "tokenizer_config.json").read_text())["eos_token"]
+    words = {"type": "WordLevel", "vocab": {"a": 0, end: 1}, "unk_token": "<unk>"}
+    change_json(copy.folder / TOKENIZER, model=words)
+    with pytest.raises(
+        InputError, match=r"copy: the tokenizer cannot encode 'John.*Missing \[UNK\]"
+    ):
+        load_tokenizer(copy.folder)
+
+
 def test_a_tokenizer_larger_than_the_model(copy: TinyModel) -> None:
     size = json.loads((copy.folder / CONFIG).read_text())["vocab_size"]
     change_json(copy.folder / CONFIG, vocab_size=size - 1)

@@ -228,6 +228,7 @@ def test_a_test_scores_what_a_threshold_keeps(
         (["{folder}", "nowhere.txt", "--types", "a"], "nowhere.txt: cannot be read"),
         (["{folder}", "{broken}", "--types", "a"], "line 2: not UTF-8"),
         (["{folder}", "{utf16}", "--types", "a"], "version None, this gner reads"),
+        (["{folder}", "{unmarked}", "--types", "a"], "unmarked, line 1: holds a NUL"),
         (
             ["{folder}", "{packed}", "--types", "a"],
             "packed: no text, but packed with gzip; gner ann",
@@ -241,7 +242,8 @@ def test_bad_input_is_one_line(
 ) -> None:
     monkeypatch.setenv("GNER_HOME", str(tmp_path / "home"))
     places = {
-        name: tmp_path / name for name in ("folder", "empty", "file", "broken", "utf16", "packed")
+        name: tmp_path / name
+        for name in ("folder", "empty", "file", "broken", "utf16", "unmarked", "packed")
     }
     places["folder"].mkdir()
     places["empty"].mkdir()
@@ -249,6 +251,7 @@ def test_bad_input_is_one_line(
     places["file"].write_text("Ada\n")
     places["broken"].write_bytes(b"Ada\n\xff\n")
     places["utf16"].write_bytes("Ada\n".encode("utf-16"))
+    places["unmarked"].write_bytes("Ada\n".encode("utf-16-le"))
     places["packed"].write_bytes(gzip.compress(b"Ada\n"))
     result = CliRunner().invoke(app, ["predict", *[a.format(**places) for a in arguments]])
     assert result.exit_code == 2
