@@ -16,12 +16,15 @@ from pathlib import Path
 from sqlite3 import OperationalError as SqliteError
 from typing import TYPE_CHECKING
 
+from gner_core.errors import InputError
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 EXPERIMENT = "gner"
 DATABASE = "mlflow.db"
+SQLITE_HEAD = b"SQLite format 3\0"
 AWAY = (408, 429, 502, 503, 504)
 """HTTP statuses with which a server or a proxy says to try again later."""
 PAGE = 1000
@@ -89,9 +92,26 @@ def own_store(home: Path) -> TrackingStore:
     Before a server uses it, its `experiment` must exist: two processes that make the tables at once
     would fail, and an experiment that a server makes keeps its files where runs without that server
     cannot log any.
+
+    Raises:
+        InputError: when the database is something else, which MLflow would open again and again.
     """
     folder = home.absolute()
+    _refuse_no_database(folder / DATABASE)
     return TrackingStore(f"sqlite:///{folder}/{DATABASE}", str(folder / "mlartifacts"))
+
+
+def _refuse_no_database(file: Path) -> None:
+    """Refuse what SQLite did not write; an empty file becomes a database."""
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(len(SQLITE_HEAD))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror}); move it away") from None
+    if head and head != SQLITE_HEAD:
+        raise InputError(f"{file}: no database of SQLite; move it away, or restore it")
 
 
 def is_of_mlflow(error: Exception) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow.entities import Metric, RunTag
 
+from gner_core.errors import InputError
 from tasks.tracking.records import Client, DatabaseFile, Records, known_records, records
 from tasks.tracking.server import DATABASE, TrackingStore, own_store
 
@@ -188,3 +189,16 @@ def test_a_change_that_a_killed_writer_left_is_taken_back_by_the_client(
     assert isinstance(found, Client)
     assert found.runs("flow")
     assert said(records(own_store(left))) == before
+
+
+def test_a_database_that_is_none_is_named_at_once(tmp_path: Path) -> None:
+    file = tmp_path / DATABASE
+    file.write_bytes(b"")
+    assert known_records(tmp_path) is not None
+    file.write_bytes(b"garbage")
+    with pytest.raises(InputError, match=f"{file}: no database of SQLite; move it away"):
+        known_records(tmp_path)
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(InputError, match=rf"{file}: cannot be read \(Is a directory\)"):
+        known_records(tmp_path)
