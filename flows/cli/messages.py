@@ -19,7 +19,15 @@ from flows.running.terminal import lasting_terminal
 from flows.views.output import LogLines, json_text
 from gner_core.errors import InputError
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = "the disk is full; free some of it and run this again"
+NO_PLACE = {
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.ENAMETOOLONG: "a name too long for a file; is a text given in its place?",
+    errno.ELOOP: "a link that leads to itself; remove it",
+}
+LOOP = "Symlink loop from "
+"""What pathlib says, without a class of its own, of a link that leads to itself."""
 
 
 def print_json(value: Any) -> None:
@@ -42,10 +50,14 @@ def input_errors() -> Iterator[None]:
             show_fault(str(error))
             sys.exit(2)
         except OSError as error:
-            if error.errno not in FULL:
+            if not (what := NO_PLACE.get(error.errno or 0)):
                 raise
-            where = f"{error.filename}: " if error.filename else ""
-            show_fault(f"{where}the disk is full; free some of it and run this again")
+            show_fault(f"{error.filename}: {what}" if error.filename else what)
+            sys.exit(2)
+        except RuntimeError as error:
+            if not str(error).startswith(LOOP):
+                raise
+            show_fault(f"{str(error)[len(LOOP) :]}: {NO_PLACE[errno.ELOOP]}")
             sys.exit(2)
         except KeyboardInterrupt as end:
             show_fault("stopped; run the same command again to go on")

@@ -235,6 +235,8 @@ def _prediction(line: bytes, where: str) -> Prediction:
             JSON.decode(line.decode())
     except (ValueError, RecursionError) as error:
         hint = "; give the gold before it: gner score GOLD PREDICTED" if ENTITIES in line else ""
+        if b"\r{" in line:
+            hint = "; lines end with CR alone here: end them with LF"
         raise InputError(f"{where}: not a record of a prediction: {error}{hint}") from None
     words, tags = record.instance.words, record.instance.labels
     if len(words) != len(tags):

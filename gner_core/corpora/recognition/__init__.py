@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ def recognise(
     labels = plain_names(found)
     if labels:
         found.params = _params(files, found.params.format.model_dump(), labels=labels, **values)
-        found.problems += _shared_names(found, labels)
+        found.problems += [*_shared_names(found, labels), *_tags_among(labels)]
     return found
 
 
@@ -159,6 +159,17 @@ def _shared_names(found: Recognised, names: Mapping[str, str]) -> Iterator[str]:
             f"several labels are one type, {name}: {where}; if they are not, give them names of "
             "their own in labels"
         )
+
+
+def _tags_among(labels: Iterable[str]) -> Iterator[str]:
+    """Yield the labels that are tags of other labels, as B-PER beside PER."""
+    known = {*labels}
+    for label in sorted(known):
+        if label.startswith(("B-", "I-")) and label[2:] in known:
+            yield (
+                f"{label} is a label beside {label[2:]}: if it is a tag of it, give both one name "
+                "in labels, else they are two types"
+            )
 
 
 def _form(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:

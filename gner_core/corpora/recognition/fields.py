@@ -64,7 +64,8 @@ def recognise_fields(path: Path) -> Found:
     if tasks and len(tasks) * 2 > len(objects):
         return _label_studio(path, tasks)
     records = [dict(_leaves(record)) for record in objects]
-    found = _tags(path, records, [line for line, _ in numbered]) or _entities(path, records)
+    lines = [line for line, _ in numbered]
+    found = _tags(path, records, lines) or _entities(path, records)
     if not found:
         seen = ", ".join(dict.fromkeys(name for one in records for name in one))[:200]
         what = f"{path}: neither words with tags nor entities with positions in: "
@@ -72,7 +73,7 @@ def recognise_fields(path: Path) -> Found:
             what = (
                 f"{path} is Parquet: write the entry with format: {{kind: parquet, …}}; columns: "
             )
-        raise InputError(f"{what}{seen or 'no record'}{_other_tags(records)}; {NEEDED}")
+        raise InputError(f"{what}{seen or 'no record'}{_other_tags(records, lines)}; {NEEDED}")
     return found
 
 
@@ -208,7 +209,7 @@ def _numbered(
     return form, (*problems, problem)
 
 
-def _other_tags(records: Sequence[Record]) -> str:
+def _other_tags(records: Sequence[Record], lines: Sequence[int]) -> str:
     """Return the end of a message that shows what may be meant as tags; empty where nothing is."""
     lists = _fields(records, _is_list_of(str), TAG_FIELDS)
     held = {
@@ -218,9 +219,12 @@ def _other_tags(records: Sequence[Record]) -> str:
     }
     if not held:
         return ""
-    name = min(held, key=lambda name: len(held[name]))
+    name = min(held, key=lambda name: (name.rpartition(".")[2] not in TAG_FIELDS, len(held[name])))
     odd_first = sorted(held[name], key=lambda tag: bool(TAG.fullmatch(tag)))
-    return f"; {name!r} holds {', '.join(odd_first[:5])[:80]}, and {TAGS_ARE}"
+    numbered = zip(lines, records, strict=True)
+    line = next(n for n, one in numbered if odd_first[0] in map(str, _items([one], name)))
+    seen = [f"{odd_first[0]} (line {line})", *odd_first[1:5]]
+    return f"; {name!r} holds {', '.join(seen)[:80]}, and {TAGS_ARE}"
 
 
 def _items(records: Sequence[Record], name: str) -> list[Any]:

@@ -49,6 +49,7 @@ WRONG = (
     "data prepare nowhere",
     "data check empty.txt",
     "data fetch nowhere --offline",
+    "init loop",
     "reevaluate nothing params/reevaluate.yaml",
     "reevaluate params/reevaluate.yaml",
     "bench matching missing.jsonl",
@@ -86,6 +87,7 @@ def answers(folder: Path) -> dict[str, dict[str, Any]]:
     (folder / "broken.yaml").write_text("name: [")
     (folder / "list.yaml").write_text("- 1\n")
     (folder / "empty.txt").write_text("")
+    (folder / "loop").symlink_to("loop")
     (folder / "old.yaml").write_text(
         "extends: params/tiny.yaml\nadaptation: {train: {epochs: 1}}\n"
     )

@@ -91,6 +91,19 @@ def test_odd_values_end_in_a_message(tmp_path: Path, record: Any, message: str) 
         raise InputError("; ".join(look_at(tmp_path, json.dumps(record)).problems))
 
 
+def test_among_few_records_an_odd_tag_is_named_by_its_line(tmp_path: Path) -> None:
+    rows = [(["B-PER", "O"]), (["B-LOC", "X-?"])]
+    records = json_lines([{"tokens": ["Ida", "ran"], "ner_tags": row} for row in rows])
+    with pytest.raises(InputError, match=r"'ner_tags' holds X-\? \(line 2\), B-PER, O, B-LOC, and"):
+        look_at(tmp_path, records)
+
+
+def test_a_tag_among_labels_of_entities_is_looked_at(tmp_path: Path) -> None:
+    entities = [{"text": "Ida ran", "marks": [[0, 3, label]]} for label in ("PER", "PER", "B-PER")]
+    problems = look_at(tmp_path, json_lines(entities)).problems
+    assert any(one.startswith("B-PER is a label beside PER: ") for one in problems)
+
+
 @pytest.mark.parametrize(
     "whole",
     [
