@@ -1,5 +1,6 @@
 """Params of a sweep, which is one experiment times axes, and of a study, which runs several files."""
 
+from itertools import combinations, product
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -67,13 +68,36 @@ class SweepParams(StrictModel):
         bases = [all("base" in keys for keys in values.values()) for values in self.axes.values()]
         if self.base is None and not any(bases):
             raise ValueError("base: missing; name an experiment file, or set base in an axis")
-        owners: dict[str, str] = {"base": "(the sweep)"} if self.base else {}
         for axis, key in self.keys_of_axes():
             if key in ("name", "extends"):
                 raise ValueError(f"axes.{axis}: cannot set {key}")
-            if owners.setdefault(key, axis) != axis:
-                raise ValueError(f"axes.{axis} sets {key}, and so does {owners[key]}")
+        self._refuse_keys_set_twice()
+        self._refuse_faulty_values()
         return self
+
+    def _refuse_keys_set_twice(self) -> None:
+        """Refuse a point in which two places set one key, or one a key and the other its section."""
+        places = {"fixed": [*self.fixed, *(["base"] if self.base else [])]}
+        for axis, key in self.keys_of_axes():
+            places.setdefault(f"axes.{axis}", []).append(key)
+        for (one, keys), (other, others) in combinations(places.items(), 2):
+            for key, again in product(keys, others):
+                if _overlap(key, again):
+                    raise ValueError(
+                        f"{other} sets {again}, and {one} {key}; leave one of them out"
+                    )
+
+    def _refuse_faulty_values(self) -> None:
+        for axis, values in self.axes.items():
+            for label, keys in values.items():
+                for one, other in combinations(keys, 2):
+                    if _overlap(one, other):
+                        raise ValueError(
+                            f"axes.{axis}.{label} sets both {one} and {other}; leave one of them out"
+                        )
+            for (label, keys), (again, others) in combinations(values.items(), 2):
+                if keys == others:
+                    raise ValueError(f"axes.{axis}: {label!r} and {again!r} set the same")
 
     def keys_of_axes(self) -> list[tuple[str, str]]:
         """Return each axis with each dotted key that some value of it sets."""
@@ -88,6 +112,11 @@ class SweepParams(StrictModel):
         """The axis that is the x of the figure; None for a table."""
         drawn = FIGURES[self.figure]
         return next((axis for axis, key in self.keys_of_axes() if key in drawn), None)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Say whether two dotted keys are one, or one is a section that holds the other."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
 class StudyParams(StrictModel):

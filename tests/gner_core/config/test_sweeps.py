@@ -128,7 +128,19 @@ def test_overrides_go_to_the_sweep_or_to_every_point(files: Files, root: Path) -
         ({"fixed": {"stages.finetuning": None}}, r"tests.supervised.of: no stage 'finetuning'"),
         (
             {"axes": {"a": {"1": {"decode.beams": 1}}, "b": {"1": {"decode.beams": 2}}}},
-            r"axes.b sets decode.beams, and so does a",
+            r"axes.b sets decode.beams, and axes.a decode.beams; leave one of them out",
+        ),
+        (
+            {"fixed": {"decode": {"beams": 1}}, "axes": {"b": {"1": {"decode.beams": 2}}}},
+            r"axes.b sets decode.beams, and fixed decode; leave",
+        ),
+        (
+            {"axes": {"b": {"1": {"decode": {"beams": 2}, "decode.beams": 3}}}},
+            r"axes.b.1 sets both decode and decode.beams",
+        ),
+        (
+            {"axes": {"b": {"1": {"decode.beams": 2}, "2": {"decode.beams": 2}}}},
+            r"axes.b: '1' and '2' set the same",
         ),
         (
             {"axes": {"b": {"x y": {"decode.beams": 1}, "x-y": {"decode.beams": 2}}}},
