@@ -8,6 +8,7 @@ the store nor being annotated by another machine; what others had then, it waits
 
 from collections import Counter, deque
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from os import cpu_count, environ
 from typing import Any
@@ -21,6 +22,7 @@ from flows.running.publish import failing_in_one_line
 from flows.running.signals import ended_by_signals
 from flows.running.submit import TASKS_AT_ONCE, Pending, Submit, Submitter, in_process, on_prefect
 from flows.views.models.annotate import table_rows
+from gner_core.annotating import unfinished
 from gner_core.annotating.dataset import Dataset
 from gner_core.annotating.entities import ENTITIES, Tally, rows_of
 from gner_core.annotating.params import Annotation, Form
@@ -79,7 +81,7 @@ def corpus(
     workers: int | None = None,
     form: Form | None = None,
     text: str = "text",
-    id: str = "id",  # noqa: A002 (the name in the form of Prefect's pages)
+    id: str | None = None,  # noqa: A002 (the name in the form of Prefect's pages)
     about: str | None = None,
 ) -> str:
     """Annotate a corpus; run it once on every machine that is to help.
@@ -95,7 +97,7 @@ def corpus(
         workers: processes a machine with a model each; by default one a GPU.
         form: jsonl, parquet or text; by default the names of the files tell it.
         text: field of the text.
-        id: field that is copied to the output.
+        id: field that is copied to the output; by default `id`, where a record has it.
         about: models file of a foreign checkpoint.
 
     Returns:
@@ -130,15 +132,23 @@ def _run(params: Annotation, submitter: Submitter, console: Console) -> Annotate
     take_priority()
     made_home()
     store, dataset, number = open_store(), Dataset(params.output), _processes(params.workers)
-    with ended_by_signals(), Progress(console) as progress, Workers() as workers:
+    with (
+        ended_by_signals(),
+        Progress(console) as progress,
+        Workers() as workers,
+        ExitStack() as stack,
+    ):
         workers.start_server()  # imports while the corpus is read
         with progress.bar("reading") as show:
             plan = plan_annotation(params, store, on_read=_reading(show))
-        if known := dataset.begin(plan.key, _head(plan)):
+        refs = [step.ref for step in plan.parts]
+        with store.lock(_claim(dataset), on_wait=logger().info):
+            if not (known := _begun(plan, store, dataset)):
+                stack.enter_context(unfinished.working(store, dataset, plan.key, refs))
+        if known:
             logger().info("%s: complete, nothing to do", dataset.url)
             return Annotated(dataset.url, known, 0, 0.0)
         request = worker_request(plan, store, threads=max(1, (cpu_count() or 1) // number))
-        refs = [step.ref for step in plan.parts]
         with (
             using(store, [*refs, *_model_ref(plan)]),
             progress.bar("annotating") as show,
@@ -237,9 +247,8 @@ def submit_part(
 
 def _write(plan: AnnotationPlan, store: Store, dataset: Dataset) -> dict[str, Any]:
     """Write the Parquet files, while others that would write the same wait; return the manifest."""
-    claim = ArtifactRef("annotation", fingerprint([plan.key, dataset.url]))
-    with store.lock(claim, on_wait=logger().info):
-        if known := dataset.begin(plan.key, _head(plan)):
+    with store.lock(_claim(dataset), on_wait=logger().info):
+        if known := _begun(plan, store, dataset):
             return known
         tally = Tally(plan.parts[0].types)
         faults: Counter[str] = Counter()
@@ -248,7 +257,7 @@ def _write(plan: AnnotationPlan, store: Store, dataset: Dataset) -> dict[str, An
         for step, part in parts_again(plan):
             rows = rows_of(part, store.fetch(step.ref) / ENTITIES)
             said = store.manifest(step.ref)[ANNOTATED]
-            files.append({"file": dataset.write(part.number, rows), "step": step.ref.path})
+            files.append({**dataset.write(part.number, rows), "step": step.ref.path})
             tally.add(rows)
             faults.update(said["faults"])
             formats.add(said[COMPUTED_IN])
@@ -266,6 +275,17 @@ def _write(plan: AnnotationPlan, store: Store, dataset: Dataset) -> dict[str, An
         }
         dataset.finish(manifest)
         return {**manifest, "complete": True}
+
+
+def _begun(plan: AnnotationPlan, store: Store, dataset: Dataset) -> dict[str, Any] | None:
+    """Take the folder, or return the manifest of a complete annotation."""
+    is_taken = unfinished.is_another_at_work(store, dataset, plan.key)
+    return dataset.begin(plan.key, _head(plan), is_taken=is_taken)
+
+
+def _claim(dataset: Dataset) -> ArtifactRef:
+    """Return what is locked by the one process that looks at a folder or writes into it."""
+    return ArtifactRef("annotation", fingerprint([dataset.url]))
 
 
 def _head(plan: AnnotationPlan) -> dict[str, Any]:

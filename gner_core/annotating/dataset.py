@@ -15,12 +15,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gner_core.annotating.sources import MANIFEST
 from gner_core.errors import InputError
 from gner_core.runtime.files import is_unfinished, replacing_file, write_file
 from gner_core.store.objects import Objects
 
-MANIFEST = "_manifest.json"
-"""Readers of Parquet folders skip names that begin so."""
+NAMES = {
+    "model": "the model",
+    "looked_for": "the types",
+    "beams": "beam size",
+    "texts_a_part": "texts a part",
+    "data": "the files",
+}
+"""What makes two annotations different, in the manifest → in words."""
 
 
 class Dataset:
@@ -39,50 +46,74 @@ class Dataset:
         """Where it is."""
         return self.objects.url()
 
-    def begin(self, key: str, head: Mapping[str, Any]) -> dict[str, Any] | None:
+    def begin(self, key: str, head: Mapping[str, Any], *, is_taken: bool) -> dict[str, Any] | None:
         """Take the folder for an annotation, or return the manifest of this one where it is complete.
+
+        A complete one of which files are missing or have another size is taken again. Of two
+        processes that begin at the same time, the caller lets one wait.
 
         Args:
             head: by what the entities will be found.
+            is_taken: whether another annotation is at work; what has no file yet is replaced else.
 
         Raises:
             InputError: when the folder holds something else, or cannot be written.
         """
+        self._refuse_file()
         # Another process may be writing the manifest at this moment, or have been killed meanwhile.
         there = [name for name in self.objects.entries("") if not is_unfinished(name)]
         known = self._manifest() if MANIFEST in there else {}
-        if known.get("key") == key and known.get("complete"):
+        if known.get("key") == key and known.get("complete") and self._is_whole(known):
             return known
-        if known and known.get("key") != key and (known.get("complete") or len(there) > 1):
+        is_begun = known.get("complete") or len(there) > 1
+        if known and known.get("key") != key and (is_begun or is_taken):
+            state = "another" if known.get("complete") else "another, unfinished"
             raise InputError(
-                f"{self.url}: holds another annotation, of {known.get('checkpoint')} with the types "
-                f"{', '.join(known.get('looked_for', []))}; nothing was changed: name another folder"
+                f"{self.url}: holds {state} annotation{_difference(known, head)}; nothing was "
+                "changed: name another folder, or remove that one"
             )
         if there and not known:
             raise InputError(
                 f"{self.url}: not empty, and holds no annotation; nothing was changed: name "
                 "another folder"
             )
-        if known.get("key") != key:
+        if known.get("key") != key or known.get("complete"):
             self._put(MANIFEST, {"key": key, **head, "complete": False})
         return None
 
-    def write(self, number: int, rows: pa.Table) -> str:
-        """Write the rows of a part; return the name of their file."""
+    def write(self, number: int, rows: pa.Table) -> dict[str, Any]:
+        """Write the rows of a part; return the name and size of their file."""
         name = f"part-{number:05}.parquet"
         if self.objects.is_local:
             with replacing_file(Path(self.objects.url(name))) as file:
                 pq.write_table(rows, file, compression="zstd")
-            return name
-        with TemporaryDirectory(prefix="gner-rows-") as scratch:
-            file = Path(scratch) / name
-            pq.write_table(rows, file, compression="zstd")
-            self.objects.put(file, name)
-        return name
+                size = file.stat().st_size
+        else:
+            with TemporaryDirectory(prefix="gner-rows-") as scratch:
+                file = Path(scratch) / name
+                pq.write_table(rows, file, compression="zstd")
+                size = file.stat().st_size
+                self.objects.put(file, name)
+        return {"file": name, "bytes": size}
+
+    def is_unfinished(self, key: str) -> bool:
+        """Say whether the folder holds an annotation that was begun and is not complete."""
+        if MANIFEST not in self.objects.entries(""):
+            return False
+        known = self._manifest()
+        return known.get("key") == key and not known.get("complete")
 
     def finish(self, manifest: dict[str, Any]) -> None:
         """Write the manifest of the complete annotation."""
         self._put(MANIFEST, {**manifest, "complete": True})
+
+    def _is_whole(self, known: Mapping[str, Any]) -> bool:
+        sizes = self.objects.sizes("")
+        return all(sizes.get(one["file"]) == one.get("bytes") for one in known["parts"])
+
+    def _refuse_file(self) -> None:
+        if self.objects.is_local and Path(self.url).is_file():
+            raise InputError(f"{self.url}: is a file; name a folder for the output")
 
     def _manifest(self) -> dict[str, Any]:
         try:
@@ -104,3 +135,12 @@ class Dataset:
             write_file(path, text)
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _difference(known: Mapping[str, Any], head: Mapping[str, Any]) -> str:
+    """Return by what another annotation differs, in words."""
+    for name, words in NAMES.items():
+        if known.get(name) != head.get(name):
+            found = known.get(name)
+            return f", with {words} {', '.join(found) if isinstance(found, list) else found}"
+    return " of other texts"

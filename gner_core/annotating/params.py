@@ -26,8 +26,8 @@ class Annotation(StrictModel):
     """Form of the files; None where their names tell it."""
     text: str
     """Field of the text, in JSON lines and Parquet."""
-    id: str
-    """Field that is copied to the output where a record has it."""
+    id: str | None
+    """Field that is copied to the output, which every record has; None: `id`, where one has it."""
     part: int = Field(ge=1, le=1_000_000)
     """Texts of a part, which is the unit of work; part of every key."""
     beams: int = Field(ge=1, le=16)

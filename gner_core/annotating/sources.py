@@ -1,6 +1,7 @@
 """The files of a corpus: paths, folders and patterns on any fsspec filesystem, in one order."""
 
-from collections import Counter
+import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,11 @@ ENDINGS: dict[str, Form] = {
 }
 PACKED = (".gz", ".bz2", ".xz")
 """Endings of compressed files, which stand behind those of the form."""
+MANIFEST = "_manifest.json"
+"""In the output of an annotation. Readers of Parquet folders skip names that begin so."""
+NAMED = 5
+"""Files that the log names, at most."""
+LOG = logging.getLogger("gner")
 
 
 @dataclass(frozen=True)
@@ -42,9 +48,13 @@ def find_sources(given: Sequence[str], form: Form | None) -> list[Source]:
         InputError: for what names no file, names one twice, or has a form that is not known.
     """
     found = [file for url in given for file in _files(url, form)]
-    for url, times in Counter(found).items():
-        if times > 1:
-            raise InputError(f"{url}: named twice; name every file of texts once")
+    first: dict[str, str] = {}
+    for url in found:
+        place = url if "://" in url else os.path.realpath(url)
+        if place in first:
+            also = f", also as {first[place]}" if first[place] != url else ""
+            raise InputError(f"{url}: named twice{also}; name every file of texts once")
+        first[place] = url
     short = [url.rpartition("/")[2] for url in found]
     names = short if len({*short}) == len(short) else found
     return [Source(url, name, form or _form(url)) for url, name in zip(found, names, strict=True)]
@@ -59,7 +69,10 @@ def open_source(url: str, *, packed: bool) -> Any:
     Raises:
         OSError: and other errors of the filesystem, when it cannot be opened.
     """
-    return fsspec.open(url, "rb", compression="infer" if packed else None).open()
+    known = packed and url.lower().endswith(
+        PACKED
+    )  # fsspec would open a zip, too, and read one file of it
+    return fsspec.open(url, "rb", compression="infer" if known else None).open()
 
 
 def _files(url: str, form: Form | None) -> list[str]:
@@ -71,7 +84,7 @@ def _files(url: str, form: Form | None) -> list[str]:
     try:
         filesystem, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
         if filesystem.isdir(path):
-            every = [name for name in filesystem.find(path) if form or _ending(name)]
+            every = _in_folder(filesystem, str(path).rstrip("/"), form)
         else:
             every = [path] if filesystem.isfile(path) else filesystem.glob(path)
             every = [name for name in every if filesystem.isfile(name)]
@@ -83,6 +96,29 @@ def _files(url: str, form: Form | None) -> list[str]:
     if not every:
         raise InputError(f"{url}: no file of texts there")
     return [_url(filesystem, name) for name in sorted(every)]
+
+
+def _in_folder(filesystem: Any, folder: str, form: Form | None) -> list[str]:
+    """Return the files of texts in and below a folder; the log says which others are there.
+
+    Hidden files and the outputs of annotations below the folder are no texts of it.
+    """
+    names = [str(name) for name in filesystem.find(folder)]
+    outputs = {name.rpartition("/")[0] for name in names if name.endswith(f"/{MANIFEST}")} - {
+        folder
+    }
+    texts: list[str] = []
+    others: list[str] = []
+    for name in names:
+        is_text = form or _ending(name)
+        is_hidden = "/." in name.removeprefix(folder)
+        is_output = name.rpartition("/")[0] in outputs or name.endswith(f"/{MANIFEST}")
+        (texts if is_text and not is_hidden and not is_output else others).append(name)
+    if others:
+        shown = ", ".join(name.removeprefix(f"{folder}/") for name in others[:NAMED])
+        more = ", …" if len(others) > NAMED else ""
+        LOG.info("%s: %d files are not read as texts: %s%s", folder, len(others), shown, more)
+    return texts
 
 
 def _url(filesystem: Any, name: str) -> str:
@@ -102,5 +138,6 @@ def _form(url: str) -> Form:
 
 
 def _ending(url: str) -> str | None:
+    url = url.lower()
     plain = next((url.removesuffix(end) for end in PACKED if url.endswith(end)), url)
     return next((ending for ending in ENDINGS if plain.endswith(ending)), None)

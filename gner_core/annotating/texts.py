@@ -6,6 +6,7 @@ A record that is none, or has no text, is an error that names file and line.
 import hashlib
 import json
 import lzma
+import math
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,11 +17,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gner_core.annotating.sources import Source, open_source
+from gner_core.corpora.readers.raw import NO_TEXT
 from gner_core.errors import InputError
 from gner_core.strict import JSON
 
 LONGEST = 1 << 24
 """Bytes of a line, at most."""
+ID = "id"
+"""The field that becomes the id where none is named and a record has it."""
 ROWS = 1024
 """Rows of a Parquet file that are read at a time."""
 UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowException)
@@ -65,12 +69,15 @@ class Part:
         return hashlib.sha256(json.dumps(places).encode()).hexdigest()
 
 
-def read_parts(sources: Iterable[Source], *, size: int, text: str, id_field: str) -> Iterator[Part]:
+def read_parts(
+    sources: Iterable[Source], *, size: int, text: str, id_field: str | None
+) -> Iterator[Part]:
     """Yield the texts of a corpus in parts of `size`, the last of which may be smaller.
 
     Args:
         text: field of the text, in JSON lines and Parquet.
-        id_field: field that becomes the id, where a record has it.
+        id_field: field that becomes the id, which every record has; None takes `id` where there is
+            one.
 
     Raises:
         InputError: for a file that cannot be read, and a record without a text, by file and line.
@@ -82,7 +89,7 @@ def read_parts(sources: Iterable[Source], *, size: int, text: str, id_field: str
         number += 1
 
 
-def read_records(sources: Iterable[Source], *, text: str, id_field: str) -> Iterator[Record]:
+def read_records(sources: Iterable[Source], *, text: str, id_field: str | None) -> Iterator[Record]:
     """Yield the texts of a corpus one by one; arguments and errors are those of `read_parts`."""
     for source in sources:
         try:
@@ -91,6 +98,8 @@ def read_records(sources: Iterable[Source], *, text: str, id_field: str) -> Iter
             elif source.form == "jsonl":
                 yield from _json_lines(source, text, id_field)
             else:
+                if id_field:
+                    raise InputError(f"{source.url}: lines of text have no fields; leave out --id")
                 for line, given in _lines(source):
                     yield Record(source.name, line, None, given)
         except UNREADABLE as error:
@@ -109,6 +118,8 @@ def _lines(source: Source) -> Iterator[tuple[int, str]]:
                     f"{source.url}, line {number}: longer than {LONGEST >> 20} MiB; a text a line "
                     "is read, or a JSON object a line"
                 )
+            if number == 1 and data.startswith(tuple(NO_TEXT)):
+                raise InputError(f"{source.url}: no text, nor compressed as its name says")
             if b"\0" in data:
                 raise InputError(
                     f"{source.url}, line {number}: holds a NUL, which no text does; save UTF-16 as "
@@ -123,7 +134,7 @@ def _lines(source: Source) -> Iterator[tuple[int, str]]:
             yield number, given.removesuffix("\n").removesuffix("\r")
 
 
-def _json_lines(source: Source, text: str, id_field: str) -> Iterator[Record]:
+def _json_lines(source: Source, text: str, id_field: str | None) -> Iterator[Record]:
     for line, given in _lines(source):
         if not given.strip():
             continue
@@ -134,27 +145,29 @@ def _json_lines(source: Source, text: str, id_field: str) -> Iterator[Record]:
             raise InputError(f"{where}: not a JSON object ({error})") from None
         if not isinstance(values, dict):
             raise InputError(f"{where}: not a JSON object, but {given[:40]}")
-        if text not in values:
-            raise InputError(
-                f"{where}: no field {text!r}; its fields are {', '.join(values)}; name that of the "
-                "text with --text"
-            )
-        yield _record(source, line, values.get(id_field), values[text], where)
+        for name, option in ((text, "--text"), (id_field, "--id")):
+            if name and name not in values:
+                raise InputError(
+                    f"{where}: no field {name!r}; its fields are {', '.join(values)}; name another "
+                    f"with {option}"
+                )
+        yield _record(source, line, values.get(id_field or ID), values[text], where)
 
 
-def _rows(source: Source, text: str, id_field: str) -> Iterator[Record]:
+def _rows(source: Source, text: str, id_field: str | None) -> Iterator[Record]:
     with open_source(source.url, packed=False) as file, pq.ParquetFile(file) as table:
         columns = table.schema_arrow.names
-        if text not in columns:
-            raise InputError(
-                f"{source.url}: no column {text!r}; its columns are {', '.join(columns)}; name "
-                "that of the text with --text"
-            )
-        wanted = [name for name in (text, id_field) if name in columns]
+        for name, option in ((text, "--text"), (id_field, "--id")):
+            if name and name not in columns:
+                raise InputError(
+                    f"{source.url}: no column {name!r}; its columns are {', '.join(columns)}; name "
+                    f"another with {option}"
+                )
+        wanted = [name for name in (text, id_field or ID) if name in columns]
         row = 0
         for batch in table.iter_batches(batch_size=ROWS, columns=wanted):
             values = batch.to_pydict()
-            ids = values.get(id_field, [None] * batch.num_rows)
+            ids = values.get(id_field or ID, [None] * batch.num_rows)
             for given, found in zip(values[text], ids, strict=True):
                 row += 1
                 yield _record(source, row, found, given, f"{source.url}, row {row}")
@@ -163,9 +176,18 @@ def _rows(source: Source, text: str, id_field: str) -> Iterator[Record]:
 def _record(source: Source, line: int, found: Any, given: Any, where: str) -> Record:
     if not isinstance(given, str):
         raise InputError(f"{where}: the field of the text holds {given!r:.40}, which is no text")
-    named = None if found is None else str(found)
+    named = _id(found, where)
     try:
         given.encode(), (named or "").encode()
     except UnicodeEncodeError:
         raise InputError(f"{where}: holds half a surrogate pair; repair the encoding") from None
     return Record(source.name, line, named, given)
+
+
+def _id(given: Any, where: str) -> str | None:
+    """Return an id as a text: of a number, and of true and false, as in JSON."""
+    if given is None or (isinstance(given, float) and math.isnan(given)):
+        return None  # NaN is a gap in a column of numbers
+    if isinstance(given, (str, bool, int, float)):
+        return given if isinstance(given, str) else json.dumps(given)
+    raise InputError(f"{where}: the id is {given!r:.40}; ids are texts or numbers")

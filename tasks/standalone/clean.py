@@ -1,9 +1,10 @@
 """Which artifacts of the store nobody refers to, and freeing them.
 
 Referred to are the reports, what MLflow's registry names (every registered checkpoint, and what was
-decided about it), what a run in progress on this machine needs, what is locked or leased, and all
-inputs of these. Nobody refers to the parts of an annotation, since its output holds all of them, nor to
-what a step has left that was not finished; the same run would go on with that. Deleting a version in
+decided about it), what a run in progress on this machine needs, what annotations of this machine have
+that are not complete, what is locked or leased, and all inputs of these. Nobody refers to the parts of
+a complete annotation, since its output holds all of them, nor to what a step has left that was not
+finished; the same run would go on with that. Deleting a version in
 MLflow, or a report in the store, lets go of what it refers to.
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from gner_core.annotating.unfinished import parts_of_unfinished
 from gner_core.errors import InputError, Stopped
 from gner_core.store.artifacts import ArtifactRef, Store
 from gner_core.store.usage import in_use, no_new_runs
@@ -56,7 +58,7 @@ def _unused(store: Store, records: Records | None) -> list[Unused]:
     inputs = {ref.path: tuple(one.get("inputs", {}).values()) for ref, one in manifests.items()}
     kept: set[str] = set()
     used = in_use(store, published)
-    waiting = [*_roots(inputs, records), *used]
+    waiting = [*_roots(inputs, records), *used, *parts_of_unfinished(store)]
     while waiting:
         path = waiting.pop()
         if path not in kept:

@@ -1,6 +1,7 @@
 """`gner annotate`: the same output however the work is shared and interrupted, each part made once."""
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,12 +13,16 @@ import pytest
 from rich.console import Console
 
 from flows.annotate import annotate_here
+from gner_core.annotating.dataset import Dataset
 from gner_core.annotating.params import Annotation
+from gner_core.annotating.unfinished import working
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.config.reading.files import read_params
 from gner_core.errors import InputError
 from gner_core.systems.gner.targets import BIO
+from tasks.paths import open_store
+from tasks.standalone.clean import clean
 from tests.conftest import plain_log
 from tests.flows.conftest import Home
 from tests.s3_server import S3
@@ -47,7 +52,7 @@ class Corpus:
             "types": ["person", "city"],
             "form": None,
             "text": "text",
-            "id": "id",
+            "id": None,
             "part": 4,
             "beams": 1,
             "batch": 8,
@@ -151,6 +156,37 @@ def test_a_worker_that_dies_loses_no_finished_part(corpus: Corpus) -> None:
     data = corpus.write("a.jsonl", TEXTS)
     corpus.annotate(data, "out")
     assert before.items() < corpus.parts().items()
+
+
+def test_finished_parts_are_kept_until_the_output_is_complete(corpus: Corpus) -> None:
+    data = corpus.write("a.jsonl", [*TEXTS[:12], "DIE"])
+    with pytest.raises(RuntimeError, match="ended with code -9"):
+        corpus.annotate(data, "out")
+    store, before = open_store(), corpus.parts()
+    assert clean(store, None, free=True) == []
+    assert corpus.parts() == before
+    shutil.rmtree(corpus.folder / "out")
+    assert {one.ref.key for one in clean(store, None, free=True)} >= {*before}
+    assert corpus.parts() == {}
+
+
+def test_another_annotation_does_not_take_a_folder_at_which_one_is_at_work(corpus: Corpus) -> None:
+    output = Dataset(str(corpus.folder / "out"))
+    data = corpus.write("a.jsonl", TEXTS)
+    with working(open_store(), output, "other", []):
+        output.begin("other", {}, is_taken=False)
+        with pytest.raises(InputError, match="out: holds another, unfinished annotation"):
+            corpus.annotate(data, "out")
+    assert corpus.annotate(data, "out").made_here == 25
+
+
+def test_files_that_are_lost_from_a_complete_output_are_written_again(corpus: Corpus) -> None:
+    data = corpus.write("a.jsonl", TEXTS)
+    corpus.annotate(data, "out")
+    (corpus.folder / "out" / "part-00001.parquet").unlink()
+    (corpus.folder / "out" / "part-00002.parquet").write_bytes(b"")
+    assert corpus.annotate(data, "out").made_here == 0
+    assert [row["text"] for row in corpus.rows("out")] == TEXTS
 
 
 def test_a_fault_of_the_input_that_only_the_worker_sees_names_the_part(corpus: Corpus) -> None:

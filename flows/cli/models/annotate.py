@@ -44,8 +44,11 @@ def annotate(
     ] = None,
     text: Annotated[str, typer.Option(help="Field of the text.")] = "text",
     id_field: Annotated[
-        str, typer.Option("--id", help="Field that is copied to the output.")
-    ] = "id",
+        str | None,
+        typer.Option(
+            "--id", help="Field that is copied to the output; by default id, where there is one."
+        ),
+    ] = None,
     about: About = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:

@@ -5,14 +5,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from gner_core.annotating.dataset import MANIFEST, Dataset
+from gner_core.annotating.dataset import Dataset
 from gner_core.annotating.entities import Tally, rows_of, write_entities
+from gner_core.annotating.sources import MANIFEST
 from gner_core.annotating.texts import Part, Record
 from gner_core.errors import InputError
 from gner_core.runtime.files import replacing_file
 from tests.s3_server import S3
 
-HEAD = {"checkpoint": "train/abc", "looked_for": ["person"]}
+HEAD = {"model": "train/abc", "looked_for": ["person"]}
 PART = Part(0, [Record("a", n, f"x{n}", f"text {n}") for n in (1, 2, 3)])
 
 
@@ -67,18 +68,28 @@ def test_entities_without_confidence_and_texts_without_entities(tmp_path: Path) 
 def check(url: str, file: Path) -> None:
     """What a folder does on any filesystem."""
     dataset = Dataset(url)
-    assert dataset.begin("key", HEAD) is None
-    assert dataset.begin("other", HEAD) is None  # nothing was written for the first one yet
-    assert dataset.begin("key", HEAD) is None
-    name = dataset.write(0, rows_of(PART, file))
-    assert name == "part-00000.parquet"
-    with pytest.raises(InputError, match=r"holds another annotation, of train/abc .* person"):
-        dataset.begin("other", HEAD)
-    assert dataset.begin("key", HEAD) is None  # goes on
-    dataset.finish({"key": "key", **HEAD})
-    known = dataset.begin("key", HEAD)
-    assert known
-    assert known["complete"]
+
+    def begin(key: str, *, is_taken: bool = False, **changed: object) -> object:
+        return dataset.begin(key, {**HEAD, **changed}, is_taken=is_taken)
+
+    assert begin("key") is None
+    assert begin("other") is None  # nothing was written for the first one yet
+    assert begin("key") is None
+    with pytest.raises(InputError, match="holds another, unfinished annotation of other texts"):
+        begin("other", is_taken=True)
+    written = dataset.write(0, rows_of(PART, file))
+    assert written["file"] == "part-00000.parquet"
+    with pytest.raises(InputError, match=r"annotation, with the types person; nothing was changed"):
+        begin("other", looked_for=["city"])
+    assert begin("key") is None  # goes on
+    dataset.finish({"key": "key", **HEAD, "parts": [written]})
+    assert begin("key")
+    with pytest.raises(InputError, match="holds another annotation, with the model train/abc"):
+        begin("other", model="train/def")
+    dataset.objects.write(written["file"], b"damaged")
+    assert begin("key") is None
+    assert dataset.is_unfinished("key")
+    dataset.write(0, rows_of(PART, file))
 
 
 def test_a_folder_belongs_to_one_annotation(file: Path, tmp_path: Path) -> None:
@@ -95,15 +106,15 @@ def test_an_object_store_does_the_same(file: Path, tmp_path: Path, s3: S3) -> No
 def test_a_folder_that_another_process_is_just_taking_is_no_strange_one(tmp_path: Path) -> None:
     with replacing_file(tmp_path / MANIFEST) as unfinished:
         unfinished.write_text("{")
-        assert Dataset(str(tmp_path)).begin("key", HEAD) is None
+        assert Dataset(str(tmp_path)).begin("key", HEAD, is_taken=False) is None
     assert not unfinished.exists()
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.parquet").write_text("mine")
     with pytest.raises(InputError, match="not empty, and holds no annotation; nothing was changed"):
-        Dataset(str(tmp_path)).begin("key", HEAD)
+        Dataset(str(tmp_path)).begin("key", HEAD, is_taken=False)
     (tmp_path / MANIFEST).write_text("{")
     with pytest.raises(InputError, match="cannot be read; name another folder"):
-        Dataset(str(tmp_path)).begin("key", HEAD)
+        Dataset(str(tmp_path)).begin("key", HEAD, is_taken=False)
     assert {file.name for file in tmp_path.iterdir()} == {"mine.parquet", MANIFEST}

@@ -2,27 +2,38 @@
 
 import gzip
 import json
+import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gner_core.annotating.sources import find_sources
+from gner_core.annotating.params import Form
+from gner_core.annotating.sources import MANIFEST, find_sources
 from gner_core.annotating.texts import Part, Record, read_parts
 from gner_core.errors import InputError
 
 TEXTS = ["Ada waves.", "", "東京 👩‍🚀"]
 
 
-def parts(*given: Path | str, size: int = 2, text: str = "text", form: None = None) -> list[Part]:
+def parts(
+    *given: Path | str,
+    size: int = 2,
+    text: str = "text",
+    form: Form | None = None,
+    id_field: str | None = None,
+) -> list[Part]:
     sources = find_sources([str(one) for one in given], form)
-    return list(read_parts(sources, size=size, text=text, id_field="id"))
+    return list(read_parts(sources, size=size, text=text, id_field=id_field))
 
 
-def records(*given: Path | str, text: str = "text") -> list[Record]:
-    return [record for part in parts(*given, text=text) for record in part.records]
+def records(*given: Path | str, **options: Any) -> list[Record]:
+    return [record for part in parts(*given, **options) for record in part.records]
 
 
 def test_json_lines_parquet_and_text_give_the_same_parts(tmp_path: Path) -> None:
@@ -66,11 +77,63 @@ def test_folders_and_patterns_are_read_in_order_of_names(tmp_path: Path) -> None
     assert str(tmp_path / "in" / "a.txt") in paths  # one name for two files would tell nothing
 
 
+def test_of_a_folder_only_texts_are_read_and_the_others_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a.txt", "B.TXT", ".a.txt", ".hidden/c.txt", "c.csv", "out/part-00000.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "out" / MANIFEST).write_text("{}")
+    with caplog.at_level(logging.INFO, "gner"):
+        assert {r.text for r in records(tmp_path)} == {"a.txt", "B.TXT"}
+    others = f".a.txt, .hidden/c.txt, c.csv, out/{MANIFEST}, out/part-00000.txt"
+    assert caplog.messages == [f"{tmp_path}: 5 files are not read as texts: {others}"]
+    assert [r.text for r in records(tmp_path / "out")] == ["out/part-00000.txt"]  # as it was named
+
+
+def test_a_file_with_two_names_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Ada")
+    (tmp_path / "b.txt").symlink_to("a.txt")
+    with pytest.raises(InputError, match=rf"b.txt: named twice, also as {tmp_path}/a.txt"):
+        records(tmp_path)
+
+
+def test_a_field_that_is_named_for_ids_must_be_there(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "a", "doc": 5}\n{"text": "b", "doc": null}\n')
+    assert [r.id for r in records(tmp_path / "a.jsonl", id_field="doc")] == ["5", None]
+    with pytest.raises(
+        InputError, match=r"line 1: no field 'dok'; its fields are text, doc; .* --id"
+    ):
+        records(tmp_path / "a.jsonl", id_field="dok")
+    (tmp_path / "a.txt").write_text("a")
+    with pytest.raises(InputError, match=r"a.txt: lines of text have no fields; leave out --id"):
+        records(tmp_path / "a.txt", id_field="id")
+
+
+def test_ids_are_written_as_in_json(tmp_path: Path) -> None:
+    lines = (json.dumps({"id": one, "text": "a"}) for one in ("x", 1, 1.5, True, None))
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    assert [r.id for r in records(tmp_path / "a.jsonl")] == ["x", "1", "1.5", "true", None]
+    pq.write_table(pa.table({"text": ["a", "b"], "id": [1.0, math.nan]}), tmp_path / "a.parquet")
+    assert [r.id for r in records(tmp_path / "a.parquet")] == ["1.0", None]
+    (tmp_path / "b.jsonl").write_text('{"id": [1], "text": "a"}\n')
+    with pytest.raises(InputError, match=r"b.jsonl, line 1: the id is \[1\]; ids are texts or num"):
+        records(tmp_path / "b.jsonl")
+
+
+def test_a_zip_is_not_read_as_its_first_file(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "two.zip", "w") as packed:
+        packed.writestr("a.txt", "a")
+        packed.writestr("b.txt", "b")
+    with pytest.raises(InputError, match=r"two.zip: no text, nor compressed as its name says"):
+        records(tmp_path / "two.zip", form="text")
+
+
 def test_memory_is_that_of_one_part(tmp_path: Path) -> None:
     """A million lines are behind the first part, and are not read with it."""
     file = tmp_path / "big.txt"
     file.write_text("a line of text\n" * 1_000_000)
-    stream = read_parts(find_sources([str(file)], None), size=1000, text="text", id_field="id")
+    stream = read_parts(find_sources([str(file)], None), size=1000, text="text", id_field=None)
     assert len(next(stream).records) == 1000
     file.write_text("")  # what is not buffered is gone
     assert sum(len(part.records) for part in stream) < 10_000
