@@ -144,7 +144,7 @@ def _run(params: Annotation, submitter: Submitter, console: Console) -> Annotate
         refs = [step.ref for step in plan.parts]
         with store.lock(_claim(dataset), on_wait=logger().info):
             if not (known := _begun(plan, store, dataset)):
-                stack.enter_context(unfinished.working(store, dataset, plan.key, refs))
+                stack.enter_context(unfinished.working(store, dataset.url, plan.key, refs))
         if known:
             logger().info("%s: complete, nothing to do", dataset.url)
             return Annotated(dataset.url, known, 0, 0.0)
@@ -279,7 +279,7 @@ def _write(plan: AnnotationPlan, store: Store, dataset: Dataset) -> dict[str, An
 
 def _begun(plan: AnnotationPlan, store: Store, dataset: Dataset) -> dict[str, Any] | None:
     """Take the folder, or return the manifest of a complete annotation."""
-    is_taken = unfinished.is_another_at_work(store, dataset, plan.key)
+    is_taken = unfinished.is_another_at_work(store, dataset.url, plan.key)
     return dataset.begin(plan.key, _head(plan), is_taken=is_taken)
 
 

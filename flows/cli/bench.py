@@ -21,19 +21,23 @@ Json = Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")
 @app.command()
 def matching(
     file: Annotated[
-        Path | None, typer.Argument(help="Predictions; without a file, made from demo sentences.")
+        Path | None,
+        typer.Argument(
+            help="Predictions: a file, or generate/KEY; without, made from demo sentences."
+        ),
     ] = None,
     tokenizer: Tokenizer = None,
-    seconds: Annotated[float, typer.Option(min=0.01, help="Time for each figure.")] = 1.0,
+    seconds: Annotated[float, typer.Option(min=0.01, max=600, help="Time for each figure.")] = 1.0,
     as_json: Json = False,
 ) -> None:
     """Time alignment as Table 5 of the paper does, on one core."""
     from flows.views.bench import print_matching
     from gner_core.matching.back_tokenization import BackTokens, from_file
     from gner_core.scoring.analysis.matching_speed import bench, made_pairs, read_pairs
+    from tasks.checkpoints.find import find_predictions
 
     back = BackTokens(from_file(tokenizer)) if tokenizer else None
-    pairs = read_pairs(file) if file else made_pairs(per_bin=200, seed=1)
+    pairs = read_pairs(find_predictions(file)) if file else made_pairs(per_bin=200, seed=1)
     if back:
         back.learn({word for pair in pairs for word in pair.source})
     rows = bench(pairs, back=back.changed if back else {}, seconds=seconds)

@@ -37,7 +37,8 @@ def reevaluate(
 
     *names, file = arguments
     if scan == bool(names):
-        raise InputError("give checkpoints to evaluate, or --scan to look for them")
+        either = "give checkpoints to evaluate, or --scan to look for them"
+        raise InputError(f"{either}, not both" if scan else either)
     params = read_params(Reevaluation, Path(file), overrides=overrides or [])
     from prefect.settings import get_current_settings
 

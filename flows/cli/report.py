@@ -46,6 +46,8 @@ def results(
     """
     from gner_core.config.reading.results import read_results
 
+    if overrides and (check or verify):
+        raise InputError("--set says how studies were run that are exported; leave it out here")
     found = read_results(file)
     if not check and not verify:
         _write(found, overrides or [])

@@ -39,6 +39,8 @@ class Dataset:
         Raises:
             InputError: for a URL that cannot be one.
         """
+        if not url.strip():
+            raise InputError("the output has an empty name; name a folder")
         self.objects = Objects(url)
 
     @property
@@ -95,13 +97,6 @@ class Dataset:
                 size = file.stat().st_size
                 self.objects.put(file, name)
         return {"file": name, "bytes": size}
-
-    def is_unfinished(self, key: str) -> bool:
-        """Say whether the folder holds an annotation that was begun and is not complete."""
-        if MANIFEST not in self.objects.entries(""):
-            return False
-        known = self._manifest()
-        return known.get("key") == key and not known.get("complete")
 
     def finish(self, manifest: dict[str, Any]) -> None:
         """Write the manifest of the complete annotation."""

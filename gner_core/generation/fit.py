@@ -103,11 +103,12 @@ def chosen_penalty(tallies: Mapping[float, Tally], params: BootstrapParams) -> d
     }
 
 
-def _error(scored: list[Scored], bins: int) -> float:
+def _error(scored: list[Scored], bins: int) -> float | None:
+    """Return the calibration error of entities; None where none was found."""
     calibration = Calibration(bins)
     for sentence in scored:
         calibration.add_sentence(sentence)
-    return calibration.error
+    return calibration.error if calibration.total else None
 
 
 class Fitting:

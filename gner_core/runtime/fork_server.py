@@ -101,7 +101,10 @@ def _become_job(wanted: dict[str, Any], parent: int) -> None:
         threading.Thread(target=_end_without, args=(parent,), daemon=True).start()
         for number in IGNORED:  # a job ends at SIGTERM, unless it has something to save
             signal.signal(number, signal.SIG_DFL)
-        log = os.open(wanted["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            log = os.open(wanted["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        except FileNotFoundError:  # its run has ended meanwhile, and has removed the folder
+            raise SystemExit(1) from None
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (log, 1), (log, 2)):
             os.dup2(source, target)

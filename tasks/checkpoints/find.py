@@ -1,7 +1,8 @@
 """Finds a checkpoint or a file of predictions by what a user calls it: path, key, alias or name."""
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gner_core.config.checkpoint import DESCRIPTION
@@ -9,9 +10,11 @@ from gner_core.config.reading.models import HUB_NAME, unknown_checkpoint
 from gner_core.errors import InputError
 from gner_core.hub import commit_of, file_of, snapshot
 from gner_core.store.artifacts import ArtifactRef, Store
+from gner_core.store.fingerprint import file_sha256
 from tasks.checkpoints.registry import (
     MODEL,
     STEP,
+    WEIGHTS,
     WHERE,
     RegistryAwayError,
     answering,
@@ -142,7 +145,8 @@ def _tracked(name: str, known: Records, store: Store) -> Path | ArtifactRef | No
     if ref and store.has(ref):
         return ref
     where = version.tags.get(WHERE) if version else None
-    if where and (Path(where) / DESCRIPTION).is_file():
+    if version and where and (Path(where) / DESCRIPTION).is_file():
+        _refuse_other_weights(name, Path(where), version.tags)
         return Path(where)
     if version or ref:
         raise InputError(
@@ -150,6 +154,16 @@ def _tracked(name: str, known: Records, store: Store) -> Path | ArtifactRef | No
             "folder of this machine"
         )
     return None
+
+
+def _refuse_other_weights(name: str, folder: Path, tags: Mapping[str, str]) -> None:
+    """Refuse a folder whose weights are not those that were registered; they are read whole."""
+    for file, digest in json.loads(tags.get(WEIGHTS, "{}")).items():
+        if not (folder / file).is_file() or file_sha256(folder / file) != digest:
+            raise InputError(
+                f"{name}: {folder} holds other weights now than were registered ({file}); name the "
+                "folder to use these, or give it to gner reevaluate"
+            )
 
 
 def _of_stage(name: str, store: Store) -> ArtifactRef | None:

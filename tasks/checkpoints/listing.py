@@ -47,16 +47,16 @@ def list_models(store: Store, records: Records | None) -> list[Model]:
     found = [_stored(ref, store) for ref in store.published(TRAIN)]
     if records:
         known = by_checkpoint(records.versions(MODEL)).values()
-        versions = {one.tags.get(STEP) or one.tags[WHERE]: one for one in known}
-        steps = {one.step for one in found}
-        found += [_registered(one) for step, one in versions.items() if step not in steps]
-        found = list(_with_tracked(found, versions, records))
+        stored = {one.step for one in found}
+        found += [_registered(one) for one in known if one.tags.get(STEP) not in stored]
+        numbers = {one.tags[STEP]: one.number for one in known if STEP in one.tags}
+        found = list(_with_tracked(found, numbers, records))
     return sorted(found, key=lambda one: one.created, reverse=True)
 
 
 def _with_tracked(
     found: Iterable[Model],
-    versions: Mapping[str, Version],
+    numbers: Mapping[str, int],
     records: Records,
 ) -> Iterator[Model]:
     """Yield models with what MLflow knows of them."""
@@ -66,8 +66,7 @@ def _with_tracked(
         for step in run.checkpoints.values():
             names.setdefault(step, {})[run.name] = None
     for one in found:
-        version = versions.get(one.step or one.where)
-        number = version.number if version else None
+        number = one.version or numbers.get(one.step)
         yield replace(
             one,
             runs=tuple(names.get(one.step, ())),
@@ -88,4 +87,4 @@ def _registered(version: Version) -> Model:
     """Return a checkpoint that the store does not have."""
     where = version.tags[WHERE]
     name = version.tags.get(STAGE) or where.rpartition("/")[2]
-    return Model(name, "", where, None, version.tags[CREATED])
+    return Model(name, "", where, None, version.tags[CREATED], version=version.number)

@@ -102,6 +102,10 @@ def sentences_to_test(file: Path, types: Sequence[str], *, without: Sequence[str
     """
     own = read_own(file)
     counts = Counter(span.label for s in own.sentences for span in spans_of(s.tags))
+    if not types and not counts:
+        raise InputError(
+            f"{file}: has no entity, so that it names no types; name them with --types"
+        )
     wanted = checked_types([own.plain(name) for name in types] or sorted(counts))
     left = [own.plain(name) for name in without]
     Seen(asked={*wanted, *counts}).check_left_out(left, ("pair", "span"))

@@ -94,11 +94,17 @@ def known_scores(checkpoint: Checkpoint, store: Store) -> Iterator[CardScore]:
             continue
         generate = store.manifest(predictions)
         if generate["inputs"]["model"] in models:
-            yield from _scores(ref, score, generate, store)
+            # A re-evaluation adds the checkpoint's name, which may be that of a local folder.
+            test = str(score["title"]).removesuffix(f"-{checkpoint.name}")
+            yield from _scores(ref, test, score, generate, store)
 
 
 def _scores(
-    ref: ArtifactRef, score: Mapping[str, Any], generate: Mapping[str, Any], store: Store
+    ref: ArtifactRef,
+    test: str,
+    score: Mapping[str, Any],
+    generate: Mapping[str, Any],
+    store: Store,
 ) -> Iterator[CardScore]:
     summary = json.loads((store.fetch(ref) / SCORES).read_text(encoding="utf-8"))
     decode = generate["identity"]["decode"]
@@ -106,7 +112,7 @@ def _scores(
     for corpus, row in summary["corpora"].items():
         low, high = row.get("interval", (None, None))
         yield CardScore(
-            test=score["title"],
+            test=test,
             corpus=corpus,
             sentences=row["sentences"],
             precision=row["precision"],

@@ -37,6 +37,8 @@ def log_pyfunc(
         InputError: for a checkpoint that cannot be served, and when MLflow cannot be reached or
             refuses the model.
     """
+    if not name.strip():
+        raise InputError("the name of the model is empty; name it with --name")
     system = servable_system(about, beams=beams, folder=checkpoint)
     store = tracking_store(home)
     mlflow.set_tracking_uri(store.uri)

@@ -173,7 +173,7 @@ def test_finished_parts_are_kept_until_the_output_is_complete(corpus: Corpus) ->
 def test_another_annotation_does_not_take_a_folder_at_which_one_is_at_work(corpus: Corpus) -> None:
     output = Dataset(str(corpus.folder / "out"))
     data = corpus.write("a.jsonl", TEXTS)
-    with working(open_store(), output, "other", []):
+    with working(open_store(), output.url, "other", []):
         output.begin("other", {}, is_taken=False)
         with pytest.raises(InputError, match="out: holds another, unfinished annotation"):
             corpus.annotate(data, "out")

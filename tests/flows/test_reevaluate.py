@@ -20,6 +20,7 @@ from flows.views.reevaluate import raise_faults, table_rows
 from gner_core.config.systems.gner import TargetForm
 from gner_core.errors import InputError
 from gner_core.store.artifacts import ArtifactRef
+from tasks.checkpoints.find import checkpoint_named
 from tasks.checkpoints.identity import Checkpoint, named
 from tasks.checkpoints.registry import Registry, Version
 from tasks.context import RunContext
@@ -200,6 +201,16 @@ def test_a_champion_that_is_gone_is_named_and_nothing_is_decided(place: Place) -
     mend = place.client.delete_registered_model_alias
     mend("gner", "champion")
     assert place.verdicts(good) == ["first"]
+
+
+def test_an_alias_does_not_mean_other_weights_that_lie_in_the_folder_now(place: Place) -> None:
+    place.reevaluate(place.checkpoint("one", right=0.5))
+    assert checkpoint_named("champion", open_store()) == place.home / "models" / "one"
+    (place.home / "models" / "one" / "model.safetensors").write_text("0.9 1")
+    with pytest.raises(
+        InputError, match=r"champion: .*one holds other weights now than were regist"
+    ):
+        checkpoint_named("champion", open_store())
 
 
 def test_one_faulty_checkpoint_is_named_and_stops_no_other(place: Place) -> None:

@@ -15,6 +15,7 @@ from flows.views.tables import (
     signed_bounds,
 )
 from gner_core.config.systems.any import RatingParams
+from gner_core.scoring.analysis.temperature import HIGHEST, LOWEST
 from gner_core.scoring.metrics.tally import RATIOS
 
 
@@ -31,10 +32,15 @@ def print_fit(fit: Mapping[str, Any], *, rating: RatingParams, level: float) -> 
         f"best penalty {chosen['best']:g}: F1 {signed(gain['value'])} "
         f"({signed_bounds(gain['low'], gain['high'])}) against 0; chosen: {chosen['value']:g}"
     )
-    for name, (before, after) in calm.items():
-        title = name.replace("_", " ")
+    for name, values in calm.items():
+        before, after = ("–" if value is None else f"{value:.4f}" for value in values)
+        title, at = name.replace("_", " "), f"{fit['values']['temperature']:g}"
+        console.print(f"{title}: {before}, at temperature {at} {after}")
+    if fit["values"]["temperature"] in (LOWEST, HIGHEST):
         console.print(
-            f"{title}: {before:.4f}, at temperature {fit['values']['temperature']:g} {after:.4f}"
+            f"temperature {fit['values']['temperature']:g} is the end of what was tried: too few "
+            "sentences, or labels that are all right or all wrong; do not rely on it",
+            style="yellow",
         )
     console.print(f"options   {' '.join(_options(fit['values'], rating))}")
 

@@ -52,7 +52,7 @@ def foreign_model(name: str, about: About | None = None) -> ModelFile | None:
         return _described({}, about, file=Path(name), where=name)
     found = HUB_NAME.fullmatch(name)
     if not found:
-        _refuse_unused(name, about)
+        _refuse_unused(f"{name}: a name of a checkpoint, whose gner.json says what it is", about)
         return None
     return _of_hub(found["repo"], found["revision"], about)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gner_core.corpora.prepare import PACKAGED
+from gner_core.errors import InputError
 from gner_core.matching.contextual import align_in_context
 from gner_core.matching.paper import align, needs_lcs
 from gner_core.records import published_spans, tags_of
@@ -34,13 +35,15 @@ def read_pairs(path: Path) -> list[Pair]:
     """Return the pairs of a file of predictions, read as the published code does.
 
     Raises:
-        InputError: for a fault in the file.
+        InputError: for a fault in the file, and for one without predictions.
     """
-    pairs = []
+    pairs: list[Pair] = []
     for prediction in read_predictions_of(path):
         read = read_published(prediction.text, prediction.types)
         tags = tags_of(published_spans(read.tags), len(read.tags))
         pairs.append(Pair(prediction.words, read.words, tags))
+    if not pairs:
+        raise InputError(f"{path}: holds no prediction")
     return pairs
 
 

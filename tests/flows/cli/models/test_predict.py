@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.views.models.predict import coloured, print_entities
+from flows.views.models.tune import print_fit
 from gner_core.config.checkpoint import DESCRIPTION, description_of
+from gner_core.config.systems.any import PLAIN
 from gner_core.errors import InputError
 from gner_core.predicting.entities import Entity
 from gner_core.reports.entities import render_entities
@@ -129,6 +131,37 @@ def test_a_checkpoint_is_tuned_to_tagged_sentences(
         refused = tiny_home.gner("tune", str(checkpoint), str(file if options else "no"), *options)
         assert refused.code == 2
         assert said in refused.err.lower()
+
+
+def test_a_file_without_entities_names_no_types(
+    checkpoint: Path, tiny_home: Home, tmp_path: Path
+) -> None:
+    file = tmp_path / "none.conll"
+    file.write_text("Ada O\nwaves O\n")
+    for command in ("test", "tune"):
+        refused = tiny_home.gner(command, str(checkpoint), str(file))
+        assert refused.code == 2
+        assert "none.conll: has no entity, so that it names no types; name them" in refused.err
+
+
+def test_a_temperature_at_the_end_of_the_range_is_not_relied_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    even = {"value": 0.0, "low": 0.0, "high": 0.0}
+    penalty = {"best": 0.0, "value": 0.0, "difference": even, "curve": []}
+    fit: dict[str, Any] = {
+        "sentences": 1, "words": 2, "skipped": 0, "outside_penalty": penalty,
+        "temperature": {"calibration_error": [None, 0.25]},
+        "values": {"outside_penalty": 0.0, "temperature": 20.0},
+    }  # fmt: skip
+    print_fit(fit, rating=PLAIN, level=0.95)
+    out = capsys.readouterr().out
+    assert "calibration error: –, at temperature 20 0.2500" in out
+    assert "temperature 20 is the end of what was tried" in out
+    print_fit(
+        {**fit, "values": {"outside_penalty": 0.0, "temperature": 2.0}}, rating=PLAIN, level=0.95
+    )
+    assert "is the end of" not in capsys.readouterr().out
 
 
 def test_a_whole_file_is_one_text(checkpoint: Path, tiny_home: Home, tmp_path: Path) -> None:
