@@ -69,10 +69,9 @@ def open_source(url: str, *, packed: bool) -> Any:
     Raises:
         OSError: and other errors of the filesystem, when it cannot be opened.
     """
-    known = packed and url.lower().endswith(
-        PACKED
-    )  # fsspec would open a zip, too, and read one file of it
-    return fsspec.open(url, "rb", compression="infer" if known else None).open()
+    # Of its own accord, fsspec would open a zip, too, and read one file of it.
+    is_packed = packed and url.lower().endswith(PACKED)
+    return fsspec.open(url, "rb", compression="infer" if is_packed else None).open()
 
 
 def _files(url: str, form: Form | None) -> list[str]:
@@ -104,17 +103,16 @@ def _in_folder(filesystem: Any, folder: str, form: Form | None) -> list[str]:
     Hidden files and the outputs of annotations below the folder are no texts of it.
     """
     names = [str(name) for name in filesystem.find(folder)]
-    outputs = {name.rpartition("/")[0] for name in names if name.endswith(f"/{MANIFEST}")} - {
-        folder
-    }
-    texts: list[str] = []
-    others: list[str] = []
-    for name in names:
-        is_text = form or _ending(name)
+    manifests = [name for name in names if name.endswith(f"/{MANIFEST}")]
+    outputs = {name.rpartition("/")[0] for name in manifests} - {folder}
+
+    def is_text(name: str) -> bool:
         is_hidden = "/." in name.removeprefix(folder)
-        is_output = name.rpartition("/")[0] in outputs or name.endswith(f"/{MANIFEST}")
-        (texts if is_text and not is_hidden and not is_output else others).append(name)
-    if others:
+        is_output = name.rpartition("/")[0] in outputs or name in manifests
+        return bool(form or _ending(name)) and not is_hidden and not is_output
+
+    texts = [name for name in names if is_text(name)]
+    if others := [name for name in names if not is_text(name)]:
         shown = ", ".join(name.removeprefix(f"{folder}/") for name in others[:NAMED])
         more = ", …" if len(others) > NAMED else ""
         LOG.info("%s: %d files are not read as texts: %s%s", folder, len(others), shown, more)
