@@ -53,7 +53,7 @@ def description_of(folder: Path) -> Description:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the folder of a checkpoint")
     try:
-        found: Any = JSON.decode(file.read_text(encoding="utf-8"))
+        found: Any = JSON.decode(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise InputError(
             f"{folder}: not a checkpoint of gner, it holds no {DESCRIPTION}; give the folder of a "

@@ -191,7 +191,10 @@ def test_a_change_that_a_killed_writer_left_is_taken_back_by_the_client(
     assert said(records(own_store(left))) == before
 
 
-def test_a_database_that_is_none_is_named_at_once(tmp_path: Path) -> None:
+def test_a_database_that_is_none_is_named_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     file = tmp_path / DATABASE
     file.write_bytes(b"")
     assert known_records(tmp_path) is not None

@@ -114,7 +114,7 @@ def test_an_open_question_about_ends_is_said(tmp_path: Path) -> None:
         *(
             (
                 json.dumps({"tokens": ["In", "Oslo"], "ner_tags": ["O", tag]}),
-                f"'ner_tags' holds {tag}, O",
+                rf"'ner_tags' holds {tag} \(line 1\), O",
             )
             for tag in ("LOC-B", "B:LOC", "B/LOC", "B–LOC")
         ),
