@@ -56,7 +56,7 @@ class Dataset:
 
         Args:
             head: by what the entities will be found.
-            is_taken: whether another annotation is at work; what has no file yet is replaced else.
+            is_taken: whether another annotation is at work; else one without a file is replaced.
 
         Raises:
             InputError: when the folder holds something else, or cannot be written.

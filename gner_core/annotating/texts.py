@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gner_core.annotating.sources import Source, open_source
-from gner_core.corpora.readers.raw import NO_TEXT
+from gner_core.corpora.readers.raw import NO_TEXT, refuse_nul
 from gner_core.errors import InputError
 from gner_core.strict import JSON
 
@@ -120,11 +120,7 @@ def _lines(source: Source) -> Iterator[tuple[int, str]]:
                 )
             if number == 1 and data.startswith(tuple(NO_TEXT)):
                 raise InputError(f"{source.url}: no text, nor compressed as its name says")
-            if b"\0" in data:
-                raise InputError(
-                    f"{source.url}, line {number}: holds a NUL, which no text does; save UTF-16 as "
-                    "UTF-8"
-                )
+            refuse_nul(data, source.url, first=number)
             try:
                 given = data.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError:

@@ -141,10 +141,14 @@ def encoding_of(path: Path, head: bytes) -> str:
     return "utf-8"
 
 
-def refuse_nul(data: bytes, file: str | Path) -> None:
-    """Refuse text with the character NUL, as UTF-16 has everywhere when it is read as UTF-8."""
+def refuse_nul(data: bytes, file: str | Path, *, first: int = 1) -> None:
+    """Refuse text with the character NUL, as UTF-16 has everywhere when it is read as UTF-8.
+
+    Args:
+        first: number of the line with which the data begin.
+    """
     if b"\0" in data:
-        line = data.count(b"\n", 0, data.index(b"\0")) + 1
+        line = data.count(b"\n", 0, data.index(b"\0")) + first
         raise InputError(
             f"{file}, line {line}: holds a NUL, which no text does; UTF-16 without a byte order "
             "mark is to be saved as UTF-8"
