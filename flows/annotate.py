@@ -92,7 +92,7 @@ def corpus(
         output: folder or fsspec URL of the Parquet files.
         types: what to look for; by default what the checkpoint was trained on last.
         part: texts of a part; the same on all machines.
-        beams: beam size over decisions.
+        beams: beam size of guided decoding.
         batch: windows of text that are decoded side by side.
         workers: processes a machine with a model each; by default one a GPU.
         form: jsonl, parquet or text; by default the names of the files tell it.

@@ -94,7 +94,7 @@ def _run(
     links = {**tracker.links, **prefect_link()}
     report = put_report(name, with_links(page, links).encode())
     checkpoints = {title: step.ref for title, step in plan.stages.items()}
-    return Outcome(report, scores, checkpoints, tracker.shown_uri, tracker.links)
+    return Outcome(report, scores, checkpoints, tracker.mlflow.shown_uri, tracker.links)
 
 
 def _markdown(title: str, outcome: Outcome) -> str:

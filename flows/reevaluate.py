@@ -139,7 +139,7 @@ def _versions(registry: Registry) -> Versions:
         with answering():
             return registry.versions()
     except RegistryAwayError as error:
-        logger().warning("MLflow at %s does not answer (%s)", registry.mlflow.uri, error)
+        logger().warning("MLflow at %s does not answer (%s)", registry.mlflow.shown_uri, error)
         return {}
 
 
@@ -215,5 +215,5 @@ def _decided(
     try:
         return promotion.decide(candidate)
     except RegistryAwayError as fault:
-        logger().warning("MLflow at %s does not answer (%s)", registry.mlflow.uri, fault)
+        logger().warning("MLflow at %s does not answer (%s)", registry.mlflow.shown_uri, fault)
         return None

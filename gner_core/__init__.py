@@ -34,7 +34,7 @@ def load(
             models file or its name on the Hugging Face hub, OWNER/NAME or OWNER/NAME@COMMIT.
         about: what a foreign checkpoint is: a models file, or a description. Those of
             params/models/released/ are found by their name on the hub.
-        beams: beam size over decisions (1 to 16).
+        beams: beam size of guided decoding (1 to 16).
         batch: prompts that are decoded side by side, one for each window and order.
         device: "cpu", "cuda" or "cuda:1"; None takes the first GPU where there is one.
         dtype: "float32" or "bfloat16"; None takes bfloat16 where the checkpoint's backbone allows

@@ -4,9 +4,13 @@ The command line shows an `InputError`'s message and exits with code 2; every ot
 its traceback, since then the program is wrong.
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from unicodedata import normalize
+
+LINE_CHARACTERS = 300
+"""Of a line that is taken from the message of another library."""
 
 
 class InputError(Exception):
@@ -18,6 +22,33 @@ class InputError(Exception):
 
 class Stopped(Exception):  # noqa: N818 (no error)
     """Work was ended before it was done, because a signal or another step's fault ended its run."""
+
+
+def first_line(error: BaseException) -> str:
+    r"""Return the first line of an error's message, or its class where it has none.
+
+    Libraries put addresses into their messages as they were given; credentials in them are left out.
+
+    Example:
+        >>> first_line(OSError("GET http://me:word@host/x fails\nagain"))
+        'GET http://host/x fails'
+        >>> first_line(TimeoutError())
+        'TimeoutError'
+    """
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return without_credentials(lines[0])[:LINE_CHARACTERS]
+
+
+def without_credentials(text: str) -> str:
+    """Return a text with addresses whose users and passwords are left out.
+
+    Example:
+        >>> without_credentials("https://me:word@host:5000/x")
+        'https://host:5000/x'
+        >>> without_credentials("sqlite:////x/mlflow.db")
+        'sqlite:////x/mlflow.db'
+    """
+    return re.sub(r"(?<=://)[^/\s]*@", "", text)
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

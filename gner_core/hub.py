@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gner_core.config.backbone import COMMIT, UNVERIFIED, HubModel
 from gner_core.config.model_file import ModelFile
-from gner_core.errors import InputError
+from gner_core.errors import InputError, first_line
 from gner_core.store.fingerprint import file_sha256
 
 MODEL_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
@@ -282,4 +282,4 @@ def _reason(error: BaseException) -> str:
         return f"HTTP {status} from the hub"
     if isinstance(error, errors.HTTPError):
         return f"the connection to the hub failed ({type(error).__name__})"
-    return str(error).strip().splitlines()[0]
+    return first_line(error)

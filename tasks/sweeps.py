@@ -24,6 +24,8 @@ from tasks.steps.results import Score, SweepReport
 
 PAGE, PNG, SVG, CSV, TABLE = "sweep.html", "figure.png", "figure.svg", "table.csv", "table.json"
 FILES = (PNG, SVG, CSV, TABLE)
+CURVE = "curve"
+"""Prefix of the metrics of a sweep's own run, which the MLflow UI draws over x: no score of the sweep."""
 
 
 @task(name="sweep-report", cache_policy=NO_CACHE, task_run_name="sweep-report {step.title}")
@@ -115,9 +117,12 @@ def _track(step: SweepReport, run: RunContext, content: SweepContent) -> None:
     rows = _table(content)
     parent.table("scores.json", lambda: {name: [row[name] for row in rows] for name in rows[0]})
     for row in content.rows:
-        means = {"/".join(filter(None, (s, row.series))): c.mean for s, c in row.cells.items()}
-        if row.x is not None:  # a curve in the MLflow UI
-            parent.point(means, step=int(row.x), at=time.time())
+        if row.x is not None:
+            curves = {
+                "/".join(filter(None, (CURVE, score, row.series))): cell.mean
+                for score, cell in row.cells.items()
+            }
+            parent.point(curves, step=int(row.x), at=time.time())
     if TaskRunContext.get():
         create_table_artifact(rows, key=f"sweep-{step.title}", description=f"Sweep {step.title}")
 

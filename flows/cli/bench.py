@@ -52,7 +52,8 @@ def train(
     params: Params,
     overrides: Overrides = None,
     stage: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Training stage of the file; its first.")
+        str | None,
+        typer.Option(metavar="NAME", help="Training stage of the file; by default the first."),
     ] = None,
     updates: Annotated[int, typer.Option(min=1, help="Weight updates that are measured.")] = 4,
     warm_up: Annotated[int, typer.Option(min=0, help="Weight updates before them.")] = 1,
@@ -100,7 +101,7 @@ def generate(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Test of the file, for sentences and checkpoint; the first of a trained one.",
+            help="Test whose sentences and checkpoint are taken; by default the first of a trained one.",
         ),
     ] = None,
     checkpoint: Annotated[
@@ -109,8 +110,12 @@ def generate(
     mode: Annotated[
         Literal["free", "guided", "both"], typer.Option(help="Ways of decoding.")
     ] = "both",
-    beams: Annotated[list[int] | None, typer.Option(min=1, help="Repeatable; 1.")] = None,
-    batch: Annotated[list[int] | None, typer.Option(min=1, help="Repeatable; 4.")] = None,
+    beams: Annotated[
+        list[int] | None, typer.Option(min=1, help="Beam size; repeatable, 1 by default.")
+    ] = None,
+    batch: Annotated[
+        list[int] | None, typer.Option(min=1, help="Batch size; repeatable, 4 by default.")
+    ] = None,
     rounds: Annotated[
         int,
         typer.Option(min=1, help="Of a system beside gner: measure each way so often, in turn."),

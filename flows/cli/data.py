@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Corpora: list, fetch, prepare, count, audit, show, check.",
+    help="Corpora: list, fetch, prepare, stats, audit, lengths, show, check.",
 )
 PUBLISHED = Path(__file__).parents[2] / "params" / "corpora" / "published"
 

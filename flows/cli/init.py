@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.views.output import Output, program
-from gner_core.errors import InputError
+from gner_core.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from gner_core.config.corpus import HubSource
@@ -134,7 +134,7 @@ def _backbone(given: Path | None) -> tuple[Path, str]:
         try:
             read_params(BackboneParams, given)
         except InputError as error:
-            first = str(error).splitlines()[0]
+            first = first_line(error)
             raise InputError(
                 f"--backbone {first}; name the YAML file of a backbone, as those in {MODELS}"
             ) from None

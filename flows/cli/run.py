@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from flows.running.command import Command
     from gner_core.config.reading.sweeps import Runnable
 
-ParamsFile = Annotated[Path, typer.Argument(help="Experiment file, for example params/demo.yaml.")]
+ParamsFile = Annotated[
+    Path, typer.Argument(help="Experiment, sweep or study, for example params/demo.yaml.")
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override one value; repeatable."),
@@ -24,7 +26,7 @@ Device = Annotated[
     typer.Option(
         metavar="NAME",
         help="With --dry-run: costs on A100-80G, H100-SXM, H200 or L40S, or a file measured by "
-        "gner bench train|generate --json; repeatable, the device first.",
+        "gner bench train|generate --json; repeatable, a device before files measured on it.",
     ),
 ]
 Grid = Annotated[
@@ -73,7 +75,8 @@ def run(
 
 def check(
     files: Annotated[
-        list[Path], typer.Argument(help="Files of experiments, sweeps, backbones or catalogs.")
+        list[Path],
+        typer.Argument(help="Files of params/: experiments, sweeps, studies, models, catalogs, …"),
     ],
 ) -> None:
     """Validate parameter files; their kind is told by their keys.

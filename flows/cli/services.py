@@ -21,9 +21,12 @@ Host = Annotated[
     ),
 ]
 PrefectPort = Annotated[
-    int, typer.Option(envvar="GNER_PREFECT_PORT", help="Of the Prefect server.")
+    int,
+    typer.Option(min=1, max=65535, envvar="GNER_PREFECT_PORT", help="Of the Prefect server."),
 ]
-MlflowPort = Annotated[int, typer.Option(envvar="GNER_MLFLOW_PORT", help="Of the MLflow server.")]
+MlflowPort = Annotated[
+    int, typer.Option(min=1, max=65535, envvar="GNER_MLFLOW_PORT", help="Of the MLflow server.")
+]
 
 Now = Annotated[
     bool,
@@ -49,6 +52,8 @@ def up(
     from tasks.services.prefect import switch_reevaluation
     from tasks.services.settings import Settings
 
+    if ":" in host:
+        raise InputError(f"--host {host}: give a name or an IPv4 address")
     pools = ("cpu", "gpu") if list_gpus(os.environ.get(VISIBLE)) else ("cpu",)
     settings = Settings(str(_checkout()), host, prefect_port, mlflow_port, pools)
     home = made_home()
@@ -98,7 +103,11 @@ def deploy() -> None:
 
 
 def _checkout() -> Path:
+    """Return the working directory.
 
+    Raises:
+        InputError: where it is no checkout of gner.
+    """
     checkout = Path.cwd()
     if not (checkout / "prefect.yaml").is_file():
         raise InputError(f"{checkout}: no prefect.yaml here; run this in a checkout of gner")

@@ -52,14 +52,14 @@ def clean(
         bool,
         typer.Option(
             "--shared",
-            help="Also in a remote store: what runs of other machines will need is not known here.",
+            help="Also in a store that others may share: what their runs need is not known here.",
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List results of steps that nobody refers to, and unfinished ones; with --free delete them.
 
-    Reports, registered checkpoints, what runs here need, what is locked, and all inputs of these are
+    Reports, registered checkpoints, what runs on this machine need, what is locked, and all inputs of these are
     kept.
     """
     from flows.views.output import print_parts
@@ -69,9 +69,10 @@ def clean(
     from tasks.tracking.records import known_records
 
     home, store = made_home(), open_store()
-    if free and not store.objects.is_local and not shared:
+    if free and not shared and not store.objects.is_below(home):
         raise InputError(
-            f"{store.url}: other machines may share this store; --shared frees it, too"
+            f"{store.url}: others may share this store, which is not below {home}; --shared frees "
+            "it, too"
         )
     found = clean_store(store, known_records(home), free=free)
     if as_json:
@@ -83,7 +84,7 @@ def clean(
 def pin(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Models files.")],
 ) -> None:
-    """Write the newest commit of its repository into every models file that names none.
+    """Write the newest commit of its repository into each models file that names none.
 
     Experiments run no model whose commit is not named. Look at the model on the hub before you pin it.
     """

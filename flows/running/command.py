@@ -4,6 +4,7 @@ import getpass
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -41,12 +42,11 @@ class Command:
     @cached_property
     def changes(self) -> str:
         """What differs from the file, in the order of keys: `decode.beams=4, scoring.level=0.9`."""
-        last = {override.partition("=")[0]: override for override in self.overrides}
-        given = [last[key] for key in sorted(last) if key != NAME]
-        try:
-            return ", ".join(effective(Path(self.params), given))
-        except InputError:  # told where the run reads its file
-            return ", ".join(given)
+        given = [one for one in self.overrides if _key_of(one) != NAME]
+        with suppress(InputError):  # told where the run reads its file
+            given = effective(Path(self.params), given)
+        last = {_key_of(override): override for override in given}
+        return ", ".join(last[key] for key in sorted(last))
 
     def titled(self, name: str) -> str:
         """Return the name of an experiment with what differs: `tiny, decode.beams=4`."""
@@ -86,3 +86,7 @@ class Command:
             "machine": ", ".join(map(str, parts)),
         }
         return {term: text for term, text in found.items() if text}
+
+
+def _key_of(override: str) -> str:
+    return override.partition("=")[0]

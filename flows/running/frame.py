@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from flows.running.outcome import FAILED, cause_of
+from flows.running.outcome import cause_of
 from flows.running.signals import ENDINGS, ended_by_signals
 from gner_core.config.execution import ExecutionParams
 from gner_core.runtime.priority import take_priority
@@ -21,7 +21,7 @@ from tasks.context import RunContext, Workspace
 from tasks.paths import made_home, open_store
 from tasks.progress import Progress, logger
 from tasks.steps.step_key import Step
-from tasks.tracking.mlflow_run import DESCRIPTION
+from tasks.tracking.mlflow_run import DESCRIPTION, FAILED
 from tasks.tracking.tracker import Tracker
 from tasks.workers import Workers
 

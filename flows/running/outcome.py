@@ -8,8 +8,6 @@ from typing import Any
 from gner_core.store.artifacts import ArtifactRef
 
 CAUSE_CHARACTERS = 300
-FAILED = "gner.failed"
-"""The tag of a run in MLflow that says in one line why it failed."""
 
 
 @dataclass(frozen=True)

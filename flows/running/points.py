@@ -12,7 +12,7 @@ from rich.console import Console
 from flows.running.command import Command
 from flows.running.fetch import faults_of_fetching
 from flows.running.frame import opened_run
-from flows.running.outcome import FAILED, PointsFailedError, PointsOutcome, cause_of
+from flows.running.outcome import PointsFailedError, PointsOutcome, cause_of
 from flows.running.publish import checkpoint_tags, page_of, put_report, show_links
 from flows.running.submit import Submit, Submitter
 from flows.running.walk import submit_steps, submitting, wait_for
@@ -31,6 +31,7 @@ from tasks.steps.results import Report, SweepReport
 from tasks.steps.step_key import Step, refuse_unpinned
 from tasks.sweeps import FILES, PAGE, table, write_sweep_report
 from tasks.tracking.comparison import EXPERIMENT
+from tasks.tracking.mlflow_run import FAILED, MISSING
 from tasks.tracking.tracker import Tracker
 
 
@@ -84,7 +85,7 @@ def run_points(
             _run_parts(parts, session)
         if outcome.failures:
             opened.ends_as = "FAILED"
-    outcome.tracking_uri, outcome.links = run.tracker.shown_uri, run.tracker.links
+    outcome.tracking_uri, outcome.links = run.tracker.mlflow.shown_uri, run.tracker.links
     _link_to_mlflow(session)
     return outcome
 
@@ -241,7 +242,7 @@ def _end_sweep(sweep: Sweep, part: Part, done: Collection[str], session: Session
             session.outcome.failures[f"{sweep.name}, its report"] = cause_of(error)
             missing.append("its report")
     if missing:
-        part.tracker.parent.tags({"gner.missing": "; ".join(missing)})
+        part.tracker.parent.tags({MISSING: "; ".join(missing)})
     if part.tracker is not session.run.tracker:
         part.tracker.parent.end("FAILED" if missing else "FINISHED")
 

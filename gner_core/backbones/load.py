@@ -20,7 +20,7 @@ from transformers import (
 
 from gner_core.backbones.number_format import number_format
 from gner_core.config.backbone import BackboneParams
-from gner_core.errors import InputError
+from gner_core.errors import InputError, first_line
 from gner_core.hub import shards_of
 from gner_core.strict import JSON
 
@@ -89,7 +89,7 @@ def _unusable(folder: Path, error: Exception) -> str:
         if not isinstance(found, dict) or (name == TOKENIZER and "model" not in found):
             return f"{name} holds no tokenizer; get it again"
     return (
-        f"{_first_line(error)}; get its files again, or, if a newer version of tokenizers wrote "
+        f"{first_line(error)}; get its files again, or, if a newer version of tokenizers wrote "
         "them, install that one"
     )
 
@@ -101,7 +101,7 @@ def _try(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
         given = str(tokenizer.decode(ids, skip_special_tokens=True))
     except Exception as error:  # the library has no class for what its tokenizers raise
         raise InputError(
-            f"{folder}: the tokenizer cannot encode {TRIAL!r} ({_first_line(error)}); take the one "
+            f"{folder}: the tokenizer cannot encode {TRIAL!r} ({first_line(error)}); take the one "
             "with which the model was trained"
         ) from error
     if "".join(given.split()) != "".join(TRIAL.split()):
@@ -117,7 +117,7 @@ def _vocabulary(folder: Path) -> int | None:
         config = AutoConfig.from_pretrained(folder)
     except Exception as error:
         raise InputError(
-            f"{folder}: no usable {CONFIG}: {_first_line(error)}; get it again"
+            f"{folder}: no usable {CONFIG}: {first_line(error)}; get it again"
         ) from error
     found: int | None = getattr(config.get_text_config(), "vocab_size", None)
     return found
@@ -147,7 +147,7 @@ def load_model(
         )
     except Exception as error:  # every fault of a foreign file ends here, as one clear line
         refuse_broken_weights(folder)
-        raise InputError(f"{folder}: cannot load {backbone.name}: {_first_line(error)}") from error
+        raise InputError(f"{folder}: cannot load {backbone.name}: {first_line(error)}") from error
     _refuse_faulty(folder, model, report)
     return model
 
@@ -231,7 +231,3 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

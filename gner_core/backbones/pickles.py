@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from gner_core.errors import InputError
+from gner_core.errors import InputError, first_line
 from gner_core.hub import PICKLED_INDEX, pickled_names
 
 INDEX = "model.safetensors.index.json"
@@ -51,7 +51,7 @@ def _read(file: Path) -> dict[str, torch.Tensor]:
     try:
         found: Any = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever the file holds, its fault is one line
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        first = first_line(error)
         raise InputError(
             f"{file}: not read: damaged, or more than weights ({first[:120]}); get the file again, or "
             "its safetensors"

@@ -25,6 +25,7 @@ with suppress(ImportError):
 INK, SOFT = "#1f2937", "#9ca3af"
 STYLE = {
     "svg.hashsalt": "gner",  # the same figure gives the same bytes
+    "text.parse_math": False,  # a $ in a name is a dollar
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,

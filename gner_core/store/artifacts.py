@@ -183,7 +183,7 @@ class Store:
                 lease = leased(
                     self.objects,
                     f"{ref.path}/{LEASE}",
-                    machine=self._machine(),
+                    machine=f"{socket.gethostname()}-{self._scratch_id()}",
                     unless=published,
                     on_wait=on_wait,
                 )
@@ -227,16 +227,16 @@ class Store:
 
     def _staging(self, ref: ArtifactRef) -> Path:
         root = Path(self.objects.url()) if self.objects.is_local else self.scratch
-        return root / ".staging" / f"{socket.gethostname()}-{ref.step}-{ref.key}"
+        return root / ".staging" / f"{self._scratch_id()}-{ref.step}-{ref.key}"
 
     def _clear(self, ref: ArtifactRef) -> None:
-        """Delete what a failed or killed attempt of this machine has left."""
+        """Delete what a failed or killed attempt with this scratch folder has left."""
         folder = self._staging(ref)
         if not folder.exists():
             return
         if not self.objects.is_local:
             valid = f"/{self.manifest(ref)['attempt']}/" if self.has(ref) else None
-            mine = self.objects.sizes(f"{ref.path}/{ATTEMPTS}/{self._machine()}")
+            mine = self.objects.sizes(f"{ref.path}/{ATTEMPTS}/{self._scratch_id()}")
             self.objects.remove([name for name in mine if valid is None or valid not in name])
         shutil.rmtree(folder)
 
@@ -253,7 +253,7 @@ class Store:
                 raise
 
     def _upload(self, folder: Path, ref: ArtifactRef, manifest: dict[str, Any]) -> None:
-        attempt = f"{self._machine()}/{uuid4().hex[:12]}"
+        attempt = f"{self._scratch_id()}/{uuid4().hex[:12]}"
         below = f"{ref.path}/{ATTEMPTS}/{attempt}"
         for name in manifest["files"]:
             self.objects.put(folder / name, f"{below}/{name}")
@@ -310,13 +310,17 @@ class Store:
             f"{self.objects.url(f'{ref.path}/{MANIFEST}')} and run again"
         )
 
-    def _machine(self) -> str:
-        """Return a name that only this machine with this scratch folder has."""
-        file = self.scratch / "machine"
-        with self._locked("machine"):
+    def _scratch_id(self) -> str:
+        """Return a name that only this scratch folder has, whose locks guard what is named by it.
+
+        The name of the machine would not do: a container has another one each time it is made, and
+        two users of a machine may share a store.
+        """
+        file = self.scratch / "id"
+        with self._locked("id"):
             if not file.exists():
-                write_file(file, uuid4().hex[:8])
-        return f"{socket.gethostname()}-{file.read_text()}"
+                write_file(file, uuid4().hex[:12])
+        return file.read_text()
 
     def _locked(self, name: str, given_up: Event | None = None) -> AbstractContextManager[None]:
         return file_lock(self.scratch / "locks" / name, given_up=given_up)

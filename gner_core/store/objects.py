@@ -53,6 +53,10 @@ class Objects:
         path = self._path(name).rstrip("/")
         return path if self.is_local else str(self.filesystem.unstrip_protocol(path))
 
+    def is_below(self, folder: Path) -> bool:
+        """Say whether the URL is a folder inside another one."""
+        return self.is_local and Path(self.root).is_relative_to(folder.absolute())
+
     def exists(self, name: str) -> bool:
         """Say whether there is such an object; a store that does not answer is an error."""
         return self._try("looked for", name, self._is_there)

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from gner_core.errors import first_line
 from tasks.tracking.records import PAGE, Client, Records, VersionRecord, version_record
 from tasks.tracking.server import TrackingStore, is_away, is_of_mlflow
 from tasks.tracking.tracker import KEY, Tracker
@@ -204,7 +205,7 @@ def answering() -> Iterator[None]:
     except Exception as error:
         if not (is_of_mlflow(error) and is_away(error)):
             raise
-        raise RegistryAwayError(f"{type(error).__name__}: {error}".splitlines()[0][:200]) from error
+        raise RegistryAwayError(f"{type(error).__name__}: {first_line(error)}") from error
 
 
 def _tags(checkpoint: "Checkpoint") -> dict[str, str]:

@@ -169,8 +169,7 @@ class Services:
         for name in workers:
             self._stop(name, say=say, seconds=seconds)
         if workers:
-            services = {running.pid for running in self.running.values()}
-            flows = [process for process in marked(self.mark) if _group(process) not in services]
+            flows = self._flows_without_worker(workers)
             if flows and seconds:
                 say(
                     f"runs have {seconds:g} s to save their state; to kill them: Ctrl-C, gner down --now"
@@ -180,7 +179,8 @@ class Services:
             _terminate_first(flows)  # those whose worker was killed do not know yet
             _end_all(flows, seconds=seconds)
             if self.settings and "prefect" in self.alive():
-                for run in prefect_setup.cancel_runs(self.settings.api, self.settings.pools):
+                pools = [name.removeprefix(WORKER) for name in workers]
+                for run in prefect_setup.cancel_runs(self.settings.api, pools):
                     say(f"run {run} is cancelled; what it had finished is kept")
         for name in reversed(names):
             self._stop(name, say=say, seconds=seconds)
@@ -188,6 +188,21 @@ class Services:
         if not self.running:
             _end_all(marked(self.mark), seconds=0)
         self._write()
+
+    def _flows_without_worker(self, ended: Sequence[str]) -> list[psutil.Process]:
+        """Return the flows, with all that they started, whose worker is none that stays."""
+        services = {running.pid for running in self.running.values()}
+        stay = [
+            running.process()
+            for name, running in self.running.items()
+            if name.startswith(WORKER) and name not in ended
+        ]
+        theirs = {child.pid for one in stay if one for child in one.children(recursive=True)}
+        return [
+            process
+            for process in marked(self.mark)
+            if _group(process) not in services and process.pid not in theirs
+        ]
 
     def _stop(self, name: str, *, say: Say, seconds: float) -> None:
         """End a service, and its other processes little later."""

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,16 +37,8 @@ def set_up(api: str, checkout: str, *, say: Callable[[str], object]) -> None:
     Raises:
         InputError: when the deployments are refused; with what `prefect deploy` said.
     """
-    from prefect.client.schemas.actions import WorkPoolCreate
-    from prefect.workers.process import ProcessWorker
-
     with _client(api) as client:
-        for pool in POOLS:
-            template = ProcessWorker.get_default_base_job_template()
-            client.create_work_pool(
-                WorkPoolCreate(name=pool, type="process", base_job_template=template),
-                overwrite=True,
-            )
+        make_pools(client)
         for automation in for_dead_runs(checkout):
             if known := client.read_automations_by_name(automation.name):
                 client.update_automation(known[0].id, automation)
@@ -53,6 +46,20 @@ def set_up(api: str, checkout: str, *, say: Callable[[str], object]) -> None:
                 client.create_automation(automation)
     deploy(api, checkout)
     say(f"{'deployments':<12} of {DEPLOYMENTS} are stored")
+
+
+def make_pools(client: "SyncPrefectClient") -> None:
+    """Create the work pools; those that are there keep what people set: a pause, limits, a template."""
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists
+    from prefect.workers.process import ProcessWorker
+
+    template = ProcessWorker.get_default_base_job_template()
+    for name in POOLS:
+        with suppress(ObjectAlreadyExists):
+            client.create_work_pool(
+                WorkPoolCreate(name=name, type=ProcessWorker.type, base_job_template=template)
+            )
 
 
 def for_dead_runs(checkout: str) -> "list[AutomationCore]":

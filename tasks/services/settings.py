@@ -10,6 +10,9 @@ from gner_core.runtime.grace import GRACE, grace_seconds
 from tasks.tracking.server import own_store
 
 WORKER = "worker-"
+LOOPBACK = "127.0.0.1"
+PRIVATE = ("10.*", "192.168.*", *(f"172.{number}.*" for number in range(16, 32)))
+"""Addresses of private networks."""
 HEARTBEAT_SECONDS = 30
 """Prefect's smallest; a run that emits less often would be taken for dead."""
 QUIET = {
@@ -59,7 +62,14 @@ class Settings:
 
     @property
     def _reached(self) -> str:
-        return "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104
+        return LOOPBACK if self.host == "0.0.0.0" else self.host  # noqa: S104
+
+    @property
+    def mlflow_names(self) -> str:
+        """What requests to MLflow may call this machine; by itself it knows no names but localhost."""
+        names = {self.host, socket.gethostname(), socket.getfqdn()}
+        known = ("localhost", LOOPBACK, *PRIVATE, *sorted(names - {"0.0.0.0"}))  # noqa: S104
+        return ",".join(f"{name},{name}:*" for name in known)
 
     def services(self) -> tuple[str, ...]:
         """Return the names of all services, servers first."""
@@ -95,8 +105,10 @@ def command_of(
         own = own_store(home)
         kept = ["--backend-store-uri", own.uri, "--artifacts-destination", str(own.artifacts)]
         inherited.pop("MLFLOW_TRACKING_URI", None)
-        jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # eight processes and 2 GB less
-        return [*python, "mlflow", "server", *address, *kept], inherited | jobs
+        inherited["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # eight processes and 2 GB less
+        if settings.host != LOOPBACK:
+            inherited.setdefault("MLFLOW_SERVER_ALLOWED_HOSTS", settings.mlflow_names)
+        return [*python, "mlflow", "server", *address, *kept], inherited
     pool = name.removeprefix(WORKER)
     worker = ["worker", "start", "--pool", pool, "--type", "process"]
     worker += ["--name", f"{socket.gethostname()}-{pool}-{mark[:8]}"]

@@ -1,10 +1,11 @@
 """The comparison of an experiment's runs in MLflow: columns of the table, and links."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
+
+from gner_core.errors import without_credentials
 
 ALWAYS = ("backbone.name", "decode.mode", "decode.beams")
 """Parameters that are shown even if they are the same in all runs."""
@@ -86,9 +87,4 @@ def run_link(uri: str, *, experiment: str, run_id: str) -> dict[str, str]:
 
 
 def _base(uri: str) -> str:
-    return f"{without_secrets(uri).rstrip('/')}/#"
-
-
-def without_secrets(uri: str) -> str:
-    """Return an address without the user and the password that it may hold."""
-    return re.sub(r"(?<=://)[^/]*@", "", uri)
+    return f"{without_credentials(uri).rstrip('/')}/#"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from tasks.tracking.mlflow_run import FAILED
 from tasks.tracking.records import Records, RunRecord
 from tasks.tracking.tracker import CHECKPOINT
 
@@ -88,5 +89,5 @@ def _tracked(run: RunRecord) -> TrackedRun:
             if name.startswith(stages)
         },
         command=run.tags.get("gner.command", ""),
-        failure=run.tags.get("gner.failed", ""),
+        failure=run.tags.get(FAILED, ""),
     )

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mlflow.entities import RunTag
 
 COMPLETE = "gner.complete"
+FAILED, MISSING = "gner.failed", "gner.missing"
+"""Tags that say in one line why a run failed, and which points a sweep lacks."""
 DESCRIPTION = "mlflow.note.content"
 """The tag whose Markdown the MLflow UI shows above a run."""
 TABLES = "mlflow.loggedArtifacts"

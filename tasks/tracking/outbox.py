@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from gner_core.errors import first_line
+
 AWAY_SECONDS = 20.0
 """Between two attempts while the service is away."""
 TRIES = 3
@@ -158,4 +160,4 @@ class NoOutbox(Outbox):
 
 
 def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".strip().splitlines()[0][:200]
+    return f"{type(error).__name__}: {first_line(error)}"

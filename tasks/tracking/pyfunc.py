@@ -16,7 +16,7 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
 from gner_core.config.checkpoint import Description
-from gner_core.errors import InputError
+from gner_core.errors import InputError, first_line
 from gner_core.predicting.loading.system import Predicting, servable_system
 from tasks.tracking.server import tracking_store
 
@@ -53,9 +53,9 @@ def log_pyfunc(
             )
     except MlflowException as error:
         raise InputError(
-            f"{store.uri}: the model cannot be logged ({str(error).strip().splitlines()[0][:200]})"
+            f"{store.shown_uri}: the model cannot be logged ({first_line(error)})"
         ) from None
-    return str(logged.model_uri), store.uri
+    return str(logged.model_uri), store.shown_uri
 
 
 def save_reference(folder: Path, *, where: str, about: Description | None) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlite3 import OperationalError as SqliteError
 from typing import TYPE_CHECKING
 
-from gner_core.errors import InputError
+from gner_core.errors import InputError, without_credentials
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,6 +40,11 @@ class TrackingStore:
     uri: str
     artifacts: str | None
     """The folder of artifacts; None where a server has its own."""
+
+    @property
+    def shown_uri(self) -> str:
+        """The address without user and password."""
+        return without_credentials(self.uri)
 
     @cached_property
     def client(self) -> "MlflowClient":

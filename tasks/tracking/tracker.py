@@ -22,16 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 from gner_core.runtime.processes import this_process
 from tasks import provenance
-from tasks.tracking.comparison import (
-    EXPERIMENT,
-    FlowRun,
-    links,
-    run_link,
-    view,
-    without_secrets,
-)
+from tasks.tracking.comparison import EXPERIMENT, FlowRun, links, run_link, view
 from tasks.tracking.dead_runs import PROCESS, RUNNING, close_dead_runs, is_free
-from tasks.tracking.mlflow_run import COMPLETE, StepRun, run_tags
+from tasks.tracking.mlflow_run import COMPLETE, FAILED, MISSING, StepRun, run_tags
 from tasks.tracking.names import mlflow_name
 from tasks.tracking.outbox import NoOutbox, Outbox
 from tasks.tracking.server import TrackingStore, is_away, tracking_store
@@ -60,7 +53,6 @@ class Tracker:
     def __init__(self, mlflow: TrackingStore, outbox: Outbox) -> None:
         """Bind a tracking store and the outbox whose thread makes all calls to it."""
         self.mlflow, self.outbox = mlflow, outbox
-        self.shown_uri = without_secrets(mlflow.uri)
         self.links: dict[str, str] = {}
         """To this flow run and its comparison with earlier ones; set by `finish`."""
         self.parent = StepRun(outbox, mlflow, name="the flow run", made=None)
@@ -85,8 +77,7 @@ class Tracker:
         The tag `gner.experiment` groups it with earlier runs that it is compared with.
         """
         mlflow = tracking_store(home)
-        service = f"MLflow at {without_secrets(mlflow.uri)}"
-        tracker = cls(mlflow, Outbox(service, is_away=is_away))
+        tracker = cls(mlflow, Outbox(f"MLflow at {mlflow.shown_uri}", is_away=is_away))
         flow = uuid.uuid4().hex
         on_prefect = provenance.prefect_tags()
         source = {tag: tags[tag] for tag in SOURCE if tag in tags}
@@ -196,6 +187,8 @@ class Tracker:
         if known:
             run_id = str(known[0].info.run_id)
             self.mlflow.client.log_batch(run_id, tags=run_tags(tags))
+            for fault in {FAILED, MISSING} & known[0].data.tags.keys():
+                self.mlflow.client.delete_tag(run_id, fault)
             if known[0].info.status != RUNNING:
                 self.mlflow.client.update_run(run_id, status=RUNNING)
         else:

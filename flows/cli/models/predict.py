@@ -50,24 +50,26 @@ OneType = Annotated[
     typer.Option("--type", metavar="TYPE", help="One type, also with commas; repeatable."),
 ]
 Beams = Annotated[
-    int, typer.Option(min=1, max=16, help="Beam size over decisions; only of checkpoints of gner.")
+    int,
+    typer.Option(min=1, max=16, help="Beam size of guided decoding; only for checkpoints of gner."),
 ]
 
 Orders = Annotated[
     int,
     typer.Option(
-        min=1, max=32, help="Orders of the types over which labels are averaged; only of gner."
+        min=1, max=32, help="Orders of the types over which labels are averaged; only for gner."
     ),
 ]
 OutsidePenalty = Annotated[
     float,
     typer.Option(
-        metavar="NATS", help="Taken off O at every word: above 0 finds more entities; only of gner."
+        metavar="NATS",
+        help="Taken off O at every word: above 0 finds more entities; only for gner.",
     ),
 ]
 CalibrateTypes = Annotated[
     Literal["content_free"] | None,
-    typer.Option(help="Lower types that are preferred where a text says nothing; only of gner."),
+    typer.Option(help="Lower types that are preferred where a text says nothing; only for gner."),
 ]
 Temperature = Annotated[
     float,

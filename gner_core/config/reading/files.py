@@ -39,6 +39,7 @@ PATHS = (
     ("stages", EVERY, "from", "about"),
     ("tests", EVERY, "of", "checkpoint"),
     ("tests", EVERY, "of", "about"),
+    ("scan", "folders", EVERY),
     ("scan", "foreign", EVERY, "about"),
     ("scan", "foreign", EVERY, "folder"),
     ("execution", "launcher", "config"),
@@ -147,6 +148,8 @@ def located(value: Any, folder: Path, key: Key = ()) -> Any:
     """
     if isinstance(value, dict):
         return {name: located(item, folder, (*key, str(name))) for name, item in value.items()}
+    if isinstance(value, list):
+        return [located(item, folder, (*key, EVERY)) for item in value]
     if not isinstance(value, str):
         return value
     if len(key) == 1 and key[0] in INCLUDES:

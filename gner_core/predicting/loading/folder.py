@@ -46,7 +46,7 @@ def load_folder(
     Args:
         checkpoint: folder with safetensors weights and their tokenizer.
         about: what it is; None reads its gner.json.
-        beams: beam size over decisions of gner (1 to 16).
+        beams: beam size of gner's guided decoding (1 to 16).
         batch: prompts that are decoded together: of a window, one for each order of the types.
         device: where it computes; None takes the accelerator where there is one.
         dtype: float32 or bfloat16; None takes bfloat16 where the backbone allows it and the device

@@ -151,7 +151,7 @@ def _compared(paper: SweepComparison) -> Table:
 
 def _corpora(content: SweepContent, title: str) -> Table:
     """Return F1 by corpus in one test."""
-    names = list(content.rows[0].corpora[title])
+    names = list(dict.fromkeys(name for row in content.rows for name in row.corpora[title]))
     columns = [Column(axis, number=False) for axis in content.axes] or [Column("", number=False)]
     rows = [
         ShownRow(

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.schedules import CronSchedule
@@ -23,7 +24,7 @@ from prefect.testing.utilities import prefect_test_harness
 
 from gner_core.errors import InputError
 from gner_core.runtime.priority import NICE
-from tasks.services.prefect import POOLS, for_dead_runs
+from tasks.services.prefect import POOLS, for_dead_runs, make_pools
 from tasks.services.settings import HEARTBEAT_SECONDS
 from tests.flows.conftest import Home
 from tests.flows.known_checkpoints import Place
@@ -67,6 +68,18 @@ def test_the_flow_completes_with_its_task_runs_and_artifacts(
     mine = f"tags.`prefect.flow_run_id` = '{run.id}'"
     (tracked,) = mlflow.search_runs([experiment.experiment_id], mine)
     assert tracked.data.tags["prefect.flow_run_url"].endswith(f"/runs/flow-run/{run.id}")
+
+
+def test_another_deployment_leaves_work_pools_as_people_have_set_them(server: None) -> None:
+    with get_client(sync_client=True) as client:
+        make_pools(client)
+        client.update_work_pool("cpu", WorkPoolUpdate(is_paused=True, concurrency_limit=2))
+        make_pools(client)
+        pools = {pool.name: pool for pool in client.read_work_pools()}
+        client.update_work_pool("cpu", WorkPoolUpdate(is_paused=False, concurrency_limit=None))
+    assert pools.keys() >= {*POOLS}
+    assert (pools["cpu"].is_paused, pools["cpu"].concurrency_limit) == (True, 2)
+    assert not pools["gpu"].is_paused
 
 
 def test_a_run_says_what_differs_and_one_that_fails_says_why_in_one_line(

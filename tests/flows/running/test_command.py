@@ -28,6 +28,13 @@ def test_a_value_that_the_file_or_a_default_has_already_is_no_change(root: Path)
     assert sweep.titled("beam-size") == "beam-size, decode.beams=1"  # its points may have others
 
 
+def test_of_values_that_overlap_the_one_that_holds_names_the_run(root: Path) -> None:
+    tiny = str(root / "params" / "tiny.yaml")
+    inner, outer = "decode.beams=4", "decode={beams: 2}"
+    assert Command(tiny, [inner, outer]).titled("tiny") == f"tiny, {outer}"
+    assert Command(tiny, [outer, inner]).titled("tiny") == f"tiny, {outer}, {inner}"
+
+
 def test_names_of_files_stay_short_safe_and_apart() -> None:
     values = ["../x/../../etc", "..-x-..-..-etc", "a" * 300, "a" * 301]
     names = [Command("f.yaml", [f"backbone={value}"]).file_name("tiny") for value in values]

@@ -156,6 +156,8 @@ def test_a_point_that_fails_is_named_and_the_others_are_done(models: Models) -> 
     models.faults.clear()
     assert models.points().failures == {}
     assert models.ran == {"train": 1, "generate": 1}  # of the point that had failed
+    assert models.statuses()["limits-narrow"] == "FINISHED"
+    assert "gner.failed" not in models.tags("limits-narrow")
 
 
 def test_the_page_of_a_changed_sweep_links_to_the_reports_of_its_own_points(models: Models) -> None:

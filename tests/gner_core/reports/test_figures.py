@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gner_core.reports.experiment.figures import f1_panels
+
 HALF_IMPORTED = """
 import sys, threading, time
 
@@ -27,3 +29,9 @@ def test_another_thread_may_be_importing_ipython(tmp_path: Path, root: Path) -> 
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_dollars_in_names_are_no_formula() -> None:
+    score = {"f1": 0.5, "interval": [0.4, 0.6]}
+    (panel,) = f1_panels({"us$_$ news": {"corpora": {"a$_$b": score}, "macro": score}})
+    assert "a$_$b" in panel

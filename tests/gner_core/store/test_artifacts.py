@@ -56,6 +56,18 @@ def test_what_a_killed_attempt_left_is_cleared_by_the_next(store: Store, tmp_pat
     assert not (store.fetch(REF) / "half.txt").exists()
 
 
+def test_two_homes_may_build_the_same_artifact_in_one_local_store(tmp_path: Path) -> None:
+    one, other = (Store(str(tmp_path / "store"), scratch=tmp_path / name) for name in "ab")
+    with one.publish(REF, about={}) as folder:
+        (folder / "a.txt").write_text("of one")
+        with other.publish(REF, about={}) as second:
+            (second / "b.txt").write_text("of the other")
+        (folder / "late.txt").write_text("late")
+    published = one.fetch(REF)
+    assert {file.name for file in published.iterdir()} == {"b.txt", "manifest.json"}
+    assert not list((tmp_path / "store" / ".staging").iterdir())
+
+
 def test_a_second_publication_of_the_same_key_is_harmless(store: Store) -> None:
     fill(store)
     fill(store)

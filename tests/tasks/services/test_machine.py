@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from tasks.services.machine import MARK, RECORD, Services, marked
+from tasks.services.machine import MARK, RECORD, Running, Services, marked
 from tasks.services.settings import Settings
 
 SAVING = """
@@ -94,6 +94,36 @@ def test_runs_that_are_not_waited_for_lose_what_they_would_save(
     lost = "runs are killed: what they did since their last checkpoint is lost"
     assert (lost in said) == now
     assert not (tmp_path / RECORD).exists()
+
+
+def test_the_end_of_one_worker_leaves_the_runs_of_another(run: Run, tmp_path: Path) -> None:
+    code = SAVING.format(name="other", saved="other-saved", seconds=0)
+    starting = (
+        "import subprocess, sys, time\n"
+        f"subprocess.Popen([sys.executable, '-c', {code!r}], start_new_session=True)\n"
+        "time.sleep(600)"
+    )
+    services = run(0)
+    worker = subprocess.Popen(
+        [sys.executable, "-c", starting],
+        cwd=tmp_path,
+        env={**os.environ, MARK: str(tmp_path)},
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "other").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    services.running["worker-gpu"] = Running("worker-gpu", worker.pid, since(worker.pid))
+    try:
+        services.end(["worker-cpu"], say=len, seconds=5)
+        assert (tmp_path / "flow-saved").exists()
+        assert services.alive() == ["worker-gpu"]
+        assert not (tmp_path / "other-saved").exists()
+    finally:
+        services.down(say=len, now=True)
+        worker.wait()
+    assert marked(str(tmp_path)) == []
 
 
 def test_servers_start_side_by_side_and_workers_after_them(

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import pytest
 import yaml
+from mlflow.server.security_utils import is_allowed_host_header
 from prefect.workers.process import ProcessWorker
 
 from tasks.services.settings import Settings, command_of
@@ -28,3 +30,21 @@ def test_every_worker_is_prefects_own_and_asks_every_two_seconds(
     given = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     for settings in (environment, given):
         assert settings.items() >= ASKING.items()
+
+
+def test_mlflow_answers_to_the_names_of_a_machine_whose_servers_others_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_SERVER_ALLOWED_HOSTS", raising=False)
+
+    def allowed(host: str) -> list[str] | None:
+        _, environment = command_of("mlflow", Settings("", host), home=tmp_path, mark="4f6c")
+        names = environment.get("MLFLOW_SERVER_ALLOWED_HOSTS")
+        return names and names.split(",")
+
+    assert allowed("127.0.0.1") is None  # MLflow's own rule
+    names = allowed("gpu-server.lab.example.org")
+    assert names
+    for known in ("gpu-server.lab.example.org:5000", "localhost:5000", "10.0.0.7:5000"):
+        assert is_allowed_host_header(names, known)
+    assert not is_allowed_host_header(names, "evil.example.org:5000")

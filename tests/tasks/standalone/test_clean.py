@@ -1,6 +1,5 @@
 """What is kept because somebody uses it, in a small store without MLflow."""
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -111,11 +110,12 @@ def test_unfinished_work_is_listed_and_freed_unless_somebody_is_at_it(store: Sto
     begun, at_work, needed = (ArtifactRef("train", key) for key in ("b1", "w1", "n1"))
     for ref in (begun, at_work, needed):
         (store.unfinished(ref) / "checkpoint").write_text("0123")
-    killed = Path(store.url) / ".staging" / f"{socket.gethostname()}-score-k1"
+    own = (store.scratch / "id").read_text()
+    killed = Path(store.url) / ".staging" / f"{own}-score-k1"
     killed.mkdir(parents=True)
     (killed / "scores.json").write_text("01")
-    elsewhere = killed.with_name(f"{socket.gethostname()}-2-score-k1")
-    elsewhere.mkdir()
+    of_another_home = killed.with_name("0123456789ab-score-k1")
+    of_another_home.mkdir()
     working = file_lock(store.unfinished(at_work) / IN_USE)
     with using(store, [needed]), held_elsewhere(working):
         freed = clean(store, None, free=True)
@@ -123,5 +123,5 @@ def test_unfinished_work_is_listed_and_freed_unless_somebody_is_at_it(store: Sto
     assert unfinished == {"train/b1": 4, "score/k1": 2}
     left = [ref.path for ref in store.begun()]
     assert left == ["train/n1", "train/w1"]
-    assert elsewhere.is_dir()
+    assert of_another_home.is_dir()
     assert not killed.exists()

@@ -3,7 +3,7 @@
 import json
 from urllib.parse import parse_qs, urlsplit
 
-from tasks.tracking.comparison import FlowRun, columns, links, view, without_secrets
+from tasks.tracking.comparison import FlowRun, columns, links, view
 
 ONE = FlowRun(
     "a1",
@@ -50,8 +50,3 @@ def test_links_lead_to_the_run_the_view_and_the_comparison() -> None:
     assert json.loads(compared["runs"][0]) == ["a1", "b2"]
     assert "side by side" not in links("http://h", experiment="7", name="tiny", runs=[ONE])
     assert links("sqlite:////x/mlflow.db", experiment="7", name="tiny", runs=[ONE]) == {}
-
-
-def test_addresses_lose_user_and_password() -> None:
-    assert without_secrets("https://me:word@host:5000/x") == "https://host:5000/x"
-    assert without_secrets("sqlite:////x/mlflow.db") == "sqlite:////x/mlflow.db"

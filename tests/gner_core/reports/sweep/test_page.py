@@ -92,6 +92,14 @@ def test_the_table_holds_points_deviations_and_runs(content: SweepContent) -> No
     assert content.rows[0].cells["zero-shot/f1"].runs == 2
 
 
+def test_corpora_of_all_rows_have_a_column(content: SweepContent) -> None:
+    first, second = content.rows
+    other = replace(second, corpora={"zero-shot": {"astronomy": 0.7}})
+    page = render_sweep(replace(content, rows=[first, other]))
+    table = page[page.index("corpora-zero-shot") :]
+    assert 0 < table.index("music") < table.index("astronomy") < table.index("70.0")
+
+
 @pytest.mark.parametrize("kind", ["parameters", "beams", "context", "table"])
 @pytest.mark.parametrize("lines", [1, 6])
 @pytest.mark.parametrize("measures", [("f1",), ("f1", "precision")], ids=len)
