@@ -12,7 +12,7 @@ from gner_core.config.model_file import ModelFile
 from gner_core.errors import InputError, first_line
 from gner_core.store.fingerprint import file_sha256
 
-MODEL_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+MODEL_FILES = ["*.json", "*.safetensors", "*.model", "merges.txt", "vocab.txt", "*.jinja"]
 PICKLED, PICKLED_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 """Weights in the older form: pickles, which are taken only where there are no safetensors."""
 TOKEN_FAULTS = {

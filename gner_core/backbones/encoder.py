@@ -12,8 +12,8 @@ from gner_core.systems.gner.prompts import prompt
 from gner_core.systems.gner.targets import longest_target, target
 
 PROMPTS_AT_ONCE = 512
-KEPT_STEMS = 1000
-"""Type lists whose stems are kept: a server is asked about ever new ones."""
+KEPT_STEMS, KEPT_TAGS = 1000, 100_000
+"""Type lists and tags whose tokens are kept: a server is asked about ever new ones."""
 
 
 class Encoder(Tokens):
@@ -25,6 +25,7 @@ class Encoder(Tokens):
         super().__init__(tokenizer, backbone)
         self.form = form
         self._stems: dict[tuple[str, ...] | None, list[int]] = {}
+        self._tag_lengths: dict[str, int] = {}
 
     def prompts(self, pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> list[list[int]]:
         """Return the source ids of (words, types) pairs, in one call of the tokenizer."""
@@ -60,7 +61,8 @@ class Encoder(Tokens):
 
     def budget(self, words: Sequence[str], types: Sequence[str], source: int) -> int:
         """Return the tokens of the longest possible answer within the limits; 0 if none fits."""
-        longest = len(self._plain(longest_target(words, types, self.form))) + 1
+        filled = longest_target(words, types, self.form, length=self._tag_length)
+        longest = len(self._plain(filled)) + 1
         if self.backbone.family == "decoder_only":
             return max(0, min(longest, self.backbone.max_source_tokens - source))
         fits = source <= self.backbone.max_source_tokens
@@ -76,6 +78,14 @@ class Encoder(Tokens):
         ids = self.tokenizer(words, add_special_tokens=False)["input_ids"]
         given: list[str] = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
         return given
+
+    def _tag_length(self, tag: str) -> int:
+        """Return the tokens of a tag between two words."""
+        if tag not in self._tag_lengths:
+            if len(self._tag_lengths) >= KEPT_TAGS:
+                self._tag_lengths.clear()
+            self._tag_lengths[tag] = len(self._plain(f"a({tag}) a"))
+        return self._tag_lengths[tag]
 
     def _plain(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]

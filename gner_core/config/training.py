@@ -48,7 +48,7 @@ class TrainParams(StrictModel):
     """What happens to sentences over the backbone's limits: left out and counted, or an error."""
     external_types: Annotated[float, Field(ge=0)] | Literal["all"]
     """External entity sampling (§4.2): absent types per present one, or all of a closed corpus."""
-    type_order: Literal["shuffled", "fixed"] = Field(
+    type_order: Literal["shuffled", "alphabetical"] = Field(
         default="shuffled", exclude_if=lambda order: order == "shuffled"
     )
     """Order of the types in a prompt: drawn anew for every sentence and epoch (§4.2), or always

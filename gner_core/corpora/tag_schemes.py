@@ -32,6 +32,8 @@ ALONE = {prefix: plain for known in PREFIXES.values() for prefix, plain in known
 OPENS, CLOSES = frozenset("BS"), frozenset("ES")
 TAG = re.compile(r"\s*(?:O|[BIESLUMW][-_].*\S.*)\s*", re.DOTALL | re.IGNORECASE)
 """A tag of any scheme with prefixes, such as `B-person`, `b-person` or `B_person`."""
+BARE_LABEL = re.compile(r"[^\W\d][\w/&.+ -]*")
+"""What a label without a prefix looks like."""
 _SECOND = re.compile(r"[|,;](?:O\b|[BIESLUMW][-_])")
 """What stands in a cell with several tags, as `B-LOC|B-ORG`."""
 ODD_LINE_END = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")

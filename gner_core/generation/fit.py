@@ -167,8 +167,9 @@ class Fitting:
         """Return the decisions that lead to the right label of every word."""
         found = []
         for part in self.job.parts:
-            queries = [self.job.query(n) for n in part]
-            tags = [self._asked(n) for n in part]
+            asked = [n for n in part if self.job.asked[n]]
+            queries = [self.job.query(n) for n in asked]
+            tags = [self._asked(n) for n in asked]
             found += [w for one in self.generator.decided_words(queries, tags) for w in one]
         return found
 

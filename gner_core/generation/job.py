@@ -46,8 +46,10 @@ class GenerateRequest(Request):
 
 def types_in_order(sentence: Sentence, decode: DecodeParams) -> tuple[str, ...]:
     """Return the types of a sentence in the order of its prompt."""
-    if decode.type_order == "fixed":
+    if decode.type_order == "listed":
         return sentence.types
+    if decode.type_order == "alphabetical":
+        return tuple(sorted(sentence.types))
     return shuffled(sentence.types, seed=decode.seed, epoch=0, sentence_id=sentence.id)
 
 

@@ -13,7 +13,7 @@ from gner_core.errors import InputError
 from gner_core.generation.free.answerer import Answerer
 from gner_core.generation.free.answers import Call
 from gner_core.generation.guided.costs import NOMINAL, pass_costs
-from gner_core.generation.guided.decoding import GuidedGenerator, GuidedQuery
+from gner_core.generation.guided.decoding import GuidedGenerator, GuidedQuery, all_outside
 from gner_core.generation.job import TOO_LONG, GenerateRequest, Job
 from gner_core.generation.parts import plan_parts
 from gner_core.matching.back_tokenization import BackTokens
@@ -116,7 +116,8 @@ class TaggingJob(Job[Prediction]):
                 self._prediction(index, answer.text, finished=answer.finished)
                 for index, (answer,) in zip(part, free, strict=True)
             ]
-        guided = self.generator([self.query(n) for n in part])
+        asked = [n for n in part if self.asked[n]]  # without types, all words are outside
+        guided = dict(zip(asked, self.generator([self.query(n) for n in asked]), strict=True))
         return [
             self._prediction(
                 index,
@@ -125,7 +126,8 @@ class TaggingJob(Job[Prediction]):
                 decided=tuple(retagged(answer.tags, self.ours[index])),
                 probabilities=answer.probabilities,
             )
-            for index, answer in zip(part, guided, strict=True)
+            for index in part
+            for answer in [guided.get(index) or all_outside(len(self.sentences[index].words))]
         ]
 
     def query(self, index: int) -> GuidedQuery:

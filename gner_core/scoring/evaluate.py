@@ -13,6 +13,7 @@ from gner_core.scoring.analysis.significance import MEAN, interval
 from gner_core.scoring.analysis.thresholds import Thresholds
 from gner_core.scoring.metrics.tally import Tally, tally
 from gner_core.scoring.scored import Scored
+from gner_core.type_names import type_key
 
 
 def summarise(scored: Sequence[Scored], params: ScoringParams) -> dict[str, Any]:
@@ -56,7 +57,9 @@ def metric_summary(tally: Tally, params: ScoringParams) -> dict[str, Any]:
     for name, found in interval(rows, params).items() if rows else ():
         scores = summary["macro"] if name == MEAN else summary["corpora"][name]
         scores["interval"] = [found.low, found.high]
-    vague = sorted({t for name in tally.sentences for t in tally.types(name)} & {*params.left_out})
+    unwanted = {*map(type_key, params.left_out)}
+    found_types = {name for corpus in tally.sentences for name in tally.types(corpus)}
+    vague = sorted(name for name in found_types if type_key(name) in unwanted)
     if vague:
         summary["without"] = {"types": vague, **tally.scores(without=vague)}
     return summary

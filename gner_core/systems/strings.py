@@ -1,8 +1,9 @@
 """From strings to spans, by one rule for every system that answers with strings.
 
 A string is searched in the sentence at word boundaries: exactly, then without regard to case, then
-without regard to blanks as well; first as whole words (`Paris`), then as parts of words between
-which no letter or digit is cut off (`C` in `"C"`). Answers are placed longest first. Each takes the
+without regard to blanks as well, then with signs that are written in several ways made alike (`’`
+and `'`, `–` and `-`, accents in NFC and NFD); first as whole words (`Paris`), then as parts of words
+between which no letter or digit is cut off (`C` in `"C"`). Answers are placed longest first. Each takes the
 first occurrence that its type has not taken, and one inside a longer answer only if no other is
 left. So repeated answers take successive occurrences; a string given once that occurs twice takes
 the first and counts as ambiguous. What has no occurrence left is hallucinated. Spans of different
@@ -23,6 +24,14 @@ from typing import NamedTuple
 
 from gner_core.records import Span
 
+SIGNS = str.maketrans(
+    dict.fromkeys(
+        "\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}`\N{ACUTE ACCENT}", "'"
+    )
+    | dict.fromkeys("\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}", '"')
+    | dict.fromkeys("\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}", "-")
+)
+"""Quotation marks and dashes → those of a keyboard."""
 Bounds = tuple[int, int]
 """First word and the word after the last one."""
 
@@ -117,7 +126,8 @@ class Finder:
         plain = [" ".join(word.split()) for word in words]
         folded = [word.casefold() for word in plain]
         bare = [word.replace(" ", "") for word in folded]
-        self._views = (_View(plain, " "), _View(folded, " "), _View(bare, ""))
+        alike = [_alike(word) for word in bare]
+        self._views = (_View(plain, " "), _View(folded, " "), _View(bare, ""), _View(alike, ""))
         self._found: dict[str, tuple[Bounds, ...]] = {}
 
     def find(self, text: str) -> tuple[Bounds, ...]:
@@ -125,11 +135,12 @@ class Finder:
         plain = " ".join(text.split())
         if plain not in self._found:
             folded = plain.casefold()
-            forms = (plain, folded, folded.replace(" ", ""))
+            bare = folded.replace(" ", "")
+            forms = (plain, folded, bare, _alike(bare))
             self._found[plain] = next(filter(None, self._searches(forms)), ()) if plain else ()
         return self._found[plain]
 
-    def _searches(self, forms: tuple[str, str, str]) -> Iterable[tuple[Bounds, ...]]:
+    def _searches(self, forms: tuple[str, str, str, str]) -> Iterable[tuple[Bounds, ...]]:
         for view, form in zip(self._views, forms, strict=True):
             yield view.whole_words(form)
         if any(map(str.isalnum, forms[0])):
@@ -181,6 +192,14 @@ class _View:
         if at in self._edges or at in (0, len(text)):
             return True
         return not (_inner(text[at - 1]) and _inner(text[at]))
+
+
+def _alike(folded: str) -> str:
+    """Return a text without case in one form of its signs."""
+    if folded.isascii():
+        return folded
+    one_form = unicodedata.normalize("NFKC", folded.translate(SIGNS)).casefold()
+    return one_form.replace("i\N{COMBINING DOT ABOVE}", "i")  # of a Turkish capital
 
 
 def _inner(character: str) -> bool:

@@ -22,7 +22,7 @@ from gner_core.systems.gliner.environment import installed
 from tasks.checkpoints.find import checkpoint_named
 from tasks.paths import home_folder, open_store
 from tasks.progress import logger
-from tasks.steps.models import Backbone, plan_foreign
+from tasks.steps.models import Backbone, plan_backbone
 from tasks.steps.step_key import values
 from tasks.workers import Workers
 
@@ -81,7 +81,7 @@ def weights_of(model: ModelFile, store: Store) -> Path | ArtifactRef:
     source = model.source
     if isinstance(source, FolderSource) and has_safetensors(Path(source.path)):
         return Path(source.path)
-    step = plan_foreign(model.backbone)
+    step = plan_backbone(model.backbone, sentences=())
     with store.lock(step.ref):
         if not store.has(step.ref):
             _import(step, store)

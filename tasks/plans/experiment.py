@@ -39,7 +39,6 @@ from tasks.steps.models import (
     Train,
     plan_ask,
     plan_backbone,
-    plan_foreign,
 )
 from tasks.steps.results import Report, Score
 from tasks.steps.step_key import Step
@@ -175,7 +174,7 @@ def _foreign(model: ModelFile) -> tuple[Model, Description]:
     source = model.source
     if isinstance(source, FolderSource) and has_safetensors(Path(source.path)):
         return in_folder(Path(source.path), model.description()).step, model.description()
-    return plan_foreign(model.backbone), model.description()
+    return plan_backbone(model.backbone, sentences=()), model.description()
 
 
 def _own(origin: StoredCheckpoint, store: Store) -> tuple[Model, Description]:

@@ -33,7 +33,7 @@ class Corpus(Step):
     """One corpus as BIO sentences. Its files are identified by content, not by name or folder."""
 
     kind = "corpus"
-    version = 4
+    version = 5
 
     name: str
     params: CorpusParams
@@ -48,6 +48,10 @@ class Corpus(Step):
         read = values(self.params, without=NOT_IDENTITY)
         if form.kind == "brat" or (isinstance(form, TextFormat) and form.tokens == "words"):
             read["words_version"] = WORDS_VERSION
+        if not isinstance(
+            self.params.labels, str
+        ):  # a mapping has no order in a key, its types have
+            read["types"] = list(dict.fromkeys(self.params.labels.values()))
         return {**read, "name": self.name, "files": dict(self.digests)}
 
     @cached_property

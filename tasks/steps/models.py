@@ -25,7 +25,7 @@ WEIGHTS_SAY = ("name", "parameters", "source", "shape")
 
 FRAME = ("prompt_before", "prompt_after")
 """Fields of a backbone's params of which only gner's prompts make use; other systems have their own."""
-TEXTS_VERSION = 1
+TEXTS_VERSION = 2
 """Raised when what steps make of a system beside gner changes."""
 
 
@@ -168,7 +168,7 @@ class Generate(Step):
     """What a checkpoint writes for a set of sentences."""
 
     kind = "generate"
-    version = 3
+    version = 4
     in_worker = True
 
     model: "Model"
@@ -220,43 +220,26 @@ Model = Backbone | Train | Stored
 
 
 def plan_backbone(params: BackboneParams, *, sentences: Sequence[Sample]) -> Backbone:
-    """Return the step that imports a pretrained model.
+    """Return the step that imports a model which gner did not train.
+
+    Of a folder only the files that are read count; others are often rewritten, or large.
 
     Args:
         sentences: all that the experiment trains on; only a random model reads them.
 
     Raises:
-        InputError: for a local folder that is missing or empty.
+        InputError: for a local folder without a file of a model, or with an index of weights that
+            cannot be read.
     """
     files = None
     if isinstance(params.source, FolderSource):
         folder = Path(params.source.path)
-        found = sorted(file for file in folder.glob("*") if file.is_file())
+        found = model_files(folder)
         if not found:
-            raise InputError(f"{folder}: no such model folder, or it is empty")
+            raise InputError(f"{folder}: no such folder, or it holds no file of a model")
         files = {file.name: file_digest(file) for file in found}
     learned_from = tuple(sentences) if isinstance(params.source, RandomSource) else ()
-    return Backbone(
-        title=params.name,
-        params=params,
-        files=files,
-        sentences=learned_from,
-    )
-
-
-def plan_foreign(params: BackboneParams) -> Backbone:
-    """Return the step that imports a checkpoint which gner did not train.
-
-    Of a folder only the files that are read count; others are often rewritten, or large.
-
-    Raises:
-        InputError: for a folder with an index of weights that cannot be read.
-    """
-    files = None
-    if isinstance(params.source, FolderSource):
-        found = model_files(Path(params.source.path))
-        files = {file.name: file_digest(file) for file in found}
-    return Backbone(title=params.name, params=params, files=files, sentences=())
+    return Backbone(title=params.name, params=params, files=files, sentences=learned_from)
 
 
 def plan_ask(system: ChatSystem, *, title: str, data: Sample) -> Ask:

@@ -78,11 +78,11 @@ class DecodeParams(RatingParams):
     """What happens to sentences over the backbone's limits: skipped and counted, or an error."""
     seed: int
     """Seed of the order of the entity types in the prompt."""
-    type_order: Literal["shuffled", "fixed"] = Field(
+    type_order: Literal["shuffled", "listed", "alphabetical"] = Field(
         default="shuffled", exclude_if=lambda order: order == "shuffled"
     )
-    """Order of the entity types in the prompt: drawn for every sentence, or as its corpus lists them,
-    so that all prompts of a corpus begin alike."""
+    """Order of the entity types in the prompt: drawn for every sentence; or, so that all prompts of a
+    corpus begin alike, as the corpus lists them, or alphabetical."""
     fit: FitParams | None = Field(default=None, exclude_if=lambda fit: fit is None)
     """Values that are fitted instead of given. Null, or left out, for none."""
 

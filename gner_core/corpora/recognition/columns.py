@@ -13,22 +13,23 @@ from gner_core.corpora.readers.raw import text_lines
 from gner_core.corpora.readers.text.conll import (
     NO_WORD,
     is_document_line,
+    is_token,
     split_at_blanks,
     wrong_columns,
 )
 from gner_core.corpora.tag_schemes import (
     ALONE,
+    BARE_LABEL,
     ODD_LINE_END,
     TAG,
     UNLABELLED,
     BioTags,
+    Scheme,
     TagError,
-    is_tag,
 )
 from gner_core.errors import InputError
 
 PREFIX = re.compile(r"[a-z]{2,3}:")
-BARE_LABEL = re.compile(r"[^\W\d][\w/&.+ -]*")
 OTHER_TAG = re.compile(
     r"[BIESLUMW](?:[\W_].*)?|(?:begin|inside|end|single)[\W_].*|.*[-_][BIESLUMW]", re.IGNORECASE
 )
@@ -90,12 +91,12 @@ def recognise_columns(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         )
     tag = _column_of_entities(fitting, tagged or bare or alone)
     tags = _by_sentence(fitting, tag)
-    scheme = "io" if bare else "unlabelled" if alone else recognise_scheme(tags)
+    scheme: Scheme = "io" if bare else "unlabelled" if alone else recognise_scheme(tags)
     rows = [
         row
         for row in found
         if not row.may_be_comment
-        or is_tag(row.cells[tag] if len(row.cells) == columns else "", scheme)
+        or (len(row.cells) == columns and is_token(row.cells[0], row.cells[tag], scheme))
     ]
     token = _column_of_tokens(
         path, fitting, [c for c in range(columns) if c not in tagged + bare + alone]
@@ -124,7 +125,7 @@ def recognise_columns(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     return form, tuple(problems)
 
 
-def recognise_scheme(sentences: Iterable[Sequence[str]]) -> str:
+def recognise_scheme(sentences: Iterable[Sequence[str]]) -> Scheme:
     """Return the scheme that explains the tags of a file."""
     prefixes: Counter[str] = Counter()
     opened_by_i = b_without_need = 0

@@ -1,17 +1,33 @@
 """Free decoding with transformers' own generation, greedy or with beams.
 
-Each answer is cut at its own budget, so it does not depend on the other prompts of the batch. For
+Each answer ends at its own budget, so it does not depend on the other prompts of the batch. For
 decoder-only backbones the tokens with which all prompts begin are computed once a batch.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, StoppingCriteria, StoppingCriteriaList
 
 from gner_core.backbones.load import prefix_cache
 from gner_core.backbones.tokens import Tokens, shared_prefix
 from gner_core.generation.free.answers import FreeAnswer
+
+
+class _Budgets(StoppingCriteria):
+    """Ends each row of a batch, with all its beams, after its own number of tokens."""
+
+    def __init__(self, budgets: Sequence[int], *, begin: int) -> None:
+        self.budgets = torch.tensor(budgets)
+        self.begin = begin
+
+    def __call__(
+        self, input_ids: torch.LongTensor, _scores: torch.FloatTensor, **_: Any
+    ) -> torch.BoolTensor:
+        budgets = self.budgets.repeat_interleave(len(input_ids) // len(self.budgets))
+        ended: Any = budgets <= input_ids.shape[1] - self.begin
+        return ended.to(input_ids.device)
 
 
 class FreeGenerator:
@@ -60,6 +76,7 @@ class FreeGenerator:
             input_ids=torch.tensor(ids, device=self.model.device),
             attention_mask=torch.tensor(mask, device=self.model.device),
             max_new_tokens=max(budgets),
+            stopping_criteria=StoppingCriteriaList([_Budgets(budgets, begin=begin)]),
             num_beams=self.beams,
             do_sample=False,
             pad_token_id=pad,

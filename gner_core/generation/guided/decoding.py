@@ -68,6 +68,11 @@ class GuidedAnswer:
     probabilities: tuple[float, ...]
 
 
+def all_outside(words: int) -> GuidedAnswer:
+    """Return the answer about a sentence for which no type is asked."""
+    return GuidedAnswer(("O",) * words, (1.0,) * words)
+
+
 class GuidedGenerator:
     """Decides the labels of batches of sentences with one model."""
 

@@ -58,20 +58,26 @@ class Questions:
     def ask(
         self, asked: Sequence[Asked], answers: Answers
     ) -> list[tuple[list[str], list[FreeAnswer]]]:
-        """Return for every sentence the texts that were asked, whole, and the answers."""
+        """Return for every sentence the texts that were asked, whole, and the answers.
+
+        A conversation ends where its next question leaves no room for an answer.
+        """
         queries = [self.system.queries(words, types) for words, types in asked]
         texts = [[query.prompt for query in each if not query.follows] for each in queries]
         found = answers(self._calls(texts))
+        going = [*range(len(queries))]
         for turn in range(1, max(map(len, queries))):
-            going = [n for n, each in enumerate(queries) if turn < len(each) and each[turn].follows]
-            if not going:
+            going = [n for n in going if turn < len(queries[n]) and queries[n][turn].follows]
+            longer = [f"{texts[n][-1]}{found[n][-1].text}{queries[n][turn].prompt}" for n in going]
+            calls = self._calls([[text] for text in longer])
+            fitting = [one for one in zip(going, longer, calls, strict=True) if one[2][0].budget]
+            if not fitting:
                 break
-            for n in going:
-                said = found[n][-1].text
-                texts[n].append(f"{texts[n][-1]}{said}{queries[n][turn].prompt}")
-            said_now = answers(self._calls([texts[n][-1:] for n in going]))
-            for n, (answer,) in zip(going, said_now, strict=True):
+            said = answers([call for _, _, call in fitting])
+            for (n, text, _), (answer,) in zip(fitting, said, strict=True):
+                texts[n].append(text)
                 found[n].append(answer)
+            going = [n for n, _, _ in fitting]
         return list(zip(texts, found, strict=True))
 
     def _calls(self, texts: Sequence[Sequence[str]]) -> list[list[Call]]:

@@ -48,8 +48,7 @@ class TextJob(AnsweringJob):
         self.budgets, sizes = [], []
         for index, prompts in enumerate(self._all_prompts()):
             self._note_common(self.sentences[index].corpus, prompts)
-            longest = max(map(len, prompts))
-            self.budgets.append(self._budget(index, longest))
+            self.budgets.append(self._budget(index, prompts))
             sizes.append(self.questions.size(prompts))
         of_corpora: dict[str, list[int]] = defaultdict(list)
         for index, budget in enumerate(self.budgets):
@@ -64,8 +63,10 @@ class TextJob(AnsweringJob):
         ]
 
     def skipped(self, index: int) -> Answered | None:
-        """Return the empty answers of a sentence over the limits, None for others."""
-        return None if self.budgets[index] else self._answered(index, [], [], skipped=TOO_LONG)
+        """Return the empty answers of a sentence over the limits, or without types; else None."""
+        if self.budgets[index]:
+            return None
+        return self._answered(index, [], [], skipped=TOO_LONG if self.types[index] else None)
 
     def finish(self, folder: Path, records: Sequence[Answered]) -> dict[str, Any]:
         """Write answers.parquet; return facts for the summary."""
@@ -98,9 +99,14 @@ class TextJob(AnsweringJob):
     def _note_common(self, corpus: str, prompts: Sequence[list[int]]) -> None:
         known = self.common.get(corpus)
         rows = [*prompts, *([] if known is None else [[*known, -1]])]
-        self.common[corpus] = rows[0][: shared_prefix(rows)]
+        if rows:  # there are none without types
+            self.common[corpus] = rows[0][: shared_prefix(rows)]
 
-    def _budget(self, index: int, longest: int) -> int:
+    def _budget(self, index: int, prompts: Sequence[list[int]]) -> int:
+        """Return the tokens of a longest answer, 0 where there is none."""
+        if not self.types[index]:
+            return 0
+        longest = max(map(len, prompts))
         room = self.questions.room(longest)
         if not room and self.request.decode.too_long == "error":
             raise InputError(

@@ -14,9 +14,10 @@ import itertools
 import math
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import sub
 
 from gner_core.config.systems.gner import TargetForm
 from gner_core.records import Sentence
@@ -31,6 +32,8 @@ We'll use the BIO-format to label the entities, where:
 3. O (Outside) denotes words that are not part of a named entity.
 
 """
+MISSES = 100
+"""Draws of types that a sentence has already, until those that are left are drawn among themselves."""
 LEAN_INSTRUCTION = """\
 Copy the sentence and label the words of each entity: (B-type) after its first word, (I-type) after \
 its others. Words without a label are outside of entities.
@@ -98,8 +101,23 @@ class TypePool:
         wanted = min(wanted, len(self.names) - len(set(present) & set(self.names)))
         draw = random.Random(f"external/{seed}/{epoch}/{sentence_id}")
         chosen: dict[str, None] = {}
-        while len(chosen) < wanted:
+        misses = 0
+        while len(chosen) < wanted and misses < MISSES:
             (name,) = draw.choices(self.names, cum_weights=self.cumulative)
-            if name not in present:
+            if name in present or name in chosen:
+                misses += 1
+            else:
                 chosen[name] = None
-        return tuple(chosen)
+        rest = self._drawn_without({*chosen, *present}, wanted - len(chosen), draw)
+        return (*chosen, *rest)
+
+    def _drawn_without(self, known: set[str], wanted: int, draw: random.Random) -> Iterator[str]:
+        """Draw types among those that are not known, each once."""
+        if not wanted:
+            return
+        counts = map(sub, self.cumulative, (0, *self.cumulative))
+        left = {name: n for name, n in zip(self.names, counts, strict=False) if name not in known}
+        for _ in range(wanted):
+            (name,) = draw.choices([*left], weights=[*left.values()])
+            del left[name]
+            yield name

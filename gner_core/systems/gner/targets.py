@@ -14,7 +14,7 @@ Example:
     'New(B-location) York(I-location) waits'
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from gner_core.config.systems.gner import TargetForm
 from gner_core.records import Span, spans_of
@@ -50,14 +50,27 @@ def marked(word: str, tag: str, form: TargetForm) -> str:
     return word if tag == "O" and form.labels == "BI" else f"{word}({tag})"
 
 
-def longest_target(words: Sequence[str], types: Sequence[str], form: TargetForm) -> str:
-    """Return a target that no correct answer exceeds: every word an entity of the longest type.
+def longest_target(
+    words: Sequence[str],
+    types: Sequence[str],
+    form: TargetForm,
+    *,
+    length: Callable[[str], int] = len,
+) -> str:
+    """Return a target that no correct answer exceeds: every word has the longest tag there is.
 
     Decoding budgets are derived from it.
+
+    Args:
+        length: that of what stands in the brackets, such as `B-person`.
     """
-    longest = max(types, key=len, default="")
-    tag = f"B-{longest}" if longest else "O"
-    return target(words, [tag] * len(words), form)
+    if form.labels == "brackets":
+        label = max(types, key=length, default="")
+        return " ".join(f"[{word}]({label})" if label else word for word in words)
+    prefixes = "BIES" if form.labels == "BIOES" else "BI"
+    tags = [f"{prefix}-{name}" for name in types for prefix in prefixes]
+    tag = max(["O", *tags], key=length)
+    return " ".join(marked(word, tag, form) for word in words)
 
 
 def bioes(tags: Sequence[str]) -> list[str]:

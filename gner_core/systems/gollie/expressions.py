@@ -63,6 +63,13 @@ class Class(NamedTuple):
     known: bool
 
 
+FAULTS = (
+    *(SyntaxError, ValueError, TypeError, RecursionError, MemoryError),
+    *(ArithmeticError, LookupError, AttributeError),
+)
+"""What computing a value raises."""
+
+
 class Failed(Exception):  # noqa: N818 (named for what happened)
     """Python would raise an exception that the published reader catches."""
 
@@ -86,7 +93,7 @@ def compute(source: str, classes: Iterable[str]) -> Any:
             warnings.simplefilter("ignore")
             tree = ast.parse(source.lstrip(" \t"), mode="eval")
         return _Computer(frozenset(classes)).value(tree.body)
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+    except FAULTS as error:
         raise Failed(f"{type(error).__name__}: {error}") from None
 
 

@@ -79,7 +79,8 @@ class InstructUie:
     ) -> Counts:
         """Return the counts of the published metric, which compares sets of `type: text`."""
         del types
-        return published_counts(target(_entities(words, gold)), outputs[0] if outputs else "")
+        counts = published_counts(target(_entities(words, gold)), outputs[0] if outputs else "")
+        return counts if outputs else counts._replace(right=0, predicted=0)  # skipped
 
     def _prompt(self, words: Sequence[str], types: Sequence[str], draw: random.Random) -> str:
         wording = self._params.wording

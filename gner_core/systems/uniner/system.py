@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from gner_core.config.reading.tables import read_table
@@ -78,7 +79,7 @@ class UniNer:
         outputs: Sequence[str],
     ) -> Counts:
         """Return the counts of the published metric, which compares the strings of every type."""
-        answered = zip(types, outputs, strict=False)
+        answered = zip_longest(types, outputs, fillvalue="")  # a skipped sentence has no answers
         each = [published_counts(answer(_strings(words, gold, n)), text) for n, text in answered]
         return Counts(*map(sum, zip(*each, strict=True))) if each else Counts(0, 0, 0)
 

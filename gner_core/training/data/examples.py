@@ -99,7 +99,7 @@ def drawn_types(
             epoch=epoch,
             sentence_id=sentence.id,
         )
-    if params.type_order == "fixed":
+    if params.type_order == "alphabetical":
         return tuple(sorted(types))
     return shuffled(types, seed=seed, epoch=epoch, sentence_id=sentence.id)
 

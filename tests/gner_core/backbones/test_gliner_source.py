@@ -9,7 +9,7 @@ from gner_core.backbones import importing
 from gner_core.config.backbone import GlinerSource
 from gner_core.config.reading.models import RELEASED, read_model_file
 from gner_core.errors import InputError
-from tasks.steps.models import plan_foreign
+from tasks.steps.models import plan_backbone
 
 
 def test_what_an_import_of_gliner_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -34,8 +34,8 @@ def test_what_an_import_of_gliner_needs(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_both_commits_must_be_named() -> None:
     model = read_model_file(RELEASED / "gliner-large-v2.1.yaml")
-    assert plan_foreign(model.backbone).unpinned == ()
+    assert plan_backbone(model.backbone, sentences=()).unpinned == ()
     encoder = model.source.encoder.model_copy(update={"revision": "unverified"})  # type: ignore[union-attr]
     source = model.source.model_copy(update={"encoder": encoder})
-    step = plan_foreign(model.backbone.model_copy(update={"source": source}))
+    step = plan_backbone(model.backbone.model_copy(update={"source": source}), sentences=())
     assert step.unpinned == ("urchade/gliner_large-v2.1",)

@@ -66,6 +66,40 @@ def test_a_row_stops_at_its_own_budget(tiny_model: TinyModel, news: list[Sentenc
     assert not alone.finished
 
 
+def test_answers_with_beams_do_not_depend_on_the_budgets_of_other_prompts(
+    tiny_model: TinyModel, news: list[Sentence]
+) -> None:
+    encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
+    model = load_model(tiny_model.folder, tiny_model.backbone, dtype="float32")
+    sources = encoder.prompts([(s.words, s.types) for s in news[:9]])
+    budgets = [6, 12, 40] * 3
+    generator = FreeGenerator(model, encoder, beams=4)
+    together = generator(sources, budgets)
+    rows = zip(sources, budgets, strict=True)
+    assert together == [generator([source], [budget])[0] for source, budget in rows]
+
+
+def test_no_right_answer_is_over_its_budget(tiny_model: TinyModel) -> None:
+    """The type with the most tokens counts, which need not be the one with the most letters."""
+    encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
+    words, types = ("New", "York", "City"), ("person", "location", "XQZ")
+    for label in types:
+        tags = [f"B-{label}", f"I-{label}", f"I-{label}"]
+        assert encoder.budget(words, types, 10) >= encoder.target_length(words, tags)
+
+
+@pytest.mark.parametrize("mode", ["free", "guided"])
+def test_a_sentence_without_types_has_no_entities(
+    tiny_llama: TinyModel, news: list[Sentence], tmp_path: Path, mode: Literal["free", "guided"]
+) -> None:
+    plain = Sentence("plain", "open", ("it", "rains"), ("O", "O"), ())
+    work(asked(tiny_llama, [news[0], plain], tmp_path, batch=2, mode=mode), silent)
+    _, found = read_predictions(tmp_path / "out" / "predictions.parquet")
+    assert found.skipped is None
+    if mode == "guided":
+        assert (found.decided, found.probabilities) == (("O", "O"), (1.0, 1.0))
+
+
 def asked(
     model: TinyModel,
     sentences: list[Sentence],
@@ -119,7 +153,7 @@ def test_types_are_shuffled_by_sentence_or_as_the_corpus_lists_them(
     tiny_llama: TinyModel, news: list[Sentence], tmp_path: Path
 ) -> None:
     orders = []
-    for order in ("shuffled", "fixed"):
+    for order in ("shuffled", "listed"):
         request = asked(tiny_llama, news, tmp_path, batch=8)
         decode = request.decode.model_copy(update={"type_order": order})
         job = TaggingJob(request.model_copy(update={"decode": decode}), request.system)

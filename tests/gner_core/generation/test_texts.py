@@ -19,6 +19,7 @@ from gner_core.generation.job import TOO_LONG, GenerateRequest
 from gner_core.generation.texts.job import TextJob
 from gner_core.generation.worker import work
 from gner_core.records import Answered, Sentence, read_answers, write_sentences
+from gner_core.systems.uniner.system import UniNer
 from tests.gner_core.conftest import TinyModel
 
 COMMON: dict[str, Any] = {"type_names": None, "answer_tokens": 12, "faithful": False}
@@ -160,3 +161,34 @@ def test_sentences_over_the_limits_are_skipped_and_counted_or_an_error(
     assert (answers[1].skipped, answers[1].outputs) == (TOO_LONG, ())
     with pytest.raises(InputError, match=r"long: a prompt of .* leaves no room for an answer"):
         TextJob(asked(tiny_llama, [long], tmp_path, INSTRUCTUIE, too_long="error"), INSTRUCTUIE)
+
+
+@pytest.mark.parametrize("system", [UNINER, GOLLIE, INSTRUCTUIE], ids=lambda system: system.kind)
+def test_nothing_is_asked_about_a_sentence_without_types(
+    tiny_llama: TinyModel, news: list[Sentence], tmp_path: Path, system: ComparedSystem
+) -> None:
+    plain = Sentence("plain", "open", ("it", "rains"), ("O", "O"), ())
+    result = work(asked(tiny_llama, [news[0], plain], tmp_path, system), silent)
+    assert result["summary"]["skipped"] == 0
+    answers = read_answers(tmp_path / "out" / "answers.parquet")
+    assert answers[0].outputs
+    assert (answers[1].skipped, answers[1].outputs) == (None, ())
+
+
+@pytest.mark.parametrize("beams", [1, 2])
+def test_a_conversation_ends_where_no_answer_fits(
+    tiny_llama: TinyModel, tmp_path: Path, beams: int
+) -> None:
+    system = UNINER.model_copy(update={"ask": "conversation"})
+    types = tuple(f"type {number}" for number in range(8))
+    sentence = Sentence("s", "open", ("it", "rains"), ("O", "O"), types)
+    request = asked(tiny_llama, [sentence], tmp_path, system)
+    first = len(TextJob(request, system).questions.prompts([(sentence.words, types)])[0][0])
+    short = {"max_source_tokens": first + 3 * 12, "max_target_tokens": first + 3 * 12}
+    decode = request.decode.model_copy(update={"beams": beams})
+    backbone = request.backbone.model_copy(update=short)
+    work(request.model_copy(update={"backbone": backbone, "decode": decode}), silent)
+    (answer,) = read_answers(tmp_path / "out" / "answers.parquet")
+    assert 1 <= len(answer.outputs) < len(types)
+    unread = UniNer(system).read(sentence.words, types, answer.outputs).unread
+    assert unread[-1] == "type 7: no answer"

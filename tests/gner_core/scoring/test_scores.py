@@ -176,6 +176,15 @@ def test_vague_types_are_left_out_in_a_second_score() -> None:
     assert (without["micro"]["right"], without["micro"]["gold"]) == (1, 2)
 
 
+@pytest.mark.parametrize("listed", ["other", "Other", "OTHER"])
+def test_types_are_left_out_of_every_metric_whatever_their_capitals(listed: str) -> None:
+    rows = [scored("a b", "B-Other B-x", "B-Other O")]
+    summary = summarise(rows, PARAMS.model_copy(update={"left_out": (listed,)}))
+    for one in (summary, summary["span"]):
+        assert [name.lower() for name in one["without"]["types"]] == ["other"]
+        assert (one["without"]["micro"]["right"], one["without"]["micro"]["gold"]) == (0, 1)
+
+
 def test_intervals_types_left_out_and_calibration_follow_their_params() -> None:
     found = ("B-misc O", "B-x B-x", "O O") * 5
     rows = [scored("a b", "B-misc B-x", tags, (0.61, 0.67)) for tags in found]

@@ -85,8 +85,12 @@ def test_the_files_of_a_local_model_are_hashed_once_for_all_points_of_a_sweep(
         plan_experiment(read_experiment(tiny, overrides=[local, f"decode.beams={beams}"]))
     assert hashed.count(folder / "model.safetensors") == 1
     (folder / "model.safetensors").write_bytes(b"other weights")
-    plan_experiment(read_experiment(tiny, overrides=[local]))
+    plan = plan_experiment(read_experiment(tiny, overrides=[local]))
     assert hashed.count(folder / "model.safetensors") == 2
+    for stray in ("README.md", ".DS_Store", "notes.txt"):
+        (folder / stray).write_text("stray")
+    again = plan_experiment(read_experiment(tiny, overrides=[local]))
+    assert [step.ref for step in again.steps()] == [step.ref for step in plan.steps()]
 
 
 @pytest.fixture

@@ -144,9 +144,9 @@ def test_orders_of_types_are_in_the_keys_where_they_are_not_shuffled(
 ) -> None:
     plain = keys(plan(tmp_path, root, ""))
     assert keys(plan(tmp_path, root, "", "decode.type_order=shuffled")) == plain
-    tested = keys(plan(tmp_path, root, "", "decode.type_order=fixed"))
+    tested = keys(plan(tmp_path, root, "", "decode.type_order=listed"))
     assert [a == b for a, b in zip(plain, tested, strict=True)] == [True, False, False]
-    trained = keys(plan(tmp_path, root, "", "stages.adaptation.train.type_order=fixed"))
+    trained = keys(plan(tmp_path, root, "", "stages.adaptation.train.type_order=alphabetical"))
     assert trained[0] != plain[0]
 
 

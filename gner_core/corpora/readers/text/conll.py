@@ -5,7 +5,7 @@ are never stripped of tabs before they are split.
 
 Lines that are no tokens are left out and counted:
 - `-DOCSTART-` with any number of columns, which also ends a sentence;
-- comments: `# …` before the first token of a sentence, unless its tag column holds a tag;
+- comments: `# …` before the first token of a sentence, unless it is a token (`is_token`);
 - with `id_column`, the ranges (`2-3`) and empty nodes (`3.1`) of CoNLL-U.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from gner_core.config.corpus import ConllFormat
 from gner_core.corpora.readers.raw import RawSentence, text_lines
-from gner_core.corpora.tag_schemes import is_tag
+from gner_core.corpora.tag_schemes import BARE_LABEL, Scheme, is_tag
 from gner_core.errors import InputError
 
 DOCSTART = "-DOCSTART-"
@@ -46,7 +46,8 @@ def read(path: Path, form: ConllFormat, repairs: Counter[str]) -> Iterator[RawSe
                 words, tags, lines = [], [], []
             continue
         fits = len(cells) == least or (form.columns is None and len(cells) > least)
-        if not words and line[0] == "#" and not is_tag(cells[tag] if fits else "", form.scheme):
+        is_first = not words and line[0] == "#"
+        if is_first and not (fits and is_token(cells[0], cells[tag], form.scheme)):
             repairs["comment lines left out"] += 1
         elif not fits:
             raise InputError(f"{path}, line {number}: {wrong_columns(line, cells, form)}")
@@ -56,6 +57,21 @@ def read(path: Path, form: ConllFormat, repairs: Counter[str]) -> Iterator[RawSe
             words.append(cells[token])
             tags.append(cells[tag])
             lines.append(number)
+
+
+def is_token(first: str, tag: str, scheme: Scheme) -> bool:
+    """Say whether a line that begins with # holds a token, and is no comment.
+
+    Its tag says so. Bare labels look like any other word; there, `#iPhone` is a token and `#` none.
+
+    Args:
+        first: its first cell.
+        tag: the cell of its tag.
+    """
+    hashtag = len(first) > 1 and not any(map(str.isspace, first))
+    return is_tag(tag, scheme) or (
+        scheme == "io" and hashtag and bool(BARE_LABEL.fullmatch(tag.strip()))
+    )
 
 
 def wrong_columns(line: str, cells: list[str], form: ConllFormat) -> str:

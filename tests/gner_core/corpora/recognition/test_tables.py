@@ -257,6 +257,17 @@ def test_lines_that_are_no_tokens(tmp_path: Path, end: str) -> None:
     assert part.repairs == {"comment lines left out": 3, "-DOCSTART- lines left out": 2}
 
 
+def test_hashtags_with_bare_labels_are_tokens(tmp_path: Path) -> None:
+    tweets = [
+        f"#iPhone{number}\tproduct\nis\tO\nnice\tO\n\n# no token\nApple\tcompany\nand\tO\ntea\tO\n"
+        for number in range(9)
+    ]
+    found = look_at(tmp_path, "\n".join(tweets))
+    counts = Counter(label for _, label in entities(found))
+    assert counts == {"product": 9, "company": 9}
+    assert found.splits["train"].repairs == {"comment lines left out": 9}
+
+
 def test_tokens_stand_behind_ids(tmp_path: Path) -> None:
     found = look_at(tmp_path, "s1 1 Ida N B-PER\ns1 2 ran V O\n\ns2 1 Oslo N B-LOC\n")
     assert entities(found) == [("Ida", "PER"), ("Oslo", "LOC")]

@@ -1,4 +1,6 @@
 import json
+import time
+from itertools import accumulate
 from pathlib import Path
 
 from gner_core.records import Sentence
@@ -67,6 +69,17 @@ def test_external_types_are_absent_frequent_and_counted_by_rate() -> None:
     assert all(len(draw) == 1 for draw in draws)
     assert all("rare" not in draw and "odd" not in draw for draw in draws)
     assert sum(draw == ("often",) for draw in draws) > 180
+
+
+def test_rare_types_are_drawn_without_long_search() -> None:
+    counts = {"a": 9_000, "b": 9_000, "c": 9_000, "rare": 1}
+    names = tuple(counts)
+    pool = TypePool(names, tuple(accumulate(counts.values())))
+    begun = time.monotonic()
+    for number in range(100):
+        drawn = pool.external(("a", "b", "c"), rate=1.0, seed=1, epoch=0, sentence_id=str(number))
+        assert drawn == ("rare",)
+    assert time.monotonic() - begun < 1.0
 
 
 def test_a_sentence_without_entities_gets_a_type_and_a_small_pool_is_enough() -> None:

@@ -48,6 +48,8 @@ def test_the_filter_keeps_what_the_text_holds(
         (' {City(span="a")}', "no list of objects: TypeError: unhashable"),
         (' [os.system("true")]', "no list of objects: AttributeError"),
         (" [1 + None]", "no list of objects: TypeError"),
+        (" [City(span=str(b'x', 'latin-99'))]", "no list of objects: LookupError"),
+        (" [City(span=int(1e999))]", "no list of objects: OverflowError"),
         (' City(span="a")', "ends with TypeError: 'City' object is not iterable"),
         (" None", "ends with TypeError: 'NoneType' object is not iterable"),
         (" City", "ends with TypeError: 'type' object is not iterable"),

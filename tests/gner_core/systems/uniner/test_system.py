@@ -105,3 +105,7 @@ def test_an_answer_that_is_missing_is_told() -> None:
     reading = UniNer(uniner()).read(WORDS, ("person", "city"), ['["Bo"]'])
     assert reading.spans == (Span(2, 3, "person"),)
     assert reading.unread == ("city: no answer",)
+
+
+def test_the_published_metric_misses_the_gold_of_a_skipped_sentence() -> None:
+    assert UniNer(uniner()).published(WORDS, GOLD, ("person", "city"), ()) == (0, 0, 2)

@@ -45,7 +45,7 @@ def test_types_are_shuffled_anew_or_always_in_one_order(
 ) -> None:
     params = ask(tiny_llama, train=EXTERNAL).train
     drawn = [drawn_types(s, TypePool.of(news), params, epoch=n) for s in news for n in range(2)]
-    fixed = params.model_copy(update={"type_order": "fixed"})
+    fixed = params.model_copy(update={"type_order": "alphabetical"})
     same = [drawn_types(s, TypePool.of(news), fixed, epoch=n) for s in news for n in range(2)]
     assert same == [tuple(sorted(types)) for types in drawn]  # the same types in another order
     assert same != drawn
