@@ -38,7 +38,7 @@ from tasks.annotating.parts import ANNOTATED, Annotating, Meter, annotate_part
 from tasks.annotating.pool import Annotators
 from tasks.checkpoints.foreign import package_for
 from tasks.paths import made_home, open_store
-from tasks.plans.annotation import folder_of, parts_again, plan_annotation
+from tasks.plans.annotation import parts_again, plan_annotation
 from tasks.progress import Progress, logger
 from tasks.steps.annotation import Annotate, AnnotationPlan
 from tasks.steps.step_key import values
@@ -189,7 +189,7 @@ def worker_request(plan: AnnotationPlan, store: Store, *, threads: int) -> dict[
     one = plan.parts[0]
     return {
         "threads": threads,
-        "checkpoint": str(folder_of(one.model, store)),
+        "checkpoint": str(store.folder(one.model.stored_at).absolute()),
         "about": values(one.about),
         "types": list(one.types),
         "beams": one.beams,

@@ -24,12 +24,13 @@ from flows.running.publish import (
 )
 from flows.running.submit import TASKS_AT_ONCE, Submitter, in_process, named_by_command, on_prefect
 from flows.running.walk import run_steps
+from gner_core.artifact_files import SCORES
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import read_runnable
 from gner_core.reports.head import with_links
 from tasks.plans.experiment import plan_experiment, used_corpora
 from tasks.provenance import prefect_link
-from tasks.results import REPORT, SCORES, figures_of
+from tasks.results import REPORT, figures_of
 from tasks.steps.step_key import refuse_unpinned
 from tasks.tracking.comparison import EXPERIMENT
 

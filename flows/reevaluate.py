@@ -29,7 +29,7 @@ from gner_core.store.artifacts import ArtifactRef, Store
 from gner_core.store.fingerprint import fingerprint
 from tasks.champion import Decision, Promotion, decision_of
 from tasks.checkpoints.identity import Checkpoint, distinct, named
-from tasks.checkpoints.registry import Registry, RegistryAwayError, Version, answering
+from tasks.checkpoints.registry import Registry, RegistryAwayError, answering
 from tasks.checkpoints.scan import find_checkpoints, is_wanted
 from tasks.checkpoints.suite import Evaluation, Suite, plan_suite, tested_corpora
 from tasks.context import RunContext
@@ -39,6 +39,7 @@ from tasks.reevaluation import compare_checkpoints, mean_f1
 from tasks.steps.results import Compare
 from tasks.tracking.comparison import EXPERIMENT
 from tasks.tracking.mlflow_run import DESCRIPTION
+from tasks.tracking.records import Version
 from tasks.tracking.server import tracking_store
 
 PARAMS = "params/reevaluate.yaml"

@@ -1,7 +1,6 @@
 """The Hugging Face hub, or its mirror named by HF_ENDPOINT: errors in one line, checked hashes."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatch
@@ -10,6 +9,7 @@ from pathlib import Path
 from gner_core.config.backbone import COMMIT, UNVERIFIED, HubModel
 from gner_core.config.model_file import ModelFile
 from gner_core.errors import InputError, first_line
+from gner_core.runtime.files import read_json
 from gner_core.store.fingerprint import file_sha256
 
 MODEL_FILES = ["*.json", "*.safetensors", "*.model", "merges.txt", "vocab.txt", "*.jinja"]
@@ -211,10 +211,7 @@ def shards_of(index: Path) -> dict[str, str]:
         InputError: when it is none, or names a file elsewhere.
     """
     try:
-        found = {
-            str(name): str(file)
-            for name, file in json.loads(index.read_text())["weight_map"].items()
-        }
+        found = {str(name): str(file) for name, file in read_json(index)["weight_map"].items()}
     except (ValueError, KeyError, AttributeError, TypeError):
         raise InputError(f"{index}: not an index of weights; get the file again") from None
     for file in found.values():

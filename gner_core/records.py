@@ -18,8 +18,6 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ANSWERS = "answers.parquet"
-"""File of the answers of a system beside gner, in the folder of their step."""
 STRINGS = pa.list_(pa.string())
 ROW_GROUP = 16_384
 """Rows that are held in memory and written to a Parquet file together."""

@@ -1,11 +1,11 @@
 """Whether an evaluated checkpoint becomes champion.
 
-The first checkpoint whose F1 is not 0 does. After that the alias moves only to a candidate that is better beyond the
-interval; one that is worse beyond it is a regression. A decision is one tag of the checkpoint's
-version in the registry. It is written before the alias moves, and closed when all that follows from
-it is done. One that was interrupted is resumed as it was decided, unless there is another champion
-by then. The alias only moves away from the champion that was compared, and where a person moves it,
-it stays. Decisions of one machine wait for each other under a lock.
+The first checkpoint whose F1 is not 0 does. After that the alias moves only to a candidate that is
+better beyond the interval; one that is worse beyond it is a regression. A decision is one tag of the
+checkpoint's version in the registry. It is written before the alias moves, and closed when all that
+follows from it is done. One that was interrupted is resumed as it was decided, unless there is another
+champion by then. The alias only moves away from the champion that was compared, and where a person
+moves it, it stays. Decisions of one machine wait for each other under a lock.
 """
 
 from collections.abc import Callable
@@ -20,12 +20,13 @@ from gner_core.errors import InputError
 from gner_core.store.artifacts import ArtifactRef
 from gner_core.store.fingerprint import fingerprint
 from tasks.checkpoints.identity import Checkpoint, registered
-from tasks.checkpoints.registry import CHECKPOINT, WHERE, Registry, Version, answering
+from tasks.checkpoints.registry import CHECKPOINT, WHERE, Registry, answering, decision_in
 from tasks.checkpoints.suite import Evaluation, Suite, compared
 from tasks.context import RunContext
 from tasks.progress import logger
 from tasks.reevaluation import mean_f1
 from tasks.steps.results import Compare
+from tasks.tracking.records import Version
 
 Verdict = Literal["first", "zero", "named", "better", "even", "worse"]
 """first: there was no champion; zero: nor is there one now, since the F1 is 0; named: it held the
@@ -62,7 +63,7 @@ class Decision:
 
 def decision_of(version: Version | None, suite: Suite) -> Decision | None:
     """Return what was decided about a version on these test sets."""
-    found = version.decision(suite.key) if version else None
+    found = decision_in(version, suite.key) if version else None
     return Decision(**found) if found else None
 
 

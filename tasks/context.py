@@ -1,6 +1,5 @@
 """What the tasks of one flow run share, and how a step is built, published or skipped."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -10,6 +9,7 @@ from threading import Condition
 from typing import Any
 
 from gner_core.config.execution import ExecutionParams
+from gner_core.runtime.files import read_json
 from gner_core.runtime.machine import USAGE, total
 from gner_core.runtime.worker import COMPUTED_IN, PROGRESS
 from gner_core.store.artifacts import ArtifactRef, Store
@@ -76,7 +76,7 @@ class RunContext:
 
     def json(self, step: Step, name: str) -> Any:
         """Return the content of a JSON file of a published step."""
-        return json.loads((self.path(step) / name).read_text())
+        return read_json(self.path(step) / name)
 
     def ensure(self, step: Step, build: Callable[[Path], Any]) -> bool:
         """Publish the step's artifact by `build(folder)`, unless it is published; True if it ran.

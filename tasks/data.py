@@ -1,6 +1,5 @@
 """The tasks that get sentences ready: fetch and prepare a corpus, draw a sample."""
 
-import json
 from pathlib import Path
 
 from prefect import task
@@ -12,6 +11,7 @@ from gner_core.corpora.fetch import fetch_corpus
 from gner_core.corpora.samples.drawing import draw
 from gner_core.corpora.statistics import count
 from gner_core.records import Sentence, write_sentences
+from gner_core.runtime.files import write_json
 from gner_core.store.artifacts import ArtifactRef
 from tasks.context import RunContext
 from tasks.paths import corpora_cache, is_offline
@@ -68,7 +68,7 @@ def draw_sample(step: Sample, run: RunContext) -> ArtifactRef:
             statistics[name] = {**count(drawn.sentences), "of": drawn.of, "method": drawn.method}
             chosen += drawn.sentences
         write_sentences(folder / SENTENCES, chosen)
-        (folder / STATISTICS).write_text(json.dumps(statistics, indent=1, ensure_ascii=False))
+        write_json(folder / STATISTICS, statistics)
 
     run.ensure(step, build)
     return step.ref

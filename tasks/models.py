@@ -10,10 +10,12 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from gner_core.artifact_files import FIT, JOURNAL, SUMMARY
 from gner_core.config.systems.any import DecodeParams
 from gner_core.corpora.artifact import SENTENCES
 from gner_core.corpora.samples.held_out import held_out
 from gner_core.records import read_sentences, write_sentences
+from gner_core.runtime.files import read_json
 from gner_core.runtime.worker import PROGRESS
 from gner_core.store.artifacts import ArtifactRef
 from tasks.checkpoints.card import add_card
@@ -28,10 +30,6 @@ from tasks.steps.step_key import values
 from tasks.tracking.mlflow_run import DESCRIPTION, StepRun
 from tasks.tracking.tracker import CHECKPOINT
 from tasks.workers import Event
-
-FIT = "fit.json"
-JOURNAL = "metrics.jsonl"
-SUMMARY = "summary.json"
 
 
 @task(
@@ -195,7 +193,7 @@ def _finish(mlrun: StepRun, step: Train, folder: Path, manifest: Mapping[str, An
     for line in (folder / JOURNAL).read_text().splitlines():
         point = json.loads(line)
         mlrun.point(point, step=point.pop("step"), at=time.time())
-    chosen = json.loads((folder / SUMMARY).read_text())["chosen"]
+    chosen = read_json(folder / SUMMARY)["chosen"]
     mlrun.values(costs(manifest))
     mlrun.tags(
         {

@@ -1,6 +1,5 @@
 """The task that compares two checkpoints by their scored sentences."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -9,12 +8,13 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from gner_core.artifact_files import SCORED, SCORES
+from gner_core.runtime.files import write_json
 from gner_core.scoring.analysis.comparison import compare_scored
 from gner_core.scoring.analysis.significance import MEAN
 from gner_core.scoring.scored import Scored, read_scored
 from tasks.checkpoints.suite import Evaluation
 from tasks.context import RunContext
-from tasks.results import SCORED, SCORES
 from tasks.steps.results import Compare, Score
 
 COMPARISON = "comparison.json"
@@ -49,7 +49,7 @@ def compare_checkpoints(step: Compare, run: RunContext) -> dict[str, Any]:
             "sentences": comparison.sentences,
             "changed": len(comparison.changes),
         }
-        (folder / COMPARISON).write_text(json.dumps(content, indent=1, ensure_ascii=False))
+        write_json(folder / COMPARISON, content)
 
     run.ensure(step, build)
     content: dict[str, Any] = run.json(step, COMPARISON)

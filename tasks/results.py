@@ -12,12 +12,21 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
+from gner_core.artifact_files import (
+    ANSWERS,
+    BACK,
+    FIT,
+    JOURNAL,
+    PREDICTIONS,
+    SCORED,
+    SCORES,
+    SUMMARY,
+)
 from gner_core.config.systems.gliner import GlinerSystem
 from gner_core.config.systems.gner import GnerSystem
 from gner_core.corpora.artifact import SENTENCES, STATISTICS
 from gner_core.matching.modes import Matcher
 from gner_core.records import (
-    ANSWERS,
     Sentence,
     iter_sentences,
     read_answers,
@@ -35,6 +44,7 @@ from gner_core.reports.experiment.examples import choose_examples
 from gner_core.reports.experiment.page import render
 from gner_core.reports.paper.compared import PaperComparison, compare_with_paper
 from gner_core.reports.paper.numbers import PAPERS_TESTS, Test
+from gner_core.runtime.files import read_json, write_json
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.metrics.tally import RATIOS
 from gner_core.scoring.scored import Scored, read_scored, score, score_answers, write_scored
@@ -45,7 +55,7 @@ from gner_core.systems.gner.prompts import prompt
 from gner_core.systems.naming import ours_by_name, type_names
 from gner_core.systems.registry import reader, text_system
 from tasks.context import RunContext
-from tasks.models import FIT, JOURNAL, SUMMARY, decoding_of
+from tasks.models import decoding_of
 from tasks.provenance import costs, tags
 from tasks.steps.data import Sample
 from tasks.steps.models import (
@@ -63,8 +73,6 @@ from tasks.steps.step_key import values
 from tasks.tracking.mlflow_run import DESCRIPTION
 from tasks.tracking.tracker import CHECKPOINT
 
-PREDICTIONS, BACK = "predictions.parquet", "back_tokenization.json"
-SCORED, SCORES = "scored.parquet", "scores.json"
 REPORT, PAPER = "report.html", "paper.json"
 CONFIG = "config.json"
 """Of a checkpoint, as transformers writes it."""
@@ -78,7 +86,7 @@ def score_predictions(step: Score, run: RunContext) -> ArtifactRef:
         scored = _scored(step, run)
         write_scored(folder / SCORED, scored)
         summary = summarise(scored, step.scoring)
-        (folder / SCORES).write_text(json.dumps(summary, indent=1, ensure_ascii=False))
+        write_json(folder / SCORES, summary)
 
     run.ensure(step, build)
     _track(step, run)
@@ -109,7 +117,7 @@ def write_report(step: Report, run: RunContext) -> ArtifactRef:
             page = render(content)
         (folder / REPORT).write_text(page, encoding="utf-8")
         paper = {title: found.as_dict() for title, found in content.paper.items()}
-        (folder / PAPER).write_text(json.dumps(paper, indent=1))
+        write_json(folder / PAPER, paper)
 
     run.ensure(step, build)
     return step.ref
@@ -329,5 +337,5 @@ def _stage(step: Train, run: RunContext, *, leak: str) -> StageView:
 
 def _layers(config: Path) -> int | None:
     """Return the layers of each stack that the configuration of a checkpoint names, if it does."""
-    known = json.loads(config.read_text()) if config.is_file() else {}
+    known = read_json(config) if config.is_file() else {}
     return known.get("num_hidden_layers") or known.get("num_layers")

@@ -1,6 +1,5 @@
 """The task at the end of a sweep: its figure, table and page."""
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -11,15 +10,15 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
+from gner_core.artifact_files import SCORED, SCORES, SUMMARY
 from gner_core.reports.paper.sweep import compare_sweep
 from gner_core.reports.sweep.content import PointView, Row, SweepContent, as_csv, rows_of
 from gner_core.reports.sweep.differences import counted, figures_of, with_differences
 from gner_core.reports.sweep.page import render_sweep, shown
+from gner_core.runtime.files import read_json, write_json
 from gner_core.scoring.scored import read_scored
 from gner_core.store.artifacts import ArtifactRef, Store
 from tasks.context import RunContext
-from tasks.models import SUMMARY
-from tasks.results import SCORED, SCORES
 from tasks.steps.results import Score, SweepReport
 
 PAGE, PNG, SVG, CSV, TABLE = "sweep.html", "figure.png", "figure.svg", "table.csv", "table.json"
@@ -48,7 +47,7 @@ def write_sweep_report(step: SweepReport, run: RunContext) -> ArtifactRef:
         (folder / CSV).write_text(as_csv(compared), encoding="utf-8")
         paper = [row.as_dict() for row in compare_sweep(compared.figure, compared.rows).rows]
         values = {**asdict(compared), "paper": paper}
-        (folder / TABLE).write_text(json.dumps(values, indent=1, ensure_ascii=False))
+        write_json(folder / TABLE, values)
 
     run.ensure(step, build)
     _track(step, run, content)
@@ -93,7 +92,7 @@ def _a_sentence(score: Score, run: RunContext) -> dict[str, float]:
 
 def costs_of(written: ArtifactRef, store: Store) -> dict[str, float]:
     """Return what predictions took: sentences, seconds, calls and tokens, as far as they are known."""
-    known = json.loads((store.fetch(written) / SUMMARY).read_text())
+    known = read_json(store.fetch(written) / SUMMARY)
     usage = store.manifest(written).get("usage", {})
     found = {"sentences": known["sentences"]}
     if "seconds" in usage:

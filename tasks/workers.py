@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from gner_core.errors import InputError, Stopped
+from gner_core.runtime.files import read_json
 from gner_core.runtime.grace import GRACE, grace_seconds
 from gner_core.runtime.machine import USAGE
 from gner_core.runtime.worker import PROGRESS, REQUEST, RESULT
@@ -225,7 +226,7 @@ class Workers:
         """
         scratch = Path(request["scratch"])
         (scratch / RESULT).unlink(missing_ok=True)
-        (scratch / REQUEST).write_text(json.dumps(dict(request), indent=1))
+        (scratch / REQUEST).write_text(json.dumps(dict(request), indent=1))  # in ASCII: any path
         number = next(self._numbers)
         job = {
             "id": number,
@@ -271,7 +272,7 @@ def _result(scratch: Path, end: str) -> dict[str, Any]:
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
         last = "\n".join(lines[-15:])
         raise RuntimeError(f"{end}; the worker's log {log} ends with:\n{last}")
-    result: dict[str, Any] = json.loads((scratch / RESULT).read_text())
+    result: dict[str, Any] = read_json(scratch / RESULT)
     if not result["ok"]:
         raise InputError(result["error"])
     return result

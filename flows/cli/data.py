@@ -1,6 +1,5 @@
 """The commands `gner data …`: what the catalog holds, fetching, preparing, counting, auditing."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -13,6 +12,7 @@ import typer
 from flows.cli.messages import print_json, show_fault
 from flows.views.output import Output
 from gner_core.errors import InputError
+from gner_core.runtime.files import read_json
 
 if TYPE_CHECKING:
     from gner_core.config.corpus import CorpusParams
@@ -338,5 +338,5 @@ def _prepared(
 def _statistics(folder: Path) -> dict[str, dict[str, dict[str, int]]]:
     from gner_core.corpora.artifact import STATISTICS
 
-    found: dict[str, dict[str, dict[str, int]]] = json.loads((folder / STATISTICS).read_text())
+    found: dict[str, dict[str, dict[str, int]]] = read_json(folder / STATISTICS)
     return found

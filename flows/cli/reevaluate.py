@@ -40,10 +40,9 @@ def reevaluate(
         either = "give checkpoints to evaluate, or --scan to look for them"
         raise InputError(f"{either}, not both" if scan else either)
     params = read_params(Reevaluation, Path(file), overrides=overrides or [])
-    from prefect.settings import get_current_settings
-
     from flows import reevaluate as flows
     from flows.views.reevaluate import print_table, raise_faults, table_rows, title_of
+    from tasks.services.prefect import chosen_server
 
     def show(table: list[dict[str, str]]) -> None:
         if as_json:
@@ -51,7 +50,7 @@ def reevaluate(
         else:
             print_table(table, title=title_of(params))
 
-    if get_current_settings().api.url:
+    if chosen_server():
         given = (file, overrides or [])
         found = flows.scan(*given) if scan else []
         table = [*found, *(row for name in names for row in flows.evaluate(name, *given))]

@@ -62,13 +62,12 @@ def run(
         return
     if device or grid is not None:
         raise InputError("--device and --grid need --dry-run")
-    from prefect.settings import get_current_settings
-
     from flows.running.command import Command
+    from tasks.services.prefect import chosen_server
 
     command = Command(str(params), overrides or [])
-    if server := get_current_settings().api.url:
-        _run_on(server, found, command, as_json=as_json)
+    if chosen_server():
+        _run_on_server(found, command, as_json=as_json)
     else:
         _run_here(found, command, as_json=as_json)
 
@@ -96,18 +95,15 @@ def check(
         typer.echo(f"ok  {file}  ({kind})")
 
 
-def _run_on(server: str, found: "Runnable", command: "Command", *, as_json: bool) -> None:
-    """Run as a flow run of a Prefect server."""
+def _run_on_server(found: "Runnable", command: "Command", *, as_json: bool) -> None:
+    """Run as a flow run of the chosen Prefect server."""
     from flows.experiment import gner
     from flows.running.outcome import PointsFailedError
     from flows.sweep import sweep
     from flows.views.run import show_checkpoints
     from gner_core.config.experiment import Experiment
     from tasks.plans.experiment import plan_experiment
-    from tasks.services.prefect import answers
 
-    if not answers(f"{server}/health"):
-        raise InputError(f"PREFECT_API_URL: no Prefect server answers at {server}")
     flow = gner if isinstance(found, Experiment) else sweep
     try:
         report = str(flow(command.params, command.overrides))

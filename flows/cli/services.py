@@ -92,13 +92,11 @@ def down(now: Now = False) -> None:
 
 def deploy() -> None:
     """Store work pools, automation and deployments on the server of PREFECT_API_URL."""
-    from prefect.settings import get_current_settings
+    from tasks.services.prefect import chosen_server, set_up
 
-    from tasks.services.prefect import answers, set_up
-
-    api = get_current_settings().api.url
-    if not api or not answers(f"{api}/health"):
-        raise InputError(f"PREFECT_API_URL: no Prefect server answers at {api}")
+    api = chosen_server()
+    if not api:
+        raise InputError("PREFECT_API_URL: names no Prefect server; give its address, up to /api")
     set_up(api, str(_checkout()), say=typer.echo)
 
 

@@ -16,6 +16,7 @@ from flows.running.outcome import PointsFailedError, PointsOutcome, cause_of
 from flows.running.publish import checkpoint_tags, page_of, put_report, show_links
 from flows.running.submit import Submit, Submitter
 from flows.running.walk import submit_steps, submitting, wait_for
+from gner_core.artifact_files import SCORES
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import Study, Sweep
 from gner_core.errors import InputError
@@ -25,7 +26,7 @@ from tasks.plans.experiment import plan_experiment, used_corpora
 from tasks.plans.points import PlannedPoint, labelled, plan_sweep_report, shared_steps
 from tasks.progress import logger
 from tasks.provenance import prefect_link
-from tasks.results import REPORT, SCORES, figures_of
+from tasks.results import REPORT, figures_of
 from tasks.steps.data import CACHE
 from tasks.steps.results import Report, SweepReport
 from tasks.steps.step_key import Step, refuse_unpinned

@@ -8,7 +8,7 @@ from rich.table import Column
 from rich.text import Text
 
 from flows.views.output import Output
-from flows.views.tables import WholeTable, numbers, plain_table, table_of, texts
+from flows.views.tables import WholeTable, numbers, plain_table, table_of
 from gner_core.scoring.analysis.matching_speed import Row
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def generation_table(
     """Return speed, passes, texts and F1 of every way of decoding, and the speed of GLiNER."""
     some = rows[0].figures
     table = plain_table(
-        *texts("decoding"),
+        "decoding",
         *numbers(
             *("beams", "batch", "inst/s", "free", "passes", "tokens"),
             *("copies", "same", "F1", "GB"),
@@ -117,7 +117,7 @@ def prefix_table(name: str, rows: "Sequence[PrefixRow]") -> WholeTable:
     """Return the speed of a text system's prompts, whole and with shared beginnings."""
     some = rows[0]
     table = plain_table(
-        *texts("prompts"),
+        "prompts",
         *numbers("batch", "sentences/s", "calls/s", "of transformers", "of each", "same", "GB"),
         title=f"{name}: {some.sentences:,} sentences, {some.calls:,} calls, "
         f"{some.prompt_tokens:,} tokens of prompts, {some.answer_tokens:,} of answers, "

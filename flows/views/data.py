@@ -8,7 +8,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Column
 from rich.text import Text
 
-from flows.views.tables import COLOURS, WholeTable, numbers, plain_table, texts
+from flows.views.tables import COLOURS, WholeTable, numbers, plain_table
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.corpus import CorpusParams
 from gner_core.corpora.audit import CorpusAudit
@@ -24,9 +24,12 @@ NONE = "–"
 def catalog_table(corpora: Mapping[str, CorpusParams], cached: Collection[str]) -> WholeTable:
     """Return a row per corpus."""
     table = plain_table(
-        *texts("corpus", "role"),
+        "corpus",
+        "role",
         *numbers("train", "valid", "test", "types"),
-        *texts("licence", "source", "cached"),
+        "licence",
+        "source",
+        "cached",
         title="Corpora (counts as in Table 8 of the paper)",
     )
     for name, corpus in corpora.items():
@@ -126,7 +129,7 @@ def table8_table(
 ) -> WholeTable:
     """Return a row per corpus: counts here, and the paper's number where it is another one."""
     table = plain_table(
-        *texts("corpus"),
+        "corpus",
         *numbers(*WHATS),
         title="Table 8, recounted",
         caption="in brackets: the paper's number",
@@ -199,7 +202,8 @@ def audit_tables(
 
 def _sentences_table(audits: Sequence[CorpusAudit]) -> WholeTable:
     table = plain_table(
-        *texts("corpus", "split"),
+        "corpus",
+        "split",
         *_right("sentences", "repeated", "also in train", "also in valid"),
         title="Sentences that stand in more than one place",
     )

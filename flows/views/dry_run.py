@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from flows.views.tables import WholeTable, numbers, plain_table, texts
+from flows.views.tables import WholeTable, numbers, plain_table
 from gner_core.config.costs import DeviceProfile, EnergyParams
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import Runnable, Sweep
@@ -50,13 +50,10 @@ def dry_run_parts(
     devices = devices or _own_device(found)
     _refuse_grid_alone(devices, grid)
     steps = planned_steps(_steps(found), open_store())
-    if not devices:
+    if devices:
+        yield from costs_of(*_priced(steps, devices, grid))
+    else:
         yield plain_table_of(steps)
-        yield from request_lines(steps, open_store())
-        yield from default_lines(experiment for _, experiment in labelled(found))
-        return
-    priced, device, energy = _priced(steps, devices, grid)
-    yield from costs_of(priced, device, energy)
     yield from request_lines(steps, open_store())
     yield from default_lines(experiment for _, experiment in labelled(found))
 
@@ -108,7 +105,7 @@ def _steps(found: Runnable) -> list[SharedStep]:
 
 def plain_table_of(steps: Sequence[PlannedStep]) -> WholeTable:
     """Return state, kind, key and title of every step."""
-    table = plain_table(*texts("state", "step", "key", "title"))
+    table = plain_table("state", "step", "key", "title")
     table.show_header = False
     for planned in steps:
         table.add_row(*_head(planned), _title(planned))
@@ -178,7 +175,7 @@ def costs_of(
     Tokens are those of prompts and targets in all epochs of a training, or those generated.
     """
     figures = numbers("tokens", "FLOP", "memory", "GPU h")
-    table = plain_table(*texts("state", "step", "key"), *figures, *texts("title"))
+    table = plain_table("state", "step", "key", *figures, "title")
     for planned in steps:
         note = planned.note and f"  ({planned.note})"
         table.add_row(*_head(planned), *_figures(planned, device), f"{_title(planned)}{note}")

@@ -8,7 +8,7 @@ from rich.table import Column
 from rich.text import Text
 
 from flows.views.data import coloured, repairs
-from flows.views.tables import numbers, plain_table, texts
+from flows.views.tables import numbers, plain_table
 from gner_core.config.corpus import TakenOut
 from gner_core.corpora.recognition.draft import Draft
 
@@ -24,7 +24,7 @@ def draft_report(draft: Draft) -> Iterator[RenderableType]:
         f" ({how})" if how else "", style="not bold"
     )
     yield ""
-    table = plain_table(*texts("split"), *numbers("sentences"), Column("from", overflow="fold"))
+    table = plain_table("split", *numbers("sentences"), Column("from", overflow="fold"))
     for split, number in draft.sentences.items():
         rule = found.params.made.get(split)
         files = found.params.files.get(split, ())

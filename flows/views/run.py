@@ -9,7 +9,7 @@ from rich.console import Console
 from flows.running.outcome import Outcome, PointsOutcome
 from flows.views.output import program
 from flows.views.store import short
-from flows.views.tables import numbers, plain_table, table_of, texts
+from flows.views.tables import numbers, plain_table, table_of
 from gner_core.reports.sweep.content import COSTS
 from gner_core.store.artifacts import ArtifactRef
 from tasks.paths import open_store
@@ -31,10 +31,10 @@ def points_values(outcome: PointsOutcome) -> dict[str, Any]:
 def show_points(outcome: PointsOutcome, console: Console) -> None:
     """Print the table of every sweep, what failed and why, and where the pages are."""
     for name, rows in outcome.tables.items():
-        columns = [column for c in rows[0] for column in (numbers(c) if "/" in c else texts(c))]
+        columns = [column for c in rows[0] for column in (numbers(c) if "/" in c else [c])]
         shown = [c.partition("/")[2] for c in rows[0]]
         costs = ", ".join(dict.fromkeys(measure for measure in shown if measure in COSTS))
-        title = f"{name} (in points{f'; a sentence: {costs}' if costs else ''})"
+        title = f"{name} (in points{f'; per sentence: {costs}' if costs else ''})"
         table = plain_table(*columns, title=title)
         for row in rows:
             table.add_row(*row.values())

@@ -82,11 +82,6 @@ def _total(widths: Iterable[int]) -> int:
     return sum(width + PADDING for width in widths)
 
 
-def texts(*headings: str) -> list[Column]:
-    """Return columns of texts."""
-    return [Column(heading) for heading in headings]
-
-
 def numbers(*headings: str) -> list[Column]:
     """Return columns of numbers, aligned to the right."""
     return [Column(heading, justify="right", no_wrap=True) for heading in headings]
@@ -106,7 +101,7 @@ def plain_table(*columns: Column | str, title: str = "", caption: str = "") -> W
 
 def table_of(title: str, headings: Sequence[str], figures: Sequence[str]) -> WholeTable:
     """Return an empty plain table: columns of texts, then columns of numbers."""
-    return plain_table(*texts(*headings), *numbers(*figures), title=title)
+    return plain_table(*headings, *numbers(*figures), title=title)
 
 
 @contextmanager

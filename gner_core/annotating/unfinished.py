@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from gner_core.annotating.sources import MANIFEST
-from gner_core.runtime.files import write_file
+from gner_core.runtime.files import read_json, write_file
 from gner_core.runtime.processes import has_died, this_process
 from gner_core.store.artifacts import ArtifactRef, Store
 from gner_core.store.objects import Objects
@@ -78,4 +78,4 @@ def _is_unfinished(output: str, key: str) -> bool:
 
 def _notes(store: Store) -> list[tuple[Path, dict[str, Any]]]:
     files = sorted((store.scratch / FOLDER).glob("*.json"))
-    return [(file, json.loads(file.read_text())) for file in files]
+    return [(file, read_json(file)) for file in files]

@@ -208,15 +208,13 @@ def _size(shape: Iterable[int]) -> str:
     return "×".join(map(str, shape))
 
 
-def load_for_inference(
-    folder: Path, backbone: BackboneParams, *, exact: bool, attention: str | None = None
-) -> PreTrainedModel:
+def load_for_inference(folder: Path, backbone: BackboneParams, *, exact: bool) -> PreTrainedModel:
     """Load a model onto the accelerator, or a CPU, in the number format of `number_format`.
 
-    Arguments and errors are those of `load_model`.
+    Errors are those of `load_model`.
     """
     dtype = number_format(backbone, exact=exact)
-    return load_model(folder, backbone, dtype=dtype, attention=attention).to(device())
+    return load_model(folder, backbone, dtype=dtype).to(device())
 
 
 def prefix_cache(model: PreTrainedModel, prefix: torch.Tensor) -> DynamicCache:

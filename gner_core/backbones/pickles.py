@@ -4,7 +4,6 @@ A pickle may hold code. Only tensors are read, by torch's restricted reader; any
 Every shard is converted alone, so that memory holds one of them at a time.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 
 from gner_core.errors import InputError, first_line
 from gner_core.hub import PICKLED_INDEX, pickled_names
+from gner_core.runtime.files import write_json
 
 INDEX = "model.safetensors.index.json"
 
@@ -43,7 +43,7 @@ def convert_pickles(source: Path, folder: Path) -> None:
         total += sum(one.numel() * one.element_size() for one in weights.values())
     if len(names) > 1:
         index = {"metadata": {"total_size": total}, "weight_map": weight_map}
-        (folder / INDEX).write_text(json.dumps(index, indent=1))
+        write_json(folder / INDEX, index)
 
 
 def _read(file: Path) -> dict[str, torch.Tensor]:

@@ -1,6 +1,5 @@
 """The artifact of a corpus: a Parquet file of BIO sentences for each split, and statistics."""
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from gner_core.config.corpus import CorpusParams
 from gner_core.corpora.splits import stream_any_split
 from gner_core.corpora.statistics import Tally
 from gner_core.records import write_sentences
+from gner_core.runtime.files import write_json
 
 STATISTICS, SENTENCES = "statistics.json", "sentences.parquet"
 
@@ -21,4 +21,4 @@ def write_corpus(name: str, corpus: CorpusParams, *, source: Path, folder: Path)
         sentences = stream_any_split(name, corpus, split=split, folder=source, repairs=repairs)
         write_sentences(folder / f"{split}.parquet", tally.counting(sentences))
         statistics[split] = {**tally.as_dict(), "repairs": dict(sorted(repairs.items()))}
-    (folder / STATISTICS).write_text(json.dumps(statistics, indent=1, ensure_ascii=False))
+    write_json(folder / STATISTICS, statistics)

@@ -1,6 +1,5 @@
 """Profiles of devices: from params/devices/, and measured by `gner bench`."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from gner_core.config.costs import DeviceProfile, MeasuredGeneration
 from gner_core.config.reading.costs import named_device
 from gner_core.errors import InputError
+from gner_core.runtime.files import read_json
 
 
 def read_device(sources: Sequence[str]) -> DeviceProfile:
@@ -51,7 +51,7 @@ def _unknown(path: Path) -> DeviceProfile:
 
 def _measured(path: Path, device: DeviceProfile) -> DeviceProfile:
     try:
-        found: Any = json.loads(path.read_text(encoding="utf-8"))
+        found: Any = read_json(path)
         if isinstance(found, dict):
             return device.model_copy(update=_training(found["gner"], device))
         ours = (row for row in found if row["mode"] != "gliner")

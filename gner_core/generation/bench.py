@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from gner_core.artifact_files import PREDICTIONS, SCORED
 from gner_core.backbones.load import peak_memory_bytes
 from gner_core.config.systems.gner import GnerSystem, MatchParams
 from gner_core.generation.job import GenerateRequest
@@ -18,8 +19,6 @@ from gner_core.runtime.gpus import use_gpus
 from gner_core.runtime.worker import Report, run_worker
 from gner_core.scoring.scored import score, write_scored
 from gner_core.systems.gner.targets import target
-
-PREDICTIONS, SCORED = "predictions.parquet", "scored.parquet"
 
 
 def work(request: GenerateRequest, report: Report) -> dict[str, Any]:

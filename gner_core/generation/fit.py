@@ -5,13 +5,13 @@ log loss of the right labels. The output folder gets `fit.json`. A run that was 
 finished batch.
 """
 
-import json
 import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gner_core.artifact_files import FIT
 from gner_core.backbones.number_format import number_format
 from gner_core.config.scoring import BootstrapParams, ScoringParams
 from gner_core.config.systems.gner import GnerSystem, MatchParams
@@ -22,6 +22,7 @@ from gner_core.generation.parts import kept
 from gner_core.generation.tagging import TaggingJob
 from gner_core.generation.worker import share
 from gner_core.matching.modes import Matcher
+from gner_core.runtime.files import write_json
 from gner_core.runtime.gpus import use_gpus
 from gner_core.runtime.machine import took_gpus
 from gner_core.runtime.worker import COMPUTED_IN, Report, run_worker
@@ -32,7 +33,6 @@ from gner_core.scoring.metrics.tally import RATIOS, Tally, tally
 from gner_core.scoring.scored import Scored, score
 from gner_core.systems.naming import retagged
 
-FIT = "fit.json"
 MATCH = MatchParams(mode="gner", back_tokenization=False)
 """Decided labels are not matched."""
 
@@ -73,7 +73,7 @@ def work(request: FitRequest, report: Report) -> dict[str, Any]:
             "log_loss": [loss(1.0), loss(value)],
             "calibration_error": [_error(scored, bins) for scored in (decoded[chosen], after)],
         }
-    (Path(request.output) / FIT).write_text(json.dumps(found, indent=1))
+    write_json(Path(request.output) / FIT, found)
     computed_in = number_format(request.backbone, exact=request.exact)
     return {"fit": found, "summary": {COMPUTED_IN: computed_in}}
 

@@ -5,12 +5,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from gner_core.artifact_files import ANSWERS
 from gner_core.backbones.number_format import number_format
 from gner_core.config.systems.gliner import GlinerSystem
 from gner_core.generation.answering import AnsweringJob
 from gner_core.generation.job import GenerateRequest
 from gner_core.generation.parts import plan_parts
-from gner_core.records import ANSWERS, Answered, Sentence
+from gner_core.records import Answered, Sentence
 from gner_core.systems.gliner.engine import Gliner, skipped
 from gner_core.systems.gliner.environment import command
 from gner_core.systems.naming import type_names

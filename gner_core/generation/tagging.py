@@ -1,11 +1,11 @@
 """Generation for gner: one prompt a sentence, whose answer labels its words."""
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from gner_core.artifact_files import BACK, PREDICTIONS
 from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_tokenizer
 from gner_core.config.systems.gner import GnerSystem
@@ -18,13 +18,10 @@ from gner_core.generation.job import TOO_LONG, GenerateRequest, Job
 from gner_core.generation.parts import plan_parts
 from gner_core.matching.back_tokenization import BackTokens
 from gner_core.records import Prediction, Sentence, read_predictions, write_predictions
+from gner_core.runtime.files import write_json
 from gner_core.systems.gner.prompts import other_orders
 from gner_core.systems.gner.targets import target
 from gner_core.systems.naming import ours_by_name, retagged, type_names
-
-PREDICTIONS = "predictions.parquet"
-BACK = "back_tokenization.json"
-"""Lower-cased source word or type → what the tokenizer gives back, where the two differ."""
 
 
 class TaggingJob(Job[Prediction]):
@@ -95,7 +92,7 @@ class TaggingJob(Job[Prediction]):
         """Write predictions.parquet and back_tokenization.json; return facts for the summary."""
         write_predictions(folder / PREDICTIONS, records)
         back = self.back_tokens().changed
-        (folder / BACK).write_text(json.dumps(back, ensure_ascii=False))
+        write_json(folder / BACK, back)
         done = [n for n, p in enumerate(records) if p.skipped is None]
         asked = {n: len(self.query(n).orders) for n in done}
         return {

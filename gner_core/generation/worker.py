@@ -6,7 +6,6 @@ The output folder gets `summary.json` and, of gner, `predictions.parquet` and
 `back_tokenization.json`, of other systems `answers.parquet`.
 """
 
-import json
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from gner_core.artifact_files import SUMMARY
 from gner_core.backbones.number_format import number_format
 from gner_core.config.systems.base import TextSystemParams
 from gner_core.config.systems.gliner import GlinerSystem
@@ -26,6 +26,7 @@ from gner_core.generation.job import GenerateRequest, Job
 from gner_core.generation.parts import keep_part, kept, progress_of
 from gner_core.generation.tagging import TaggingJob
 from gner_core.generation.texts.job import TextJob
+from gner_core.runtime.files import read_json, write_json
 from gner_core.runtime.gpus import TAKEN, join_gpus, taken_gpus, use_gpus
 from gner_core.runtime.machine import took_gpus
 from gner_core.runtime.worker import COMPUTED_IN, REQUEST, Report, run_worker
@@ -63,7 +64,7 @@ def work(request: GenerateRequest, report: Report) -> dict[str, Any]:
         COMPUTED_IN: number_format(request.backbone, exact=request.exact),
         "seconds_this_attempt": round(time.monotonic() - started, 1),
     }
-    (output / "summary.json").write_text(json.dumps(summary, indent=1))
+    write_json(output / SUMMARY, summary)
     return {"summary": summary}
 
 
@@ -129,7 +130,7 @@ def _run_ranks(job: Job[Any], folder: Path, report: Report) -> None:
     for rank, code in enumerate(codes):
         if code == 2:
             result = Path(request.scratch) / RANK_RESULT.format(rank)
-            raise InputError(json.loads(result.read_text())["error"])
+            raise InputError(read_json(result)["error"])
     if any(codes):
         raise RuntimeError(f"processes of the generation ended with codes {codes}")
 

@@ -15,7 +15,7 @@ from gner_core.predicting.finders.finder import Asked, Finder, Found
 from gner_core.predicting.prepared import Answer, Prepared, words_of
 from gner_core.predicting.requests import Text, TextRequest, Threshold, least_confidences
 from gner_core.predicting.results import Entities, Results
-from gner_core.predicting.windows import windows
+from gner_core.predicting.windows import WordTooLongError, windows
 
 
 class Progress(Protocol):
@@ -196,8 +196,8 @@ class Predictor:
             ends = [a or b for a, b in zip(ends, line_ends(source, words), strict=True)]
         try:
             cuts = windows(ends, fits=lambda start, end: self.finder.fits(shown[start:end], types))
-        except ValueError as error:
-            at = int(str(error))
+        except WordTooLongError as error:
+            at = error.position
             raise InputError(
                 f"{name}, word {at + 1} ({shown[at][:30]!r}, {len(shown[at]):,} "
                 f"characters): too long for the {self._limit()} with these types"

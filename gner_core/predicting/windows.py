@@ -18,6 +18,14 @@ SEARCHED = 2
 """The next window starts at most so many overlaps before the end of a window."""
 
 
+class WordTooLongError(Exception):
+    """A word that does not fit into a window alone, by its position."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"word {position + 1}")
+        self.position = position
+
+
 class Window(NamedTuple):
     """The words `start` up to, not including, `end` of a text."""
 
@@ -34,7 +42,7 @@ def windows(ends: Sequence[bool], *, fits: Callable[[int, int], bool]) -> list[W
             so do fewer of them.
 
     Raises:
-        ValueError: with the position of a word that does not fit alone.
+        WordTooLongError: for a word that does not fit alone.
     """
     total = len(ends)
     cuts: list[Window] = []
@@ -43,7 +51,7 @@ def windows(ends: Sequence[bool], *, fits: Callable[[int, int], bool]) -> list[W
     while start < total:
         size = _largest(start, min(guess, total - start), total - start, fits)
         if size == 0:
-            raise ValueError(start)
+            raise WordTooLongError(start)
         end = start + size
         before = cuts[-1].end if cuts else 0
         if end <= before:  # the next word is so long that it fits only with fewer before it

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
+from gner_core.artifact_files import ENTITIES
 from gner_core.config.checkpoint import Description
 from gner_core.config.systems.any import RatingParams
 from gner_core.predicting.loading.folder import load_folder
+from gner_core.runtime.files import read_json
 from gner_core.runtime.worker import Report, Request, run_worker
-
-ENTITIES = "entities.jsonl"
 
 
 class PredictRequest(Request):
@@ -40,7 +40,7 @@ def work(request: PredictRequest, report: Report) -> dict[str, Any]:
     """Predict and write the entities."""
     if request.threads:
         torch.set_num_threads(request.threads)
-    texts: list[str] = json.loads(Path(request.texts).read_text(encoding="utf-8"))
+    texts: list[str] = read_json(Path(request.texts))
     folder, about = Path(request.checkpoint), request.about
     predictor = load_folder(
         folder,

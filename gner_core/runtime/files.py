@@ -1,14 +1,16 @@
-"""Atomic writes: files and folders appear under their name when they are complete, or not at all.
+"""Atomic writes, where files and folders appear when they are complete, or not at all; and JSON.
 
 They are written under another name in the same folder and renamed.
 """
 
+import json
 import os
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.part")
@@ -18,6 +20,20 @@ def write_file(target: Path, content: str | bytes) -> None:
     """Write a file atomically: a reader gets the old content or the new."""
     with replacing_file(target) as unfinished:
         unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_json(file: Path, value: object) -> None:
+    """Write a value as JSON in UTF-8, whatever the locale; not atomically."""
+    file.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def read_json(file: Path) -> Any:
+    """Return the value of a JSON file in UTF-8.
+
+    Raises:
+        OSError, ValueError: when it cannot be read.
+    """
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def is_unfinished(name: str) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gner_core.runtime.files import write_file
+from gner_core.runtime.files import read_json, write_file
 
 USAGE = "usage.jsonl"
 """In the scratch folder of a step: a line per attempt that has ended."""
@@ -65,7 +65,7 @@ class Meter:
         seconds = time.monotonic() - self._began
         used = {"seconds": round(seconds, 3), "cpu_seconds": round(cpu_seconds, 3)}
         if self._taken.exists():
-            taken = json.loads(self._taken.read_text())
+            taken = read_json(self._taken)
             used["gpu_hours"] = len(taken["gpus"]) * (time.monotonic() - taken["since"]) / 3600
             now = _joules(taken["gpus"])
             if now is not None and taken["joules"] is not None:

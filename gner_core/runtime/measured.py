@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from gner_core.runtime.files import write_file
+from gner_core.runtime.files import read_json, write_file
 from gner_core.runtime.machine import processor
 
 
@@ -26,7 +26,7 @@ def measured(what: str, measure: Callable[[], Sequence[float]]) -> list[float]:
     about = f"{what}, {processor()}, {os.cpu_count()} cores, {platform.node()}"
     file = _folder() / f"{hashlib.sha256(about.encode()).hexdigest()[:16]}.json"
     with suppress(OSError, ValueError, KeyError):  # not there yet, or half of it
-        known: list[float] = json.loads(file.read_text())["figures"]
+        known: list[float] = read_json(file)["figures"]
         return known
     figures = list(measure())
     with suppress(OSError):  # a home that cannot be written: the next process measures again

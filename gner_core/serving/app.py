@@ -1,6 +1,7 @@
 """The application: the page, the API, health and metrics."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -177,11 +178,7 @@ async def _gone(request: Request) -> None:
 
 
 def _values(texts: list[str], answers: list[Answer]) -> dict[str, Any]:
-    faults: dict[str, int] = {}
-    for answer in answers:
-        for name, count in answer.faults.items():
-            if count:
-                faults[name] = faults.get(name, 0) + count
+    faults = sum((answer.faults for answer in answers), Counter[str]())
     pairs = zip(texts, answers, strict=True)
     return {
         "predictions": [

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 from gner_core.errors import InputError, Stopped
@@ -49,6 +49,11 @@ class ArtifactRef:
 
     step: str
     key: str
+
+    @classmethod
+    def at(cls, path: str) -> Self:
+        """Return the artifact with a path, `STEP/KEY`."""
+        return cls(*path.split("/", 1))
 
     @property
     def path(self) -> str:
@@ -123,6 +128,10 @@ class Store:
             if not _has_size(file, entry):
                 raise InputError(f"{file}: missing or damaged; delete {folder} and run again")
         return folder
+
+    def folder(self, where: "ArtifactRef | Path") -> Path:
+        """Return the local folder of an artifact, as `fetch`, or a folder elsewhere as it is."""
+        return where if isinstance(where, Path) else self.fetch(where)
 
     @contextmanager
     def publish(self, ref: ArtifactRef, *, about: dict[str, Any]) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from threading import Event
 from uuid import uuid4
 
 from gner_core.errors import Stopped
-from gner_core.runtime.files import write_file
+from gner_core.runtime.files import read_json, write_file
 from gner_core.runtime.locks import IN_USE, file_lock
 from gner_core.runtime.processes import has_died, this_process
 from gner_core.store.artifacts import LEASE, ArtifactRef, Store
@@ -63,7 +63,7 @@ def in_use(store: Store, published: Collection[ArtifactRef]) -> set[str]:
 
 def _needed(file: Path) -> list[str]:
     """Return what a run needs; nothing, and without its file, where its process has died."""
-    content = json.loads(file.read_text())
+    content = read_json(file)
     if has_died(content["process"]):
         file.unlink(missing_ok=True)
         return []

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gner_core.artifact_files import JOURNAL, SUMMARY
 from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.config.systems.gliner import GlinerSystem
 from gner_core.config.training import TrainParams
 from gner_core.records import Sentence, read_sentences, spans_of
-from gner_core.runtime.files import replacing_file
+from gner_core.runtime.files import replacing_file, write_json
 from gner_core.runtime.worker import COMPUTED_IN, Report
 from gner_core.systems.gliner.environment import command
 from gner_core.systems.gliner.process import Child
@@ -25,7 +26,6 @@ from gner_core.training.guards import journal_lines
 from gner_core.training.stage import TrainRequest, training_format
 
 EXAMPLES, CHECKPOINTS = "examples.jsonl", "checkpoints"
-JOURNAL, SUMMARY = "metrics.jsonl", "summary.json"
 
 
 def train_gliner(request: TrainRequest, system: GlinerSystem, report: Report) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def train_gliner(request: TrainRequest, system: GlinerSystem, report: Report) ->
     describe(output, described)
     lines = (f"{json.dumps(line)}\n" for line in journal_lines(history))
     (output / JOURNAL).write_text("".join(lines))
-    (output / SUMMARY).write_text(json.dumps(summary, indent=1))
+    write_json(output / SUMMARY, summary)
     return {"summary": summary}
 
 

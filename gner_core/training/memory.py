@@ -11,7 +11,7 @@ from transformers import AutoConfig, TrainerCallback
 
 from gner_core.costs.memory import BYTES_OF_TRAINING, DEVICE_SHARE, bytes_per_token, fitting
 from gner_core.errors import InputError
-from gner_core.runtime.files import write_file
+from gner_core.runtime.files import read_json, write_file
 
 LIMIT = "micro-batch.json"
 CPU_BATCH = 8  # more does not make a CPU faster
@@ -23,7 +23,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 def micro_batch_limit(scratch: Path) -> int | None:
     """Return the size to which earlier attempts were halved; None if memory never ran out."""
     file = scratch / LIMIT
-    return int(json.loads(file.read_text())["micro_batch"]) if file.exists() else None
+    return int(read_json(file)["micro_batch"]) if file.exists() else None
 
 
 def halve(scratch: Path, size: int) -> int:

@@ -6,7 +6,6 @@ computed for label tokens only (`loss`), and for decoder-only backbones the toke
 of a micro-batch share at the start run through the model once; gradients are the same.
 """
 
-import json
 import shutil
 import traceback
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from gner_core.backbones.load import prefix_cache
 from gner_core.errors import InputError
-from gner_core.runtime.files import replacing_folder
+from gner_core.runtime.files import read_json, replacing_folder, write_json
 from gner_core.runtime.log import say
 from gner_core.training.adapters import save_for_resume, save_published
 from gner_core.training.checkpoints import best_weights as best
@@ -190,7 +189,7 @@ class StageTrainer(Trainer):
     def _restore(self, checkpoint: Path) -> None:
         averages = load_file(checkpoint / AVERAGES)
         restore_averages(self.model, self.optimizer, averages, engine=self.engine)
-        self.lr_scheduler.load_state_dict(json.loads((checkpoint / SCHEDULE).read_text()))
+        self.lr_scheduler.load_state_dict(read_json(checkpoint / SCHEDULE))
         rates = self.lr_scheduler.get_last_lr()  # it does not pass them to the optimizer
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
@@ -220,7 +219,7 @@ class StageTrainer(Trainer):
             folder = begin(self._scratch, self.state.global_step)
             save_for_resume(self.model, folder, weights=weights)
             save_file(averages, folder / AVERAGES)
-            (folder / SCHEDULE).write_text(json.dumps(self.lr_scheduler.state_dict()))
+            write_json(folder / SCHEDULE, self.lr_scheduler.state_dict())
             self.state.save_to_json(str(folder / TRAINER_STATE))
             best.add_to(folder, self._scratch)
 

@@ -17,13 +17,14 @@ from typing import Any
 
 import torch
 
+from gner_core.artifact_files import JOURNAL, SUMMARY
 from gner_core.backbones.load import is_out_of_memory
 from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.config.execution import DeepspeedLauncher, PlainLauncher
 from gner_core.config.systems.gliner import GlinerSystem
 from gner_core.config.systems.gner import GnerSystem
 from gner_core.errors import InputError
-from gner_core.runtime.files import write_file
+from gner_core.runtime.files import write_file, write_json
 from gner_core.runtime.gpus import VISIBLE, join_gpus, seize_gpu, use_gpus
 from gner_core.runtime.locks import IN_USE, file_lock
 from gner_core.runtime.log import say
@@ -45,9 +46,6 @@ from gner_core.training.launch.ranks import RANK_RESULT, STOPPED, supervise
 from gner_core.training.memory import halve
 from gner_core.training.stage import Stage, TrainRequest, training_format
 from gner_core.training.trainer import StageTrainer
-
-JOURNAL = "metrics.jsonl"
-SUMMARY = "summary.json"
 
 
 def start(request: TrainRequest, report: Report) -> dict[str, Any]:
@@ -199,7 +197,7 @@ def _publish(trainer: StageTrainer, stage: Stage, summary: dict[str, Any]) -> No
         types = sorted({name for sentence in stage.sentences for name in sentence.types})
         describe(output, _description(stage.request, types))
         (output / JOURNAL).write_text("".join(f"{json.dumps(line)}\n" for line in journal))
-        (output / SUMMARY).write_text(json.dumps(summary, indent=1))
+        write_json(output / SUMMARY, summary)
     except Exception as error:
         if not disk_is_full(error, output):
             raise

@@ -5,7 +5,6 @@ therefore has no scores: `gner push` writes the card anew with those that the st
 are no content of a checkpoint (`tasks.checkpoints.identity`), so no key depends on one.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from gner_core.config.corpus import CorpusParams, HubSource
 from gner_core.corpora.artifact import STATISTICS
 from gner_core.reports.card.facts import CARD, UNKNOWN, CardFacts, TrainedCorpus, TrainedStage
 from gner_core.reports.card.text import write_card
+from gner_core.runtime.files import read_json
 from gner_core.store.artifacts import Store
 from tasks.steps.data import Sample
 from tasks.steps.models import Stored, Train
@@ -37,7 +37,7 @@ def facts_of_training(step: Train, store: Store) -> CardFacts:
         before = facts_of_training(step.model, store)
     elif isinstance(step.model, Stored):
         where = step.model.stored_at
-        before = facts_in(where if isinstance(where, Path) else store.fetch(where))
+        before = facts_in(store.folder(where))
     else:
         return CardFacts(stages=(own,))
     if before.stages is None:
@@ -70,7 +70,7 @@ def _stage(step: Train, store: Store) -> TrainedStage:
 
 
 def _corpora(sample: Sample, store: Store) -> list[TrainedCorpus]:
-    counts = json.loads((store.fetch(sample.ref) / STATISTICS).read_text())
+    counts = read_json(store.fetch(sample.ref) / STATISTICS)
     return [
         _corpus(name, step.params, counts.get(name, {"sentences": 0, "types": 0}))
         for name, step in sample.corpora.items()

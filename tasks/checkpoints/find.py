@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from gner_core.artifact_files import PREDICTIONS
 from gner_core.config.checkpoint import DESCRIPTION
 from gner_core.config.reading.models import HUB_NAME, unknown_checkpoint
 from gner_core.errors import InputError
@@ -23,7 +24,6 @@ from tasks.paths import home_folder, is_offline, open_store
 from tasks.tracking.listing import checkpoint_of_run
 from tasks.tracking.records import Records, known_records
 
-PREDICTIONS = "predictions.parquet"
 GENERATE = "generate"
 STEPS = ("train", "backbone")
 """Steps whose artifacts are checkpoints."""
@@ -141,7 +141,7 @@ def _tracked(name: str, known: Records, store: Store) -> Path | ArtifactRef | No
             f"{name}: neither a folder nor a key in the store {store.url}; MLflow, which knows the "
             f"names of runs, does not answer ({fault})"
         ) from None
-    ref = ArtifactRef(*step.split("/", 1)) if step else None
+    ref = ArtifactRef.at(step) if step else None
     if ref and store.has(ref):
         return ref
     where = version.tags.get(WHERE) if version else None

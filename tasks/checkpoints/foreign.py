@@ -50,12 +50,10 @@ def usable(name: str, about: Path | None) -> Usable:
     model = foreign_model(name, about)
     if model is None:
         found = checkpoint_named(name, store)
-        folder = found if isinstance(found, Path) else store.fetch(found)
+        folder = store.folder(found)
         return Usable(folder, own_description(folder))
     model = pinned_and_said(model)
-    where = weights_of(model, store)
-    folder = where if isinstance(where, Path) else store.fetch(where)
-    return Usable(folder, model.description())
+    return Usable(store.folder(weights_of(model, store)), model.description())
 
 
 def pinned_and_said(model: ModelFile) -> ModelFile:
@@ -81,7 +79,16 @@ def weights_of(model: ModelFile, store: Store) -> Path | ArtifactRef:
     source = model.source
     if isinstance(source, FolderSource) and has_safetensors(Path(source.path)):
         return Path(source.path)
-    step = plan_backbone(model.backbone, sentences=())
+    return imported(plan_backbone(model.backbone, sentences=()), store)
+
+
+def imported(step: Backbone, store: Store) -> ArtifactRef:
+    """Import a model that needs no sentences, unless that is done; return where it is.
+
+    Raises:
+        InputError: when it cannot be fetched or read.
+        RuntimeError: when the import died.
+    """
     with store.lock(step.ref):
         if not store.has(step.ref):
             _import(step, store)

@@ -69,9 +69,7 @@ class Checkpoint:
             InputError: when it was not trained, is damaged or cannot be read.
         """
         location = self.step.stored_at
-        found = self.about or description_of(
-            location if isinstance(location, Path) else store.fetch(location)
-        )
+        found = self.about or description_of(store.folder(location))
         if found.trained_for is None:
             raise InputError(f"{self.where}: a backbone that was not trained to write entities")
         return found
@@ -152,7 +150,7 @@ def registered(tags: Mapping[str, str], store: Store) -> Checkpoint:
     """
     step, where = tags.get(STEP), tags[WHERE]
     about = Description.model_validate_json(tags[ABOUT]) if ABOUT in tags else None
-    ref = ArtifactRef(*step.split("/", 1)) if step else None
+    ref = ArtifactRef.at(step) if step else None
     if ref and store.has(ref):
         found = published(ref, store)
         return replace(found, about=about, stage=None) if about else found

@@ -11,11 +11,10 @@ from tasks.checkpoints.registry import (
     STEP,
     TRAIN,
     WHERE,
-    Version,
     by_checkpoint,
 )
 from tasks.tracking.listing import scores_of_checkpoints, tracked_runs
-from tasks.tracking.records import Records
+from tasks.tracking.records import Records, Version
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from gner_core.errors import first_line
-from tasks.tracking.records import PAGE, Client, Records, VersionRecord, version_record
+from tasks.tracking.records import PAGE, Client, Records, Version, version_of
 from tasks.tracking.server import TrackingStore, is_away, is_of_mlflow
 from tasks.tracking.tracker import KEY, Tracker
 
@@ -36,19 +36,10 @@ class RegistryAwayError(Exception):
     """MLflow does not answer; the same call may succeed later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A version of the registered model."""
-
-    number: int
-    run_id: str | None
-    """The run of its training, where it is known."""
-    tags: Mapping[str, str]
-
-    def decision(self, suite: str) -> dict[str, Any] | None:
-        """Return what was decided on a suite of tests, None if nothing was."""
-        text = self.tags.get(f"{DECISION}{suite}")
-        return json.loads(text) if text else None
+def decision_in(version: Version, suite: str) -> dict[str, Any] | None:
+    """Return what was decided about a version on a suite of tests, None if nothing was."""
+    text = version.tags.get(f"{DECISION}{suite}")
+    return json.loads(text) if text else None
 
 
 @dataclass(frozen=True)
@@ -66,7 +57,7 @@ class Registry:
         """Return the version of a checkpoint, None where it is not registered."""
         query = f"name = '{self.model}' and tags.`{CHECKPOINT}` = '{key}'"
         found = self.mlflow.client.search_model_versions(query, PAGE)
-        return next(iter(by_checkpoint(map(version_record, found)).values()), None)
+        return next(iter(by_checkpoint(map(version_of, found)).values()), None)
 
     def register(self, checkpoint: "Checkpoint") -> Version:
         """Return the version of a checkpoint, which is made if there is none."""
@@ -107,7 +98,7 @@ class Registry:
         if number is None:
             return None
         found = self.mlflow.client.get_model_version(self.model, str(number))
-        return Version(*version_record(found))
+        return version_of(found)
 
     def promote(self, version: Version, alias: str) -> None:
         """Move an alias to a version."""
@@ -167,13 +158,13 @@ class Registry:
             self.mlflow.client.log_model_artifacts(model, str(folder))
 
 
-def by_checkpoint(versions: Iterable[VersionRecord]) -> dict[str, Version]:
+def by_checkpoint(versions: Iterable[Version]) -> dict[str, Version]:
     """Return versions by the key of their checkpoint; of several, the lowest number counts."""
     found: dict[str, Version] = {}
     for one in versions:
         key = one.tags.get(CHECKPOINT)
         if key and (key not in found or one.number < found[key].number):
-            found[key] = Version(*one)
+            found[key] = one
     return found
 
 

@@ -17,7 +17,8 @@ from tasks.checkpoints.identity import (
     published,
     registered,
 )
-from tasks.checkpoints.registry import STAGE, TRAIN, WHERE, Version
+from tasks.checkpoints.registry import STAGE, TRAIN, WHERE
+from tasks.tracking.records import Version
 
 
 def find_checkpoints(

@@ -14,7 +14,6 @@ from gner_core.store.artifacts import Store
 from gner_core.systems.gner.targets import BIO
 from tasks.checkpoints.identity import named
 from tasks.steps.annotation import Annotate, AnnotationPlan
-from tasks.steps.models import Stored
 
 
 def plan_annotation(
@@ -30,7 +29,7 @@ def plan_annotation(
     """
     sources = find_sources(params.data, params.form)
     found = named(params.checkpoint, store, about=Path(params.about) if params.about else None)
-    folder = folder_of(found.step, store)
+    folder = store.folder(found.step.stored_at)
     about = found.about or own_description(folder)
     predicting_system(about, beams=params.beams, folder=folder)  # refuses what it cannot take
     system = about.trained_for or GnerSystem.writing(BIO)
@@ -55,12 +54,6 @@ def plan_annotation(
     if not steps:
         raise InputError(f"{' '.join(params.data)}: no text in it")
     return AnnotationPlan(params=params, sources=sources, parts=steps, sizes=sizes, places=places)
-
-
-def folder_of(model: Stored, store: Store) -> Path:
-    """Return the local folder of a checkpoint."""
-    where = model.stored_at
-    return where.absolute() if isinstance(where, Path) else store.fetch(where)
 
 
 def parts_again(plan: AnnotationPlan) -> Iterator[tuple[Annotate, Part]]:

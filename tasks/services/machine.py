@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 from gner_core.errors import InputError
-from gner_core.runtime.files import write_file
+from gner_core.runtime.files import read_json, write_file
 from gner_core.runtime.grace import grace_seconds
 from gner_core.runtime.locks import file_lock
 from tasks.services import prefect as prefect_setup
@@ -65,7 +65,7 @@ class Services:
         self.mark = ""
         self.running: dict[str, Running] = {}
         if (self.home / RECORD).exists():
-            record = json.loads((self.home / RECORD).read_text())
+            record = read_json(self.home / RECORD)
             given = record["settings"]
             self.settings = Settings(**{**given, "pools": tuple(given["pools"])})
             self.mark = record["mark"]

@@ -104,6 +104,20 @@ def answers(url: str) -> bool:
         return False
 
 
+def chosen_server() -> str | None:
+    """Return the API of the server to which runs are given; None where they run in this process.
+
+    Raises:
+        InputError: when the server does not answer.
+    """
+    from prefect.settings import get_current_settings
+
+    api: str | None = get_current_settings().api.url
+    if api and not answers(f"{api}/health"):
+        raise InputError(f"PREFECT_API_URL: no Prefect server answers at {api}")
+    return api
+
+
 def has_worker(api: str, pool: str, *, since: float) -> bool:
     """Say whether a worker of a pool has reported since a moment, in seconds since the epoch."""
     moment = datetime.fromtimestamp(since, tz=UTC)

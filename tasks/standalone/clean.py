@@ -4,8 +4,8 @@ Referred to are the reports, what MLflow's registry names (every registered chec
 decided about it), what a run in progress on this machine needs, what annotations of this machine have
 that are not complete, what is locked or leased, and all inputs of these. Nobody refers to the parts of
 a complete annotation, since its output holds all of them, nor to what a step has left that was not
-finished; the same run would go on with that. Deleting a version in
-MLflow, or a report in the store, lets go of what it refers to.
+finished; the same run would go on with that. Deleting a version in MLflow, or a report in the store,
+lets go of what it refers to.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

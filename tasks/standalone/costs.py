@@ -5,7 +5,6 @@ Their lengths are counted by the published tokenizer on some sentences of the pu
 taken from params/costs/lengths.yaml.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +38,7 @@ from gner_core.costs.texts import (
 )
 from gner_core.errors import InputError
 from gner_core.records import read_sentences
+from gner_core.runtime.files import read_json
 from gner_core.store.artifacts import Store
 from gner_core.systems.gner.targets import LEAN
 from gner_core.systems.registry import text_system
@@ -65,7 +65,7 @@ class CostReader:
         self.store = store
         self.device = device
         self.table = read_lengths(LENGTHS)
-        self._volumes: dict[tuple[str, str, str], tuple[list[Volume], str]] = {}
+        self._volumes: dict[tuple[type, str, str, str], tuple[list[Volume], str]] = {}
 
     def priced(self, planned: PlannedStep) -> PlannedStep:
         """Return a step with its cost, or why that is not known."""
@@ -133,7 +133,7 @@ class CostReader:
 
     def _sentences(self, step: Train | Generate, data: Sample) -> tuple[list[Volume], str]:
         """Return sentences and lengths of each corpus of a sample, and where they come from."""
-        key = (data.ref.path, step.backbone.name, str(step.system))
+        key = (type(step), data.ref.path, step.backbone.name, str(step.system))
         if key not in self._volumes:
             counts = {
                 name: self._count(corpus, data, step) for name, corpus in data.corpora.items()
@@ -240,7 +240,7 @@ class CostReader:
         return found
 
     def _statistics(self, step: Step) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.store.fetch(step.ref) / STATISTICS).read_text())
+        found: dict[str, Any] = read_json(self.store.fetch(step.ref) / STATISTICS)
         return found
 
 
@@ -261,7 +261,7 @@ def _spread(execution: ExecutionParams) -> Spread:
     if not isinstance(launcher, DeepspeedLauncher):
         return Spread(launcher.processes, zero=0, offload=False)
     try:
-        zero = json.loads(Path(launcher.config).read_text())["zero_optimization"]
+        zero = read_json(Path(launcher.config))["zero_optimization"]
         return Spread(launcher.processes, zero["stage"], "offload_optimizer" in zero)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from gner_core.artifact_files import ANSWERS, ENTITIES, PREDICTIONS
 from gner_core.config.reading.defaults import defaults
 from gner_core.config.systems.any import DecodeParams, RatingParams
 from gner_core.config.systems.gner import GnerSystem
@@ -16,7 +17,6 @@ from gner_core.predicting.entities import Entity, checked_types
 from gner_core.predicting.faults import CUT_OFF, told
 from gner_core.predicting.loading.system import Predicting, predicting_system
 from gner_core.records import (
-    ANSWERS,
     Sentence,
     confidence_of,
     read_answers,
@@ -37,7 +37,6 @@ from tasks.steps.step_key import values
 from tasks.workers import Event, Workers
 
 WORKER, GENERATION = "gner_core.predicting.worker", "gner_core.generation.worker"
-ENTITIES, PREDICTIONS = "entities.jsonl", "predictions.parquet"
 SEED = 1
 """Of the order of the types in a prompt."""
 

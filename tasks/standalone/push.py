@@ -1,12 +1,12 @@
 """A checkpoint as a repository of the Hugging Face hub: its files, and a card with the known scores."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from gner_core.artifact_files import SCORES, SUMMARY
 from gner_core.config.backbone import FolderSource
 from gner_core.config.checkpoint import DESCRIPTION, description_of
 from gner_core.config.reading.models import foreign_model
@@ -14,13 +14,13 @@ from gner_core.errors import InputError
 from gner_core.hub import MODEL_FILES, upload
 from gner_core.reports.card.facts import CARD
 from gner_core.reports.card.text import CardScore, write_card
+from gner_core.runtime.files import read_json
 from gner_core.store.artifacts import MANIFEST, ArtifactRef, Store
 from tasks.checkpoints.card import facts_in
 from tasks.checkpoints.identity import Checkpoint, named
 from tasks.paths import open_store
-from tasks.results import SCORES
 
-KEPT_HERE = (MANIFEST, "summary.json")
+KEPT_HERE = (MANIFEST, SUMMARY)
 """Files of a step that are about its run and no part of the model."""
 
 
@@ -52,7 +52,7 @@ def prepare_push(name: str, repo: str, *, licence: str) -> Publication:
     store = open_store()
     checkpoint = named(name, store)
     where = checkpoint.step.stored_at
-    folder = where if isinstance(where, Path) else store.fetch(where)
+    folder = store.folder(where)
     about = description_of(folder)
     scores = sorted(
         known_scores(checkpoint, store), key=lambda one: (one.test, one.corpus, one.decoding)
@@ -89,7 +89,7 @@ def known_scores(checkpoint: Checkpoint, store: Store) -> Iterator[CardScore]:
     for ref in store.published("score"):
         score = store.manifest(ref)
         made_by = score["inputs"]["predictions"]
-        predictions = ArtifactRef(*made_by.split("/", 1))
+        predictions = ArtifactRef.at(made_by)
         if predictions.step != "generate" or not store.has(predictions):
             continue
         generate = store.manifest(predictions)
@@ -106,7 +106,7 @@ def _scores(
     generate: Mapping[str, Any],
     store: Store,
 ) -> Iterator[CardScore]:
-    summary = json.loads((store.fetch(ref) / SCORES).read_text(encoding="utf-8"))
+    summary = read_json(store.fetch(ref) / SCORES)
     decode = generate["identity"]["decode"]
     beams = decode["beams"]
     for corpus, row in summary["corpora"].items():

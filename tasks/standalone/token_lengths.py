@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from gner_core.config.backbone import BackboneParams, FolderSource, RandomSource
 from gner_core.config.corpus import CorpusParams, Split
@@ -11,10 +10,9 @@ from gner_core.corpora.lengths import LengthReport, TokenCounter, length_report
 from gner_core.corpora.splits import stream_any_split
 from gner_core.errors import InputError
 from gner_core.records import Sentence
+from tasks.checkpoints.foreign import imported
 from tasks.paths import open_store
 from tasks.steps.models import plan_backbone
-from tasks.steps.step_key import values
-from tasks.workers import Workers
 
 
 def tokenizer_folder(backbone: BackboneParams) -> Path:
@@ -27,23 +25,8 @@ def tokenizer_folder(backbone: BackboneParams) -> Path:
         return Path(backbone.source.path)
     if isinstance(backbone.source, RandomSource):
         raise InputError(f"{backbone.name} learns its tokenizer in an experiment; give --tokenizer")
-    step, store = plan_backbone(backbone, sentences=[]), open_store()
-    with store.lock(step.ref):
-        if not store.has(step.ref):
-            with (
-                store.publish(step.ref, about=step.manifest_facts()) as folder,
-                Workers() as workers,
-            ):
-                request: dict[str, Any] = {
-                    "backbone": values(backbone),
-                    "sentences": [],
-                    "output": str(folder),
-                    "scratch": str(store.unfinished(step.ref)),
-                    "threads": None,
-                }
-                workers.run("gner_core.backbones.worker", request)
-            store.discard(step.ref)
-    return store.fetch(step.ref)
+    store = open_store()
+    return store.fetch(imported(plan_backbone(backbone, sentences=()), store))
 
 
 def count_corpus(

@@ -8,7 +8,7 @@ through its client; the records are the same.
 import math
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -66,12 +66,13 @@ class RunRecord(NamedTuple):
     """The latest value of each."""
 
 
-class VersionRecord(NamedTuple):
+class Version(NamedTuple):
     """A version of a registered model."""
 
     number: int
     run_id: str | None
-    tags: dict[str, str]
+    """The run of its training, where it is known."""
+    tags: Mapping[str, str]
 
 
 class Records(Protocol):
@@ -80,7 +81,7 @@ class Records(Protocol):
     def runs(self, kind: str) -> list[RunRecord]:
         """Return the runs of gner's experiment that are of a kind, the latest first."""
 
-    def versions(self, model: str | None) -> list[VersionRecord]:
+    def versions(self, model: str | None) -> list[Version]:
         """Return the versions of a registered model, or of all models."""
 
     def aliases(self, model: str) -> dict[str, int]:
@@ -123,7 +124,7 @@ class Client:
             for run in self._mlflow.runs(f"tags.`{KIND}` = '{kind}'")
         ]
 
-    def versions(self, model: str | None) -> list[VersionRecord]:
+    def versions(self, model: str | None) -> list[Version]:
         """Return the versions of a registered model, or of all models."""
         return list(self._versions(None if model is None else f"name = '{model}'"))
 
@@ -139,18 +140,18 @@ class Client:
             raise
         return {alias: int(number) for alias, number in held.items()}
 
-    def _versions(self, query: str | None) -> Iterator[VersionRecord]:
+    def _versions(self, query: str | None) -> Iterator[Version]:
         token = None
         while True:
             page = self._mlflow.client.search_model_versions(query, PAGE, page_token=token)
-            yield from map(version_record, page)
+            yield from map(version_of, page)
             if not (token := page.token):
                 return
 
 
-def version_record(found: "ModelVersion") -> VersionRecord:
+def version_of(found: "ModelVersion") -> Version:
     """Return the record of a version that MLflow's client gave."""
-    return VersionRecord(int(found.version), found.run_id or None, dict(found.tags))
+    return Version(int(found.version), found.run_id or None, dict(found.tags))
 
 
 class DatabaseFile:
@@ -177,14 +178,12 @@ class DatabaseFile:
             found = database.execute(RUNS, (KIND, kind, EXPERIMENT)).fetchall()
             return [_run(database, *one) for one in found]
 
-    def versions(self, model: str | None) -> list[VersionRecord]:
+    def versions(self, model: str | None) -> list[Version]:
         """Return the versions of a registered model, or of all models."""
         with self._opened() as database:
             found = database.execute(VERSIONS, (model,)).fetchall()
             return [
-                VersionRecord(
-                    number, run or None, dict(database.execute(VERSION_TAGS, (name, number)))
-                )
+                Version(number, run or None, dict(database.execute(VERSION_TAGS, (name, number))))
                 for name, number, run in found
             ]
 

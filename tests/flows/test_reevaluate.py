@@ -22,9 +22,10 @@ from gner_core.errors import InputError
 from gner_core.store.artifacts import ArtifactRef
 from tasks.checkpoints.find import checkpoint_named
 from tasks.checkpoints.identity import Checkpoint, named
-from tasks.checkpoints.registry import Registry, Version
+from tasks.checkpoints.registry import Registry
 from tasks.context import RunContext
 from tasks.paths import open_store
+from tasks.tracking.records import Version
 from tests.flows.known_checkpoints import Place
 from tests.s3_server import S3
 

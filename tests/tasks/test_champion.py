@@ -16,9 +16,10 @@ from gner_core.errors import InputError
 from gner_core.store.artifacts import Store
 from tasks.champion import Promotion, decision_of, in_words
 from tasks.checkpoints.identity import Checkpoint, named
-from tasks.checkpoints.registry import CHECKPOINT, DECISION, WHERE, RegistryAwayError, Version
+from tasks.checkpoints.registry import CHECKPOINT, DECISION, WHERE, RegistryAwayError
 from tasks.checkpoints.suite import Evaluation, Suite, plan_suite
 from tasks.steps.results import Compare
+from tasks.tracking.records import Version
 from tests.flows.known_checkpoints import Place
 
 BEYOND = 0.1

@@ -5,7 +5,7 @@ from pathlib import Path
 from gner_core.store.artifacts import Store
 from tasks.checkpoints.listing import list_models
 from tasks.checkpoints.registry import CHECKPOINT, CREATED, WHERE
-from tasks.tracking.records import RunRecord, VersionRecord
+from tasks.tracking.records import RunRecord, Version
 
 
 class OneFolder:
@@ -14,10 +14,10 @@ class OneFolder:
     def runs(self, kind: str) -> list[RunRecord]:
         return []
 
-    def versions(self, model: str | None) -> list[VersionRecord]:
+    def versions(self, model: str | None) -> list[Version]:
         made = {1: "2026-01-01", 2: "2026-01-02"}
         return [
-            VersionRecord(n, None, {CHECKPOINT: f"key{n}", WHERE: "/models/a", CREATED: made[n]})
+            Version(n, None, {CHECKPOINT: f"key{n}", WHERE: "/models/a", CREATED: made[n]})
             for n in (1, 2)
         ]
 

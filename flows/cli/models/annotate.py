@@ -58,12 +58,11 @@ def annotate(
     The same command goes on where it was stopped. Under Prefect where PREFECT_API_URL or the active
     profile names a server, else in this process.
     """
-    from prefect.settings import get_current_settings
-
     from flows import annotate as flows
     from flows.views.models.annotate import print_annotation
     from gner_core.annotating.params import Annotation
     from gner_core.predicting.entities import listed_types
+    from tasks.services.prefect import chosen_server
 
     given = {
         "checkpoint": checkpoint,
@@ -79,8 +78,12 @@ def annotate(
         "id": id_field,
         "about": str(about) if about else None,
     }
-    if get_current_settings().api.url:
-        typer.echo(f"output  {flows.corpus(**given)}")
+    if chosen_server():
+        url = flows.corpus(**given)
+        if as_json:
+            print_json({"output": url})
+        else:
+            typer.echo(f"output  {url}")
         return
     console = Output(stderr=True)
     log_to(console)

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.text import Text
 
 from flows.views.output import Output, json_text, visible
-from flows.views.tables import COLOURS, WholeTable, bar_of, numbers, plain_table, texts
+from flows.views.tables import COLOURS, WholeTable, bar_of, numbers, plain_table
 from gner_core.predicting.display import is_sure, stretches
 from gner_core.predicting.entities import Entity
 from gner_core.reports.entities import render_entities
@@ -83,7 +83,7 @@ def _table(found: Sequence[Sequence[Entity]], styles: dict[str, str]) -> WholeTa
     rated = any(e.confidence is not None for entities in found for e in entities)
     where = numbers("text", "from", "to")
     confidence = numbers("confidence") if rated else ()
-    table = plain_table(*where, *texts("type"), *confidence, *texts("entity"))
+    table = plain_table(*where, "type", *confidence, "entity")
     for number, entities in enumerate(found, start=1):
         for e in entities:
             position = [str(number), str(e.start), str(e.end)]

@@ -23,7 +23,7 @@ from gner_core.config.corpus import CorpusParams, Pin
 from gner_core.corpora.fetch.archive import leaves_folder
 from gner_core.corpora.fetch.request import Report
 from gner_core.errors import InputError
-from gner_core.runtime.files import write_file
+from gner_core.runtime.files import read_json, write_file
 from gner_core.runtime.locks import file_lock
 from gner_core.store.fingerprint import file_sha256, fingerprint
 
@@ -137,7 +137,7 @@ class CorpusCache:
 
     def _records(self) -> dict[str, Pin]:
         try:
-            manifest = json.loads((self.folder / "manifest.json").read_text())
+            manifest = read_json(self.folder / "manifest.json")
             return {file: Pin.model_validate(pin) for file, pin in manifest["files"].items()}
         except (FileNotFoundError, ValueError, KeyError, AttributeError, TypeError):
             return {}  # none, or cut off by a crash: its files count as missing

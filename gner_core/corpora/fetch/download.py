@@ -5,7 +5,6 @@ that the file has not changed (If-Range) or a pin will show it. The target appea
 complete. URLs are shown without user names, passwords and queries, which may hold tokens.
 """
 
-import json
 import logging
 import os
 import time
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 from gner_core.config.corpus import Pin
 from gner_core.corpora.fetch.request import Limits, Report
 from gner_core.errors import InputError
+from gner_core.runtime.files import read_json, write_json
 from gner_core.store.fingerprint import file_sha256
 
 if TYPE_CHECKING:
@@ -232,13 +232,13 @@ def _note_part(job: Download, response: "httpx.Response") -> None:
     strong = "" if etag.startswith("W/") else etag  # a weak one does not vouch for bytes
     validator = strong or response.headers.get("Last-Modified", "")
     note = {"url": _hash_of(job.url), "validator": validator}
-    job.part_note.write_text(json.dumps(note))
+    write_json(job.part_note, note)
 
 
 def _resumable(job: Download) -> tuple[int, str]:
     """Return how many bytes of the part can be kept, and the validator for If-Range."""
     try:
-        note = json.loads(job.part_note.read_text())
+        note = read_json(job.part_note)
         size = job.part.stat().st_size
     except (FileNotFoundError, ValueError):  # no part, or a killed process left half of it
         return 0, ""

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from gner_core.artifact_files import ANSWERS
 from gner_core.backbones.load import load_tokenizer
 from gner_core.backbones.text_encoder import TextEncoder
 from gner_core.backbones.tokens import shared_prefix
@@ -18,7 +19,7 @@ from gner_core.generation.free.answers import FreeAnswer, Way
 from gner_core.generation.job import TOO_LONG, GenerateRequest
 from gner_core.generation.parts import plan_parts
 from gner_core.generation.texts.asking import Questions
-from gner_core.records import ANSWERS, Answered
+from gner_core.records import Answered
 
 SENTENCES_AT_ONCE = 64
 """Sentences whose prompts are tokenized together."""

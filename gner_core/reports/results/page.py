@@ -21,11 +21,10 @@ from gner_core.reports.results.tables import (
     corpora_table,
     only_test,
     rows_table,
-    signed,
     types_table,
 )
 from gner_core.reports.sweep.content import ERRORS
-from gner_core.reports.sweep.page import title_of
+from gner_core.reports.sweep.page import difference_shown, title_of
 
 NOTICE = "<!-- Written by `gner report results`: do not change it by hand. -->"
 WORDS = {
@@ -231,7 +230,7 @@ def _of_baseline(view: StudyView) -> str:
 def _difference(verdict: Verdict) -> str:
     if verdict.difference is None:
         return verdict.why
-    return signed(verdict.difference, verdict.claim.score)
+    return difference_shown(verdict.difference, verdict.claim.score)
 
 
 def _sentence(verdict: Verdict) -> str:

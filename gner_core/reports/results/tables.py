@@ -8,7 +8,7 @@ from gner_core.reports.paper.numbers import MEAN
 from gner_core.reports.results.content import StudyView, matching, name_of
 from gner_core.reports.results.markdown import table, text
 from gner_core.reports.results.paper import PaperNumbers
-from gner_core.reports.sweep.content import COSTS, Cell, Difference, Row
+from gner_core.reports.sweep.content import COSTS, Cell, Row
 from gner_core.reports.sweep.page import difference_shown, shown, title_of
 from gner_core.scoring.analysis.draws import Interval
 from gner_core.scoring.analysis.errors import NOTHING
@@ -64,13 +64,8 @@ def _cell(cell: Cell | None, score: str) -> str:
     value = shown(cell, score)
     if cell.difference is None:
         return value
-    change = signed(cell.difference, score)
+    change = difference_shown(cell.difference, score)
     return f"{value}<br><small>{f'**{change}**' if cell.difference.certain else change}</small>"
-
-
-def signed(difference: Difference, score: str) -> str:
-    """Return a difference with its interval."""
-    return difference_shown(difference, score)
 
 
 def _paper(row: Row, score: str, papers: Sequence[PaperNumbers]) -> str:

@@ -14,14 +14,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from gner_core.artifact_files import ANSWERS, SUMMARY
 from gner_core.config.systems.chat import ChatExecution, ChatSystem
 from gner_core.errors import Stopped
-from gner_core.records import ANSWERS, read_sentences, write_answers
+from gner_core.records import read_sentences, write_answers
 from gner_core.runtime.files import write_file
 from gner_core.runtime.worker import Report, Request, run_worker
 from gner_core.systems.chat.engine import ChatEngine
 
-RESPONSES, SUMMARY = "responses.jsonl", "summary.json"
+RESPONSES = "responses.jsonl"
 SECONDS_BETWEEN_REPORTS = 1.0
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from gner_core.errors import InputError
-from gner_core.runtime.files import write_file
+from gner_core.runtime.files import read_json, write_file
 from gner_core.runtime.locks import file_lock
 from gner_core.systems.gliner.process import Child
 
@@ -52,7 +52,7 @@ def look(home: Path) -> Found:
     """Return whether the environment is complete, and made from the present requirements."""
     folder = environment_of(home)
     try:
-        noted: dict[str, Any] = json.loads((folder / INSTALLED).read_text())
+        noted: dict[str, Any] = read_json(folder / INSTALLED)
     except FileNotFoundError:
         return Found(folder, "missing", {})
     state: State = "installed" if noted["made_from"] == _made_from() else "outdated"

@@ -48,23 +48,13 @@ def camel_case(name: str) -> str:
 
 
 def spelled_out(name: str) -> str:
-    """Return a valid name from which `spelled_in` gives the type back, whatever it holds."""
+    """Return a valid name that no other type has, whatever the type holds."""
     pieces = [one if one.isascii() and one.isalnum() else f"__{ord(one):x}_" for one in name]
     inner = [len(piece) == 1 for piece in pieces]
     for at in range(1, len(pieces) - 1):
         if name[at] == " " and inner[at - 1] and inner[at + 1]:
             pieces[at] = "_"
     return f"_{''.join(pieces)}"
-
-
-def spelled_in(name: str) -> str:
-    """Return the type that `spelled_out` made a name of.
-
-    Example:
-        >>> spelled_in(spelled_out("C++ or  C#"))
-        'C++ or  C#'
-    """
-    return re.sub(r"__([0-9a-f]+)_|_", lambda m: chr(int(m[1], 16)) if m[1] else " ", name[1:])
 
 
 def _valid(name: str) -> bool:

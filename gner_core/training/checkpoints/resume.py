@@ -7,7 +7,6 @@ resume with others.
 """
 
 import errno
-import json
 import os
 import shutil
 import tempfile
@@ -15,7 +14,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from gner_core.runtime.files import put_folder
+from gner_core.runtime.files import put_folder, read_json, write_json
 
 CHECKPOINT = "checkpoint-"
 WRITING = ".writing"
@@ -57,7 +56,7 @@ def finish(unfinished: Path, folder: Path, *, keep: int) -> None:
         for file in sorted(unfinished.rglob("*"))
         if file.is_file()
     }
-    (unfinished / FILES).write_text(json.dumps(sums, indent=1))
+    write_json(unfinished / FILES, sums)
     put_folder(unfinished, folder / unfinished.name, durable=True)
     for old in checkpoints(folder)[:-keep]:
         shutil.rmtree(old)
@@ -108,7 +107,7 @@ def _has_no_room(folder: Path) -> bool:
 
 def _fault(checkpoint: Path) -> str | None:
     try:
-        written = json.loads((checkpoint / FILES).read_text())
+        written = read_json(checkpoint / FILES)
         for name, what in written.items():
             file = checkpoint / name
             if file.stat().st_size != what["bytes"]:

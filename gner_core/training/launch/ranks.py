@@ -5,7 +5,6 @@ starts the ranks again with smaller micro-batches where one ran out of memory, a
 result of rank 0.
 """
 
-import json
 import os
 import signal
 import socket
@@ -18,6 +17,7 @@ from typing import Any
 
 from gner_core.config.execution import DeepspeedLauncher, TorchrunLauncher
 from gner_core.errors import InputError
+from gner_core.runtime.files import read_json
 from gner_core.runtime.locks import file_lock
 from gner_core.training.launch.lifeline import LIFELINE, STOP
 from gner_core.training.memory import micro_batch_limit
@@ -46,7 +46,7 @@ def supervise(
         with file_lock(scratch / LIFELINE):
             code = _run(_command(launcher, request), scratch)
         if (scratch / RANK_RESULT).exists():
-            result: dict[str, Any] = json.loads((scratch / RANK_RESULT).read_text())
+            result: dict[str, Any] = read_json(scratch / RANK_RESULT)
             if not result.pop("ok"):
                 raise InputError(result["error"])
             return result

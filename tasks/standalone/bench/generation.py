@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from rich.console import Console
 
+from gner_core.artifact_files import SCORED
 from gner_core.config.experiment import Experiment
 from gner_core.config.systems.any import DecodeParams
 from gner_core.corpora.artifact import SENTENCES
@@ -20,7 +21,6 @@ from tasks.steps.models import Generate, Stored
 from tasks.steps.step_key import values
 
 WORKER = "gner_core.generation.bench"
-SCORED = "scored.parquet"
 Mode = Literal["free", "guided"]
 Way = tuple[Mode, int, int]
 """Mode, beams and batch."""

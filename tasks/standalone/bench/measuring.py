@@ -1,4 +1,4 @@
-"""What both benchmarks share: a run that nothing tracks, its data, and one measurement."""
+"""What the benchmarks share: a run that nothing tracks, its data, and one measurement."""
 
 import tempfile
 from collections.abc import Collection, Iterator, Mapping

@@ -19,7 +19,7 @@ WAYS: Sequence[Way] = ("transformers", "each", "shared")
 
 @dataclass(frozen=True)
 class PrefixRow:
-    """One way in which prompts run, with its figures: the medians of its rounds."""
+    """One way in which prompts run, with its figures; `seconds` is the fastest round."""
 
     way: Way
     """transformers: whole prompts in batches of calls that are sorted by length, by transformers'

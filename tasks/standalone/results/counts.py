@@ -1,18 +1,18 @@
 """The counts of a scored test, as a record keeps them."""
 
-import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from gner_core.artifact_files import SCORED, SCORES
 from gner_core.reports.results.record import Columns
 from gner_core.reports.sweep.content import EDITS, ERRORS, METRICS
 from gner_core.reports.sweep.differences import counted
+from gner_core.runtime.files import read_json
 from gner_core.scoring.analysis.calibration import Calibration
 from gner_core.scoring.analysis.errors import CLASSES, Errors, entity_errors
 from gner_core.scoring.metrics.tally import Tally, tally
 from gner_core.scoring.scored import Scored, read_scored
 from gner_core.store.artifacts import ArtifactRef, Store
-from tasks.results import SCORED, SCORES
 from tasks.sweeps import costs_of
 
 COUNTED = "errors"
@@ -94,8 +94,8 @@ def _types(scored: Sequence[Scored], pairs: Tally) -> dict[str, Any]:
 
 def _sums(score: ArtifactRef, store: Store) -> dict[str, float]:
     """Return what was used and written in a test, over all its sentences."""
-    found = json.loads((store.fetch(score) / SCORES).read_text())
-    written = ArtifactRef(*store.manifest(score)["inputs"]["predictions"].split("/"))
+    found = read_json(store.fetch(score) / SCORES)
+    written = ArtifactRef.at(store.manifest(score)["inputs"]["predictions"])
     sums = costs_of(written, store) if store.has(written) else {}
     sums.pop("sentences", None)
     words = found.get("words", {})

@@ -25,8 +25,3 @@ def made(ref: ArtifactRef, store: Store) -> tuple[StepRecord, Environment]:
     key = fingerprint(environment.model_dump(mode="json"))[:ID_LENGTH]
     seconds = manifest.get("usage", {}).get("seconds", manifest["seconds"])
     return StepRecord(title=manifest["title"], seconds=seconds, environment=key), environment
-
-
-def ref_of(path: str) -> ArtifactRef:
-    """Return the artifact at STEP/KEY."""
-    return ArtifactRef(*path.split("/"))

@@ -7,9 +7,9 @@ from gner_core.config.reading.results import ResultsFile
 from gner_core.config.studies.results import ShownStudy
 from gner_core.reports.results.files import record_file
 from gner_core.reports.results.record import differences, read_record
-from gner_core.store.artifacts import Store
+from gner_core.store.artifacts import ArtifactRef, Store
 from tasks.standalone.results.counts import counts_of
-from tasks.standalone.results.manifests import made, ref_of
+from tasks.standalone.results.manifests import made
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,13 @@ def verify(file: ResultsFile, shown: ShownStudy, store: Store) -> Verified | Non
     if kept is None:
         return None
     tests = [(point.name, name, one) for point in kept.points for name, one in point.tests.items()]
-    here = [(point, name, one) for point, name, one in tests if store.has(ref_of(one.score))]
+    here = [
+        (point, name, one) for point, name, one in tests if store.has(ArtifactRef.at(one.score))
+    ]
     faults: list[str] = []
     for point, name, one in here:
         found = counts_of(
-            ref_of(one.score),
+            ArtifactRef.at(one.score),
             store,
             kinds={kind for corpus in one.counts.values() for kind in corpus},
             by_type=bool(one.types),
@@ -47,8 +49,8 @@ def verify(file: ResultsFile, shown: ShownStudy, store: Store) -> Verified | Non
         again = one.model_copy(update=found)
         faults += differences(one.model_dump(), again.model_dump(), f"{point}.{name}")
     for path, step in kept.steps.items():
-        if store.has(ref_of(path)):
+        if store.has(ArtifactRef.at(path)):
             faults += differences(
-                step.model_dump(), made(ref_of(path), store)[0].model_dump(), path
+                step.model_dump(), made(ArtifactRef.at(path), store)[0].model_dump(), path
             )
     return Verified(len(here), len(tests), faults)

@@ -17,12 +17,12 @@ from flows.running.command import Command
 from flows.running.outcome import PointsOutcome, cause_of
 from flows.running.points import run_points
 from flows.running.submit import in_process
+from gner_core.artifact_files import JOURNAL, SUMMARY
 from gner_core.config.checkpoint import VERSION, Description, describe
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import read_runnable
 from gner_core.errors import InputError
 from tasks.context import RunContext
-from tasks.models import JOURNAL, SUMMARY
 from tests.flows.known_checkpoints import Place
 
 SWEEP = {

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from gner_core.artifact_files import FIT
 from gner_core.config.reading.files import read_scoring
 from gner_core.config.scoring import BootstrapParams
 from gner_core.config.systems.any import DecodeParams
 from gner_core.errors import InputError
-from gner_core.generation.fit import FIT, FitRequest, chosen_penalty, work
+from gner_core.generation.fit import FitRequest, chosen_penalty, work
 from gner_core.generation.guided.decoding import GuidedQuery
 from gner_core.records import Sentence
 from gner_core.scoring.analysis.temperature import LabelLoss

@@ -7,13 +7,12 @@ from typing import Any
 
 import yaml
 
+from gner_core.artifact_files import SCORED, SCORES, SUMMARY
 from gner_core.config.reading.files import read_scoring
 from gner_core.scoring.evaluate import summarise
 from gner_core.scoring.scored import Scored, write_scored
 from gner_core.store.artifacts import Store
-from tasks.models import SUMMARY
 from tasks.plans.experiment import Plan
-from tasks.results import SCORED, SCORES
 from tasks.steps.results import Score
 from tasks.steps.step_key import Step
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gner_core.systems.gollie.class_names import class_names, spelled_in, spelled_out
+from gner_core.systems.gollie.class_names import class_names, spelled_out
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,11 @@ TEXT = st.text(st.sampled_from("ab Z9_-+#é北ﬁ\u0301\n"), max_size=6)
 
 
 @given(st.lists(TEXT, max_size=6, unique=True))
-def test_names_are_valid_unique_and_read_back(types: list[str]) -> None:
+def test_names_are_valid_and_unique(types: list[str]) -> None:
     names = class_names(types)
     assert [*names] == types
     assert len({*names.values()}) == len(types)
     for name in names.values():
         assert name.isidentifier() and not keyword.iskeyword(name)
         assert unicodedata.normalize("NFKC", name) == name  # as Python reads names
-    assert [spelled_in(spelled_out(name)) for name in types] == types
+    assert len({spelled_out(name) for name in types}) == len(types)
