@@ -8,10 +8,13 @@ flow runs show signs of life every 30 s: who does so less often is taken for dea
 
 import os
 
+HEARTBEAT_SECONDS = 30
+"""Prefect's smallest."""
+
 for _name, _value in {
     "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
 }.items():
     os.environ.setdefault(_name, _value)

@@ -28,6 +28,8 @@ from gner_core.artifact_files import SCORES
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import read_runnable
 from gner_core.reports.head import with_links
+from gner_core.reports.markdown import joined, table, text
+from gner_core.scoring.metrics.tally import RATIOS
 from tasks.plans.experiment import plan_experiment, used_corpora
 from tasks.provenance import prefect_link
 from tasks.results import REPORT, figures_of
@@ -99,15 +101,12 @@ def _run(
 
 
 def _markdown(title: str, outcome: Outcome) -> str:
-    lines = [
-        f"# {title}",
-        "",
-        "| test | corpus | precision | recall | F1 |",
-        "|---|---|---|---|---|",
-    ]
+    rows = []
     for test, summary in outcome.scores.items():
-        for corpus, row in {**summary["corpora"], "**mean**": summary["macro"]}.items():
-            cells = (f"{100 * row[name]:.1f}" for name in ("precision", "recall", "f1"))
-            lines.append(f"| {test} | {corpus} | {' | '.join(cells)} |")
-    found = [f"[{name}]({url})" for name, url in outcome.links.items()]
-    return "\n".join([*lines, "", " · ".join([*found, f"report: `{outcome.report}`"])])
+        named = [(text(name), row) for name, row in summary["corpora"].items()]
+        for corpus, row in [*named, ("**mean**", summary["macro"])]:
+            ratios = (f"{100 * row[name]:.1f}" for name in RATIOS)
+            rows.append([text(test), corpus, *ratios])
+    scores = table(["test", "corpus", *RATIOS], rows, texts=(0, 1))
+    links = [f"[{name}]({url})" for name, url in outcome.links.items()]
+    return joined([f"# {text(title)}", scores, " · ".join([*links, f"report: `{outcome.report}`"])])

@@ -30,6 +30,10 @@ class Span(NamedTuple):
     end: int
     label: str
 
+    def overlaps(self, other: "Span") -> bool:
+        """Say whether the two share a word."""
+        return self.start < other.end and other.start < self.end
+
 
 @dataclass(frozen=True, slots=True)
 class Sentence:

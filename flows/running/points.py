@@ -20,6 +20,7 @@ from gner_core.artifact_files import SCORES
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import Study, Sweep
 from gner_core.errors import InputError
+from gner_core.reports import markdown
 from gner_core.reports.head import with_head, with_links
 from tasks.context import RunContext
 from tasks.plans.experiment import plan_experiment, used_corpora
@@ -289,9 +290,13 @@ def _params_of(point: PlannedPoint, sweep: Sweep | None) -> dict[str, Any]:
 
 
 def _markdown(outcome: PointsOutcome) -> str:
-    lines = [f"# {outcome.name}"]
+    parts = [f"# {markdown.text(outcome.name)}"]
     for name, rows in outcome.tables.items():
-        lines += ["", f"## {name}", "", f"| {' | '.join(rows[0])} |", "|---" * len(rows[0]) + "|"]
-        lines += [f"| {' | '.join(row.values())} |" for row in rows]
-    lines += ["", *(f"- failed: {label}: {cause}" for label, cause in outcome.failures.items())]
-    return "\n".join([*lines, *(f"- page: `{page}`" for page in outcome.pages.values())])
+        head = [markdown.text(column) for column in rows[0]]
+        cells = [[*map(markdown.text, row.values())] for row in rows]
+        parts += [f"## {markdown.text(name)}", markdown.table(head, cells)]
+    failed = [
+        f"- failed: {markdown.text(f'{label}: {why}')}" for label, why in outcome.failures.items()
+    ]
+    pages = [f"- page: `{page}`" for page in outcome.pages.values()]
+    return markdown.joined([*parts, "\n".join([*failed, *pages])])

@@ -47,11 +47,11 @@ class Encoder(Tokens):
     def example(self, words: Sequence[str], tags: Sequence[str], types: Sequence[str]) -> Example:
         """Return the ids of a training example."""
         (source,) = self.prompts([(words, types)])
-        return Example(source, [*self._plain(target(words, tags, self.form)), self.end])
+        return Example(source, [*self.plain(target(words, tags, self.form)), self.end])
 
     def target_length(self, words: Sequence[str], tags: Sequence[str]) -> int:
         """Return the number of tokens of a target with its end token."""
-        return len(self._plain(target(words, tags, self.form))) + 1
+        return len(self.plain(target(words, tags, self.form))) + 1
 
     def prompt_lengths(self, pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Iterator[int]:
         """Yield the numbers of tokens of many prompts; each call of the tokenizer takes hundreds."""
@@ -62,7 +62,7 @@ class Encoder(Tokens):
     def budget(self, words: Sequence[str], types: Sequence[str], source: int) -> int:
         """Return the tokens of the longest possible answer within the limits; 0 if none fits."""
         filled = longest_target(words, types, self.form, length=self._tag_length)
-        longest = len(self._plain(filled)) + 1
+        longest = len(self.plain(filled)) + 1
         if self.backbone.family == "decoder_only":
             return max(0, min(longest, self.backbone.max_source_tokens - source))
         fits = source <= self.backbone.max_source_tokens
@@ -84,9 +84,5 @@ class Encoder(Tokens):
         if tag not in self._tag_lengths:
             if len(self._tag_lengths) >= KEPT_TAGS:
                 self._tag_lengths.clear()
-            self._tag_lengths[tag] = len(self._plain(f"a({tag}) a"))
+            self._tag_lengths[tag] = len(self.plain(f"a({tag}) a"))
         return self._tag_lengths[tag]
-
-    def _plain(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids

@@ -41,7 +41,7 @@ class TextEncoder(Tokens):
             source = "".join(piece.text for piece in pieces[:at])
             target = "".join(piece.text for piece in pieces[at:]).removesuffix(END)
             (asked,) = self.prompts([source])
-            return Example(asked, [*self._plain(self._ended(target)), self.end])
+            return Example(asked, [*self.plain(self._ended(target)), self.end])
         ids, losses = self._apart(pieces) if apart else self._joined(pieces)
         while ids[-1] == self.end:  # of the last piece, or added by the tokenizer
             ids, losses = ids[:-1], losses[:-1]
@@ -64,7 +64,7 @@ class TextEncoder(Tokens):
 
     def _apart(self, pieces: Sequence[Piece]) -> tuple[list[int], list[bool]]:
         """Tokenize every piece alone, the first one with the token that begins a text."""
-        rows = [self._plain(self._ended(piece.text)) for piece in pieces]
+        rows = [self.plain(self._ended(piece.text)) for piece in pieces]
         rows[0] = self.sources([self._ended(pieces[0].text)])[0]
         ids = [token for row in rows for token in row]
         losses = [piece.loss for piece, row in zip(pieces, rows, strict=True) for _ in row]
@@ -72,7 +72,3 @@ class TextEncoder(Tokens):
 
     def _ended(self, text: str) -> str:
         return text.replace(END, self.tokenizer.eos_token)
-
-    def _plain(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids

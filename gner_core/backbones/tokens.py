@@ -56,6 +56,11 @@ class Tokens:
         """Whether prompt and answer are one sequence."""
         return self.backbone.family == "decoder_only"
 
+    def plain(self, text: str) -> list[int]:
+        """Return the ids of a text without the tokens that begin or end one."""
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
     def sources(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the ids of prompts, in one call of the tokenizer."""
         ids: list[list[int]] = self.tokenizer(list(texts))["input_ids"] if texts else []

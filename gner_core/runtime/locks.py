@@ -16,6 +16,9 @@ from gner_core.errors import InputError, Stopped
 POLL_SECONDS = 0.1
 IN_USE = "in-use"
 """A file in the scratch folder of a step that is locked while a worker trains there."""
+AT_ONCE = Event()
+"""As `given_up`: a lock that another holds is not waited for at all."""
+AT_ONCE.set()
 UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 
 

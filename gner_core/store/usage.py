@@ -9,12 +9,11 @@ import json
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from threading import Event
 from uuid import uuid4
 
 from gner_core.errors import Stopped
 from gner_core.runtime.files import read_json, write_file
-from gner_core.runtime.locks import IN_USE, file_lock
+from gner_core.runtime.locks import AT_ONCE, IN_USE, file_lock
 from gner_core.runtime.processes import has_died, this_process
 from gner_core.store.artifacts import LEASE, ArtifactRef, Store
 
@@ -72,10 +71,8 @@ def _needed(file: Path) -> list[str]:
 
 
 def _is_held(file: Path) -> bool:
-    at_once = Event()
-    at_once.set()
     try:
-        with file_lock(file, given_up=at_once):
+        with file_lock(file, given_up=AT_ONCE):
             return False
     except Stopped:
         return True

@@ -14,6 +14,7 @@ from prefect.cache_policies import NO_CACHE
 
 from gner_core.annotating.entities import ENTITIES
 from gner_core.errors import InputError, Stopped
+from gner_core.runtime.locks import AT_ONCE
 from gner_core.store.artifacts import Store
 from tasks.annotating.pool import Annotators
 from tasks.progress import logger
@@ -22,8 +23,6 @@ from tasks.workers import Event, Workers
 
 ANNOTATED = "annotated"
 """In the manifest of a part: what the worker said of it."""
-AT_ONCE = Signal()
-AT_ONCE.set()
 
 
 class Meter:

@@ -13,13 +13,6 @@ WORKER = "worker-"
 LOOPBACK = "127.0.0.1"
 PRIVATE = ("10.*", "192.168.*", *(f"172.{number}.*" for number in range(16, 32)))
 """Addresses of private networks."""
-HEARTBEAT_SECONDS = 30
-"""Prefect's smallest; a run that emits less often would be taken for dead."""
-QUIET = {
-    "DO_NOT_TRACK": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-}
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 """Concurrency slots are kept in files: those in memory stay taken when the server restarts."""
 LOOP_SECONDS = {
@@ -84,12 +77,8 @@ def command_of(
     name: str, settings: Settings, *, home: Path, mark: str
 ) -> tuple[list[str], dict[str, str]]:
     """Return the command of a service and its environment."""
-    inherited = {**os.environ, **QUIET}
+    inherited = {**os.environ, "PREFECT_API_URL": settings.api}
     inherited.setdefault("PREFECT_HOME", str(home / "prefect"))
-    inherited |= {
-        "PREFECT_API_URL": settings.api,
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
-    }
     python = [sys.executable, "-m"]
     if name == "prefect":
         address = ["--host", settings.host, "--port", str(settings.prefect_port)]

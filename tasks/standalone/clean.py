@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from gner_core.annotating.unfinished import parts_of_unfinished
 from gner_core.errors import InputError, Stopped
+from gner_core.runtime.locks import AT_ONCE
 from gner_core.store.artifacts import ArtifactRef, Store
 from gner_core.store.usage import in_use, no_new_runs
 from tasks.checkpoints.registry import CHECKPOINT, RegistryAwayError, answering, referred
@@ -103,10 +103,8 @@ def _begun(ref: ArtifactRef, folders: Sequence[Path]) -> Unused:
 
 def _is_removed(one: Unused, store: Store) -> bool:
     """Remove what was found, unless another process has locked it."""
-    at_once = Event()
-    at_once.set()
     try:
-        with store.lock(one.ref, given_up=at_once):
+        with store.lock(one.ref, given_up=AT_ONCE):
             if one.unfinished:
                 store.discard(one.ref)
             else:

@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +20,7 @@ from gner_core.config.corpus import Pin
 from gner_core.corpora.fetch.request import Limits, Report
 from gner_core.errors import InputError
 from gner_core.runtime.files import read_json, write_json
+from gner_core.runtime.retry_after import retry_after
 from gner_core.store.fingerprint import file_sha256
 
 if TYPE_CHECKING:
@@ -174,7 +173,8 @@ def _accepted(response: "httpx.Response", job: Download, start: int) -> int:
         raise _TryAgainError("HTTP 416: the part does not fit")
     if status in PASSING:
         meaning = MEANINGS.get(status, "the server fails")
-        raise _TryAgainError(f"HTTP {status}: {meaning}", wait=_retry_after(response))
+        wait = retry_after(response.headers, now=time.time())
+        raise _TryAgainError(f"HTTP {status}: {meaning}", wait=wait)
     if status not in (200, 206):
         meaning = MEANINGS.get(status, "no file is given")
         raise InputError(f"{job.shown}: HTTP {status}: {meaning}")
@@ -249,16 +249,3 @@ def _resumable(job: Download) -> tuple[int, str]:
 
 def _hash_of(url: str) -> str:
     return sha256(url.encode()).hexdigest()  # the URL itself may hold a token
-
-
-def _retry_after(response: "httpx.Response") -> float | None:
-    """Return the seconds of Retry-After, which may be a date."""
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None  # none, or unreadable
-    wait = moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)
-    return max(0.0, wait.total_seconds())

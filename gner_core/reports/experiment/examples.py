@@ -93,7 +93,7 @@ def _errors(gold: Judged, found: Judged, *, located: bool) -> Iterator[str]:
     """Yield the kinds of errors; `located` says that both sides count the same words."""
     explained = set()
     for span in (span for span, right in gold if not right):
-        touching = [other for other, _ in found if located and _overlap(span, other)]
+        touching = [other for other, _ in found if located and span.overlaps(other)]
         explained.update(touching)
         if not touching:
             yield MISSED
@@ -101,10 +101,6 @@ def _errors(gold: Judged, found: Judged, *, located: bool) -> Iterator[str]:
             yield BOUNDARY if any(o.label == span.label for o in touching) else TYPE
     if any(not right and span not in explained for span, right in found):
         yield SPURIOUS
-
-
-def _overlap(one: Span, other: Span) -> bool:
-    return one.start < other.end and other.start < one.end
 
 
 def _pieces(

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from gner_core.reports.markdown import folded, joined, table, text
 from gner_core.reports.results.content import StudyView, name_of
-from gner_core.reports.results.markdown import folded, joined, table, text
 from gner_core.reports.results.record import Environment, PointRecord, StepRecord, StudyRecord
 
 PARTS = {"train": "training", "generate": "generation", "ask": "answers of endpoints"}

@@ -10,11 +10,11 @@ from functools import cached_property
 
 from gner_core.config.studies.results import Group, ResultsParams, ShownStudy
 from gner_core.errors import InputError
+from gner_core.reports.markdown import anchor, block, folded, joined, table, text
 from gner_core.reports.results.claims import Verdict, judged
 from gner_core.reports.results.content import StudyView, name_of
 from gner_core.reports.results.facts import facts, hours
 from gner_core.reports.results.figures import figure_of
-from gner_core.reports.results.markdown import anchor, block, folded, joined, table, text
 from gner_core.reports.results.paper import PaperNumbers, paper_numbers
 from gner_core.reports.results.record import StepRecord, StudyRecord
 from gner_core.reports.results.tables import (

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
+from gner_core.reports.markdown import table, text
 from gner_core.reports.paper.numbers import MEAN
 from gner_core.reports.results.content import StudyView, matching, name_of
-from gner_core.reports.results.markdown import table, text
 from gner_core.reports.results.paper import PaperNumbers
 from gner_core.reports.sweep.content import COSTS, Cell, Row
 from gner_core.reports.sweep.page import difference_shown, shown, title_of

@@ -71,7 +71,7 @@ def _span_errors(wanted: Sequence[Span], found: Sequence[Span], words: int) -> E
     exact = set(wanted) & set(found)
     errors.counts.update(gold=len(wanted), predicted=len(found), words=words)
     for span in wanted:
-        touching = [other for other in found if _overlap(span, other)]
+        touching = [other for other in found if span.overlaps(other)]
         kind = "right" if span in exact else _kind(span, touching)
         errors.counts[kind] += 1
         if kind == "NE" and not any((o.start, o.end) == (span.start, span.end) for o in touching):
@@ -80,7 +80,7 @@ def _span_errors(wanted: Sequence[Span], found: Sequence[Span], words: int) -> E
         for other in same or [Span(0, 0, NOTHING)]:
             errors.confusion[span.label, other.label] += 1
     for other in found:
-        if not any(_overlap(span, other) for span in wanted):
+        if not any(span.overlaps(other) for span in wanted):
             errors.counts["false positive"] += 1
             errors.confusion[NOTHING, other.label] += 1
     errors.counts["union"] += len(wanted) + len(found) - len(exact)
@@ -91,10 +91,6 @@ def _kind(span: Span, touching: Sequence[Span]) -> str:
     if not touching:
         return "UE"
     return "BE" if any(other.label == span.label for other in touching) else "NE"
-
-
-def _overlap(one: Span, other: Span) -> bool:
-    return one.start < other.end and other.start < one.end
 
 
 def text_faults(scored: Sequence[Scored]) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """Requests to an OpenAI-compatible endpoint: retries, waits, and when there is no point in them."""
 
-import email.utils
 import json
 import os
 import random
@@ -13,6 +12,7 @@ from typing import Any
 from gner_core.config.systems.chat import ChatExecution, ChatSystem
 from gner_core.errors import InputError, Stopped
 from gner_core.runtime.log import say
+from gner_core.runtime.retry_after import retry_after
 from gner_core.systems.chat.answers import answer_of, filtered
 from gner_core.systems.chat.prompts import Question
 
@@ -169,7 +169,7 @@ class Endpoint:
         Raises:
             InputError: when it is longer than is allowed.
         """
-        wait = _retry_after(headers, now=time.time())
+        wait = retry_after(headers, now=time.time())
         longest = self._execution.longest_wait_seconds
         if wait is not None and wait > longest:
             raise InputError(
@@ -220,25 +220,3 @@ def _key(variable: str | None) -> str:
     if not KEY.fullmatch(key):
         raise InputError(f"{variable}: holds blanks, quotes or other characters that no key has")
     return key
-
-
-def _retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
-    """Return the seconds that Retry-After names, as a number or as a date; None for neither.
-
-    Example:
-        >>> _retry_after({"retry-after": "1.5"}, now=0.0)
-        1.5
-        >>> _retry_after({"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}, now=10.0)
-        50.0
-        >>> _retry_after({"retry-after-ms": "250"}, now=0.0)
-        0.25
-    """
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers.get(name, "")) * unit
-        except ValueError:
-            continue
-        if 0 <= seconds < float("inf"):
-            return seconds
-    date = email.utils.parsedate_tz(headers.get("retry-after", ""))
-    return max(0.0, email.utils.mktime_tz(date) - now) if date else None

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
+from gner_core.systems.strings import storable
+
 CLOSING = {'"': '"', "'": "'", "“": "”", "‘": "’"}
 """Opening quote → the one that closes."""
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
@@ -167,7 +169,7 @@ def _unescaped(text: str) -> str:
     """Replace escapes of JSON and Python; half a surrogate pair becomes a replacement character."""
     if "\\" in text:
         text = ESCAPED.sub(_character, text)
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return storable(text)
 
 
 def _character(found: re.Match[str]) -> str:

@@ -22,10 +22,10 @@ from prefect.events import DeploymentEventTrigger
 from prefect.flow_engine import run_flow
 from prefect.testing.utilities import prefect_test_harness
 
+from flows import HEARTBEAT_SECONDS
 from gner_core.errors import InputError
 from gner_core.runtime.priority import NICE
 from tasks.services.prefect import POOLS, for_dead_runs, make_pools
-from tasks.services.settings import HEARTBEAT_SECONDS
 from tests.flows.conftest import Home
 from tests.flows.known_checkpoints import Place
 

@@ -17,8 +17,7 @@ from typing import Any
 
 from gner_core.config.corpus import AnswersFormat, ConversationsFormat
 from gner_core.corpora.mentions import find_mentions
-from gner_core.corpora.readers.json import records as json_records
-from gner_core.corpora.readers.json.records import json_objects, string
+from gner_core.corpora.readers.json.records import json_objects, list_of_objects, string
 from gner_core.corpora.readers.raw import RawText
 from gner_core.errors import InputError
 from gner_core.type_names import plain_label
@@ -59,9 +58,7 @@ def read(
 
 
 def _conversation(record: dict[str, Any], where: str) -> tuple[str, list[tuple[str, str]]]:
-    turns = json_records.field(record, "conversations", where=where)
-    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-        raise InputError(f"{where}: 'conversations' must be a list of turns")
+    turns = list_of_objects(record, "conversations", where=where)
     speakers = [turn.get("from") for turn in turns]
     if len(turns) % 2 or speakers != ["human", "gpt"] * (len(turns) // 2) or len(turns) < 2:
         raise InputError(f"{where}: turns must go human, gpt, human, gpt …")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gner_core.config.corpus import LabelStudioFormat
-from gner_core.corpora.readers.json.records import field, json_objects, string
+from gner_core.corpora.readers.json.records import json_objects, list_of_objects, string
 from gner_core.corpora.readers.json.spans import label_of, short
 from gner_core.corpora.readers.positions import Said, in_code_points
 from gner_core.corpora.readers.raw import RawText
@@ -41,19 +41,14 @@ def _results(
     task: dict[str, Any], where: str, repairs: Counter[str]
 ) -> list[dict[str, Any]] | None:
     """Return what was annotated in a task, None where nobody has worked on it."""
-    annotations = field(task, "annotations", where=where)
-    if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
-        raise InputError(f"{where}: 'annotations' must be a list of objects")
+    annotations = list_of_objects(task, "annotations", where=where)
     finished = [one for one in annotations if not one.get("was_cancelled")]
     if not finished:
         repairs["tasks without an annotation left out"] += 1
         return None
     if len(finished) > 1:
         repairs["further annotations of a task left out"] += len(finished) - 1
-    results = field(finished[0], "result", where=where)
-    if not isinstance(results, list) or not all(isinstance(one, dict) for one in results):
-        raise InputError(f"{where}: 'result' must be a list of objects")
-    return results
+    return list_of_objects(finished[0], "result", where=where)
 
 
 def _labels(region: Any) -> Any:

@@ -105,6 +105,14 @@ def list_of_strings(record: dict[str, Any], name: str, *, where: str) -> list[st
     return values
 
 
+def list_of_objects(record: dict[str, Any], name: str, *, where: str) -> list[dict[str, Any]]:
+    """Return a field that must be a list of objects."""
+    values = field(record, name, where=where)
+    if not isinstance(values, list) or not all(map(_is_object, values)):
+        raise InputError(f"{where}: {name!r} must be a list of objects")
+    return values
+
+
 def check_unicode(text: str, *, where: str) -> None:
     r"""Refuse half of a surrogate pair, which JSON can write (`\ud800`) and UTF-8 cannot."""
     try:
