@@ -36,12 +36,12 @@ from gner_core.store.fingerprint import fingerprint
 from gner_core.store.usage import using
 from tasks.annotating.parts import ANNOTATED, Annotating, Meter, annotate_part
 from tasks.annotating.pool import Annotators
-from tasks.checkpoints.foreign import package_for
+from tasks.checkpoints.foreign import package_of_system
 from tasks.paths import made_home, open_store
 from tasks.plans.annotation import parts_again, plan_annotation
 from tasks.progress import Progress, logger
 from tasks.steps.annotation import Annotate, AnnotationPlan
-from tasks.steps.step_key import values
+from tasks.steps.step import values
 from tasks.workers import Workers
 
 AHEAD = 2
@@ -194,7 +194,7 @@ def worker_request(plan: AnnotationPlan, store: Store, *, threads: int) -> dict[
         "types": list(one.types),
         "beams": one.beams,
         "batch": plan.params.batch,
-        "package": package_for(one.system),
+        "package": package_of_system(one.system),
     }
 
 

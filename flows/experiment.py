@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
-from flows.running.command import Command
+from flows.running.command import Command, named_by_command
 from flows.running.fetch import fetch_corpora
 from flows.running.frame import opened_run
 from flows.running.outcome import Outcome
@@ -22,7 +22,7 @@ from flows.running.publish import (
     put_report,
     show_links,
 )
-from flows.running.submit import TASKS_AT_ONCE, Submitter, in_process, named_by_command, on_prefect
+from flows.running.submit import TASKS_AT_ONCE, Submitter, in_process, on_prefect
 from flows.running.walk import run_steps
 from gner_core.artifact_files import SCORES
 from gner_core.config.experiment import Experiment
@@ -33,7 +33,7 @@ from gner_core.scoring.metrics.tally import RATIOS
 from tasks.plans.experiment import plan_experiment, used_corpora
 from tasks.provenance import prefect_link
 from tasks.results import REPORT, figures_of
-from tasks.steps.step_key import refuse_unpinned
+from tasks.steps.step import refuse_unpinned
 from tasks.tracking.comparison import EXPERIMENT
 
 

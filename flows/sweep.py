@@ -6,10 +6,10 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 from rich.console import Console
 
-from flows.running.command import Command
+from flows.running.command import Command, named_by_command
 from flows.running.points import run_points, show_on_prefect
 from flows.running.publish import failing_in_one_line
-from flows.running.submit import TASKS_AT_ONCE, named_by_command, on_prefect
+from flows.running.submit import TASKS_AT_ONCE, on_prefect
 from gner_core.config.experiment import Experiment
 from gner_core.config.reading.sweeps import read_runnable
 from gner_core.errors import InputError

@@ -14,7 +14,7 @@ from gner_core.runtime.machine import USAGE, total
 from gner_core.runtime.worker import COMPUTED_IN, PROGRESS
 from gner_core.store.artifacts import ArtifactRef, Store
 from tasks.progress import LogSample, Progress, logger
-from tasks.steps.step_key import Step, refuse_provisional
+from tasks.steps.step import Step, refuse_provisional
 from tasks.tracking.tracker import Tracker
 from tasks.workers import LOG, Event, Workers
 

@@ -19,14 +19,14 @@ from gner_core.runtime.files import read_json
 from gner_core.runtime.worker import PROGRESS
 from gner_core.store.artifacts import ArtifactRef
 from tasks.checkpoints.card import add_card
-from tasks.checkpoints.foreign import package_for, package_of
+from tasks.checkpoints.foreign import package_of_source, package_of_system
 from tasks.checkpoints.identity import published
 from tasks.checkpoints.registry import register_later
 from tasks.context import RunContext
 from tasks.events import announce
 from tasks.provenance import costs, facts, tags
 from tasks.steps.models import Ask, Backbone, Fit, Generate, Train
-from tasks.steps.step_key import values
+from tasks.steps.step import values
 from tasks.tracking.mlflow_run import DESCRIPTION, StepRun
 from tasks.tracking.tracker import CHECKPOINT
 from tasks.workers import Event
@@ -42,7 +42,7 @@ def import_backbone(step: Backbone, run: RunContext) -> ArtifactRef:
         request = {
             "backbone": values(step.params),
             "sentences": [str(run.path(sample) / SENTENCES) for sample in step.sentences],
-            "package": package_of(step),
+            "package": package_of_source(step),
         }
         run.child(step, "gner_core.backbones.worker", request, folder=folder)
 
@@ -64,7 +64,7 @@ def train(step: Train, run: RunContext) -> ArtifactRef:
             "sentences": str(run.path(step.data) / SENTENCES),
             "validation": str(run.path(step.validation) / SENTENCES) if step.validation else None,
             "execution": values(run.execution),
-            "package": package_for(step.system),
+            "package": package_of_system(step.system),
         }
         with _tracked(step, run) as mlrun:
 
@@ -136,7 +136,7 @@ def generate(step: Generate, run: RunContext) -> ArtifactRef:
             "batch_tokens": execution.generate_tokens,
             "processes": execution.generate_processes,
             "exact": execution.exact,
-            "package": package_for(step.system),
+            "package": package_of_system(step.system),
         }
         run.child(step, "gner_core.generation.worker", request, folder=folder)
 

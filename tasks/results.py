@@ -69,7 +69,7 @@ from tasks.steps.models import (
     shown_model,
 )
 from tasks.steps.results import Report, Score
-from tasks.steps.step_key import values
+from tasks.steps.step import values
 from tasks.tracking.mlflow_run import DESCRIPTION
 from tasks.tracking.tracker import CHECKPOINT
 

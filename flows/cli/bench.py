@@ -1,9 +1,10 @@
 """The commands `gner bench matching | train | generate`: how long things take here."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -11,6 +12,11 @@ from flows.cli.messages import print_json
 from flows.cli.run import Overrides
 from flows.cli.score import Tokenizer
 from flows.views.output import Output
+from gner_core.errors import InputError
+
+if TYPE_CHECKING:
+    from gner_core.config.experiment import Experiment
+    from tasks.standalone.bench.generation import Mode
 
 app = typer.Typer(no_args_is_help=True, help="Time parts of gner on your own files.")
 
@@ -108,18 +114,19 @@ def generate(
         Path | None, typer.Option(help="Folder of a checkpoint; else the published one.")
     ] = None,
     mode: Annotated[
-        Literal["free", "guided", "both"], typer.Option(help="Ways of decoding.")
-    ] = "both",
+        Literal["free", "guided"] | None, typer.Option(help="Way of decoding; by default both.")
+    ] = None,
     beams: Annotated[
         list[int] | None, typer.Option(min=1, help="Beam size; repeatable, 1 by default.")
     ] = None,
     batch: Annotated[
-        list[int] | None, typer.Option(min=1, help="Batch size; repeatable, 4 by default.")
+        list[int] | None,
+        typer.Option(min=1, help="Batch size; repeatable. By default 4, of other systems 16."),
     ] = None,
     rounds: Annotated[
-        int,
+        int | None,
         typer.Option(min=1, help="Of a system beside gner: measure each way so often, in turn."),
-    ] = 1,
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Time ways of decoding on the sentences of an evaluation (Table 4: batch 4).
@@ -128,46 +135,71 @@ def generate(
     Where GLiNER is installed, so are its two shapes with random weights, for their speed. Of a system
     beside gner, what its prompts share is computed once, and whole prompts are compared with that.
     """
-    from flows.views.bench import generation_table, prefix_table
     from gner_core.config.reading.files import read_experiment
     from gner_core.config.training import BACKBONE
-    from tasks.standalone.bench.generation import Mode, measure_generation
-    from tasks.standalone.bench.gliner import measure_gliner
-    from tasks.standalone.bench.prefixes import measure_prefixes
 
     experiment = read_experiment(params, overrides=overrides or [])
     trained = [name for name, test in experiment.tests.items() if test.of != BACKBONE]
     evaluation = evaluation or next(iter([*trained, *experiment.tests]), "")
-    if experiment.system.kind != "gner":
-        table = measure_prefixes(
-            experiment,
-            evaluation=evaluation,
-            checkpoint=checkpoint,
-            batch=next(iter(batch or [16])),
-            rounds=rounds,
-            console=Output(stderr=True),
-        )
-        if as_json:
-            print_json([asdict(row) for row in table])
-        else:
-            Output().print(prefix_table(experiment.name, table))
+    if experiment.system.kind == "gner":
+        if rounds:
+            raise InputError("--rounds: only for a system beside gner; leave it out")
+        modes: list[Mode] = [mode] if mode else ["free", "guided"]
+        ways = [*product(modes, beams or [1], batch or [4])]
+        _time_decoding(experiment, evaluation, checkpoint, ways, as_json=as_json)
         return
-    modes: list[Mode] = ["free", "guided"] if mode == "both" else [mode]
-    rows = measure_generation(
-        experiment,
-        evaluation=evaluation,
-        checkpoint=checkpoint,
-        ways=product(modes, beams or (1,), batch or (4,)),
-        console=Output(stderr=True),
-    )
-    others = measure_gliner(
-        experiment,
-        evaluation=evaluation,
-        checkpoint=checkpoint,
-        batches=batch or (4,),
-        console=Output(stderr=True),
-    )
+    if mode or beams or len(batch or []) > 1:
+        raise InputError("--mode, --beams and a second --batch: only for gner; leave them out")
+    size = batch[0] if batch else 16
+    _time_prompts(experiment, evaluation, checkpoint, size, rounds or 1, as_json=as_json)
+
+
+def _time_decoding(
+    experiment: "Experiment",
+    evaluation: str,
+    checkpoint: Path | None,
+    ways: Sequence[tuple["Mode", int, int]],
+    *,
+    as_json: bool,
+) -> None:
+    """Time gner's ways of decoding (mode, beam size, batch size), and GLiNER's shapes."""
+    from flows.views.bench import generation_table
+    from tasks.standalone.bench.generation import measure_generation
+    from tasks.standalone.bench.gliner import measure_gliner
+
+    console = Output(stderr=True)
+    place: dict[str, Any] = {"evaluation": evaluation, "checkpoint": checkpoint, "console": console}
+    rows = measure_generation(experiment, ways=ways, **place)
+    batches = [*dict.fromkeys(batch for _, _, batch in ways)]
+    others = measure_gliner(experiment, batches=batches, **place)
     if as_json:
         print_json([*map(asdict, rows), *({"mode": "gliner", **asdict(row)} for row in others)])
     else:
         Output().print(generation_table(experiment.name, rows, others))
+
+
+def _time_prompts(
+    experiment: "Experiment",
+    evaluation: str,
+    checkpoint: Path | None,
+    batch: int,
+    rounds: int,
+    *,
+    as_json: bool,
+) -> None:
+    """Time ways in which the prompts of another system run."""
+    from flows.views.bench import prefix_table
+    from tasks.standalone.bench.prefixes import measure_prefixes
+
+    table = measure_prefixes(
+        experiment,
+        evaluation=evaluation,
+        checkpoint=checkpoint,
+        batch=batch,
+        rounds=rounds,
+        console=Output(stderr=True),
+    )
+    if as_json:
+        print_json([asdict(row) for row in table])
+    else:
+        Output().print(prefix_table(experiment.name, table))

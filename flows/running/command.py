@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+from prefect.runtime import flow_run
+
 from gner_core.config.reading.files import effective
 from gner_core.errors import InputError
 from gner_core.reports.head import DIFFERS
@@ -90,3 +92,9 @@ class Command:
 
 def _key_of(override: str) -> str:
     return override.partition("=")[0]
+
+
+def named_by_command() -> str:
+    """Return the name of the Prefect flow run around us: that of its file, and what differs from it."""
+    given = flow_run.get_parameters()
+    return Command(given["params"], given["overrides"] or []).titled(Path(given["params"]).stem)

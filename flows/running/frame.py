@@ -20,7 +20,7 @@ from gner_core.store.usage import using
 from tasks.context import RunContext, Workspace
 from tasks.paths import made_home, open_store
 from tasks.progress import Progress, logger
-from tasks.steps.step_key import Step
+from tasks.steps.step import Step
 from tasks.tracking.mlflow_run import DESCRIPTION, FAILED
 from tasks.tracking.tracker import Tracker
 from tasks.workers import Workers

@@ -30,7 +30,7 @@ from tasks.provenance import prefect_link
 from tasks.results import REPORT, figures_of
 from tasks.steps.data import CACHE
 from tasks.steps.results import Report, SweepReport
-from tasks.steps.step_key import Step, refuse_unpinned
+from tasks.steps.step import Step, refuse_unpinned
 from tasks.sweeps import FILES, PAGE, table, write_sweep_report
 from tasks.tracking.comparison import EXPERIMENT
 from tasks.tracking.mlflow_run import FAILED, MISSING

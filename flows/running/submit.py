@@ -6,14 +6,11 @@ Which tasks there are, and which waits for which, is decided in `flows.running.w
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
 from threading import BoundedSemaphore, Event
 from typing import Any, Protocol
 
 from prefect import Task
-from prefect.runtime import flow_run
 
-from flows.running.command import Command
 from gner_core.errors import Stopped
 
 TASKS_AT_ONCE = 64
@@ -96,9 +93,3 @@ def in_process(tasks: int) -> Iterator[Submit]:
         except BaseException:
             ended.set()
             raise
-
-
-def named_by_command() -> str:
-    """Return the name of the Prefect flow run around us: that of its file, and what differs from it."""
-    given = flow_run.get_parameters()
-    return Command(given["params"], given["overrides"] or []).titled(Path(given["params"]).stem)

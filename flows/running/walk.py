@@ -19,7 +19,7 @@ from tasks.results import score_predictions, write_report
 from tasks.steps.data import Corpus, Sample
 from tasks.steps.models import Ask, Backbone, Endpoint, Fit, Generate, Stored, Train
 from tasks.steps.results import Compare, Report, Score, SweepReport
-from tasks.steps.step_key import Step
+from tasks.steps.step import Step
 from tasks.sweeps import write_sweep_report
 
 TASKS: dict[type[Step], Task[..., Any]] = {

@@ -26,7 +26,7 @@ from tasks.plans.points import (
 )
 from tasks.standalone.requests import expected_requests
 from tasks.steps.models import Ask, Generate, Train
-from tasks.steps.step_key import Step
+from tasks.steps.step import Step
 
 NAMED = 3
 """Experiments that are named behind a step; of others only the number is given."""

@@ -23,7 +23,7 @@ from tasks.checkpoints.find import checkpoint_named
 from tasks.paths import home_folder, open_store
 from tasks.progress import logger
 from tasks.steps.models import Backbone, plan_backbone
-from tasks.steps.step_key import values
+from tasks.steps.step import values
 from tasks.workers import Workers
 
 IMPORT = "gner_core.backbones.worker"
@@ -96,7 +96,7 @@ def imported(step: Backbone, store: Store) -> ArtifactRef:
     return step.ref
 
 
-def package_of(step: Backbone) -> str | None:
+def package_of_source(step: Backbone) -> str | None:
     """Return the environment of the package that an import needs, where it needs one.
 
     Raises:
@@ -106,7 +106,7 @@ def package_of(step: Backbone) -> str | None:
     return str(installed(home_folder())) if needs_one else None
 
 
-def package_for(system: GnerSystem | ComparedSystem) -> str | None:
+def package_of_system(system: GnerSystem | ComparedSystem) -> str | None:
     """Return the environment of a system's package, where it has one.
 
     Raises:
@@ -125,6 +125,6 @@ def _import(step: Backbone, store: Store) -> None:
             "threads": None,
             "backbone": values(step.params),
             "sentences": [],
-            "package": package_of(step),
+            "package": package_of_source(step),
         }
         workers.run(IMPORT, request)

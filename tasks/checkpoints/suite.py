@@ -14,7 +14,7 @@ from tasks.checkpoints.identity import Checkpoint
 from tasks.steps.data import Corpus, Sample, plan_corpora, plan_sample
 from tasks.steps.models import Generate
 from tasks.steps.results import Compare, Score
-from tasks.steps.step_key import Step, values
+from tasks.steps.step import Step, values
 
 
 @dataclass(frozen=True)

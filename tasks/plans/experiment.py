@@ -41,7 +41,7 @@ from tasks.steps.models import (
     plan_backbone,
 )
 from tasks.steps.results import Report, Score
-from tasks.steps.step_key import Step
+from tasks.steps.step import Step
 
 
 @dataclass(frozen=True)

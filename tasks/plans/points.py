@@ -16,7 +16,7 @@ from gner_core.store.artifacts import ArtifactRef, Store
 from tasks.plans.experiment import Plan, plan_experiment
 from tasks.steps.models import Generate
 from tasks.steps.results import SweepReport, SweepRow
-from tasks.steps.step_key import Step
+from tasks.steps.step import Step
 
 
 class PlannedPoint(NamedTuple):

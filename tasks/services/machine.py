@@ -220,9 +220,9 @@ class Services:
     def _answers(self, running: Running) -> bool:
         assert self.settings is not None
         if running.name == "prefect":
-            return prefect_setup.answers(f"{self.settings.api}/health")
+            return prefect_setup.is_healthy(f"{self.settings.api}/health")
         if running.name == "mlflow":
-            return prefect_setup.answers(f"{self.settings.mlflow}/health")
+            return prefect_setup.is_healthy(f"{self.settings.mlflow}/health")
         pool = running.name.removeprefix(WORKER)
         return prefect_setup.has_worker(self.settings.api, pool, since=running.started)
 

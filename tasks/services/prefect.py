@@ -96,7 +96,7 @@ def switch_reevaluation(api: str, *, on: bool) -> None:
             switch(automation.id)
 
 
-def answers(url: str) -> bool:
+def is_healthy(url: str) -> bool:
     """Say whether an address answers that all is well."""
     try:
         return httpx.get(url, timeout=5).is_success
@@ -113,7 +113,7 @@ def chosen_server() -> str | None:
     from prefect.settings import get_current_settings
 
     api: str | None = get_current_settings().api.url
-    if api and not answers(f"{api}/health"):
+    if api and not is_healthy(f"{api}/health"):
         raise InputError(f"PREFECT_API_URL: no Prefect server answers at {api}")
     return api
 

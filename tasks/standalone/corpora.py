@@ -8,7 +8,7 @@ from gner_core.corpora.fetch import Report, fetch_corpus
 from gner_core.store.artifacts import Store
 from tasks.paths import corpora_cache, is_offline, made_home
 from tasks.steps.data import plan_corpus
-from tasks.steps.step_key import refuse_provisional
+from tasks.steps.step import refuse_provisional
 
 
 def fetched_corpus(

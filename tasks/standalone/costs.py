@@ -45,7 +45,7 @@ from gner_core.systems.registry import text_system
 from tasks.plans.points import PlannedStep
 from tasks.steps.data import Corpus, Sample
 from tasks.steps.models import Generate, Train, backbone_of
-from tasks.steps.step_key import Step
+from tasks.steps.step import Step
 
 OF_ENCODERS = "t5"
 """Column of the table of lengths that stands for the tokenizers of encoders."""

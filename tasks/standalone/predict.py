@@ -31,9 +31,9 @@ from gner_core.scoring.file_pairs import OwnFile, read_own
 from gner_core.scoring.files import FileScores, FileScoring, score_answered, score_file
 from gner_core.systems.registry import reader
 from gner_core.type_names import type_key
-from tasks.checkpoints.foreign import Usable, package_for
+from tasks.checkpoints.foreign import Usable, package_of_system
 from tasks.progress import logger
-from tasks.steps.step_key import values
+from tasks.steps.step import values
 from tasks.workers import Event, Workers
 
 WORKER, GENERATION = "gner_core.predicting.worker", "gner_core.generation.worker"
@@ -79,7 +79,7 @@ def predict(
             "beams": beams,
             "rating": values(rating),
             "batch": batch,
-            "package": package_for(system),
+            "package": package_of_system(system),
         }
         result = workers.run(WORKER, request, on_event=on_event)
         with (folder / ENTITIES).open(encoding="utf-8") as lines:  # a text may hold U+2028
@@ -196,7 +196,7 @@ def generation_request(
         "batch_tokens": execution["generate_tokens"],
         "processes": 1,
         "exact": execution["exact"],
-        "package": package_for(system),
+        "package": package_of_system(system),
     }
 
 

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from gner_core.predicting.loading.system import predicting_system
 from gner_core.serving.settings import Options, Settings
-from tasks.checkpoints.foreign import Usable, package_for
+from tasks.checkpoints.foreign import Usable, package_of_system
 from tasks.workers import WAITING
 
 MODULE = "gner_core.serving"
@@ -22,7 +22,7 @@ def serve(checkpoint: Usable, options: Options) -> NoReturn:
     settings = Settings(
         checkpoint=str(checkpoint.folder.absolute()),
         about=checkpoint.about,
-        package=package_for(system),
+        package=package_of_system(system),
         **dict(options),
     )
     command = [sys.executable, "-m", MODULE, settings.model_dump_json()]

@@ -13,7 +13,7 @@ from gner_core.predicting.loading.system import predicting_system
 from gner_core.records import Sentence
 from tasks.checkpoints.foreign import Usable
 from tasks.standalone.predict import SEED, generation_request
-from tasks.steps.step_key import values
+from tasks.steps.step import values
 from tasks.workers import Event, Workers
 
 WORKER = "gner_core.generation.fit"

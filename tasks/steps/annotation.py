@@ -10,7 +10,7 @@ from gner_core.config.checkpoint import Description
 from gner_core.config.systems.any import System
 from gner_core.store.fingerprint import fingerprint
 from tasks.steps.models import Stored, reads_and_writes, system_values
-from tasks.steps.step_key import Step
+from tasks.steps.step import Step
 
 OUTPUT_VERSION = 1
 """Raised when the form of the output changes."""

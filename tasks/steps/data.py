@@ -13,7 +13,7 @@ from gner_core.corpora.prepare import corpus_folder, split_files
 from gner_core.errors import InputError
 from gner_core.store.fingerprint import file_sha256
 from tasks.paths import corpora_cache
-from tasks.steps.step_key import Step, values
+from tasks.steps.step import Step, values
 
 CACHE = "cache"
 """The `data_root` that stands for the folder of fetched corpora."""
@@ -89,7 +89,7 @@ def plan_corpus(name: str, corpus: CorpusParams, data_root: str) -> Corpus:
     Raises:
         InputError: for a file that is missing elsewhere, or not the one that is pinned.
     """
-    folder = published_files(name, corpus, data_root)
+    folder = files_folder(name, corpus, data_root)
     digests: dict[Split, list[str] | str] = {
         split: _digests(corpus, folder, split=split, in_cache=data_root == CACHE)
         for split in corpus.files
@@ -112,7 +112,7 @@ def plan_sample(title: str, params: SampleParams, corpora: Mapping[str, Corpus])
     return Sample(title=title, params=params, corpora=named)
 
 
-def published_files(name: str, corpus: CorpusParams, data_root: str) -> Path:
+def files_folder(name: str, corpus: CorpusParams, data_root: str) -> Path:
     """Return the folder that holds the files of a corpus, or will hold them once fetched."""
     if data_root == CACHE:
         return CorpusCache(corpora_cache(), name, corpus).root

@@ -18,7 +18,7 @@ from gner_core.hub import model_files
 from gner_core.store.artifacts import ArtifactRef
 from gner_core.systems.gliner.environment import identity as gliner_identity
 from tasks.steps.data import Sample, file_digest
-from tasks.steps.step_key import Step, values
+from tasks.steps.step import Step, values
 
 WEIGHTS_SAY = ("name", "parameters", "source", "shape")
 """Fields of a backbone's params that its weights determine; the others form its input."""

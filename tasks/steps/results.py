@@ -19,7 +19,7 @@ from tasks.steps.models import (
     shown_model,
     system_values,
 )
-from tasks.steps.step_key import Step, values, with_prefix
+from tasks.steps.step import Step, values, with_prefix
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -18,7 +18,7 @@ from tasks.context import RunContext
 from tasks.plans.experiment import plan_experiment
 from tasks.standalone.bench.measuring import measured, publish_samples, untracked_run
 from tasks.steps.models import Generate, Stored
-from tasks.steps.step_key import values
+from tasks.steps.step import values
 
 WORKER = "gner_core.generation.bench"
 Mode = Literal["free", "guided"]

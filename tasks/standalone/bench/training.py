@@ -13,7 +13,7 @@ from tasks.models import import_backbone
 from tasks.plans.experiment import plan_experiment
 from tasks.standalone.bench.measuring import measured, publish_samples, untracked_run
 from tasks.steps.models import Backbone, Train, backbone_of
-from tasks.steps.step_key import values
+from tasks.steps.step import values
 
 WORKER = "gner_core.training.bench.worker"
 SIDES = ("plain", "gner")

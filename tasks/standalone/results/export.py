@@ -28,7 +28,7 @@ from tasks.plans.points import shown_point
 from tasks.standalone.results.counts import KINDS, counts_of
 from tasks.standalone.results.manifests import made
 from tasks.steps.results import Score
-from tasks.steps.step_key import Step, refuse_provisional
+from tasks.steps.step import Step, refuse_provisional
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ def test_servers_start_side_by_side_and_workers_after_them(
     monkeypatch.setattr(
         "tasks.services.machine.own_store", lambda home: SimpleNamespace(experiment="")
     )
-    monkeypatch.setattr("tasks.services.prefect.answers", answers)
+    monkeypatch.setattr("tasks.services.prefect.is_healthy", answers)
     monkeypatch.setattr("tasks.services.prefect.has_worker", answers)
     monkeypatch.setattr("tasks.services.prefect.set_up", lambda *_, **__: None)
     monkeypatch.setattr("tasks.services.prefect.cancel_runs", lambda *_: [])

@@ -14,7 +14,7 @@ from gner_core.scoring.scored import Scored, write_scored
 from gner_core.store.artifacts import Store
 from tasks.plans.experiment import Plan
 from tasks.steps.results import Score
-from tasks.steps.step_key import Step
+from tasks.steps.step import Step
 
 ROOT = Path(__file__).parents[3]
 FORMS = ("none", "full")
