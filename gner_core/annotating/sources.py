@@ -5,12 +5,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import fsspec
 
 from gner_core.annotating.params import Form
 from gner_core.errors import InputError
+from gner_core.store.objects import open_filesystem
 
 ENDINGS: dict[str, Form] = {
     ".jsonl": "jsonl",
@@ -75,21 +75,13 @@ def open_source(url: str, *, packed: bool) -> Any:
 
 
 def _files(url: str, form: Form | None) -> list[str]:
-    if "@" in urlsplit(url).netloc:
-        raise InputError(
-            f"{url.partition('://')[0]}://…: no credentials in the URL, which is recorded; give "
-            "them in the environment, as AWS_ACCESS_KEY_ID and the like"
-        )
+    filesystem, path = open_filesystem(url)
     try:
-        filesystem, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
         if filesystem.isdir(path):
-            every = _in_folder(filesystem, str(path).rstrip("/"), form)
+            every = _in_folder(filesystem, path.rstrip("/"), form)
         else:
             every = [path] if filesystem.isfile(path) else filesystem.glob(path)
             every = [name for name in every if filesystem.isfile(name)]
-    except ImportError as error:
-        extra = " (pip install 'gner[s3]')" if url.startswith(("s3:", "s3a:")) else ""
-        raise InputError(f"{url}: {error}{extra}") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{url}: cannot be read ({' '.join(str(error).split())})") from None
     if not every:

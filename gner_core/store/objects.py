@@ -12,6 +12,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import fsspec
+from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from gner_core.errors import InputError
@@ -24,6 +25,27 @@ READ = "read"
 R = TypeVar("R")
 
 
+def open_filesystem(url: str) -> tuple[AbstractFileSystem, str]:
+    """Return the filesystem of a URL, and the path in it.
+
+    Raises:
+        InputError: for a protocol that is unknown or not installed, and a URL with a password.
+    """
+    if "@" in urlsplit(url).netloc:
+        raise InputError(
+            f"{url.partition('://')[0]}://…: no credentials in the URL, which is recorded; give "
+            "them in the environment, as AWS_ACCESS_KEY_ID and the like"
+        )
+    try:
+        filesystem, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
+    except ImportError as error:
+        extra = " (pip install 'gner[s3]')" if url.startswith(("s3:", "s3a:")) else ""
+        raise InputError(f"{url}: {error}{extra}") from None
+    except ValueError as error:
+        raise InputError(f"{url}: cannot be opened ({error})") from None
+    return filesystem, str(path)
+
+
 class Objects:
     """The objects below one URL, named by their path below it."""
 
@@ -33,19 +55,8 @@ class Objects:
         Raises:
             InputError: for a protocol that is unknown or not installed, and a URL with a password.
         """
-        if "@" in urlsplit(url).netloc:
-            raise InputError(
-                f"the store {url.partition('://')[0]}://…: no credentials in the URL, which is "
-                "logged; give them in the environment, as AWS_ACCESS_KEY_ID and the like"
-            )
-        try:
-            self.filesystem, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
-        except ImportError as error:
-            extra = " (pip install 'gner[s3]')" if url.startswith(("s3:", "s3a:")) else ""
-            raise InputError(f"{url}: {error}{extra}") from None
-        except ValueError as error:
-            raise InputError(f"{url}: not the URL of a store ({error})") from None
-        self.root = str(root).rstrip("/")
+        self.filesystem, root = open_filesystem(url)
+        self.root = root.rstrip("/")
         self.is_local = isinstance(self.filesystem, LocalFileSystem)
 
     def url(self, name: str = "") -> str:

@@ -273,5 +273,5 @@ def test_credentials_stay_out_of_urls_manifests_and_messages(s3: S3, store: Stor
 
 
 def test_a_wrong_protocol_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nope://x: not the URL of a store"):
+    with pytest.raises(InputError, match="nope://x: cannot be opened"):
         Store("nope://x", scratch=tmp_path)
