@@ -62,7 +62,7 @@ def test_a_beam_sweep_trains_nothing_twice_and_ends_in_figure_and_table(
     client, parent, points = sweep_run(tiny_home, "beam-size")
     files = {file.path for file in client.list_artifacts(parent.info.run_id)}
     assert files >= {"figure.png", "figure.svg", "table.csv", "sweep.html", "scores.json"}
-    curve = client.get_metric_history(parent.info.run_id, "supervised/f1")
+    curve = client.get_metric_history(parent.info.run_id, "curve/supervised/f1")
     assert sorted(point.step for point in curve) == [1, 2, 3, 4]
     assert set(points) == {f"beam-size-{beams}" for beams in (1, 2, 3, 4)}
     assert points["beam-size-2"].data.params["axis.beams"] == "2"
