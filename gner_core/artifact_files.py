@@ -1,5 +1,7 @@
 """The names of files in artifacts, which one step writes and others read."""
 
+SENTENCES, STATISTICS = "sentences.parquet", "statistics.json"
+"""The sentences of a sample, and the counts of a corpus or a sample."""
 SUMMARY = "summary.json"
 """Facts about a training or a generation."""
 JOURNAL = "metrics.jsonl"

@@ -5,8 +5,9 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from gner_core.artifact_files import SENTENCES, STATISTICS
 from gner_core.config.corpus import CorpusParams
-from gner_core.corpora.artifact import SENTENCES, STATISTICS, write_corpus
+from gner_core.corpora.artifact import write_corpus
 from gner_core.corpora.fetch import fetch_corpus
 from gner_core.corpora.samples.drawing import draw
 from gner_core.corpora.statistics import count

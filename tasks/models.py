@@ -10,9 +10,8 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from gner_core.artifact_files import FIT, JOURNAL, SUMMARY
+from gner_core.artifact_files import FIT, JOURNAL, SENTENCES, SUMMARY
 from gner_core.config.systems.any import DecodeParams
-from gner_core.corpora.artifact import SENTENCES
 from gner_core.corpora.samples.held_out import held_out
 from gner_core.records import read_sentences, write_sentences
 from gner_core.runtime.files import read_json

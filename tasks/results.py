@@ -20,11 +20,12 @@ from gner_core.artifact_files import (
     PREDICTIONS,
     SCORED,
     SCORES,
+    SENTENCES,
+    STATISTICS,
     SUMMARY,
 )
 from gner_core.config.systems.gliner import GlinerSystem
 from gner_core.config.systems.gner import GnerSystem
-from gner_core.corpora.artifact import SENTENCES, STATISTICS
 from gner_core.matching.modes import Matcher
 from gner_core.records import (
     Sentence,

@@ -336,7 +336,7 @@ def _prepared(
 
 
 def _statistics(folder: Path) -> dict[str, dict[str, dict[str, int]]]:
-    from gner_core.corpora.artifact import STATISTICS
+    from gner_core.artifact_files import STATISTICS
 
     found: dict[str, dict[str, dict[str, int]]] = read_json(folder / STATISTICS)
     return found

@@ -59,8 +59,8 @@ def clean(
 ) -> None:
     """List results of steps that nobody refers to, and unfinished ones; with --free delete them.
 
-    Reports, registered checkpoints, what runs on this machine need, what is locked, and all inputs of these are
-    kept.
+    Reports, registered checkpoints, what runs on this machine need, what is locked, and all inputs of
+    these are kept.
     """
     from flows.views.output import print_parts
     from flows.views.store import unused_lines

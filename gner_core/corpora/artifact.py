@@ -3,13 +3,12 @@
 from collections import Counter
 from pathlib import Path
 
+from gner_core.artifact_files import STATISTICS
 from gner_core.config.corpus import CorpusParams
 from gner_core.corpora.splits import stream_any_split
 from gner_core.corpora.statistics import Tally
 from gner_core.records import write_sentences
 from gner_core.runtime.files import write_json
-
-STATISTICS, SENTENCES = "statistics.json", "sentences.parquet"
 
 
 def write_corpus(name: str, corpus: CorpusParams, *, source: Path, folder: Path) -> None:

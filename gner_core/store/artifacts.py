@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from threading import Event
 from typing import Any, Self
@@ -192,7 +193,7 @@ class Store:
                 lease = leased(
                     self.objects,
                     f"{ref.path}/{LEASE}",
-                    machine=f"{socket.gethostname()}-{self._scratch_id()}",
+                    machine=f"{socket.gethostname()}-{self._scratch_id}",
                     unless=published,
                     on_wait=on_wait,
                 )
@@ -236,7 +237,7 @@ class Store:
 
     def _staging(self, ref: ArtifactRef) -> Path:
         root = Path(self.objects.url()) if self.objects.is_local else self.scratch
-        return root / ".staging" / f"{self._scratch_id()}-{ref.step}-{ref.key}"
+        return root / ".staging" / f"{self._scratch_id}-{ref.step}-{ref.key}"
 
     def _clear(self, ref: ArtifactRef) -> None:
         """Delete what a failed or killed attempt with this scratch folder has left."""
@@ -245,7 +246,7 @@ class Store:
             return
         if not self.objects.is_local:
             valid = f"/{self.manifest(ref)['attempt']}/" if self.has(ref) else None
-            mine = self.objects.sizes(f"{ref.path}/{ATTEMPTS}/{self._scratch_id()}")
+            mine = self.objects.sizes(f"{ref.path}/{ATTEMPTS}/{self._scratch_id}")
             self.objects.remove([name for name in mine if valid is None or valid not in name])
         shutil.rmtree(folder)
 
@@ -262,7 +263,7 @@ class Store:
                 raise
 
     def _upload(self, folder: Path, ref: ArtifactRef, manifest: dict[str, Any]) -> None:
-        attempt = f"{self._scratch_id()}/{uuid4().hex[:12]}"
+        attempt = f"{self._scratch_id}/{uuid4().hex[:12]}"
         below = f"{ref.path}/{ATTEMPTS}/{attempt}"
         for name in manifest["files"]:
             self.objects.put(folder / name, f"{below}/{name}")
@@ -319,6 +320,7 @@ class Store:
             f"{self.objects.url(f'{ref.path}/{MANIFEST}')} and run again"
         )
 
+    @cached_property
     def _scratch_id(self) -> str:
         """Return a name that only this scratch folder has, whose locks guard what is named by it.
 

@@ -8,9 +8,9 @@ are no content of a checkpoint (`tasks.checkpoints.identity`), so no key depends
 from pathlib import Path
 from typing import Any
 
+from gner_core.artifact_files import STATISTICS
 from gner_core.config.checkpoint import description_of
 from gner_core.config.corpus import CorpusParams, HubSource
-from gner_core.corpora.artifact import STATISTICS
 from gner_core.reports.card.facts import CARD, UNKNOWN, CardFacts, TrainedCorpus, TrainedStage
 from gner_core.reports.card.text import write_card
 from gner_core.runtime.files import read_json

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gner_core.artifact_files import SENTENCES, STATISTICS
 from gner_core.config.costs import DeviceProfile, Lengths, ModelShape
 from gner_core.config.execution import DeepspeedLauncher, ExecutionParams, PlainLauncher
 from gner_core.config.reading.costs import LENGTHS, read_lengths
@@ -17,7 +18,6 @@ from gner_core.config.systems.base import TextSystemParams
 from gner_core.config.systems.gliner import GlinerSystem
 from gner_core.config.systems.gner import GnerSystem, TargetForm
 from gner_core.config.training import ChooseHeldOut, ChooseLast
-from gner_core.corpora.artifact import SENTENCES, STATISTICS
 from gner_core.corpora.lengths import TokenCounter
 from gner_core.costs.estimate import (
     StepCost,

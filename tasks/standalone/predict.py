@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from gner_core.artifact_files import ANSWERS, ENTITIES, PREDICTIONS
+from gner_core.artifact_files import ANSWERS, ENTITIES, PREDICTIONS, SENTENCES
 from gner_core.config.reading.defaults import defaults
 from gner_core.config.systems.any import DecodeParams, RatingParams
 from gner_core.config.systems.gner import GnerSystem
@@ -182,7 +182,7 @@ def generation_request(
         folder: for the sentences and all that the worker writes.
     """
     execution = defaults()["execution"]
-    write_sentences(folder / "sentences.parquet", sentences)
+    write_sentences(folder / SENTENCES, sentences)
     return {
         "output": str(folder),
         "scratch": str(folder),
@@ -191,7 +191,7 @@ def generation_request(
         "system": values(system),
         "decode": values(decode),
         "model": str(checkpoint.folder.absolute()),
-        "sentences": str(folder / "sentences.parquet"),
+        "sentences": str(folder / SENTENCES),
         "batch": batch,
         "batch_tokens": execution["generate_tokens"],
         "processes": 1,

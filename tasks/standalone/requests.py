@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
-from gner_core.corpora.artifact import SENTENCES
+from gner_core.artifact_files import SENTENCES
 from gner_core.corpora.splits import stream_any_split
 from gner_core.records import Sentence, read_sentences
 from gner_core.store.artifacts import Store

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 from gner_core.config.corpus import Pin
 from gner_core.corpora.fetch.request import Limits, Report
 from gner_core.errors import InputError
+from gner_core.retry_after import retry_after
 from gner_core.runtime.files import read_json, write_json
-from gner_core.runtime.retry_after import retry_after
 from gner_core.store.fingerprint import file_sha256
 
 if TYPE_CHECKING:

@@ -69,11 +69,11 @@ class Questions:
         for turn in range(1, max(map(len, queries))):
             going = [n for n in going if turn < len(queries[n]) and queries[n][turn].follows]
             longer = [f"{texts[n][-1]}{found[n][-1].text}{queries[n][turn].prompt}" for n in going]
-            calls = self._calls([[text] for text in longer])
-            fitting = [one for one in zip(going, longer, calls, strict=True) if one[2][0].budget]
+            asked_now = zip(going, longer, self._calls([[text] for text in longer]), strict=True)
+            fitting = [(n, text, call) for n, text, (call,) in asked_now if call.budget]
             if not fitting:
                 break
-            said = answers([call for _, _, call in fitting])
+            said = answers([[call] for _, _, call in fitting])
             for (n, text, _), (answer,) in zip(fitting, said, strict=True):
                 texts[n].append(text)
                 found[n].append(answer)

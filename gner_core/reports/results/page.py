@@ -120,8 +120,8 @@ class Page:
         return (
             "Differences are in points. A claim is confirmed where the whole interval of its difference is on "
             "the claimed side of its threshold (0 unless it names another), refuted where all of it is on the "
-            f"other side, and otherwise undecided. Intervals ({100 * scoring.level:g} %) are bootstrap intervals over sentences and "
-            f"seeds: {scoring.resamples:,} times, sentences are drawn with replacement within each corpus, "
+            f"other side, and otherwise undecided. Intervals ({100 * scoring.level:g} %) are bootstrap "
+            f"intervals over sentences and seeds: {scoring.resamples:,} times, sentences are drawn with replacement within each corpus, "
             "the same for both sides of a difference, and so are the seeds where there are several."
         )
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from gner_core.config.systems.chat import ChatExecution, ChatSystem
 from gner_core.errors import InputError, Stopped
+from gner_core.retry_after import retry_after
 from gner_core.runtime.log import say
-from gner_core.runtime.retry_after import retry_after
 from gner_core.systems.chat.answers import answer_of, filtered
 from gner_core.systems.chat.prompts import Question
 

@@ -116,7 +116,7 @@ class TypePool:
         if not wanted:
             return
         counts = map(sub, self.cumulative, (0, *self.cumulative))
-        left = {name: n for name, n in zip(self.names, counts, strict=False) if name not in known}
+        left = {name: n for name, n in zip(self.names, counts, strict=True) if name not in known}
         for _ in range(wanted):
             (name,) = draw.choices([*left], weights=[*left.values()])
             del left[name]

@@ -7,10 +7,9 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from gner_core.artifact_files import SCORED
+from gner_core.artifact_files import SCORED, SENTENCES
 from gner_core.config.experiment import Experiment
 from gner_core.config.systems.any import DecodeParams
-from gner_core.corpora.artifact import SENTENCES
 from gner_core.errors import InputError, did_you_mean
 from gner_core.scoring.metrics.tally import tally
 from gner_core.scoring.scored import Scored, read_scored

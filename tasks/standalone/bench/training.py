@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
+from gner_core.artifact_files import SENTENCES
 from gner_core.config.experiment import Experiment
-from gner_core.corpora.artifact import SENTENCES
 from gner_core.errors import InputError, did_you_mean
 from tasks.context import RunContext
 from tasks.models import import_backbone

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gner_core.artifact_files import STATISTICS
 from gner_core.config.corpus import CorpusParams, HttpsSource, HubSource
 from gner_core.config.reading.files import read_catalog, read_experiment
-from gner_core.corpora.artifact import STATISTICS
 from gner_core.corpora.audit import audit_corpus
 from gner_core.corpora.statistics import compare_with_table8
 from gner_core.errors import InputError
