@@ -15,6 +15,9 @@ from gner_core.runtime.files import read_json, write_file
 
 LIMIT = "micro-batch.json"
 CPU_BATCH = 8  # more does not make a CPU faster
+CPU_TOKENS = 4096
+"""Tokens of a forward pass on a CPU at most, with padding: passes of one size leave fewer gaps in
+memory."""
 GROWTH = 1.1
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Numbers of glibc's mallopt."""

@@ -25,20 +25,23 @@ from gner_core.systems.registry import text_system
 from gner_core.training.adapters import add_adapters
 from gner_core.training.attention import attend_in_blocks
 from gner_core.training.data.batches import (
+    ExampleKey,
     Update,
     accumulation,
+    cut_micro_batch,
     cut_update,
     padding,
     plan_updates,
     share_of,
 )
-from gner_core.training.data.examples import Batch, Examples, GnerExamples, collate
+from gner_core.training.data.examples import Batch, Examples, GnerExamples, collate_parts
 from gner_core.training.data.texts import TextExamples
 from gner_core.training.data.validation import ValidateAt, Validation
 from gner_core.training.fused import fuse_activations, fuse_norms, round_rotations
 from gner_core.training.guards import Load
 from gner_core.training.launch.shared_memory import unlink_buffers
 from gner_core.training.memory import (
+    CPU_TOKENS,
     BoundMemory,
     estimated_micro_batch,
     micro_batch_limit,
@@ -117,7 +120,7 @@ class Stage:
         An encoder-decoder pads prompts and targets separately. Prompts, often dominated by the list
         of types, differ less than targets, so sentences with similar targets need least padding.
         """
-        return pair[1] if self.request.backbone.family == "encoder_decoder" else sum(pair)
+        return pair[1] if self._encoder_decoder else sum(pair)
 
     @cached_property
     def label_tokens(self) -> list[int]:
@@ -138,17 +141,40 @@ class Stage:
 
     def loads(self, micro_batch: int) -> list[Load]:
         """Return the tokens of each update when it is cut into such micro-batches."""
-        encoder_decoder = self.request.backbone.family == "encoder_decoder"
         loads = []
         for update, label_tokens in zip(self.updates, self.label_tokens, strict=True):
-            micros = cut_update(update, micro_batch=micro_batch, devices=self.devices)
             pairs = [
-                padding([self.lengths[e][i] for e, i in micro], encoder_decoder=encoder_decoder)
-                for micro in micros
-                if micro[0][1] >= 0
+                padding(self._sizes(keys), encoder_decoder=self._encoder_decoder)
+                for keys in self.passes(update, micro_batch)
             ]
             loads.append(Load(sum(t for t, _ in pairs), label_tokens, sum(p for _, p in pairs)))
         return loads
+
+    def passes(self, update: Update, micro_batch: int) -> list[list[ExampleKey]]:
+        """Return the sentences of each forward pass of an update, on all devices."""
+        micros = cut_update(update, micro_batch=micro_batch, devices=self.devices)
+        return [
+            micro[rows]
+            for micro in micros
+            if micro[0][1] >= 0  # else the device is idle
+            for rows in cut_micro_batch(
+                self._sizes(micro),
+                encoder_decoder=self._encoder_decoder,
+                most_tokens=self.most_tokens,
+            )
+        ]
+
+    @property
+    def most_tokens(self) -> int | None:
+        """Tokens of a forward pass at most; several devices do not go through parts together."""
+        return None if torch.cuda.is_available() or self.devices > 1 else CPU_TOKENS
+
+    @property
+    def _encoder_decoder(self) -> bool:
+        return self.request.backbone.family == "encoder_decoder"
+
+    def _sizes(self, keys: list[ExampleKey]) -> list[tuple[int, int]]:
+        return [self.lengths[epoch][index] for epoch, index in keys]
 
     def _kept(self) -> list[tuple[int, int]]:
         return [pair for row in self.lengths for pair in row if pair != (0, 0)]
@@ -235,17 +261,18 @@ class Stage:
 
     def _loader(
         self, examples: Examples, updates: list[Update], micro_batch: int
-    ) -> DataLoader[Batch]:
+    ) -> DataLoader[list[Batch]]:
         return DataLoader(
             examples,
             batch_sampler=share_of(
                 updates, micro_batch=micro_batch, devices=self.devices, device=self.device
             ),
             collate_fn=partial(
-                collate,
+                collate_parts,
                 family=self.request.backbone.family,
                 pad=self.tokenizer.pad_token_id,
                 share_prefix=self.shares_prefix,
+                most_tokens=self.most_tokens,
             ),
             generator=torch.Generator(),  # else it draws from that of the training
             pin_memory=torch.cuda.is_available(),

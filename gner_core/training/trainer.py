@@ -64,7 +64,7 @@ class StageTrainer(Trainer):
         """Create the trainer; `options` are those of transformers' Trainer.
 
         Args:
-            batches: this device's micro-batches in order.
+            batches: this device's micro-batches in order, each in parts.
             label_tokens: label tokens of every weight update, over all devices.
             keep: how many checkpoints are kept.
             validation: this device's micro-batches of the validation sentences.
@@ -86,6 +86,23 @@ class StageTrainer(Trainer):
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Return the micro-batches of this device."""
         return self.batches
+
+    def training_step(
+        self,
+        model: torch.nn.Module,
+        inputs: list[Batch],
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Add the gradients of a micro-batch, part by part, and return its loss.
+
+        Args:
+            inputs: the parts of the micro-batch.
+            num_items_in_batch: not used.
+        """
+        # Given a number of items, the Trainer does not divide the loss by the accumulation steps.
+        items = self.label_tokens[self.state.global_step]
+        step = super().training_step
+        return torch.stack([step(model, part, items) for part in inputs]).sum()
 
     def compute_loss(
         self,
@@ -128,8 +145,9 @@ class StageTrainer(Trainer):
         assert self.validation is not None
         summed = torch.zeros((), dtype=torch.float64, device=self.args.device)
         self.model.eval()
-        for batch in self.validation:
-            summed += self._summed_loss(self.model_wrapped, self._prepare_inputs(batch))[0]
+        for parts in self.validation:
+            for part in parts:
+                summed += self._summed_loss(self.model_wrapped, self._prepare_inputs(part))[0]
         self.model.train()
         if self.accelerator.num_processes > 1:
             torch.distributed.all_reduce(summed)

@@ -70,35 +70,41 @@ class Clock(TrainerCallback):
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """The tokens of the micro-batches of some updates."""
+    """The tokens of the forward passes of some updates."""
 
-    micros: list[tuple[list[tuple[int, int]], int]]
-    """Per micro-batch the tokens of prompts and targets, and of their shared prefix."""
+    passes: list[tuple[list[tuple[int, int]], int]]
+    """Per pass the tokens of prompts and targets, and of their shared prefix."""
     encoder_decoder: bool
 
     @classmethod
-    def of(cls, stage: Stage, updates: Sequence[Update], *, size: int, sharing: bool) -> "Computed":
-        """Collect the micro-batches of some updates."""
-        micros = []
+    def of(cls, stage: Stage, updates: Sequence[Update], *, size: int, plain: bool) -> "Computed":
+        """Collect the forward passes of some updates."""
+        sharing = not plain and stage.shares_prefix
+        passes = []
         for update in updates:
-            for micro in cut_update(update, micro_batch=size, devices=1):
-                examples = [stage.examples[key] for key in micro]
+            cut = (
+                cut_update(update, micro_batch=size, devices=1)
+                if plain
+                else stage.passes(update, size)
+            )
+            for keys in cut:
+                examples = [stage.examples[key] for key in keys]
                 prompts = [example.source for example in examples]
                 shared = shared_prefix(prompts) if sharing else 0
                 pairs = [example.lengths for example in examples]
-                micros.append((pairs, shared))
-        return cls(micros, stage.request.backbone.family == "encoder_decoder")
+                passes.append((pairs, shared))
+        return cls(passes, stage.request.backbone.family == "encoder_decoder")
 
     @property
     def label_tokens(self) -> int:
         """Tokens that carry loss."""
-        return sum(target for pairs, _ in self.micros for _, target in pairs)
+        return sum(target for pairs, _ in self.passes for _, target in pairs)
 
     @property
     def padding_share(self) -> float:
         """Share of the computed positions that hold no token; a shared prefix counts once."""
         computed = padded = 0
-        for pairs, shared in self.micros:
+        for pairs, shared in self.passes:
             own = [(source - shared, target) for source, target in pairs]
             tokens, added = padding(own, encoder_decoder=self.encoder_decoder)
             computed += tokens + added + shared
@@ -108,7 +114,7 @@ class Computed:
     def flops(self, work: TokenWork) -> float:
         """Return the operations that a model needs for them; a shared prefix counts once."""
         total = 0.0
-        for pairs, shared in self.micros:
+        for pairs, shared in self.passes:
             total += sum(work.flops(prompt=source, target=target) for source, target in pairs)
             total -= (len(pairs) - 1) * work.reading(prompt=shared)
         return total
@@ -121,15 +127,14 @@ def work(request: BenchRequest, report: Report) -> dict[str, Any]:
     plain = request.side == "plain"
     stage = Stage(_one_epoch(request))
     size = stage.micro_batch()
-    sharing = not plain and stage.shares_prefix
     whole = stage.updates[:PLANNED]
     if plain:
         whole = shuffled(whole, seed=request.train.seed)
-    planned = Computed.of(stage, whole, size=size, sharing=sharing)
+    planned = Computed.of(stage, whole, size=size, plain=plain)
     _thin_out(stage, request, size)
     if plain:
         stage.updates = shuffled(stage.updates, seed=request.train.seed)
-    run = Computed.of(stage, stage.updates[request.warm_up :], size=size, sharing=sharing)
+    run = Computed.of(stage, stage.updates[request.warm_up :], size=size, plain=plain)
     clock = Clock(request.warm_up, report)
     trainer = (
         plain_trainer(stage, micro_batch=size, callbacks=[clock])

@@ -53,10 +53,26 @@ def cut_update(update: Update, *, micro_batch: int, devices: int) -> list[list[E
     must take part in every exchange of gradients.
     """
     count = devices * accumulation(len(update), micro_batch=micro_batch, devices=devices)
-    bounds = [len(update) * at // count for at in range(count + 1)]
     epoch, index = update[0]
     idle = [(epoch, ~index)]
-    return [update[a:b] or idle for a, b in pairwise(bounds)]
+    return [update[rows] or idle for rows in _even(len(update), count)]
+
+
+def cut_micro_batch(
+    sizes: Sequence[tuple[int, int]], *, encoder_decoder: bool, most_tokens: int | None
+) -> list[slice]:
+    """Cut a micro-batch into the fewest even parts of at most that many tokens with padding.
+
+    Args:
+        sizes: tokens of the prompt and target of each sentence.
+        most_tokens: None for no limit. A sentence that alone has more is a part of its own.
+    """
+    for count in range(1, len(sizes)):
+        cut = _even(len(sizes), count)
+        tokens = [sum(padding(sizes[rows], encoder_decoder=encoder_decoder)) for rows in cut]
+        if most_tokens is None or max(tokens) <= most_tokens:
+            return cut
+    return _even(len(sizes), len(sizes))
 
 
 def share_of(
@@ -83,6 +99,11 @@ def padding(sizes: Sequence[tuple[int, int]], *, encoder_decoder: bool) -> tuple
     else:
         width = max(map(sum, sizes))
     return tokens, width * len(sizes) - tokens
+
+
+def _even(length: int, count: int) -> list[slice]:
+    bounds = [length * at // count for at in range(count + 1)]
+    return [slice(a, b) for a, b in pairwise(bounds)]
 
 
 def _cut(keys: list[ExampleKey], size: int) -> list[list[ExampleKey]]:

@@ -16,7 +16,7 @@ from gner_core.config.training import TrainParams
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 from gner_core.systems.gner.prompts import TypePool, shuffled
-from gner_core.training.data.batches import ExampleKey
+from gner_core.training.data.batches import ExampleKey, cut_micro_batch
 
 IGNORED = -100  # label of positions that carry no loss
 Batch = dict[str, torch.Tensor]
@@ -132,6 +132,25 @@ class GnerExamples(Examples):
     @cached_property
     def _targets(self) -> list[int]:
         return [self.encoder.target_length(s.words, s.tags) for s in self.sentences]
+
+
+def collate_parts(
+    examples: Sequence[Example],
+    *,
+    family: Family,
+    pad: int,
+    share_prefix: bool,
+    most_tokens: int | None,
+) -> list[Batch]:
+    """Return a micro-batch in parts (`cut_micro_batch`), each padded on its own."""
+    cut = cut_micro_batch(
+        [example.lengths for example in examples],
+        encoder_decoder=family == "encoder_decoder",
+        most_tokens=most_tokens,
+    )
+    return [
+        collate(examples[rows], family=family, pad=pad, share_prefix=share_prefix) for rows in cut
+    ]
 
 
 def collate(

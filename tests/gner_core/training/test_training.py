@@ -37,6 +37,24 @@ def test_loss_and_gradient_do_not_depend_on_the_micro_batch(
     assert_equal_curves(*curves)
 
 
+def test_parts_of_a_micro_batch_do_not_change_the_training(
+    steady_model: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curves, shares = [], []
+    for tokens in (4096, 1):
+        padding: list[float] = []
+        monkeypatch.setattr("gner_core.training.stage.CPU_TOKENS", tokens)
+        place = tmp_path / str(tokens)
+        work(
+            ask(steady_model, place, train={"epochs": 1}, train_batch=8),
+            lambda *_, padding_share, **__: padding.append(padding_share),  # noqa: B023
+        )
+        curves.append(journal(place))
+        shares.append(sum(padding))
+    assert_equal_curves(*curves)
+    assert shares[0] > shares[1] == 0
+
+
 def assert_equal_curves(
     one: list[dict[str, float]], other: list[dict[str, float]], tolerance: float = 2e-5
 ) -> None:
