@@ -15,6 +15,8 @@ from gner_core.training.data.examples import IGNORED
 
 ROWS_AT_ONCE = {"cpu": 16, "cuda": 256}
 """Rows of logits: on a CPU some megabytes, which fit its cache; on a GPU few kernels."""
+ROW_STEP = {"cpu": 64, "cuda": 1}
+"""What the number of rows is a multiple of; for the reason see `training.memory`."""
 
 
 class LabelHead:
@@ -25,13 +27,17 @@ class LabelHead:
         model.get_output_embeddings().register_forward_pre_hook(self._select)
 
     def logits(self, labels: torch.Tensor, forward: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """Return the logits of the label tokens, (label tokens, vocabulary), in order.
+        """Return the logits of the label tokens, in order: (at least label tokens, vocabulary).
+
+        The rows after them are of no use.
 
         Args:
             labels: (sentences, positions); IGNORED where there is none.
             forward: a pass of the model over these positions.
         """
-        self.positions = (labels.flatten() != IGNORED).nonzero().squeeze(1)
+        positions = (labels.flatten() != IGNORED).nonzero().squeeze(1)
+        more = -len(positions) % ROW_STEP[labels.device.type]
+        self.positions = torch.cat([positions, positions.new_zeros(more)])
         try:
             return forward()
         finally:
@@ -48,7 +54,7 @@ class _SummedCrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         total = logits.new_zeros((), dtype=torch.float32)
         logarithms = logits.new_empty(len(labels), dtype=torch.float32)
-        for rows, values in _pieces(logits):
+        for rows, values in _pieces(logits[: len(labels)]):
             wanted = values.gather(1, labels[rows, None]).squeeze(1)
             highest = values.amax(1, keepdim=True)
             sums = values.sub_(highest).exp_().sum(1)
@@ -60,7 +66,8 @@ class _SummedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *outer: torch.Tensor) -> tuple[torch.Tensor, None]:
         logits, labels, logarithms = ctx.saved_tensors
-        for rows, values in _pieces(logits):
+        logits[len(labels) :] = 0
+        for rows, values in _pieces(logits[: len(labels)]):
             values.sub_(logarithms[rows, None]).exp_()
             values.scatter_add_(1, labels[rows, None], -torch.ones_like(values[:, :1]))
             logits[rows] = values.mul_(outer[0])
@@ -71,8 +78,8 @@ def summed_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Te
     """Return the sum of the cross-entropy over all labels, in float32.
 
     Args:
-        logits: (labels, vocabulary), in any number format. The backward pass overwrites them with
-            their gradient, so it can run only once.
+        logits: (at least labels, vocabulary), in any number format. The backward pass overwrites
+            them with their gradient, so it can run only once.
         labels: (labels,) token ids.
     """
     total: torch.Tensor = _SummedCrossEntropy.apply(logits, labels)
@@ -85,6 +92,6 @@ def _pieces(logits: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
     at_once = ROWS_AT_ONCE[logits.device.type]
     buffer = logits.new_empty((min(count, at_once), vocabulary), dtype=torch.float32)
     for start in range(0, count, at_once):
-        rows = slice(start, start + at_once)
+        rows = slice(start, min(start + at_once, count))
         piece = logits[rows]
         yield rows, buffer[: len(piece)].copy_(piece)

@@ -26,15 +26,14 @@ from gner_core.training.adapters import add_adapters
 from gner_core.training.attention import attend_in_blocks
 from gner_core.training.data.batches import (
     ExampleKey,
+    PassShape,
     Update,
     accumulation,
-    cut_micro_batch,
     cut_update,
-    padding,
     plan_updates,
     share_of,
 )
-from gner_core.training.data.examples import Batch, Examples, GnerExamples, collate_parts
+from gner_core.training.data.examples import Batch, Examples, GnerExamples, collate_passes
 from gner_core.training.data.texts import TextExamples
 from gner_core.training.data.validation import ValidateAt, Validation
 from gner_core.training.fused import fuse_activations, fuse_norms, round_rotations
@@ -42,6 +41,7 @@ from gner_core.training.guards import Load
 from gner_core.training.launch.shared_memory import unlink_buffers
 from gner_core.training.memory import (
     CPU_TOKENS,
+    CPU_WIDTH_STEP,
     BoundMemory,
     estimated_micro_batch,
     micro_batch_limit,
@@ -87,6 +87,7 @@ class Stage:
         self.request = request
         self.devices = int(os.environ.get("WORLD_SIZE", "1"))
         self.device = int(os.environ.get("RANK", "0"))
+        self.shape = self._shape()
         self.tokenizer = load_tokenizer(Path(request.model))
         self.sentences, held_out = split_off(
             read_sentences(Path(request.sentences)), request.choose
@@ -106,6 +107,14 @@ class Stage:
             updates=self.updates,
         )
 
+    def _shape(self) -> PassShape:
+        encoder_decoder = self.request.backbone.family == "encoder_decoder"
+        if torch.cuda.is_available():
+            return PassShape(encoder_decoder)
+        # Several devices exchange gradients after every pass, so each has the same number of them.
+        most_tokens = None if self.devices > 1 else CPU_TOKENS
+        return PassShape(encoder_decoder, CPU_WIDTH_STEP, most_tokens)
+
     def _examples(self) -> Examples:
         request = self.request
         if isinstance(request.system, GnerSystem):
@@ -120,7 +129,7 @@ class Stage:
         An encoder-decoder pads prompts and targets separately. Prompts, often dominated by the list
         of types, differ less than targets, so sentences with similar targets need least padding.
         """
-        return pair[1] if self._encoder_decoder else sum(pair)
+        return pair[1] if self.shape.encoder_decoder else sum(pair)
 
     @cached_property
     def label_tokens(self) -> list[int]:
@@ -143,10 +152,8 @@ class Stage:
         """Return the tokens of each update when it is cut into such micro-batches."""
         loads = []
         for update, label_tokens in zip(self.updates, self.label_tokens, strict=True):
-            pairs = [
-                padding(self._sizes(keys), encoder_decoder=self._encoder_decoder)
-                for keys in self.passes(update, micro_batch)
-            ]
+            passes = self.passes(update, micro_batch)
+            pairs = [self.shape.padding(self._sizes(keys)) for keys in passes]
             loads.append(Load(sum(t for t, _ in pairs), label_tokens, sum(p for _, p in pairs)))
         return loads
 
@@ -157,21 +164,8 @@ class Stage:
             micro[rows]
             for micro in micros
             if micro[0][1] >= 0  # else the device is idle
-            for rows in cut_micro_batch(
-                self._sizes(micro),
-                encoder_decoder=self._encoder_decoder,
-                most_tokens=self.most_tokens,
-            )
+            for rows in self.shape.cut(self._sizes(micro))
         ]
-
-    @property
-    def most_tokens(self) -> int | None:
-        """Tokens of a forward pass at most; several devices do not go through parts together."""
-        return None if torch.cuda.is_available() or self.devices > 1 else CPU_TOKENS
-
-    @property
-    def _encoder_decoder(self) -> bool:
-        return self.request.backbone.family == "encoder_decoder"
 
     def _sizes(self, keys: list[ExampleKey]) -> list[tuple[int, int]]:
         return [self.lengths[epoch][index] for epoch, index in keys]
@@ -268,11 +262,10 @@ class Stage:
                 updates, micro_batch=micro_batch, devices=self.devices, device=self.device
             ),
             collate_fn=partial(
-                collate_parts,
-                family=self.request.backbone.family,
+                collate_passes,
                 pad=self.tokenizer.pad_token_id,
                 share_prefix=self.shares_prefix,
-                most_tokens=self.most_tokens,
+                shape=self.shape,
             ),
             generator=torch.Generator(),  # else it draws from that of the training
             pin_memory=torch.cuda.is_available(),

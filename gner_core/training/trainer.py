@@ -64,7 +64,7 @@ class StageTrainer(Trainer):
         """Create the trainer; `options` are those of transformers' Trainer.
 
         Args:
-            batches: this device's micro-batches in order, each in parts.
+            batches: this device's micro-batches in order, each in forward passes.
             label_tokens: label tokens of every weight update, over all devices.
             keep: how many checkpoints are kept.
             validation: this device's micro-batches of the validation sentences.
@@ -93,16 +93,16 @@ class StageTrainer(Trainer):
         inputs: list[Batch],
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """Add the gradients of a micro-batch, part by part, and return its loss.
+        """Add the gradients of a micro-batch, pass by pass, and return its loss.
 
         Args:
-            inputs: the parts of the micro-batch.
+            inputs: the forward passes of the micro-batch.
             num_items_in_batch: not used.
         """
         # Given a number of items, the Trainer does not divide the loss by the accumulation steps.
         items = self.label_tokens[self.state.global_step]
         step = super().training_step
-        return torch.stack([step(model, part, items) for part in inputs]).sum()
+        return torch.stack([step(model, one, items) for one in inputs]).sum()
 
     def compute_loss(
         self,
@@ -145,9 +145,9 @@ class StageTrainer(Trainer):
         assert self.validation is not None
         summed = torch.zeros((), dtype=torch.float64, device=self.args.device)
         self.model.eval()
-        for parts in self.validation:
-            for part in parts:
-                summed += self._summed_loss(self.model_wrapped, self._prepare_inputs(part))[0]
+        for passes in self.validation:
+            for batch in passes:
+                summed += self._summed_loss(self.model_wrapped, self._prepare_inputs(batch))[0]
         self.model.train()
         if self.accelerator.num_processes > 1:
             torch.distributed.all_reduce(summed)

@@ -24,7 +24,7 @@ from gner_core.runtime.gpus import VISIBLE, use_gpus
 from gner_core.runtime.worker import Report, run_worker
 from gner_core.training.bench.flops import matmul_peak, settle, shape_of
 from gner_core.training.bench.plain import plain_trainer, shuffled
-from gner_core.training.data.batches import Update, cut_update, padding
+from gner_core.training.data.batches import PassShape, Update, cut_update
 from gner_core.training.stage import Stage, TrainRequest, training_format
 
 PLANNED = 20
@@ -74,7 +74,7 @@ class Computed:
 
     passes: list[tuple[list[tuple[int, int]], int]]
     """Per pass the tokens of prompts and targets, and of their shared prefix."""
-    encoder_decoder: bool
+    shape: PassShape
 
     @classmethod
     def of(cls, stage: Stage, updates: Sequence[Update], *, size: int, plain: bool) -> "Computed":
@@ -93,7 +93,7 @@ class Computed:
                 shared = shared_prefix(prompts) if sharing else 0
                 pairs = [example.lengths for example in examples]
                 passes.append((pairs, shared))
-        return cls(passes, stage.request.backbone.family == "encoder_decoder")
+        return cls(passes, PassShape(stage.shape.encoder_decoder) if plain else stage.shape)
 
     @property
     def label_tokens(self) -> int:
@@ -106,7 +106,7 @@ class Computed:
         computed = padded = 0
         for pairs, shared in self.passes:
             own = [(source - shared, target) for source, target in pairs]
-            tokens, added = padding(own, encoder_decoder=self.encoder_decoder)
+            tokens, added = self.shape.padding(own)
             computed += tokens + added + shared
             padded += added
         return padded / computed

@@ -13,7 +13,8 @@ Example:
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 ExampleKey = tuple[int, int]
@@ -58,23 +59,6 @@ def cut_update(update: Update, *, micro_batch: int, devices: int) -> list[list[E
     return [update[rows] or idle for rows in _even(len(update), count)]
 
 
-def cut_micro_batch(
-    sizes: Sequence[tuple[int, int]], *, encoder_decoder: bool, most_tokens: int | None
-) -> list[slice]:
-    """Cut a micro-batch into the fewest even parts of at most that many tokens with padding.
-
-    Args:
-        sizes: tokens of the prompt and target of each sentence.
-        most_tokens: None for no limit. A sentence that alone has more is a part of its own.
-    """
-    for count in range(1, len(sizes)):
-        cut = _even(len(sizes), count)
-        tokens = [sum(padding(sizes[rows], encoder_decoder=encoder_decoder)) for rows in cut]
-        if most_tokens is None or max(tokens) <= most_tokens:
-            return cut
-    return _even(len(sizes), len(sizes))
-
-
 def share_of(
     updates: Sequence[Update], *, micro_batch: int, devices: int, device: int
 ) -> list[list[ExampleKey]]:
@@ -91,14 +75,38 @@ def accumulation(global_batch: int, *, micro_batch: int, devices: int) -> int:
     return -(-global_batch // (micro_batch * devices))
 
 
-def padding(sizes: Sequence[tuple[int, int]], *, encoder_decoder: bool) -> tuple[int, int]:
-    """Return (tokens, padding) of a micro-batch with these (prompt, target) lengths in tokens."""
-    tokens = sum(map(sum, sizes))
-    if encoder_decoder:
-        width = max(source for source, _ in sizes) + max(target for _, target in sizes)
-    else:
-        width = max(map(sum, sizes))
-    return tokens, width * len(sizes) - tokens
+@dataclass(frozen=True, slots=True)
+class PassShape:
+    """How micro-batches become forward passes: matrices of (sentences, width)."""
+
+    encoder_decoder: bool
+    width_step: int = 1
+    """Widths are multiples of this."""
+    most_tokens: int | None = None
+    """With padding; None for no limit. A sentence that alone has more is a pass of its own."""
+
+    def cut(self, sizes: Sequence[tuple[int, int]]) -> list[slice]:
+        """Cut a micro-batch with these (prompt, target) lengths into the fewest even passes."""
+        for count in range(1, len(sizes)):
+            cut = _even(len(sizes), count)
+            if self.most_tokens is None:
+                return cut
+            if max(sum(self.padding(sizes[rows])) for rows in cut) <= self.most_tokens:
+                return cut
+        return _even(len(sizes), len(sizes))
+
+    def padding(self, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+        """Return (tokens, padding) of a pass over these (prompt, target) lengths in tokens."""
+        tokens = sum(map(sum, sizes))
+        if self.encoder_decoder:
+            width = sum(self.width(side) for side in zip(*sizes, strict=True))
+        else:
+            width = self.width(map(sum, sizes))
+        return tokens, width * len(sizes) - tokens
+
+    def width(self, lengths: Iterable[int]) -> int:
+        """Return the width of rows of these lengths."""
+        return -(-max(lengths) // self.width_step) * self.width_step
 
 
 def _even(length: int, count: int) -> list[slice]:

@@ -11,12 +11,11 @@ from torch.utils.data import Dataset
 
 from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.tokens import Example, Tokens, shared_prefix
-from gner_core.config.backbone import Family
 from gner_core.config.training import TrainParams
 from gner_core.errors import InputError
 from gner_core.records import Sentence
 from gner_core.systems.gner.prompts import TypePool, shuffled
-from gner_core.training.data.batches import ExampleKey, cut_micro_batch
+from gner_core.training.data.batches import ExampleKey, PassShape
 
 IGNORED = -100  # label of positions that carry no loss
 Batch = dict[str, torch.Tensor]
@@ -134,44 +133,35 @@ class GnerExamples(Examples):
         return [self.encoder.target_length(s.words, s.tags) for s in self.sentences]
 
 
-def collate_parts(
-    examples: Sequence[Example],
-    *,
-    family: Family,
-    pad: int,
-    share_prefix: bool,
-    most_tokens: int | None,
+def collate_passes(
+    examples: Sequence[Example], *, pad: int, share_prefix: bool, shape: PassShape
 ) -> list[Batch]:
-    """Return a micro-batch in parts (`cut_micro_batch`), each padded on its own."""
-    cut = cut_micro_batch(
-        [example.lengths for example in examples],
-        encoder_decoder=family == "encoder_decoder",
-        most_tokens=most_tokens,
-    )
+    """Return a micro-batch as the tensors of its forward passes."""
+    cut = shape.cut([example.lengths for example in examples])
     return [
-        collate(examples[rows], family=family, pad=pad, share_prefix=share_prefix) for rows in cut
+        collate(examples[rows], pad=pad, share_prefix=share_prefix, shape=shape) for rows in cut
     ]
 
 
 def collate(
     examples: Sequence[Example],
     *,
-    family: Family,
     pad: int,
     share_prefix: bool,
+    shape: PassShape,
 ) -> Batch:
-    """Pad examples into tensors of shape (examples, tokens).
+    """Pad examples into tensors of shape (examples, width).
 
-    decoder_only: with `share_prefix`, `prefix` holds the tokens with which all prompts begin, once.
+    Decoder-only: with `share_prefix`, `prefix` holds the tokens with which all prompts begin, once.
     `input_ids` holds the rest. It needs no mask: padding stands on the right, where no token sees it.
     """
     targets = [example.labels(IGNORED) for example in examples]
-    if family == "encoder_decoder":
+    if shape.encoder_decoder:
         sources = [example.source for example in examples]
         return {
-            "input_ids": _pad(sources, pad),
-            "attention_mask": _pad([[1] * len(row) for row in sources], 0),
-            "labels": _pad(targets, IGNORED),
+            "input_ids": _pad(sources, pad, shape),
+            "attention_mask": _pad([[1] * len(row) for row in sources], 0, shape),
+            "labels": _pad(targets, IGNORED, shape),
         }
     shared = shared_prefix([example.source for example in examples]) if share_prefix else 0
     rows = [example.source[shared:] + example.target for example in examples]
@@ -181,11 +171,11 @@ def collate(
     ]
     return {
         "prefix": torch.tensor([examples[0].source[:shared]], dtype=torch.long),
-        "input_ids": _pad(rows, pad),
-        "labels": _pad(labels, IGNORED),
+        "input_ids": _pad(rows, pad, shape),
+        "labels": _pad(labels, IGNORED, shape),
     }
 
 
-def _pad(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
-    width = max(len(row) for row in rows)
+def _pad(rows: Sequence[Sequence[int]], value: int, shape: PassShape) -> torch.Tensor:
+    width = shape.width(map(len, rows))
     return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows])

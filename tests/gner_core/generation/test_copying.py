@@ -32,6 +32,7 @@ from gner_core.generation.guided.decoding import GuidedGenerator, GuidedQuery
 from gner_core.generation.guided.progress import follow
 from gner_core.records import Sentence
 from gner_core.systems.gner.targets import BIO, LEAN, target
+from gner_core.training.data.batches import PassShape
 from gner_core.training.data.examples import IGNORED, collate
 from gner_core.training.trainer import predicted_labels
 from tests.gner_core.conftest import Family, backbone
@@ -149,7 +150,12 @@ def learn_by_heart(
     """Train a model until it writes the targets of all sentences without a fault, in every form."""
     examples = [e.example(s.words, s.tags, s.types) for e in encoders for s in sentences]
     family: Family = "encoder_decoder" if model.config.is_encoder_decoder else "decoder_only"
-    batch = collate(examples, family=family, pad=0, share_prefix=False)
+    batch = collate(
+        examples,
+        pad=0,
+        share_prefix=False,
+        shape=PassShape(encoder_decoder=family == "encoder_decoder"),
+    )
     wanted = predicted_labels(batch)
     batch.pop("prefix", None)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)

@@ -14,6 +14,7 @@ from gner_core.errors import InputError
 from gner_core.records import Sentence
 from gner_core.systems.gner.targets import BIO
 from gner_core.training.checkpoints.resume import checkpoints
+from gner_core.training.data.batches import PassShape
 from gner_core.training.data.examples import IGNORED, GnerExamples, collate
 from gner_core.training.trainer import StageTrainer
 from gner_core.training.worker import work
@@ -37,13 +38,14 @@ def test_loss_and_gradient_do_not_depend_on_the_micro_batch(
     assert_equal_curves(*curves)
 
 
-def test_parts_of_a_micro_batch_do_not_change_the_training(
+def test_the_passes_of_a_micro_batch_do_not_change_the_training(
     steady_model: TinyModel, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     curves, shares = [], []
-    for tokens in (4096, 1):
+    for tokens, step in ((4096, 16), (1, 1)):
         padding: list[float] = []
         monkeypatch.setattr("gner_core.training.stage.CPU_TOKENS", tokens)
+        monkeypatch.setattr("gner_core.training.stage.CPU_WIDTH_STEP", step)
         place = tmp_path / str(tokens)
         work(
             ask(steady_model, place, train={"epochs": 1}, train_batch=8),
@@ -90,7 +92,8 @@ def test_the_loss_is_the_mean_over_label_tokens_of_a_plain_forward_pass(
     encoder = Encoder(load_tokenizer(tiny_model.folder), tiny_model.backbone, BIO)
     examples = GnerExamples(news[:3], encoder, ask(tiny_model).train)
     rows = [examples[(0, i)] for i in range(3)]
-    batch = collate(rows, family=tiny_model.backbone.family, pad=0, share_prefix=True)
+    shape = PassShape(tiny_model.backbone.family == "encoder_decoder")
+    batch = collate(rows, pad=0, share_prefix=True, shape=shape)
     model = load_model(tiny_model.folder, tiny_model.backbone, dtype="float32").eval()
     tokens = sum(len(row.target) for row in rows)
     settings = TrainingArguments(str(tmp_path), report_to=[])

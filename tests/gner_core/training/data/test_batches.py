@@ -1,10 +1,9 @@
 from gner_core.training.data.batches import (
     ExampleKey,
+    PassShape,
     Update,
     accumulation,
-    cut_micro_batch,
     cut_update,
-    padding,
     plan_updates,
     share_of,
 )
@@ -57,19 +56,22 @@ def test_a_window_groups_small_global_batches_by_length() -> None:
 
 
 def test_padding_counts_what_fills_up_rows() -> None:
-    assert padding([(3, 4), (2, 6)], encoder_decoder=True) == (15, 3)
-    assert padding([(3, 4), (2, 6)], encoder_decoder=False) == (15, 1)
+    sizes = [(3, 4), (2, 6)]
+    assert PassShape(encoder_decoder=True).padding(sizes) == (15, 3)
+    assert PassShape(encoder_decoder=False).padding(sizes) == (15, 1)
+    assert PassShape(encoder_decoder=True, width_step=4).padding(sizes) == (15, 9)
+    assert PassShape(encoder_decoder=False, width_step=4).padding(sizes) == (15, 1)
 
 
-def test_a_micro_batch_is_cut_into_the_fewest_parts_within_the_tokens() -> None:
-    def parts(most_tokens: int | None, sizes: list[tuple[int, int]]) -> list[int]:
-        cut = cut_micro_batch(sizes, encoder_decoder=False, most_tokens=most_tokens)
+def test_a_micro_batch_is_cut_into_the_fewest_passes_within_the_tokens() -> None:
+    def passes(most_tokens: int | None, sizes: list[tuple[int, int]]) -> list[int]:
+        cut = PassShape(encoder_decoder=False, most_tokens=most_tokens).cut(sizes)
         assert [pair for rows in cut for pair in sizes[rows]] == sizes
         return [len(sizes[rows]) for rows in cut]
 
     rising = [(4, 1), (4, 2), (4, 3), (4, 4), (4, 16)]
-    assert parts(None, rising) == [5]
-    assert parts(100, rising) == [5]
-    assert parts(99, rising) == [2, 3]  # 12, and 60 with padding
-    assert parts(59, rising) == [1, 2, 2]
-    assert parts(19, rising) == [1, 1, 1, 1, 1]  # the last alone has 20
+    assert passes(None, rising) == [5]
+    assert passes(100, rising) == [5]
+    assert passes(99, rising) == [2, 3]  # 12, and 60 with padding
+    assert passes(59, rising) == [1, 2, 2]
+    assert passes(19, rising) == [1, 1, 1, 1, 1]  # the last alone has 20
