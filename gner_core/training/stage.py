@@ -1,7 +1,8 @@
 """One training stage, from a request to a Trainer that is ready to train."""
 
 import os
-from functools import cached_property, partial
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from gner_core.backbones.encoder import Encoder
 from gner_core.backbones.load import load_model, load_tokenizer
 from gner_core.backbones.number_format import NumberFormat, number_format
 from gner_core.backbones.text_encoder import TextEncoder
+from gner_core.backbones.tokens import Example
 from gner_core.config.backbone import BackboneParams
 from gner_core.config.execution import DeepspeedLauncher, ExecutionParams
 from gner_core.config.systems.any import System
@@ -167,6 +169,15 @@ class Stage:
             for rows in self.shape.cut(self._sizes(micro))
         ]
 
+    def largest(self, micro_batch: int) -> Batch | None:
+        """Return the forward pass with most tokens where a single CPU trains; elsewhere None."""
+        if self.shape.most_tokens is None:
+            return None
+        passes = (keys for update in self.updates for keys in self.passes(update, micro_batch))
+        keys = max(passes, key=lambda keys: sum(self.shape.padding(self._sizes(keys))))
+        (batch,) = self._collated([self.examples[key] for key in keys])
+        return batch
+
     def _sizes(self, keys: list[ExampleKey]) -> list[tuple[int, int]]:
         return [self.lengths[epoch][index] for epoch, index in keys]
 
@@ -214,6 +225,7 @@ class Stage:
             args=arguments,
             batches=self._loader(self.examples, self.updates, micro_batch),
             label_tokens=self.label_tokens,
+            largest=self.largest(micro_batch),
             keep=self.request.execution.keep_checkpoints,
             callbacks=callbacks,
             **validated,
@@ -261,14 +273,18 @@ class Stage:
             batch_sampler=share_of(
                 updates, micro_batch=micro_batch, devices=self.devices, device=self.device
             ),
-            collate_fn=partial(
-                collate_passes,
-                pad=self.tokenizer.pad_token_id,
-                share_prefix=self.shares_prefix,
-                shape=self.shape,
-            ),
+            collate_fn=self._collated,
             generator=torch.Generator(),  # else it draws from that of the training
             pin_memory=torch.cuda.is_available(),
+        )
+
+    def _collated(self, examples: Sequence[Example]) -> list[Batch]:
+        """Return a micro-batch as the tensors of its forward passes."""
+        return collate_passes(
+            examples,
+            pad=self.tokenizer.pad_token_id,
+            share_prefix=self.shares_prefix,
+            shape=self.shape,
         )
 
     def arguments(self, micro_batch: int) -> TrainingArguments:

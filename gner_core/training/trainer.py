@@ -56,6 +56,7 @@ class StageTrainer(Trainer):
         *,
         batches: DataLoader[Any],
         label_tokens: Sequence[int],
+        largest: Batch | None,
         keep: int,
         validation: DataLoader[Any] | None = None,
         validation_tokens: int = 0,
@@ -66,6 +67,7 @@ class StageTrainer(Trainer):
         Args:
             batches: this device's micro-batches in order, each in forward passes.
             label_tokens: label tokens of every weight update, over all devices.
+            largest: a forward pass to rehearse; None for none.
             keep: how many checkpoints are kept.
             validation: this device's micro-batches of the validation sentences.
             validation_tokens: their label tokens, over all devices.
@@ -75,6 +77,7 @@ class StageTrainer(Trainer):
         self.batches = batches
         self.head = LabelHead(self.model)
         self.label_tokens = label_tokens
+        self.largest = largest
         self.keep = keep
         self.failed = False
         """The last checkpoint could not be written, for another reason than a full disk."""
@@ -197,7 +200,21 @@ class StageTrainer(Trainer):
         self.accelerator.unwrap_model(self.model_wrapped, keep_fp32_wrapper=False)
         if resume_from_checkpoint is not None:
             self._restore(Path(resume_from_checkpoint))
+        if self.largest is not None:
+            self._rehearse(self.largest)
         return prepared
+
+    def _rehearse(self, batch: Batch) -> None:
+        """Run a forward and a backward pass that leave no trace but the memory that they took.
+
+        After the largest pass all others fit into the same memory, which otherwise grows for a
+        hundred updates; and too little memory shows at once.
+        """
+        self.model.train()
+        with torch.random.fork_rng(devices=[]):
+            loss, _ = self._summed_loss(self.model_wrapped, self._prepare_inputs(batch))
+            loss.backward()
+        self.model.zero_grad()
 
     def _load_from_checkpoint(
         self, resume_from_checkpoint: str, model: torch.nn.Module | None = None

@@ -15,7 +15,8 @@ from gner_core.records import Sentence
 from gner_core.systems.gner.targets import BIO
 from gner_core.training.checkpoints.resume import checkpoints
 from gner_core.training.data.batches import PassShape
-from gner_core.training.data.examples import IGNORED, GnerExamples, collate
+from gner_core.training.data.examples import IGNORED, Batch, GnerExamples, collate
+from gner_core.training.stage import Stage
 from gner_core.training.trainer import StageTrainer
 from gner_core.training.worker import work
 from tests.gner_core.conftest import TinyModel
@@ -55,6 +56,28 @@ def test_the_passes_of_a_micro_batch_do_not_change_the_training(
         shares.append(sum(padding))
     assert_equal_curves(*curves)
     assert shares[0] > shares[1] == 0
+
+
+def test_the_largest_pass_is_rehearsed_without_a_trace(
+    tiny_model: TinyModel, ask: Ask, whole_training: Whole, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """The T5 has dropout, so that a changed state of the random numbers would be seen."""
+    whole, rehearsed = whole_training(tiny_model), []
+    monkeypatch.setattr(StageTrainer, "_rehearse", lambda _, batch: rehearsed.append(batch))
+    request = ask(tiny_model, tmp_path)
+    work(request, silent)
+    with_rehearsal = load_file(whole / "out" / "model.safetensors")
+    without = load_file(tmp_path / "out" / "model.safetensors")
+    assert all(torch.equal(with_rehearsal[name], without[name]) for name in without)
+    stage = Stage(request)
+    trained = stage.trainer(micro_batch=stage.micro_batch(), checkpoint=None, callbacks=[])
+    sizes = [positions(batch) for passes in trained.batches for batch in passes]
+    assert [positions(batch) for batch in rehearsed] == [max(sizes)]
+
+
+def positions(batch: Batch) -> int:
+    inputs, labels = batch["input_ids"].numel(), batch["labels"].numel()
+    return inputs + labels if "attention_mask" in batch else inputs
 
 
 def assert_equal_curves(
@@ -97,7 +120,9 @@ def test_the_loss_is_the_mean_over_label_tokens_of_a_plain_forward_pass(
     model = load_model(tiny_model.folder, tiny_model.backbone, dtype="float32").eval()
     tokens = sum(len(row.target) for row in rows)
     settings = TrainingArguments(str(tmp_path), report_to=[])
-    trainer = StageTrainer(model=model, args=settings, batches=None, label_tokens=[tokens], keep=1)
+    trainer = StageTrainer(
+        model=model, args=settings, batches=None, label_tokens=[tokens], largest=None, keep=1
+    )
     loss = trainer.compute_loss(model, batch)
     loss.backward()
     ours = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
