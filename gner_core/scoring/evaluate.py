@@ -11,6 +11,7 @@ from gner_core.scoring.analysis.calibration import Calibration
 from gner_core.scoring.analysis.errors import Errors, text_faults, word_edits
 from gner_core.scoring.analysis.significance import MEAN, interval
 from gner_core.scoring.analysis.thresholds import Thresholds
+from gner_core.scoring.metrics.published import has_own_metric
 from gner_core.scoring.metrics.tally import Tally, tally
 from gner_core.scoring.scored import Scored
 from gner_core.type_names import type_key
@@ -45,7 +46,7 @@ def summarise(scored: Sequence[Scored], params: ScoringParams) -> dict[str, Any]
 def _of_answers(scored: Sequence[Scored], params: ScoringParams) -> dict[str, Any]:
     """Return what only systems beside gner have: their own metric, and what they answered."""
     own: dict[str, Any] = {}
-    if any(s.answers and s.answers.published for s in scored):
+    if has_own_metric(scored):
         own["published"] = metric_summary(tally(scored, "published", without=()), params)
     return {**own, "texts": answer_faults(scored), "answers": answer_counts(scored)}
 

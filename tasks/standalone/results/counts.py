@@ -10,6 +10,7 @@ from gner_core.reports.sweep.differences import counted
 from gner_core.runtime.files import read_json
 from gner_core.scoring.analysis.calibration import Calibration
 from gner_core.scoring.analysis.errors import CLASSES, Errors, entity_errors
+from gner_core.scoring.metrics.published import has_own_metric
 from gner_core.scoring.metrics.tally import Tally, tally
 from gner_core.scoring.scored import Scored, read_scored
 from gner_core.store.artifacts import ArtifactRef, Store
@@ -32,7 +33,8 @@ def counts_of(
         bins: of confidences.
     """
     scored = sorted(read_scored(store.fetch(score) / SCORED), key=lambda one: (one.corpus, one.id))
-    tallies = {kind: tally(scored, kind, without=()) for kind in sorted({*kinds} - {COUNTED})}
+    unknown = {COUNTED} if has_own_metric(scored) else {COUNTED, "published"}
+    tallies = {kind: tally(scored, kind, without=()) for kind in sorted({*kinds} - unknown)}
     counts: dict[str, dict[str, Columns]] = {}
     for metric, found in tallies.items():
         for corpus, rows in found.sentences.items():

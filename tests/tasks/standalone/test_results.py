@@ -102,6 +102,13 @@ def test_a_finished_sweep_becomes_a_page(done: Path) -> None:
     assert svg.startswith(b"<?xml") and len(svg) < 30_000
 
 
+def test_a_metric_that_a_system_does_not_have_is_no_zero(file: Path) -> None:
+    study_files(file.parents[1], show=["zero-shot/f1", "zero-shot/own_f1"])
+    run_points(planned(file))
+    assert gner(file)[0] == 0
+    assert [line[2] for line in rows(page(file).read_text(), "form")] == ["–", "–"]
+
+
 def test_a_page_that_is_not_the_output_is_found(done: Path) -> None:
     assert gner(done, "--check")[0] == 0
     text = page(done).read_text()
