@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal
 
-from gner_core.type_names import plain_label
+from gner_core.type_names import plain_label, type_key
 
 Scheme = Literal["bio", "iob1", "bioes", "bilou", "bmes", "unlabelled", "io"]
 
@@ -30,6 +30,8 @@ PREFIXES = {
 ALONE = {prefix: plain for known in PREFIXES.values() for prefix, plain in known.items()}
 """The prefixes of all schemes: what tags without labels may be."""
 OPENS, CLOSES = frozenset("BS"), frozenset("ES")
+ENDS_WITH_LABEL = ("iob1", "io")
+"""Schemes in which another published label begins an entity, also where both are one type."""
 TAG = re.compile(r"\s*(?:O|[BIESLUMW][-_].*\S.*)\s*", re.DOTALL | re.IGNORECASE)
 """A tag of any scheme with prefixes, such as `B-person`, `b-person` or `B_person`."""
 BARE_LABEL = re.compile(r"[^\W\d][\w/&.+ -]*")
@@ -90,11 +92,13 @@ class BioTags:
 
     def _convert(self, tag_before: str, tag: str) -> tuple[str, list[str]]:
         """Return the BIO tag of a tag, and what had to be mended."""
-        before_prefix, before = self._read(tag_before)
-        prefix, label = self._read(tag)
+        before_prefix, before, published_before = self._read(tag_before)
+        prefix, label, published = self._read(tag)
         faults = []
         is_open = bool(before) and before_prefix not in CLOSES
         follows = is_open and label == before and prefix not in OPENS
+        if self.scheme in ENDS_WITH_LABEL and type_key(published) != type_key(published_before):
+            follows = False
         prefixes = PREFIXES.get(self.scheme, {})
         if len(prefixes) > 2 and is_open and not follows:
             closing = " or ".join(f"{p}-" for p, plain in prefixes.items() if plain in CLOSES)
@@ -107,14 +111,14 @@ class BioTags:
             )
         return ((f"I-{label}" if follows else f"B-{label}") if label else "O"), faults
 
-    def _read(self, tag: str) -> tuple[str, str]:
-        """Return ("O", "") or (prefix of BIOES, label of the params)."""
+    def _read(self, tag: str) -> tuple[str, str, str]:
+        """Return ("O", "", "") or (prefix of BIOES, label of the params, published label)."""
         plain = plain_label(tag)
         if plain == "O" or (plain == "o" and self.scheme != "io"):
-            return "O", ""
+            return "O", "", ""
         prefix, published = self._parts(tag, plain)
         if published in self.labels_to_o:
-            return "O", ""
+            return "O", "", ""
         if self.labels == "open":
             if published == "O":
                 raise TagError(tag, "an entity is labelled O, which is no type; labels_to_o: [O]")
@@ -124,12 +128,12 @@ class BioTags:
                     f"{published[:60]!r} is a tag of scheme bio, and no bare label; write scheme: bio, "
                     "or name the label in labels",
                 )
-            return prefix, published
+            return prefix, published, published
         label = self.labels.get(published)
         if label is None:
             known = ", ".join([*self.labels, *sorted(self.labels_to_o)])
             raise TagError(tag, f"label {published[:60]!r} is not in the corpus' labels: {known}")
-        return prefix, label
+        return prefix, label, published
 
     def _parts(self, tag: str, plain: str) -> tuple[str, str]:
         """Return (prefix of BIOES, published label) of a tag other than O."""

@@ -5,7 +5,7 @@ Example:
     "its text is 'Ada', but 0 to 4 is 'Ada '; positions count characters, not bytes or UTF-16 units"
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from unicodedata import normalize
 
@@ -35,11 +35,11 @@ class ListedText(msgspec.Struct):
     entities: list[ListedEntity]
 
 
-def read_texts(file: Path, labels: Mapping[str, str]) -> list[ListedText] | None:
+def read_texts(file: Path, named: Callable[[str], str]) -> list[ListedText] | None:
     """Return the texts that `gner predict` printed; None for a file of another kind.
 
     Args:
-        labels: label in the file → label that it is given; others stay as they are.
+        named: label in the file, in composed letters (NFC) → label that it is given.
 
     Raises:
         InputError: for a line of another kind, and an entity that its text cannot have.
@@ -56,24 +56,19 @@ def read_texts(file: Path, labels: Mapping[str, str]) -> list[ListedText] | None
             raise InputError(
                 f"{file}, line {number}: not a line of gner predict: {error}"
             ) from None
-        _check(text, labels, f"{file}, line {number}")
+        _check(text, named, f"{file}, line {number}")
         for entity in text.entities:
-            entity.label = _named(entity.label, labels)
+            entity.label = named(normalize("NFC", entity.label))
         texts.append(text)
     return texts
 
 
-def _named(label: str, labels: Mapping[str, str]) -> str:
-    label = normalize("NFC", label)
-    return labels.get(label, label)
-
-
-def _check(text: ListedText, labels: Mapping[str, str], where: str) -> None:
+def _check(text: ListedText, named: Callable[[str], str], where: str) -> None:
     """Raise InputError for an entity that the text cannot have, or that is listed twice."""
     seen: dict[tuple[int, int, str], int] = {}
     for number, entity in enumerate(text.entities, start=1):
         fault = fault_of(entity, text.text)
-        key = (entity.start, entity.end, _named(entity.label, labels))
+        key = (entity.start, entity.end, named(normalize("NFC", entity.label)))
         first = seen.setdefault(key, number)
         if not fault and first != number:
             fault = f"is entity {first} once more; list it once"

@@ -17,7 +17,7 @@ Example:
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 from pathlib import Path
@@ -82,15 +82,16 @@ def read_own(file: Path) -> OwnFile:
     if labels == "open":
         return OwnFile(as_written, {}, as_written, notes)
     types = tuple(dict.fromkeys(labels.values()))
-    sentences = [replace(_relabelled(one, labels), types=types) for one in as_written]
+    renamed = (_relabelled(one, lambda label: labels.get(label, label)) for one in as_written)
+    sentences = [replace(one, types=types) for one in renamed]
     return OwnFile(sentences, dict(labels), as_written, notes)
 
 
-def _relabelled(sentence: Sentence, labels: Mapping[str, str]) -> Sentence:
-    """Return a sentence with other labels; those not among `labels` stay."""
+def _relabelled(sentence: Sentence, named: Callable[[str], str]) -> Sentence:
+    """Return a sentence with other labels."""
 
     def written(tag: str) -> str:
-        return tag if tag == "O" else f"{tag[:2]}{labels.get(tag[2:], tag[2:])}"
+        return tag if tag == "O" else f"{tag[:2]}{named(tag[2:])}"
 
     return replace(sentence, tags=tuple(map(written, sentence.tags)))
 
@@ -105,20 +106,28 @@ class Pair(NamedTuple):
 def read_pair(gold: Path, predicted: Path) -> Pair:
     """Return the gold sentences with the predictions for them, and labels as the gold has them.
 
-    A predicted label that is the plain name of a gold label, as `person` of `PER`, counts as that.
+    A predicted label that is the plain name of a gold label, as `person` or `Person` of `PER`,
+    counts as that.
 
     Raises:
         InputError: for a file that cannot be read, and where the two differ in their words.
     """
     own = read_own(gold)
     sentences = [replace(one, corpus=gold.stem) for one in own.as_written]
-    labels = {name: label for label, name in own.types.items() if name not in own.types}
-    texts = read_texts(predicted, labels)
+    named = _as_in_gold(own.types)
+    texts = read_texts(predicted, named)
     if texts is not None:
         return Pair(_in_texts(sentences, texts, str(predicted)), [own.notes])
     other = read_own(predicted)
-    written = [_relabelled(one, labels) for one in other.as_written]
+    written = [_relabelled(one, named) for one in other.as_written]
     return Pair(_by_sentence(sentences, written, str(predicted)), [own.notes, other.notes])
+
+
+def _as_in_gold(types: Mapping[str, str]) -> Callable[[str], str]:
+    """Return what gives a predicted label the form of the gold's labels, which have these types."""
+    names = {type_key(name): label for label, name in types.items()}
+    labels = {**names, **{type_key(label): label for label in types}}
+    return lambda label: label if label in types else labels.get(type_key(label), label)
 
 
 def _by_sentence(

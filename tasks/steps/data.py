@@ -26,6 +26,8 @@ NOT_IDENTITY = {
 """What a catalog entry says about a corpus without changing what is read from its files."""
 WORDS_VERSION = 2
 """Of the rule by which texts are split into words, and of the entities that brat files give."""
+TAGS_VERSION = 2
+"""Of the conversion of tags, where several published labels are one type."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -48,10 +50,11 @@ class Corpus(Step):
         read = values(self.params, without=NOT_IDENTITY)
         if form.kind == "brat" or (isinstance(form, TextFormat) and form.tokens == "words"):
             read["words_version"] = WORDS_VERSION
-        if not isinstance(
-            self.params.labels, str
-        ):  # a mapping has no order in a key, its types have
-            read["types"] = list(dict.fromkeys(self.params.labels.values()))
+        labels = self.params.labels
+        if not isinstance(labels, str):  # a mapping has no order in a key, its types have
+            read["types"] = list(dict.fromkeys(labels.values()))
+            if len(read["types"]) < len(labels):
+                read["tags_version"] = TAGS_VERSION
         return {**read, "name": self.name, "files": dict(self.digests)}
 
     @cached_property

@@ -61,6 +61,14 @@ def test_labels_that_share_a_name_go_on_as_one_entity() -> None:
     assert convert("bio", "B-x I-y", x="same", y="same")[0] == "B-same I-same"
 
 
+def test_another_label_begins_an_entity_where_a_scheme_has_no_other_sign() -> None:
+    assert convert("iob1", "I-x I-y", x="same", y="same")[0] == "B-same B-same"
+    assert convert("io", "x x y X", x="same", y="same", X="same")[0] == (
+        "B-same I-same B-same B-same"
+    )
+    assert convert("io", "x X", x="same", X="same")[0] == "B-same I-same"
+
+
 @pytest.mark.parametrize(
     "tag", ["X-a", "B-", "I", "B:a", "", "0", "B- ", "S-a", "s_a", "B-a|B-b", "B-a|O", "B-a\u2028b"]
 )

@@ -22,7 +22,10 @@ from gner_core.strict import JSON
 
 LISTS = ("data", "examples", "documents", "records", "instances", "rows", "items", "dataset")
 """Keys under which one object may hold all records."""
-CONTENTS = {"text", "tokens", "words", "sentence", "content"}
+CONTENTS = {
+    *("text", "tokens", "words", "sentence", "content"),
+    *("raw", "raw_text", "body", "passage"),
+}
 """Keys of an object that is itself a record."""
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
@@ -55,12 +58,10 @@ def _records(value: Any) -> list[Any]:
     if len(lists) == 1:
         return lists[0]
     by_id = list(value.values())
-    if (
-        len(by_id) > 1
-        and all(map(_is_object, by_id))
-        and len({frozenset(one) for one in by_id}) == 1
-    ):
-        return by_id
+    if len(by_id) > 1 and all(map(_is_object, by_id)):
+        keys = [frozenset(one) for one in by_id]
+        if len({*keys}) == 1 or frozenset.intersection(*keys) & CONTENTS:
+            return by_id
     return [value]
 
 
@@ -130,7 +131,18 @@ def is_one_object_a_line(path: Path) -> bool:
             return _is_pair(json.loads(first))
         except (ValueError, RecursionError):
             return False
-    return first != "{" and not first.startswith("[")
+    return not first.startswith("[") and not _goes_on(first)
+
+
+def _goes_on(line: str) -> bool:
+    """Say whether a line is only the beginning of a JSON value."""
+    try:
+        JSON.decode(line)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(line)
+    except (ValueError, RecursionError):
+        pass
+    return False
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Any]]:

@@ -111,8 +111,8 @@ def test_plain_names_and_normal_forms_of_types_meet(gold: Path) -> None:
     own = GOLD.replace("LOC", "société")
     gold.write_text(normalize("NFC", own))
     other = gold.with_name("pred.tsv")
-    other.write_text(normalize("NFD", own).replace("PER", "person"))
-    texts = predicted(gold.parent, ADA, (12, 20, normalize("NFD", "société")), (22, 26, "person"),
+    other.write_text(normalize("NFD", own).replace("PER", "Person"))
+    texts = predicted(gold.parent, ADA, (12, 20, normalize("NFD", "société")), (22, 26, "PERSON"),
                       texts=(" ".join(TEXTS),))  # fmt: skip
     for file in (str(other), texts):
         result = run("score", str(gold), file, "--metric", "span", "--json", "--workers", "1")

@@ -110,6 +110,7 @@ def test_a_tag_among_labels_of_entities_is_looked_at(tmp_path: Path) -> None:
         {"data": [RECORD, RECORD]},
         {"version": "1.0", "examples": [RECORD, RECORD]},
         {"7": RECORD, "9": RECORD},
+        {"7": RECORD, "9": {**RECORD, "note": "checked"}},
     ],
 )
 @pytest.mark.parametrize("indent", [None, 1])
@@ -118,6 +119,18 @@ def test_one_object_may_hold_all_records(
 ) -> None:
     found = look_at(tmp_path, json.dumps(whole, indent=indent))
     assert entities(found) == [("Ida Moe", "PER"), ("Oslo", "LOC")] * 2
+
+
+def test_a_list_of_records_may_begin_in_the_first_line(tmp_path: Path) -> None:
+    records = ",\n  ".join([json.dumps(RECORD)] * 2)
+    found = look_at(tmp_path, f'{{"data": [\n  {records}\n]}}')
+    assert entities(found) == [("Ida Moe", "PER"), ("Oslo", "LOC")] * 2
+
+
+def test_a_record_may_call_its_entities_items(tmp_path: Path) -> None:
+    items = [{"start": 0, "end": 5, "label": "PER"}]
+    found = look_at(tmp_path, json.dumps({"passage": "Maria visited Lyon.", "items": items}))
+    assert entities(found) == [("Maria", "PER")]
 
 
 def test_an_empty_entity_is_an_error_and_does_not_move_the_others(tmp_path: Path) -> None:
