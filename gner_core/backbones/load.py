@@ -149,6 +149,8 @@ def load_model(
         refuse_broken_weights(folder)
         raise InputError(f"{folder}: cannot load {backbone.name}: {first_line(error)}") from error
     _refuse_faulty(folder, model, report)
+    if backbone.family == "encoder_decoder":
+        _refuse_unknown_start(folder, model)
     return model
 
 
@@ -163,7 +165,7 @@ def refuse_broken_weights(folder: Path) -> None:
         try:
             with safe_open(file, framework="pt"):
                 pass
-        except SafetensorError as error:
+        except (SafetensorError, OSError) as error:
             raise InputError(f"{file}: broken weights ({error}); get the file again") from None
     for index in folder.glob("*.safetensors.index.json"):
         missing = sorted({*shards_of(index).values()} - {file.name for file in files})
@@ -191,6 +193,16 @@ def _refuse_faulty(folder: Path, model: PreTrainedModel, report: Mapping[str, An
         raise InputError(
             f"{folder}: the weights hold NaN or infinity ({_some(broken)}); train again or take "
             "another checkpoint"
+        )
+
+
+def _refuse_unknown_start(folder: Path, model: PreTrainedModel) -> None:
+    start = getattr(model.config, "decoder_start_token_id", None)
+    if not isinstance(start, int) or not 0 <= start < model.config.vocab_size:
+        raise InputError(
+            f"{folder}: {CONFIG} has the decoder_start_token_id {start!r}, with which the decoder "
+            f"begins; set it to a token's number, 0 to {model.config.vocab_size - 1} (of T5, that of "
+            "its pad token)"
         )
 
 

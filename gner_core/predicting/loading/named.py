@@ -14,6 +14,7 @@ from gner_core.config.backbone import BackboneParams, FolderSource, HubSource
 from gner_core.config.checkpoint import Description
 from gner_core.config.reading.models import foreign_model
 from gner_core.config.systems.any import RatingParams
+from gner_core.errors import InputError
 from gner_core.hub import has_safetensors, pinned, snapshot
 from gner_core.predicting.loading.folder import load_folder
 from gner_core.predicting.predictor import Predictor
@@ -37,6 +38,8 @@ def load(
     loaded = partial(
         load_folder, beams=beams, batch=batch, device=device, dtype=dtype, rating=rating
     )
+    if not isinstance(checkpoint, str | os.PathLike):
+        raise InputError(f"checkpoint is {checkpoint!r}; give a folder, a models file or a name")
     name = os.fspath(checkpoint)
     if isinstance(about, Description):
         return loaded(Path(name), about=about)

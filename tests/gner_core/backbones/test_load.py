@@ -63,6 +63,14 @@ def test_weights_that_are_missing_or_have_no_place(copy: TinyModel) -> None:
     assert "weights without a place in the model: lost;" in fault_of(copy)
 
 
+@pytest.mark.parametrize("start", [None, 99_999, -1])
+def test_a_decoder_begins_with_a_token(copy: TinyModel, start: int | None) -> None:
+    if copy.backbone.family == "decoder_only":
+        pytest.skip("has no decoder of its own")
+    change_json(copy.folder / CONFIG, decoder_start_token_id=start)
+    assert f"config.json has the decoder_start_token_id {start}, with which" in fault_of(copy)
+
+
 def test_weights_of_another_size(copy: TinyModel, capfd: pytest.CaptureFixture[str]) -> None:
     name = change_weights(copy, lambda weights, one: weights.update({one: torch.ones(3, 5)}))
     assert f"weights of another size: {name} is 3×5, config.json says " in fault_of(copy)

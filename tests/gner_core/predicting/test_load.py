@@ -37,6 +37,12 @@ def test_what_makes_no_sense_is_one_line(
         gner_core.load(checkpoint, **given)
 
 
+@pytest.mark.parametrize("name", [None, 5, b"folder"])
+def test_what_names_no_checkpoint_is_refused(name: Any) -> None:
+    with pytest.raises(InputError, match=f"checkpoint is {name!r}; give a folder"):
+        gner_core.load(name)
+
+
 def test_a_checkpoint_computes_where_and_how_it_is_told(checkpoint: Path) -> None:
     for dtype in ("float32", "bfloat16", torch.bfloat16):
         model = gner_core.load(checkpoint, device="cpu", dtype=dtype)

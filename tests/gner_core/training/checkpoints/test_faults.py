@@ -33,6 +33,14 @@ def test_damaged_weights_are_named(steady_model: TinyModel, ask: Ask) -> None:
         work(ask(steady_model), silent)
 
 
+def test_a_link_to_weights_that_are_not_there_is_named(steady_model: TinyModel, ask: Ask) -> None:
+    weights = steady_model.folder / "model.safetensors"
+    weights.unlink()
+    weights.symlink_to("elsewhere")
+    with pytest.raises(InputError, match=rf"{weights}: broken weights"):
+        work(ask(steady_model), silent)
+
+
 def test_missing_weights_are_named(steady_model: TinyModel, ask: Ask) -> None:
     (steady_model.folder / "model.safetensors").unlink()
     with pytest.raises(InputError, match="cannot load tiny"):
