@@ -39,15 +39,17 @@ def keys_of(entities: Sequence[Any]) -> Keys | None:
     """Return the keys or indices of start, end and label; None where these are no entities."""
     lists = [one for one in entities if isinstance(one, list) and len(one) >= 3]
     if lists and len(lists) * 2 > len(entities):
-        kinds = Counter(tuple(map(_kind, one[:4])) for one in lists).most_common(1)[0][0]
-        if kinds == ("number", "number", "text", "text"):
-            return 0, 1, _index_of_label(lists)
         by_kinds: dict[tuple[str, ...], Keys] = {
             ("number", "number", "text"): (0, 1, 2),
             ("number", "number", "number"): (0, 1, 2),
             ("text", "number", "number"): (1, 2, 0),
         }
-        return by_kinds.get(kinds[:3])
+        counted = Counter(tuple(map(_kind, one[:4])) for one in lists).most_common()
+        most = [kinds for kinds, count in counted if count == counted[0][1]]
+        kinds = next((kinds for kinds in most if kinds[:3] in by_kinds), None)
+        if kinds == ("number", "number", "text", "text"):
+            return 0, 1, _index_of_label(lists)
+        return by_kinds[kinds[:3]] if kinds else None
     objects = [one for one in entities if isinstance(one, dict)]
     if not objects or len(objects) * 2 <= len(entities):
         return None

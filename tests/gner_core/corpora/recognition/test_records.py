@@ -84,6 +84,10 @@ def test_one_record_that_differs_is_named(tmp_path: Path, records: list[Any], me
             {"text": "\ud800", "marks": [{"start": 0, "end": 4, "label": "LOC", "text": "Oslo"}]},
             r"line 1: '\\ud800' is half of a character",
         ),
+        (
+            {"text": "Maria visited Lyon.", "entities": [[False, 5, "PER"], [14, 18, "LOC"]]},
+            r"line 1: entity \[False, 5, 'PER'\] is not two integers",
+        ),
     ],
 )
 def test_odd_values_end_in_a_message(tmp_path: Path, record: Any, message: str) -> None:
