@@ -96,9 +96,10 @@ class BioTags:
         prefix, label, published = self._read(tag)
         faults = []
         is_open = bool(before) and before_prefix not in CLOSES
-        follows = is_open and label == before and prefix not in OPENS
-        if self.scheme in ENDS_WITH_LABEL and type_key(published) != type_key(published_before):
-            follows = False
+        same = label == before
+        if self.scheme in ENDS_WITH_LABEL:
+            same = same and type_key(published) == type_key(published_before)
+        follows = is_open and same and prefix not in OPENS
         prefixes = PREFIXES.get(self.scheme, {})
         if len(prefixes) > 2 and is_open and not follows:
             closing = " or ".join(f"{p}-" for p, plain in prefixes.items() if plain in CLOSES)

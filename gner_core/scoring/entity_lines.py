@@ -7,7 +7,6 @@ Example:
 
 from collections.abc import Callable
 from pathlib import Path
-from unicodedata import normalize
 
 import msgspec
 
@@ -39,7 +38,7 @@ def read_texts(file: Path, named: Callable[[str], str]) -> list[ListedText] | No
     """Return the texts that `gner predict` printed; None for a file of another kind.
 
     Args:
-        named: label in the file, in composed letters (NFC) → label that it is given.
+        named: label in the file → label that it is given.
 
     Raises:
         InputError: for a line of another kind, and an entity that its text cannot have.
@@ -58,7 +57,7 @@ def read_texts(file: Path, named: Callable[[str], str]) -> list[ListedText] | No
             ) from None
         _check(text, named, f"{file}, line {number}")
         for entity in text.entities:
-            entity.label = named(normalize("NFC", entity.label))
+            entity.label = named(entity.label)
         texts.append(text)
     return texts
 
@@ -68,7 +67,7 @@ def _check(text: ListedText, named: Callable[[str], str], where: str) -> None:
     seen: dict[tuple[int, int, str], int] = {}
     for number, entity in enumerate(text.entities, start=1):
         fault = fault_of(entity, text.text)
-        key = (entity.start, entity.end, named(normalize("NFC", entity.label)))
+        key = (entity.start, entity.end, named(entity.label))
         first = seen.setdefault(key, number)
         if not fault and first != number:
             fault = f"is entity {first} once more; list it once"

@@ -127,7 +127,12 @@ def _as_in_gold(types: Mapping[str, str]) -> Callable[[str], str]:
     """Return what gives a predicted label the form of the gold's labels, which have these types."""
     names = {type_key(name): label for label, name in types.items()}
     labels = {**names, **{type_key(label): label for label in types}}
-    return lambda label: label if label in types else labels.get(type_key(label), label)
+
+    def named(label: str) -> str:
+        label = normalize("NFC", label)
+        return label if label in types else labels.get(type_key(label), label)
+
+    return named
 
 
 def _by_sentence(

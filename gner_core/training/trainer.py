@@ -207,8 +207,8 @@ class StageTrainer(Trainer):
     def _rehearse(self, batch: Batch) -> None:
         """Run a forward and a backward pass that leave no trace but the memory that they took.
 
-        After the largest pass all others fit into the same memory, which otherwise grows for a
-        hundred updates; and too little memory shows at once.
+        Tensors of later passes then find gaps that are large enough, so that memory grows less, and
+        too little memory shows at once.
         """
         self.model.train()
         with torch.random.fork_rng(devices=[]):

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from gner_core.corpora.readers.json.records import json_objects
+from gner_core.corpora.readers.json.records import TEXT_FIELDS, json_objects
 from gner_core.corpora.readers.json.spans import as_objects, is_object_of_lists, short
 from gner_core.corpora.readers.parquet import class_names
 from gner_core.corpora.readers.tables import is_table, table_schema
@@ -34,7 +34,6 @@ from gner_core.errors import InputError
 
 TAG_FIELDS = ("ner_tags", "ner", "ner_labels", "entity_tags", "tags", "labels", "label")
 WORD_FIELDS = ("tokens", "words", "tokenized_text", "token", "sentence", "text")
-TEXT_FIELDS = ("text", "sentence", "content", "raw", "raw_text", "body", "passage", "data")
 ENTITY_FIELDS = ("entities", "spans", "ents", "label", "labels", "ner", "annotations", "mentions")
 INSIDE = 0.1
 """Share of the starts and ends of entities that lie inside words from which that is said."""

@@ -63,10 +63,9 @@ def test_weights_that_are_missing_or_have_no_place(copy: TinyModel) -> None:
     assert "weights without a place in the model: lost;" in fault_of(copy)
 
 
+@pytest.mark.parametrize("tiny_model", ["encoder_decoder"], indirect=True)
 @pytest.mark.parametrize("start", [None, 99_999, -1])
 def test_a_decoder_begins_with_a_token(copy: TinyModel, start: int | None) -> None:
-    if copy.backbone.family == "decoder_only":
-        pytest.skip("has no decoder of its own")
     change_json(copy.folder / CONFIG, decoder_start_token_id=start)
     assert f"config.json has the decoder_start_token_id {start}, with which" in fault_of(copy)
 

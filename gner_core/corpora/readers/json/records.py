@@ -22,10 +22,9 @@ from gner_core.strict import JSON
 
 LISTS = ("data", "examples", "documents", "records", "instances", "rows", "items", "dataset")
 """Keys under which one object may hold all records."""
-CONTENTS = {
-    *("text", "tokens", "words", "sentence", "content"),
-    *("raw", "raw_text", "body", "passage"),
-}
+TEXT_FIELDS = ("text", "sentence", "content", "raw", "raw_text", "body", "passage", "data")
+"""Keys under which a record may have its text."""
+CONTENTS = {*TEXT_FIELDS, "tokens", "words"} - {*LISTS}
 """Keys of an object that is itself a record."""
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
